@@ -1,0 +1,98 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Targets, and the only direction in which they may import each other, are described in
+// README.md ("How the code is laid out"). Targets that need no libtorch build and test without it.
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "Meno",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "meno", targets: ["meno"]),
+        .library(name: "MenoFormats", targets: ["MenoFormats"]),
+        .library(name: "MenoTokenizers", targets: ["MenoTokenizers"]),
+        .library(name: "MenoData", targets: ["MenoData"]),
+        .library(name: "MenoTensor", targets: ["MenoTensor"]),
+        .library(name: "MenoModels", targets: ["MenoModels"]),
+        .library(name: "MenoMetrics", targets: ["MenoMetrics"]),
+        .library(name: "MenoMonitor", targets: ["MenoMonitor"]),
+        .library(name: "MenoTraining", targets: ["MenoTraining"]),
+        .library(name: "MenoReporting", targets: ["MenoReporting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // libtorch
+        .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
+        .target(
+            name: "CTorch", dependencies: ["CLibTorch"],
+            cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
+        .target(name: "MenoTensor", dependencies: ["CTorch"], swiftSettings: swiftSettings),
+
+        // Files, text and data: no libtorch
+        .target(name: "MenoFormats", swiftSettings: swiftSettings),
+        .target(name: "MenoTokenizers", dependencies: ["MenoFormats"], swiftSettings: swiftSettings),
+        .target(name: "MenoData", dependencies: ["MenoTokenizers"], swiftSettings: swiftSettings),
+
+        // What a run tells, and what is decided from it: no libtorch
+        .target(name: "MenoMetrics", swiftSettings: swiftSettings),
+        .target(name: "MenoMonitor", dependencies: ["MenoMetrics"], swiftSettings: swiftSettings),
+        .target(
+            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", logging],
+            swiftSettings: swiftSettings),
+
+        // Models and their training
+        .target(name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats"], swiftSettings: swiftSettings),
+        .target(
+            name: "MenoTraining", dependencies: ["MenoModels", "MenoData", "MenoMetrics", logging],
+            swiftSettings: swiftSettings),
+
+        // The composition root
+        .executableTarget(
+            name: "meno",
+            dependencies: [
+                "MenoTraining", "MenoReporting", "MenoMonitor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
+                logging,
+            ],
+            swiftSettings: swiftSettings),
+
+        // Tests
+        .target(name: "MenoTesting", path: "Tests/MenoTesting", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoTensorTests", dependencies: ["MenoTensor", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoDataTests", dependencies: ["MenoData", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoReportingTests", dependencies: ["MenoReporting", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoModelsTests", dependencies: ["MenoModels", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoTrainingTests", dependencies: ["MenoTraining", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(name: "menoTests", dependencies: ["meno", "MenoTesting"], swiftSettings: swiftSettings),
+    ],
+    cxxLanguageStandard: .cxx20
+)

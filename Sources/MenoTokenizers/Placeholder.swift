@@ -1,0 +1,1 @@
+// placeholder, replaced by this target's first real file
