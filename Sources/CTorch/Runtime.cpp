@@ -1,0 +1,86 @@
+// Random state, devices, threads and memory.
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Version.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+#include <torch/version.h>
+
+#include "Internal.h"
+
+using namespace meno;
+
+ct_status ct_manual_seed(uint64_t seed) {
+    return guarded([&] { at::manual_seed(seed); });
+}
+
+ct_status ct_random_state(ct_device device, ct_tensor **result) {
+    return guarded([&] {
+        auto generator = at::globalContext().defaultGenerator(device_of(device));
+        std::lock_guard<std::mutex> lock(generator.mutex());
+        *result = wrap(generator.get_state());
+    });
+}
+
+ct_status ct_set_random_state(ct_device device, const ct_tensor *state) {
+    return guarded([&] {
+        auto generator = at::globalContext().defaultGenerator(device_of(device));
+        std::lock_guard<std::mutex> lock(generator.mutex());
+        generator.set_state(state->value);
+    });
+}
+
+int32_t ct_device_count(ct_device_type type) {
+    try {
+        if (type == CT_CPU) return 1;
+        // A program linked against the CPU part alone still finds the CUDA part beside it at run time.
+        static void *cuda = type == CT_CUDA ? dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) : nullptr;
+        (void)cuda;
+        auto kind = static_cast<c10::DeviceType>(type);
+        if (!c10::impl::hasDeviceGuardImpl(kind)) return 0;
+        return c10::impl::VirtualGuardImpl(kind).deviceCount();
+    } catch (...) {
+        return 0;
+    }
+}
+
+ct_status ct_synchronize(ct_device device) {
+    return guarded([&] {
+        if (device.type == CT_CPU) return;
+        c10::impl::VirtualGuardImpl(static_cast<c10::DeviceType>(device.type))
+            .synchronizeDevice(static_cast<c10::DeviceIndex>(device.index < 0 ? 0 : device.index));
+    });
+}
+
+ct_status ct_memory_statistics(ct_device device, ct_memory *result) {
+    return guarded([&] {
+        auto *allocator = at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type));
+        auto index = static_cast<c10::DeviceIndex>(device.index < 0 ? 0 : device.index);
+        auto statistics = allocator->getDeviceStats(index);
+        auto total = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+        *result = {
+            statistics.allocated_bytes[total].current, statistics.reserved_bytes[total].current,
+            statistics.allocated_bytes[total].peak, statistics.reserved_bytes[total].peak};
+    });
+}
+
+ct_status ct_reset_peak_memory(ct_device device) {
+    return guarded([&] {
+        at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type))
+            ->resetPeakStats(static_cast<c10::DeviceIndex>(device.index < 0 ? 0 : device.index));
+    });
+}
+
+ct_status ct_empty_cache(ct_device device) {
+    return guarded([&] {
+        if (device.type != CT_CPU) at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type))->emptyCache();
+    });
+}
+
+int32_t ct_thread_count(void) { return at::get_num_threads(); }
+void ct_set_thread_count(int32_t count) { at::set_num_threads(count); }
+const char *ct_libtorch_version(void) { return TORCH_VERSION; }
+char *ct_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str()); }

@@ -1,0 +1,55 @@
+internal import CTorch
+
+/// Where a tensor lives.
+public struct Device: Sendable, Hashable, CustomStringConvertible {
+    public enum Kind: Sendable, Hashable { case cpu, cuda, mps }
+
+    public var kind: Kind
+    /// Which device of this kind, from 0.
+    public var index: Int
+
+    public init(_ kind: Kind, index: Int = 0) {
+        self.kind = kind
+        self.index = index
+    }
+
+    public static let cpu = Device(.cpu)
+    public static let cuda = Device(.cuda)
+    public static let mps = Device(.mps)
+
+    /// How many devices of a kind libtorch can use on this machine.
+    public static func count(of kind: Kind) -> Int { Int(ct_device_count(Device(kind).raw.type)) }
+
+    /// The best device there is: CUDA, then MPS, then the CPU.
+    public static var best: Device {
+        if count(of: .cuda) > 0 { return .cuda }
+        if count(of: .mps) > 0 { return .mps }
+        return .cpu
+    }
+
+    public var description: String {
+        switch kind {
+        case .cpu: "cpu"
+        case .cuda: "cuda:\(index)"
+        case .mps: "mps"
+        }
+    }
+
+    var raw: ct_device {
+        let type: ct_device_type =
+            switch kind {
+            case .cpu: CT_CPU
+            case .cuda: CT_CUDA
+            case .mps: CT_MPS
+            }
+        return ct_device(type: type, index: Int32(index))
+    }
+
+    init(raw: ct_device) {
+        switch raw.type {
+        case CT_CUDA: self.init(.cuda, index: Int(raw.index))
+        case CT_MPS: self.init(.mps, index: Int(raw.index))
+        default: self = .cpu
+        }
+    }
+}

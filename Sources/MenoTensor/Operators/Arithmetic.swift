@@ -1,0 +1,97 @@
+/// Element-wise arithmetic. Operands broadcast as in NumPy; results follow libtorch's type promotion.
+extension Tensor {
+    public static func + (lhs: Tensor, rhs: Tensor) throws -> Tensor { try ATen.add.one(.tensor(lhs), .tensor(rhs)) }
+    public static func - (lhs: Tensor, rhs: Tensor) throws -> Tensor { try ATen.sub.one(.tensor(lhs), .tensor(rhs)) }
+    public static func * (lhs: Tensor, rhs: Tensor) throws -> Tensor { try ATen.mul.one(.tensor(lhs), .tensor(rhs)) }
+    public static func / (lhs: Tensor, rhs: Tensor) throws -> Tensor { try ATen.div.one(.tensor(lhs), .tensor(rhs)) }
+    public static func + (lhs: Tensor, rhs: Double) throws -> Tensor {
+        try ATen.addScalar.one(.tensor(lhs), .double(rhs))
+    }
+    public static func * (lhs: Tensor, rhs: Double) throws -> Tensor {
+        try ATen.mulScalar.one(.tensor(lhs), .double(rhs))
+    }
+    public static func / (lhs: Tensor, rhs: Double) throws -> Tensor {
+        try ATen.divScalar.one(.tensor(lhs), .double(rhs))
+    }
+    public static prefix func - (operand: Tensor) throws -> Tensor { try ATen.neg.one(.tensor(operand)) }
+
+    public func squared() throws -> Tensor { try ATen.powScalar.one(.tensor(self), .int(2)) }
+    /// 1 / √x.
+    public func rsqrt() throws -> Tensor { try ATen.rsqrt.one(.tensor(self)) }
+    public func exp() throws -> Tensor { try ATen.exp.one(.tensor(self)) }
+    public func tanh() throws -> Tensor { try ATen.tanh.one(.tensor(self)) }
+    public func sin() throws -> Tensor { try ATen.sin.one(.tensor(self)) }
+    public func cos() throws -> Tensor { try ATen.cos.one(.tensor(self)) }
+    public func abs() throws -> Tensor { try ATen.abs.one(.tensor(self)) }
+
+    /// x · sigmoid(x).
+    public func silu() throws -> Tensor { try ATen.silu.one(.tensor(self)) }
+    /// The Gaussian error linear unit, by its tanh approximation.
+    public func geluTanh() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("tanh")) }
+    /// The Gaussian error linear unit, exact.
+    public func gelu() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("none")) }
+
+    // MARK: In place
+
+    /// Copies the elements of a tensor of a broadcastable shape, converting their type.
+    @discardableResult public func copy_(_ source: Tensor) throws -> Tensor {
+        try ATen.copy_.one(.tensor(self), .tensor(source))
+    }
+    /// self += scale · other.
+    @discardableResult public func add_(_ other: Tensor, scale: Double = 1) throws -> Tensor {
+        try ATen.add_.one(.tensor(self), .tensor(other), .double(scale))
+    }
+    @discardableResult public func mul_(_ factor: Double) throws -> Tensor {
+        try ATen.mulScalar_.one(.tensor(self), .double(factor))
+    }
+    @discardableResult public func zero_() throws -> Tensor { try ATen.zero_.one(.tensor(self)) }
+}
+
+/// Comparisons and logic; results are `bool` tensors.
+extension Tensor {
+    public func isLess(than other: Tensor) throws -> Tensor { try ATen.lt.one(.tensor(self), .tensor(other)) }
+    public func isLessOrEqual(_ other: Tensor) throws -> Tensor { try ATen.le.one(.tensor(self), .tensor(other)) }
+    public func isLess(than value: Double) throws -> Tensor { try ATen.ltScalar.one(.tensor(self), .double(value)) }
+    public func isGreater(than value: Double) throws -> Tensor { try ATen.gtScalar.one(.tensor(self), .double(value)) }
+    public func and(_ other: Tensor) throws -> Tensor { try ATen.logicalAnd.one(.tensor(self), .tensor(other)) }
+    public func isFinite() throws -> Tensor { try ATen.isfinite.one(.tensor(self)) }
+    public func all() throws -> Tensor { try ATen.all.one(.tensor(self)) }
+    /// Elements where `mask` is true replaced by `value`.
+    public func masked(by mask: Tensor, with value: Double) throws -> Tensor {
+        try ATen.maskedFill.one(.tensor(self), .tensor(mask), .double(value))
+    }
+}
+
+/// Reductions.
+extension Tensor {
+    public func sum(dtype: DType? = nil) throws -> Tensor {
+        try ATen.sum.one(.tensor(self), dtype.map(OperatorArgument.dtype) ?? .none)
+    }
+    public func sum(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
+        try ATen.sumDimensions.one(.tensor(self), .ints(dimensions), .bool(keepingDimensions))
+    }
+    public func mean(along dimensions: [Int], keepingDimensions: Bool = false) throws -> Tensor {
+        try ATen.mean.one(.tensor(self), .ints(dimensions), .bool(keepingDimensions))
+    }
+    public func max() throws -> Tensor { try ATen.max.one(.tensor(self)) }
+    public func argmax(along dimension: Int) throws -> Tensor { try ATen.argmax.one(.tensor(self), .int(dimension)) }
+    /// exp(x) / Σ exp(x) along a dimension.
+    public func softmax(along dimension: Int, dtype: DType? = nil) throws -> Tensor {
+        try ATen.softmax.one(.tensor(self), .int(dimension), dtype.map(OperatorArgument.dtype) ?? .none)
+    }
+    public func cumulativeSum(along dimension: Int) throws -> Tensor {
+        try ATen.cumsum.one(.tensor(self), .int(dimension))
+    }
+    /// √Σx² over all elements.
+    public func norm() throws -> Tensor { try ATen.vectorNorm.one(.tensor(self), .double(2)) }
+    /// The `count` largest elements along the last dimension with their indices, largest first.
+    public func topK(_ count: Int) throws -> (values: Tensor, indices: Tensor) {
+        let results = try ATen.topk(.tensor(self), .int(count), .int(-1), .bool(true), .bool(true))
+        return (results[0]!, results[1]!)
+    }
+    /// The elements along the last dimension from largest to smallest (equal ones in their order), with their indices.
+    public func sortedDescending() throws -> (values: Tensor, indices: Tensor) {
+        let results = try ATen.sortStable(.tensor(self), .bool(true), .int(-1), .bool(true))
+        return (results[0]!, results[1]!)
+    }
+}

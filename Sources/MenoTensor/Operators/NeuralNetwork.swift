@@ -1,0 +1,42 @@
+/// The building blocks of transformer networks.
+extension Tensor {
+    /// The matrix product, batched over leading dimensions.
+    public func matmul(_ other: Tensor) throws -> Tensor { try ATen.matmul.one(.tensor(self), .tensor(other)) }
+
+    /// The product of two matrices `[m, k] · [k, n]`.
+    public func mm(_ other: Tensor) throws -> Tensor { try ATen.mm.one(.tensor(self), .tensor(other)) }
+
+    /// The product written into `destination` `[m, n]`, which must not take part in autograd.
+    public func mm(_ other: Tensor, into destination: Tensor) throws {
+        _ = try ATen.mmOut(.tensor(self), .tensor(other), .tensor(destination))
+    }
+
+    /// x · Wᵀ + b for `x [..., in]`, `weight [out, in]`, `bias [out]`.
+    public func linear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
+        try ATen.linear.one(.tensor(self), .tensor(weight), .optional(bias))
+    }
+
+    /// Rows of an embedding table `[vocabulary, hidden]` for int64 indices of any shape.
+    public static func embedding(_ table: Tensor, _ indices: Tensor) throws -> Tensor {
+        try ATen.embedding.one(.tensor(table), .tensor(indices))
+    }
+
+    /// Zeroes each element with probability `probability` and scales the rest by 1 / (1 − probability).
+    public func dropout(_ probability: Double) throws -> Tensor {
+        probability == 0 ? self : try ATen.dropout.one(.tensor(self), .double(probability), .bool(true))
+    }
+
+    /// softmax(q · kᵀ · scale + mask) · v by libtorch's fused kernels.
+    /// - Parameters:
+    ///   - query: `[batch, heads, queries, headDimension]`.
+    ///   - key: `[batch, heads, keys, headDimension]`.
+    ///   - value: `[batch, heads, keys, headDimension]`.
+    ///   - mask: `[..., queries, keys]`, bool (true: attend) or added; exclusive with `isCausal`.
+    /// - Returns: `[batch, heads, queries, headDimension]`.
+    public static func attention(
+        query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, isCausal: Bool = false, scale: Double
+    ) throws -> Tensor {
+        try ATen.attention.one(
+            .tensor(query), .tensor(key), .tensor(value), .optional(mask), .double(0), .bool(isCausal), .double(scale))
+    }
+}

@@ -1,0 +1,20 @@
+internal import CTorch
+
+/// libtorch's random number generators.
+public enum RandomGenerator {
+    /// Seeds the generators of every device.
+    public static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
+
+    /// The whole state of a device's generator. Setting it again repeats every number that followed.
+    public static func state(of device: Device = .cpu) throws -> [UInt8] {
+        var result: OpaquePointer?
+        try check(ct_random_state(device.raw, &result), "random state")
+        return try Tensor(owning: result!).array(of: UInt8.self)
+    }
+
+    /// Puts a generator back to a state that ``state(of:)`` returned.
+    public static func setState(_ state: [UInt8], of device: Device = .cpu) throws {
+        let bytes = try Tensor(state)
+        try check(ct_set_random_state(device.raw, bytes.handle), "random state")
+    }
+}

@@ -1,0 +1,56 @@
+internal import CTorch
+
+/// Memory of an accelerator that this process holds, in bytes.
+public struct DeviceMemory: Sendable, Hashable {
+    /// In tensors now.
+    public var allocated: Int
+    /// Taken from the device now, in tensors or kept for new ones.
+    public var reserved: Int
+    /// The most that was in tensors since the last reset.
+    public var peakAllocated: Int
+    /// The most that was taken since the last reset.
+    public var peakReserved: Int
+}
+
+extension Device {
+    /// Waits until everything queued on this device is done.
+    public func synchronize() throws { try check(ct_synchronize(raw), "synchronize") }
+
+    /// The allocator's statistics; `nil` on the CPU, whose memory the operating system counts.
+    public func memory() throws -> DeviceMemory? {
+        guard kind != .cpu else { return nil }
+        var memory = ct_memory()
+        try check(ct_memory_statistics(raw, &memory), "memory statistics")
+        return DeviceMemory(
+            allocated: Int(memory.allocated), reserved: Int(memory.reserved),
+            peakAllocated: Int(memory.peak_allocated), peakReserved: Int(memory.peak_reserved))
+    }
+
+    /// Starts the peaks of ``memory()`` anew.
+    public func resetPeakMemory() throws {
+        guard kind != .cpu else { return }
+        try check(ct_reset_peak_memory(raw), "memory statistics")
+    }
+
+    /// Gives memory that no tensor uses back to the device.
+    public func emptyCache() throws { try check(ct_empty_cache(raw), "empty_cache") }
+}
+
+/// The libtorch that the process runs with.
+public enum Torch {
+    /// `2.13.0`
+    public static var version: String { String(cString: ct_libtorch_version()) }
+
+    /// The instruction set of its CPU kernels: `AVX512`, `AVX2`, `DEFAULT`, …
+    public static var cpuCapability: String {
+        guard let name = ct_cpu_capability() else { return "unknown" }
+        defer { ct_string_free(name) }
+        return String(cString: name)
+    }
+
+    /// Threads that one operator is shared out over on the CPU.
+    public static var threadCount: Int {
+        get { Int(ct_thread_count()) }
+        set { ct_set_thread_count(Int32(newValue)) }
+    }
+}
