@@ -44,6 +44,11 @@ extension Tensor {
     @discardableResult public func mul_(_ factor: Double) throws -> Tensor {
         try ATen.mulScalar_.one(.tensor(self), .double(factor))
     }
+    /// `self[…index[i…]…] += value` along a dimension.
+    @discardableResult public func scatterAdd_(along dimension: Int, at index: Tensor, value: Double) throws -> Tensor {
+        let values = try Tensor.full(index.shape, value, dtype: dtype, device: device)
+        return try ATen.scatterAdd_.one(.tensor(self), .int(dimension), .tensor(index), .tensor(values))
+    }
     @discardableResult public func zero_() throws -> Tensor { try ATen.zero_.one(.tensor(self)) }
 }
 
@@ -53,7 +58,9 @@ extension Tensor {
     public func isLessOrEqual(_ other: Tensor) throws -> Tensor { try ATen.le.one(.tensor(self), .tensor(other)) }
     public func isLess(than value: Double) throws -> Tensor { try ATen.ltScalar.one(.tensor(self), .double(value)) }
     public func isGreater(than value: Double) throws -> Tensor { try ATen.gtScalar.one(.tensor(self), .double(value)) }
+    public func isEqual(to other: Tensor) throws -> Tensor { try ATen.eq.one(.tensor(self), .tensor(other)) }
     public func and(_ other: Tensor) throws -> Tensor { try ATen.logicalAnd.one(.tensor(self), .tensor(other)) }
+    public func negated() throws -> Tensor { try ATen.logicalNot.one(.tensor(self)) }
     public func isFinite() throws -> Tensor { try ATen.isfinite.one(.tensor(self)) }
     public func all() throws -> Tensor { try ATen.all.one(.tensor(self)) }
     /// Elements where `mask` is true replaced by `value`.
@@ -78,6 +85,10 @@ extension Tensor {
     /// exp(x) / Σ exp(x) along a dimension.
     public func softmax(along dimension: Int, dtype: DType? = nil) throws -> Tensor {
         try ATen.softmax.one(.tensor(self), .int(dimension), dtype.map(OperatorArgument.dtype) ?? .none)
+    }
+    /// log Σ exp(x) along a dimension, which goes away.
+    public func logSumExp(along dimension: Int) throws -> Tensor {
+        try ATen.logsumexp.one(.tensor(self), .ints([dimension]))
     }
     public func cumulativeSum(along dimension: Int) throws -> Tensor {
         try ATen.cumsum.one(.tensor(self), .int(dimension))

@@ -1,0 +1,52 @@
+internal import MenoTensor
+
+/// What all layers of one pass share: the layout, rotation tables and masks.
+final class AttentionContext {
+    let layout: SequenceLayout
+    private let device: Device
+    private let globalRotation: (cos: Tensor, sin: Tensor)?
+    private let windowRotation: (cos: Tensor, sin: Tensor)?
+    private var masks: [MaskKey: Tensor] = [:]
+
+    private struct MaskKey: Hashable { var queries, keys, window: Int }
+
+    /// - Parameter offset: the position of the first token, where earlier ones are cached.
+    init(
+        layout: SequenceLayout, offset: Int, global: RotaryEmbedding?, window: RotaryEmbedding?, device: Device
+    ) throws {
+        self.layout = layout
+        self.device = device
+        let positions = layout.positions.map { $0 + Int64(offset) }
+        let highest = Int(positions.max() ?? 0)
+        let indices = try Tensor(positions, device: device)
+        globalRotation = try global?.tables(positions: indices, highest: highest)
+        windowRotation = try window?.tables(positions: indices, highest: highest)
+    }
+
+    func rotation(slidingWindow: Int?) throws -> (cos: Tensor, sin: Tensor) {
+        guard let rotation = slidingWindow == nil ? globalRotation : windowRotation else {
+            preconditionFailure("a pass without the rotation of one of its layers")
+        }
+        return rotation
+    }
+
+    /// Bool `[queries, keys]`: true where query i may see key j, for queries that are the last of the keys.
+    func visible(queries: Int, keys: Int, window: Int?) throws -> Tensor {
+        let key = MaskKey(queries: queries, keys: keys, window: window ?? 0)
+        if let mask = masks[key] { return mask }
+        let mask = try withoutGradient {
+            let row = try (Tensor.range(queries, device: device) + Double(keys - queries)).to(.int64).unsqueezed(1)
+            let column = try Tensor.range(keys, device: device).unsqueezed(0)
+            var mask = try column.isLessOrEqual(row)
+            if let window { mask = try mask.and((row + Double(-window)).isLess(than: column)) }
+            return mask
+        }
+        masks[key] = mask
+        return mask
+    }
+
+    /// The opposite of ``visible(queries:keys:window:)``.
+    func hidden(queries: Int, keys: Int, window: Int?) throws -> Tensor {
+        try withoutGradient { try visible(queries: queries, keys: keys, window: window).negated() }
+    }
+}

@@ -1,0 +1,145 @@
+public import MenoTensor
+
+/// A decoder-only transformer with its language-model head: Gemma 2, Gemma 3 or Llama by its configuration.
+///
+/// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays with the loop that trains it.
+public final class Decoder {
+    public let configuration: DecoderConfiguration
+    /// The type that weights and activations are computed in.
+    public let computeType: DType
+    public let device: Device
+    /// Whether layers recompute their inner values in the backward pass instead of keeping them.
+    public var usesGradientCheckpointing = false
+
+    let embedding: Parameter
+    let layers: [DecoderLayer]
+    let finalNorm: RMSNorm
+    let head: LanguageModelHead
+    private let globalRotary: RotaryEmbedding?
+    private let windowRotary: RotaryEmbedding?
+
+    init(
+        configuration: DecoderConfiguration, computeType: DType, device: Device, embedding: Parameter,
+        layers: [DecoderLayer], finalNorm: RMSNorm, head: LanguageModelHead
+    ) {
+        self.configuration = configuration
+        self.computeType = computeType
+        self.device = device
+        self.embedding = embedding
+        self.layers = layers
+        self.finalNorm = finalNorm
+        self.head = head
+        let rotary = { (isWindow: Bool) in
+            configuration.layers.first { ($0.slidingWindow != nil) == isWindow }.map {
+                RotaryEmbedding($0.rope, headDimension: configuration.headDimension, device: device)
+            }
+        }
+        globalRotary = rotary(false)
+        windowRotary = rotary(true)
+    }
+
+    // MARK: Passes
+
+    /// The states after the last layer and its norm.
+    /// - Parameters:
+    ///   - inputIDs: `[layout.tokenCount]` token ids.
+    ///   - cache: earlier tokens of the one sequence in `layout`; it takes up the new ones.
+    /// - Returns: `[tokens, hidden]` in ``computeType``.
+    public func hiddenStates(
+        inputIDs: [Int32], layout: SequenceLayout, cache: KeyValueCache? = nil
+    ) throws -> Tensor {
+        precondition(inputIDs.count == layout.tokenCount, "as many tokens as the layout says")
+        precondition(cache == nil || layout.lengths.count == 1, "a cache holds one sequence")
+        let context = try AttentionContext(
+            layout: layout, offset: cache?.count ?? 0, global: globalRotary, window: windowRotary, device: device)
+        var states = try embed(inputIDs)
+        for (index, layer) in layers.enumerated() {
+            if usesGradientCheckpointing, cache == nil {
+                let trained = layer.parameters.filter(\.isTrained).map(\.tensor)
+                states = try checkpointed(states, parameters: trained, device: device) {
+                    try layer($0, context: context, cache: nil)
+                }
+            } else {
+                states = try layer(states, context: context, cache: cache?.layers[index])
+            }
+        }
+        cache?.advance(by: inputIDs.count)
+        return try finalNorm(states)
+    }
+
+    /// The logits of every token.
+    /// - Returns: `[tokens, vocabulary]` in float32; large for large vocabularies, so losses do not use it.
+    public func logits(inputIDs: [Int32], layout: SequenceLayout) throws -> Tensor {
+        try head.logits(hiddenStates(inputIDs: inputIDs, layout: layout))
+    }
+
+    /// What it costs to predict the labels.
+    /// - Parameters:
+    ///   - inputIDs: `[tokens]`.
+    ///   - labels: `[tokens]`; the label of a token is that token or −100. The prediction for label i is made at
+    ///     token i − 1, so the label of a sequence's first token is never used.
+    /// - Returns: the losses of the used labels in order, and where they are in `labels`.
+    public func loss(
+        inputIDs: [Int32], labels: [Int32], layout: SequenceLayout
+    ) throws -> (losses: TokenLosses, labelIndices: [Int]) {
+        precondition(labels.count == inputIDs.count)
+        let indices = layout.targetIndices(labels: labels)
+        guard !indices.isEmpty else {
+            return (TokenLosses(sum: try Tensor([Float(0)], shape: []), negativeLogLikelihoods: [], isCorrect: []), [])
+        }
+        let states = try hiddenStates(inputIDs: inputIDs, layout: layout)
+        let rows = try states.indexed(by: Tensor(indices.map { Int64($0 - 1) }, device: device), along: 0)
+        return (try head.loss(rows, targets: indices.map { Int64(labels[$0]) }), indices)
+    }
+
+    private func embed(_ inputIDs: [Int32]) throws -> Tensor {
+        if let outside = inputIDs.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
+            throw ModelError(
+                .mismatch, "token id \(outside) is outside the model's vocabulary of \(configuration.vocabularySize).",
+                advice: "Use the tokenizer that belongs to the model.")
+        }
+        let indices = try Tensor(inputIDs.map(Int64.init), device: device)
+        let states = try Tensor.embedding(embedding.value(computeType), indices)
+        guard configuration.embeddingScale != 1 else { return states }
+        // Gemma rounds its factor to the type of the embeddings.
+        let scale = try Tensor([Float(configuration.embeddingScale)], device: device).to(computeType)
+        return try states * scale
+    }
+
+    // MARK: Parameters
+
+    /// Every linear layer with the name that transformers gives it, without `.weight`.
+    public var linears: [(name: String, linear: Linear)] {
+        layers.enumerated().flatMap { index, layer in
+            layer.attention.linears.map { ("model.layers.\(index).self_attn.\($0.name)", $0.linear) }
+                + layer.feedForward.linears.map { ("model.layers.\(index).mlp.\($0.name)", $0.linear) }
+        }
+    }
+
+    /// Every weight once, adapters included.
+    public var parameters: [Parameter] {
+        [embedding] + layers.flatMap(\.parameters) + [finalNorm.weight]
+            + (configuration.tiesEmbeddings ? [] : [head.weight])
+    }
+
+    /// What an optimizer is to change.
+    public var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }
+
+    /// Prepares full fine-tuning: every weight becomes a float32 leaf.
+    public func trainAllParameters() throws {
+        for parameter in parameters { try parameter.train() }
+    }
+}
+
+extension SequenceLayout {
+    /// Where in `labels` the labels are that a pass predicts: those that are not −100 and not first in a sequence.
+    public func targetIndices(labels: [Int32]) -> [Int] {
+        var indices: [Int] = []
+        var start = 0
+        for length in lengths {
+            for index in start + 1..<max(start + 1, start + length) where labels[index] >= 0 { indices.append(index) }
+            start += length
+        }
+        return indices
+    }
+}

@@ -1,0 +1,32 @@
+public import MenoTensor
+
+/// A linear layer x · Wᵀ + b, with a low-rank adapter where one is attached.
+public final class Linear {
+    /// `[outFeatures, inFeatures]`.
+    public let weight: Parameter
+    /// `[outFeatures]`.
+    public let bias: Parameter?
+    /// What is trained in the weight's stead.
+    public internal(set) var adapter: LoRAAdapter?
+
+    init(weight: Parameter, bias: Parameter? = nil) {
+        self.weight = weight
+        self.bias = bias
+    }
+
+    public var inFeatures: Int { weight.tensor.size(1) }
+    public var outFeatures: Int { weight.tensor.size(0) }
+
+    /// - Parameter input: `[..., inFeatures]`.
+    /// - Returns: `[..., outFeatures]`, in the input's type.
+    func callAsFunction(_ input: Tensor) throws -> Tensor {
+        let dtype = input.dtype
+        let output = try input.linear(weight.value(dtype), bias: bias?.value(dtype))
+        guard let adapter else { return output }
+        return try output + adapter(input)
+    }
+
+    var parameters: [Parameter] {
+        [weight] + (bias.map { [$0] } ?? []) + (adapter?.parameters ?? [])
+    }
+}

@@ -1,0 +1,46 @@
+public import MenoTensor
+
+/// Why a generation ended.
+public enum GenerationEnd: String, Sendable {
+    /// A stop token came.
+    case stopToken
+    /// The most tokens allowed were generated.
+    case length
+    /// The caller asked for no more.
+    case cancelled
+}
+
+extension Decoder {
+    /// Continues a prompt token by token, each computed from the cached keys and values of those before it.
+    /// - Parameters:
+    ///   - prompt: token ids; at least one.
+    ///   - maxNewTokens: at most this many are generated.
+    ///   - stopTokens: tokens that end the generation; they are not part of the result.
+    ///   - onToken: called with every new token as it comes; returning `false` ends the generation.
+    /// - Returns: the new tokens, and why there are no more.
+    @discardableResult
+    public func generate(
+        prompt: [Int32], maxNewTokens: Int, stopTokens: Set<Int32>, sampling: Sampling = .greedy,
+        onToken: (Int32) throws -> Bool = { _ in true }
+    ) throws -> (tokens: [Int32], end: GenerationEnd) {
+        guard !prompt.isEmpty else { throw ModelError(.mismatch, "the prompt has no tokens.") }
+        let sampling = try sampling.validated()
+        if let seed = sampling.seed { try RandomGenerator.seed(seed) }
+        return try withoutGradient {
+            let cache = try KeyValueCache(self, capacity: prompt.count + max(maxNewTokens, 0))
+            var tokens: [Int32] = []
+            var input = prompt
+            while tokens.count < maxNewTokens {
+                let states = try hiddenStates(
+                    inputIDs: input, layout: SequenceLayout(lengths: [input.count]), cache: cache)
+                let last = try states.narrowed(0, start: input.count - 1, count: 1)
+                let token = try sampling.draw(head.logits(last).squeezed(0))
+                if stopTokens.contains(token) { return (tokens, .stopToken) }
+                tokens.append(token)
+                guard try onToken(token) else { return (tokens, .cancelled) }
+                input = [token]
+            }
+            return (tokens, .length)
+        }
+    }
+}

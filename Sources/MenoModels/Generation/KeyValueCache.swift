@@ -1,0 +1,54 @@
+public import MenoTensor
+
+/// The keys and values of the tokens that one sequence has so far, layer by layer.
+public final class KeyValueCache {
+    let layers: [LayerCache]
+    /// Tokens held.
+    public private(set) var count = 0
+    /// Tokens that fit.
+    public let capacity: Int
+
+    /// Room for `capacity` tokens.
+    public init(_ model: Decoder, capacity: Int) throws {
+        self.capacity = capacity
+        let shape = [capacity, model.configuration.keyValueHeadCount, model.configuration.headDimension]
+        layers = try model.configuration.layers.map { layer in
+            LayerCache(
+                keys: try Tensor(uninitialized: shape, dtype: model.computeType, device: model.device),
+                values: try Tensor(uninitialized: shape, dtype: model.computeType, device: model.device),
+                slidingWindow: layer.slidingWindow)
+        }
+    }
+
+    func advance(by tokens: Int) { count += tokens }
+}
+
+/// One layer's keys and values, `[capacity, keyValueHeads, headDimension]` each.
+final class LayerCache {
+    private let keys: Tensor
+    private let values: Tensor
+    private let slidingWindow: Int?
+    private var count = 0
+
+    init(keys: Tensor, values: Tensor, slidingWindow: Int?) {
+        self.keys = keys
+        self.values = values
+        self.slidingWindow = slidingWindow
+    }
+
+    /// Takes up new tokens.
+    /// - Returns: the keys and values that the new tokens can see, views `[visible, keyValueHeads, headDimension]`.
+    func append(keys newKeys: Tensor, values newValues: Tensor) throws -> (keys: Tensor, values: Tensor) {
+        let added = newKeys.size(0)
+        precondition(count + added <= keys.size(0), "the cache has room for the new tokens")
+        try keys.narrowed(0, start: count, count: added).copy_(newKeys)
+        try values.narrowed(0, start: count, count: added).copy_(newValues)
+        count += added
+        // The oldest of the new tokens sees `slidingWindow` tokens, itself included.
+        let first = slidingWindow.map { max(0, count - added + 1 - $0) } ?? 0
+        return (
+            try keys.narrowed(0, start: first, count: count - first),
+            try values.narrowed(0, start: first, count: count - first)
+        )
+    }
+}
