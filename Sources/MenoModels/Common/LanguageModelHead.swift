@@ -1,4 +1,4 @@
-internal import MenoTensor
+public import MenoTensor
 
 /// The projection to the vocabulary and its cross-entropy, never holding more than a tile of logits.
 final class LanguageModelHead {

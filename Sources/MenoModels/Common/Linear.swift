@@ -1,4 +1,4 @@
-public import MenoTensor
+internal import MenoTensor
 
 /// A linear layer x · Wᵀ + b, with a low-rank adapter where one is attached.
 public final class Linear {

@@ -1,4 +1,4 @@
-public import MenoTensor
+internal import MenoTensor
 
 /// Why a generation ended.
 public enum GenerationEnd: String, Sendable {

@@ -1,4 +1,4 @@
-public import MenoTensor
+internal import MenoTensor
 
 /// The keys and values of the tokens that one sequence has so far, layer by layer.
 public final class KeyValueCache {

@@ -1,0 +1,28 @@
+/// Gemma 2: soft-capped scores and logits, every other layer within a sliding window.
+enum Gemma2Configuration {
+    static func read(_ json: ConfigurationJSON) throws -> DecoderConfiguration {
+        let rope = try json.rotary(defaultBase: 10_000)
+        let window = try json.int("sliding_window") ?? 4096
+        let types = try json.strings("layer_types")
+        let hidden = try json.required("hidden_size", json.int)
+        let dimension = try json.int("head_dim") ?? 256
+        return DecoderConfiguration(
+            modelType: "gemma2", vocabularySize: try json.required("vocab_size", json.int), hiddenSize: hidden,
+            intermediateSize: try json.required("intermediate_size", json.int),
+            headCount: try json.required("num_attention_heads", json.int),
+            keyValueHeadCount: try json.required("num_key_value_heads", json.int), headDimension: dimension,
+            layers: try json.layers { index in
+                let isWindow = types.map { $0[index] == "sliding_attention" } ?? (index % 2 == 0)
+                return .init(slidingWindow: isWindow ? window : nil, rope: rope)
+            },
+            normEpsilon: try json.double("rms_norm_eps") ?? 1e-6, normOffset: 1, normPlacement: .beforeAndAfter,
+            activation: try json.activation("hidden_activation", default: .geluTanh),
+            embeddingScale: Double(max(hidden, 0)).squareRoot(),
+            attentionScale: 1 / (try json.double("query_pre_attn_scalar") ?? 256).squareRoot(),
+            attentionSoftcap: try json.double("attn_logit_softcapping"),
+            finalSoftcap: try json.double("final_logit_softcapping"),
+            tiesEmbeddings: try json.bool("tie_word_embeddings") ?? true,
+            attentionBias: try json.bool("attention_bias") ?? false,
+            maximumPositions: try json.int("max_position_embeddings") ?? 8192)
+    }
+}

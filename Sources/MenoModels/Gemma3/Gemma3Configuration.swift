@@ -1,0 +1,37 @@
+/// Gemma 3 (text): normalised queries and keys, five layers within a sliding window to each global one, and a rotary
+/// base of their own for either kind.
+enum Gemma3Configuration {
+    static func read(_ json: ConfigurationJSON) throws -> DecoderConfiguration {
+        let window = try json.int("sliding_window") ?? 4096
+        let types = try json.strings("layer_types")
+        let pattern = try json.int("sliding_window_pattern") ?? json.int("_sliding_window_pattern") ?? 6
+        guard pattern > 0 else {
+            throw ModelError(.malformed, path: json.path, "\"sliding_window_pattern\" is \(pattern); expected above 0.")
+        }
+        let globalRope = try json.rotary(defaultBase: 1_000_000, kind: "full_attention")
+        let localBase = try json.double("rope_local_base_freq") ?? 10_000
+        let localRope = try json.rotary(defaultBase: localBase, kind: "sliding_attention", usesPlainKeys: false)
+        let hidden = try json.required("hidden_size", json.int)
+        return DecoderConfiguration(
+            modelType: "gemma3_text", vocabularySize: try json.int("vocab_size") ?? 262_208, hiddenSize: hidden,
+            intermediateSize: try json.required("intermediate_size", json.int),
+            headCount: try json.required("num_attention_heads", json.int),
+            keyValueHeadCount: try json.required("num_key_value_heads", json.int),
+            headDimension: try json.int("head_dim") ?? 256,
+            layers: try json.layers { index in
+                let isWindow = types.map { $0[index] == "sliding_attention" } ?? ((index + 1) % pattern != 0)
+                return isWindow
+                    ? .init(slidingWindow: window, rope: localRope) : .init(slidingWindow: nil, rope: globalRope)
+            },
+            normEpsilon: try json.double("rms_norm_eps") ?? 1e-6, normOffset: 1, normPlacement: .beforeAndAfter,
+            normalizesQueriesAndKeys: true,
+            activation: try json.activation("hidden_activation", default: .geluTanh),
+            embeddingScale: Double(max(hidden, 0)).squareRoot(),
+            attentionScale: 1 / (try json.double("query_pre_attn_scalar") ?? 256).squareRoot(),
+            attentionSoftcap: try json.double("attn_logit_softcapping"),
+            finalSoftcap: try json.double("final_logit_softcapping"),
+            tiesEmbeddings: try json.bool("tie_word_embeddings") ?? true,
+            attentionBias: try json.bool("attention_bias") ?? false,
+            maximumPositions: try json.int("max_position_embeddings") ?? 131_072)
+    }
+}

@@ -1,0 +1,23 @@
+/// Llama 2 and 3, SmolLM2 and everything else that transformers computes as `llama`.
+enum LlamaConfiguration {
+    static func read(_ json: ConfigurationJSON) throws -> DecoderConfiguration {
+        let hidden = try json.required("hidden_size", json.int)
+        let heads = try json.required("num_attention_heads", json.int)
+        guard heads > 0 else { throw ModelError(.malformed, path: json.path, "\"num_attention_heads\" is \(heads).") }
+        let dimension = try json.int("head_dim") ?? hidden / heads
+        let layer = DecoderConfiguration.Layer(slidingWindow: nil, rope: try json.rotary(defaultBase: 10_000))
+        if try json.bool("mlp_bias") ?? false {
+            throw ModelError(.unsupported, path: json.path, "\"mlp_bias\": true is not supported.")
+        }
+        return DecoderConfiguration(
+            modelType: "llama", vocabularySize: try json.required("vocab_size", json.int), hiddenSize: hidden,
+            intermediateSize: try json.required("intermediate_size", json.int), headCount: heads,
+            keyValueHeadCount: try json.int("num_key_value_heads") ?? heads, headDimension: dimension,
+            layers: try json.layers { _ in layer }, normEpsilon: try json.double("rms_norm_eps") ?? 1e-6,
+            activation: try json.activation("hidden_act", default: .silu),
+            attentionScale: 1 / Double(max(dimension, 1)).squareRoot(),
+            tiesEmbeddings: try json.bool("tie_word_embeddings") ?? false,
+            attentionBias: try json.bool("attention_bias") ?? false,
+            maximumPositions: try json.int("max_position_embeddings") ?? 2048)
+    }
+}

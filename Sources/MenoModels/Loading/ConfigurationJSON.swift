@@ -1,0 +1,69 @@
+internal import Foundation
+
+/// A model's `config.json`, read key by key with errors that name the key.
+struct ConfigurationJSON {
+    let path: String
+    private let object: [String: Any]
+
+    init(contentsOf url: URL) throws {
+        path = url.path
+        let data: Data
+        do {
+            data = try Data(contentsOf: url)
+        } catch {
+            throw ModelError(
+                .notFound, path: url.path, "cannot be read (\(error.localizedDescription)).",
+                advice: "A Hugging Face model folder holds config.json, *.safetensors and tokenizer.json.")
+        }
+        let parsed: Any
+        do {
+            parsed = try JSONSerialization.jsonObject(with: data)
+        } catch {
+            throw ModelError(.malformed, path: url.path, "is not JSON (\(error.localizedDescription)).")
+        }
+        guard let object = parsed as? [String: Any] else {
+            throw ModelError(.malformed, path: url.path, "holds no JSON object at its top level.")
+        }
+        self.object = object
+    }
+
+    init(_ object: [String: Any], path: String) {
+        self.object = object
+        self.path = path
+    }
+
+    func has(_ key: String) -> Bool { object[key].map { !($0 is NSNull) } ?? false }
+
+    func string(_ key: String) throws -> String? { try typed(key, "a string") { $0 as? String } }
+    func bool(_ key: String) throws -> Bool? { try typed(key, "true or false") { $0 as? Bool } }
+    func int(_ key: String) throws -> Int? { try typed(key, "a whole number", Self.int) }
+    func double(_ key: String) throws -> Double? {
+        try typed(key, "a number") { value in
+            (value as? NSNumber).flatMap { $0.doubleValue.isFinite ? $0.doubleValue : nil }
+        }
+    }
+    func strings(_ key: String) throws -> [String]? { try typed(key, "a list of strings") { $0 as? [String] } }
+    func section(_ key: String) throws -> ConfigurationJSON? {
+        try typed(key, "an object") { ($0 as? [String: Any]).map { ConfigurationJSON($0, path: path) } }
+    }
+
+    func required<Value>(_ key: String, _ read: (String) throws -> Value?) throws -> Value {
+        guard let value = try read(key) else { throw ModelError(.malformed, path: path, "has no key \"\(key)\".") }
+        return value
+    }
+
+    private static func int(_ value: Any) -> Int? {
+        guard let number = value as? NSNumber, number.doubleValue == number.doubleValue.rounded(),
+            Swift.abs(number.doubleValue) < 1e15
+        else { return nil }
+        return number.intValue
+    }
+
+    private func typed<Value>(_ key: String, _ expected: String, _ convert: (Any) -> Value?) throws -> Value? {
+        guard has(key), let value = object[key] else { return nil }
+        guard let converted = convert(value) else {
+            throw ModelError(.malformed, path: path, "\"\(key)\" is \(value); expected \(expected).")
+        }
+        return converted
+    }
+}

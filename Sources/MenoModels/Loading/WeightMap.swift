@@ -1,0 +1,83 @@
+internal import MenoFormats
+internal import MenoTensor
+
+/// Where a weight of transformers' naming is found in a file, and how it is turned into transformers' form.
+struct WeightMap: Sendable {
+    /// A change of a stored weight, made in float32.
+    enum Transformation: Sendable {
+        case none
+        /// The file holds the norm's whole factor; the model adds 1 to what it holds.
+        case subtractOne
+        /// The rows of each head are interleaved pairs (x₀, x_{d/2}, x₁, …) in the file, halves in the model.
+        case unpermuteHeads(Int)
+    }
+
+    /// The name in the file, and what to do with what is found there.
+    var entry: @Sendable (_ name: String) -> (name: String, transformation: Transformation)
+
+    /// Files that transformers wrote. Gemma 3 files with a vision part keep the text model under `language_model.`.
+    static func huggingFace(_ source: any WeightSource) -> WeightMap {
+        let prefixes = ["", "language_model.", "model.language_model."]
+        let prefix = prefixes.first { prefix in
+            source.weight(named: prefixed("model.embed_tokens.weight", with: prefix)) != nil
+        }
+        return WeightMap { (prefixed($0, with: prefix ?? ""), .none) }
+    }
+
+    private static func prefixed(_ name: String, with prefix: String) -> String {
+        prefix == "model.language_model."
+            ? prefix + name.replacing(/^model\./, with: "") : prefix + name
+    }
+}
+
+extension Decoder {
+    /// Reads every weight of a model through its map.
+    convenience init(
+        _ configuration: DecoderConfiguration, weights source: any WeightSource, map: WeightMap, path: String,
+        computeType: DType, device: Device
+    ) throws {
+        try self.init(configuration, computeType: computeType, device: device) { name, shape, dtype in
+            let (stored, transformation) = map.entry(name)
+            guard let info = source.weight(named: stored) else {
+                throw ModelError(
+                    .malformed, path: path, "has no tensor \"\(stored)\".",
+                    advice: "Its configuration says \(configuration.modelType) with \(configuration.layerCount) layers.")
+            }
+            guard info.shape == shape else {
+                throw ModelError(
+                    .malformed, path: path,
+                    "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(shape).")
+            }
+            return try source.tensor(stored, info: info, transformation, dtype: dtype).to(device)
+        }
+    }
+}
+
+extension WeightSource {
+    fileprivate func tensor(
+        _ name: String, info: WeightInfo, _ transformation: WeightMap.Transformation, dtype: DType
+    ) throws -> Tensor {
+        switch transformation {
+        case .none: return try read(name, info: info, dtype: dtype)
+        case .subtractOne: return try (read(name, info: info, dtype: .float32) + -1).to(dtype)
+        case .unpermuteHeads(let heads):
+            let rows = info.shape[0]
+            return try read(name, info: info, dtype: dtype)
+                .reshaped([heads, rows / heads / 2, 2] + info.shape.dropFirst()).transposed(1, 2)
+                .reshaped(info.shape).contiguous()
+        }
+    }
+
+    private func read(_ name: String, info: WeightInfo, dtype: DType) throws -> Tensor {
+        let tensor = try Tensor(uninitialized: info.shape, dtype: dtype)
+        let elementType: WeightElementType =
+            switch dtype {
+            case .float32: .float32
+            case .bfloat16: .bfloat16
+            case .float16: .float16
+            default: preconditionFailure("weights are read as floating-point numbers")
+            }
+        try tensor.withMutableBytes { try read(name, as: elementType, into: $0) }
+        return tensor
+    }
+}
