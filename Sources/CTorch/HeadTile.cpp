@@ -39,9 +39,10 @@ struct BFloat16 {
     }
 };
 
-// exp within 2 units in the last place on [-87, 88]; saturates outside. Cephes' reduction and minimax polynomial.
+// exp within 2 units in the last place on [-87, 88], 0 below, exp(88) above. Cephes' reduction and minimax polynomial.
 MENO_INLINE float vector_exp(float x) {
-    x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
+    bool vanishes = x < -87.0f;
+    x = vanishes ? -87.0f : (x > 88.0f ? 88.0f : x);
     constexpr float shift = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
     float n = (x * 1.44269504088896341f + shift) - shift;
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -53,7 +54,7 @@ MENO_INLINE float vector_exp(float x) {
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
     int32_t exponent = static_cast<int32_t>(n) + 127;
-    return p * std::bit_cast<float>(exponent << 23);
+    return vanishes ? 0.0f : p * std::bit_cast<float>(exponent << 23);
 }
 
 template <bool capped>
@@ -102,13 +103,13 @@ MENO_INLINE double row_exp_sum(
     return total;
 }
 
-// row ← scale · softmax(z) · dz/dx, the target's own −1 left to the caller.
+// row ← scale · exp(z − top) · dz/dx; the target's own −1 is left to the caller.
 template <class Element, bool capped>
 MENO_INLINE void row_gradient(
-    typename Element::Storage *row, int64_t n, float log_sum, float scale, float cap, float inverse_cap) {
+    typename Element::Storage *row, int64_t n, float top, float scale, float cap, float inverse_cap) {
     for (int64_t i = 0; i < n; ++i) {
         float z = capped_logit<capped>(Element::load(row[i]), cap, inverse_cap);
-        float gradient = scale * vector_exp(z - log_sum);
+        float gradient = scale * vector_exp(z - top);
         if constexpr (capped) gradient *= 1.0f - (z * inverse_cap) * (z * inverse_cap);
         row[i] = Element::store(gradient);
     }
@@ -125,18 +126,18 @@ MENO_INLINE RowResult process_row(
     float inverse_cap = capped ? 1.0f / cap : 0.0f;
     float top = row_max<Element, capped>(row, n, cap, inverse_cap);
     double sum = row_exp_sum<Element, capped>(row, n, top, cap, inverse_cap);
-    float log_sum = top + static_cast<float>(std::log(sum));
     float x = Element::load(row[target]);
     float z = capped_logit<capped>(x, cap, inverse_cap);
     // Of equal logits the first one is the argmax.
     bool correct = z >= top;
     for (int64_t i = 0; correct && i < target; ++i) correct = Element::load(row[i]) < x;
     if (scale != 0) {
-        row_gradient<Element, capped>(row, n, log_sum, scale, cap, inverse_cap);
+        row_gradient<Element, capped>(row, n, top, static_cast<float>(scale / sum), cap, inverse_cap);
         float derivative = capped ? 1.0f - (z * inverse_cap) * (z * inverse_cap) : 1.0f;
-        row[target] = Element::store(scale * (std::exp(z - log_sum) - 1.0f) * derivative);
+        double probability = std::exp(static_cast<double>(z) - top) / sum;
+        row[target] = Element::store(static_cast<float>(scale * (probability - 1.0) * derivative));
     }
-    return {log_sum - z, correct};
+    return {static_cast<float>(std::log(sum) + (static_cast<double>(top) - z)), correct};
 }
 
 #define MENO_ROW_KERNEL(name, Element, capped)                                                              \

@@ -49,7 +49,8 @@ ct_status guarded(Body &&body) noexcept {
     } catch (const c10::Error &error) {
         const char *message = error.what_without_backtrace();
         // The host's allocator reports exhaustion as a plain error.
-        bool memory = std::strstr(message, "not enough memory") || std::strstr(message, "out of memory");
+        bool memory = std::strstr(message, "not enough memory") || std::strstr(message, "allocate memory") ||
+                       std::strstr(message, "out of memory");
         return failure(memory ? CT_OUT_OF_MEMORY : CT_ERROR, message);
     } catch (const std::bad_alloc &error) {
         return failure(CT_OUT_OF_MEMORY, "the host is out of memory");
