@@ -88,7 +88,8 @@ let package = Package(
             name: "MenoReportingTests", dependencies: ["MenoReporting", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoModelsTests", dependencies: ["MenoModels", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoModelsTests", dependencies: ["MenoModels", "MenoFormats", "MenoTesting"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoTrainingTests", dependencies: ["MenoTraining", "MenoTesting"],
             swiftSettings: swiftSettings),

@@ -74,7 +74,8 @@ public struct DecoderConfiguration: Sendable, Hashable {
                 "num_attention_heads (\(headCount)) is not a multiple of num_key_value_heads (\(keyValueHeadCount)).")
         }
         guard headDimension % 2 == 0 else {
-            throw ModelError(.malformed, path: path, "head_dim is \(headDimension); rotary embeddings need an even one.")
+            throw ModelError(
+                .malformed, path: path, "head_dim is \(headDimension); rotary embeddings need an even one.")
         }
         for layer in layers where (layer.slidingWindow ?? 1) < 1 {
             throw ModelError(.malformed, path: path, "sliding_window is \(layer.slidingWindow!); expected at least 1.")

@@ -43,7 +43,8 @@ final class LanguageModelHead {
         }
         losses.negativeLogLikelihoods = computed.nll
         losses.isCorrect = computed.correct
-        let sum = try Tensor([Float(computed.nll.reduce(0.0) { $0 + Double($1) })], shape: [], device: hiddenStates.device)
+        let sum = try Tensor(
+            [Float(computed.nll.reduce(0.0) { $0 + Double($1) })], shape: [], device: hiddenStates.device)
         guard needsGradient else {
             losses.sum = sum
             return losses

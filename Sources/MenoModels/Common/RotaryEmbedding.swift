@@ -28,7 +28,8 @@ final class RotaryEmbedding {
         // Powers of two, so that a growing cache does not rebuild the tables at every token.
         var rows = 256
         while rows < count { rows *= 2 }
-        let angles = try Tensor.range(rows, dtype: .float32).unsqueezed(1)
+        let angles =
+            try Tensor.range(rows, dtype: .float32).unsqueezed(1)
             * Tensor(inverseFrequencies.map { Float($0) }).unsqueezed(0)
         let doubled = try Tensor.concatenated([angles, angles], along: 1).to(device)
         cosines = try doubled.cos()

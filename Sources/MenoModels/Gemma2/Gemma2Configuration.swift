@@ -26,3 +26,22 @@ enum Gemma2Configuration {
             maximumPositions: try json.int("max_position_embeddings") ?? 8192)
     }
 }
+
+extension Gemma2Configuration {
+    static func read(_ keys: GGUFKeys) throws -> DecoderConfiguration {
+        let rope = RotaryConfiguration(base: try keys.double("rope.freq_base") ?? 10_000)
+        let window = try keys.int("attention.sliding_window") ?? 4096
+        let layers = try (0..<keys.layerCount()).map { index in
+            DecoderConfiguration.Layer(slidingWindow: index % 2 == 0 ? window : nil, rope: rope)
+        }
+        var configuration = try keys.gemma(modelType: "gemma2", layers: layers)
+        configuration.attentionSoftcap = configuration.attentionSoftcap ?? 50
+        configuration.finalSoftcap = configuration.finalSoftcap ?? 30
+        // The 27 B model alone scales by hidden / heads instead of the head's dimension; its file does not say so.
+        if configuration.layerCount == 46 {
+            configuration.attentionScale =
+                1 / (Double(configuration.hiddenSize) / Double(configuration.headCount)).squareRoot()
+        }
+        return configuration
+    }
+}

@@ -21,3 +21,14 @@ enum LlamaConfiguration {
             maximumPositions: try json.int("max_position_embeddings") ?? 2048)
     }
 }
+
+extension LlamaConfiguration {
+    static func read(_ keys: GGUFKeys) throws -> DecoderConfiguration {
+        let scaling: RotaryConfiguration.Scaling =
+            keys.has("rope_freqs.weight") ? .divided(by: try keys.floats("rope_freqs.weight")) : .none
+        let layer = DecoderConfiguration.Layer(
+            slidingWindow: nil,
+            rope: RotaryConfiguration(base: try keys.double("rope.freq_base") ?? 10_000, scaling: scaling))
+        return try keys.base(modelType: "llama", layers: Array(repeating: layer, count: keys.layerCount()))
+    }
+}

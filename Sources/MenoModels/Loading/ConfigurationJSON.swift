@@ -32,6 +32,8 @@ struct ConfigurationJSON {
         self.path = path
     }
 
+    var isEmpty: Bool { object.isEmpty }
+
     func has(_ key: String) -> Bool { object[key].map { !($0 is NSNull) } ?? false }
 
     func string(_ key: String) throws -> String? { try typed(key, "a string") { $0 as? String } }

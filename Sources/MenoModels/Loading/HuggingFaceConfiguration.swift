@@ -70,7 +70,9 @@ extension ConfigurationJSON {
         if section == nil, usesPlainKeys { section = try self.section("rope_scaling") }
         let plainBase = usesPlainKeys ? try double("rope_theta") : nil
         let base = try section?.double("rope_theta") ?? plainBase ?? defaultBase
-        guard base > 0 else { throw ModelError(.malformed, path: path, "the rotary base is \(base); expected above 0.") }
+        guard base > 0 else {
+            throw ModelError(.malformed, path: path, "the rotary base is \(base); expected above 0.")
+        }
         return RotaryConfiguration(base: base, scaling: try section?.rotaryScaling() ?? .none)
     }
 

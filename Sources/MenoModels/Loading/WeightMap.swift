@@ -41,7 +41,8 @@ extension Decoder {
             guard let info = source.weight(named: stored) else {
                 throw ModelError(
                     .malformed, path: path, "has no tensor \"\(stored)\".",
-                    advice: "Its configuration says \(configuration.modelType) with \(configuration.layerCount) layers.")
+                    advice: "Its configuration says \(configuration.modelType) with \(configuration.layerCount) layers."
+                )
             }
             guard info.shape == shape else {
                 throw ModelError(

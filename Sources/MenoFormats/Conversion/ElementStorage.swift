@@ -1,0 +1,68 @@
+/// How numbers lie in a file: plain elements, or the blocks of a GGML quantisation.
+enum ElementStorage: Sendable, CaseIterable {
+    case float64, float32, float16, bfloat16
+    case q4_0, q4_1, q5_0, q5_1, q8_0
+    case q4_K, q5_K, q6_K
+
+    /// Whether its bytes already are elements of this type.
+    func isStored(as elementType: WeightElementType) -> Bool {
+        switch (self, elementType) {
+        case (.float32, .float32), (.float16, .float16), (.bfloat16, .bfloat16): true
+        default: false
+        }
+    }
+}
+
+/// Decodes one storage into float32.
+protocol BlockDecoder {
+    /// Elements in a block.
+    static var elements: Int { get }
+    /// Bytes in a block.
+    static var bytes: Int { get }
+    /// Decodes whole blocks.
+    /// - Parameters:
+    ///   - source: `blocks × bytes` bytes, of any alignment.
+    ///   - output: `blocks × elements` elements.
+    static func decode(_ source: UnsafeRawPointer, blocks: Int, into output: UnsafeMutablePointer<Float>)
+}
+
+/// Storage whose elements stand alone.
+protocol ElementDecoder: BlockDecoder {
+    associatedtype Stored: BitwiseCopyable
+    static func float(_ stored: Stored) -> Float
+}
+
+extension ElementDecoder {
+    static var elements: Int { 1 }
+    static var bytes: Int { MemoryLayout<Stored>.size }
+
+    @inline(__always)
+    static func decode(_ source: UnsafeRawPointer, blocks: Int, into output: UnsafeMutablePointer<Float>) {
+        for index in 0..<blocks {
+            output[index] = float(
+                source.loadUnaligned(fromByteOffset: index &* MemoryLayout<Stored>.size, as: Stored.self))
+        }
+    }
+}
+
+enum Float64Decoder: ElementDecoder {
+    @inline(__always) static func float(_ stored: UInt64) -> Float {
+        Float(Double(bitPattern: UInt64(littleEndian: stored)))
+    }
+}
+
+enum Float32Decoder: ElementDecoder {
+    @inline(__always) static func float(_ stored: UInt32) -> Float { Float(bitPattern: UInt32(littleEndian: stored)) }
+}
+
+enum Float16Decoder: ElementDecoder {
+    @inline(__always) static func float(_ stored: UInt16) -> Float {
+        HalfPrecision.float(binary16: UInt16(littleEndian: stored))
+    }
+}
+
+enum BFloat16Decoder: ElementDecoder {
+    @inline(__always) static func float(_ stored: UInt16) -> Float {
+        HalfPrecision.float(bfloat16: UInt16(littleEndian: stored))
+    }
+}

@@ -1,0 +1,65 @@
+public import Foundation
+
+/// Finds and opens the weights of a model.
+public enum WeightFiles {
+    /// Opens the weights at a path.
+    ///
+    /// A file may be `.safetensors`, an index of shards (`.index.json`) or `.gguf` (known by content). In a folder,
+    /// `model.safetensors` is taken first, then `model.safetensors.index.json`, then the only `.gguf` or
+    /// `.safetensors` file.
+    /// - Throws: ``FormatError``: `notFound` when there are no weights, `unsupported` when they are in another format
+    ///   or when a folder leaves the choice open, `malformed` when the files are damaged.
+    public static func open(_ url: URL) throws -> any WeightSource {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+            throw FormatError(
+                .notFound, path: url.path, "does not exist.",
+                advice: "Give a model's folder, or its .safetensors or .gguf file.")
+        }
+        return try isFolder.boolValue ? openFolder(url) : openFile(url)
+    }
+
+    private static func openFile(_ url: URL) throws -> any WeightSource {
+        let file = try MemoryMappedFile(contentsOf: url)
+        if file.withUnsafeBytes({ $0.starts(with: GGUFFile.magic) }) { return try GGUFFile(file) }
+        switch url.pathExtension.lowercased() {
+        case "safetensors": return try SafetensorsFile(file)
+        case "gguf": return try GGUFFile(file)  // Explains what is wrong with it.
+        case "json" where url.lastPathComponent.hasSuffix(".index.json"): return try ShardedSafetensors(index: url)
+        case let other:
+            throw FormatError(
+                .unsupported, path: url.path, "is not in a format that Meno reads (extension '\(other)').",
+                advice: "Weights can be .safetensors, .safetensors.index.json or .gguf. Convert others, such as "
+                    + "PyTorch's .bin, to safetensors.")
+        }
+    }
+
+    private static func openFolder(_ folder: URL) throws -> any WeightSource {
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        } catch {
+            throw FormatError(.inputOutput, path: folder.path, "cannot be listed: \(error.localizedDescription)")
+        }
+        for name in ["model.safetensors", "model.safetensors.index.json"] where names.contains(name) {
+            return try openFile(folder.appending(path: name))
+        }
+        // An adapter beside a model is not the model.
+        let gguf = names.filter { $0.lowercased().hasSuffix(".gguf") }
+        let safetensors = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix("adapter_model") }
+        let candidates = gguf.isEmpty ? safetensors : gguf
+        guard let only = candidates.first else {
+            throw FormatError(
+                .notFound, path: folder.path, "holds no weights.",
+                advice: "Expected model.safetensors, model.safetensors.index.json with its shards, or a .gguf file.")
+        }
+        guard candidates.count == 1 else {
+            throw FormatError(
+                .unsupported, path: folder.path,
+                "holds \(candidates.count) weight files: \(candidates.prefix(8).joined(separator: ", "))"
+                    + "\(candidates.count > 8 ? ", …" : "").",
+                advice: "Give the path of the one to use.")
+        }
+        return try openFile(folder.appending(path: only))
+    }
+}

@@ -1,0 +1,54 @@
+public import Foundation
+internal import MenoFormats
+public import MenoTensor
+
+/// The files of a model: a Hugging Face folder or a GGUF file.
+public struct ModelFiles: Sendable {
+    public let url: URL
+    public let configuration: DecoderConfiguration
+    private let weights: any WeightSource
+    private let map: WeightMap
+
+    /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:device:)``.
+    /// - Parameter url: a folder with `config.json` and safetensors, or a `.gguf` file.
+    public init(_ url: URL) throws {
+        self.url = url
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+            throw ModelError(
+                .notFound, path: url.path, "does not exist.",
+                advice: "A model is a Hugging Face folder, a .gguf file, or a name that `meno models list` shows.")
+        }
+        if isFolder.boolValue {
+            configuration = try .read(huggingFace: url.appending(path: "config.json"))
+            weights = try WeightFiles.open(url)
+            map = .huggingFace(weights)
+        } else if url.pathExtension.lowercased() == "gguf" {
+            let file = try GGUFFile(contentsOf: url)
+            configuration = try .read(gguf: file, path: url.path)
+            weights = file
+            map = .gguf(configuration)
+        } else {
+            throw ModelError(
+                .unsupported, path: url.path, "is neither a folder nor a .gguf file.",
+                advice: "Give the folder that holds config.json and the safetensors files.")
+        }
+    }
+
+    /// Every weight as the file stores it.
+    public var storedWeights: [(name: String, shape: [Int], storage: String)] {
+        weights.weights.map { ($0.name, $0.shape, $0.storage) }
+    }
+
+    /// The number of weights, shared ones counted once.
+    public var parameterCount: Int { weights.weights.reduce(0) { $0 + $1.count } }
+
+    /// Reads the weights.
+    /// - Parameters:
+    ///   - dtype: what the model computes in: float32, bfloat16 or float16.
+    ///   - device: where its weights live.
+    public func load(dtype: DType, device: Device = .cpu) throws -> Decoder {
+        try Decoder(
+            configuration, weights: weights, map: map, path: url.path, computeType: dtype, device: device)
+    }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import MenoFormats
+import MenoModels
+import MenoTensor
+import MenoTesting
+import Testing
+
+/// Against what transformers and PEFT computed with the same weights (`Tests/Reference/make_models.py`).
+@Suite(.serialized) struct DecoderTests {
+    static let names = ["gemma3-tiny", "gemma2-tiny", "llama-tiny", "llama-untied"]
+
+    @Test(arguments: names) func logitsEqualTransformers(_ name: String) throws {
+        let reference = try Reference(name)
+        let model = try reference.files.load(dtype: .float32)
+        try withoutGradient {
+            for (index, ids) in reference.sequences.enumerated() {
+                let logits = try model.logits(inputIDs: ids, layout: SequenceLayout(lengths: [ids.count]))
+                #expect(try maximumDifference(logits.array(), reference.floats("logits.\(index)")) < 1e-4)
+            }
+            try LoRAFiles.attach(reference.folder.appending(path: "adapter"), to: model)
+            for (index, ids) in reference.sequences.enumerated() {
+                let logits = try model.logits(inputIDs: ids, layout: SequenceLayout(lengths: [ids.count]))
+                #expect(try maximumDifference(logits.array(), reference.floats("adapted_logits.\(index)")) < 1e-4)
+            }
+        }
+    }
+
+    @Test(arguments: names, [false, true]) func adapterGradientsEqualPEFT(_ name: String, checkpointing: Bool) throws {
+        let reference = try Reference(name)
+        let model = try reference.files.load(dtype: .float32)
+        try LoRAFiles.attach(reference.folder.appending(path: "adapter"), to: model)
+        model.usesGradientCheckpointing = checkpointing
+        let losses = try model.loss(
+            inputIDs: reference.sequences.flatMap { $0 }, labels: reference.labels.flatMap { $0 },
+            layout: SequenceLayout(lengths: reference.sequences.map(\.count))
+        ).losses
+        #expect(losses.negativeLogLikelihoods.count == reference.labelCount)
+        let loss = try losses.sum / Double(reference.labelCount)
+        #expect(abs(try loss.item() - reference.loss) < 1e-5 * reference.loss)
+        try loss.backward()
+        #expect(!model.trainedParameters.isEmpty)
+        for parameter in model.trainedParameters {
+            let gradient = try #require(try parameter.tensor.gradient())
+            let error = try relativeError(gradient.array(), reference.floats("gradient.\(parameter.name)"))
+            #expect(error < 1e-4, "\(parameter.name)")
+        }
+    }
+
+    @Test(arguments: names) func packingAndPaddingChangeNothing(_ name: String) throws {
+        let reference = try Reference(name)
+        let model = try reference.files.load(dtype: .float32)
+        try withoutGradient {
+            let separate = try zip(reference.sequences, reference.labels).flatMap { ids, labels in
+                try model.loss(inputIDs: ids, labels: labels, layout: SequenceLayout(lengths: [ids.count]))
+                    .losses.negativeLogLikelihoods
+            }
+            let packed = try model.loss(
+                inputIDs: reference.sequences.flatMap { $0 }, labels: reference.labels.flatMap { $0 },
+                layout: SequenceLayout(lengths: reference.sequences.map(\.count))
+            ).losses.negativeLogLikelihoods
+            let padded = try model.loss(
+                inputIDs: reference.sequences.flatMap { $0 + Array(repeating: 0, count: 24 - $0.count) },
+                labels: reference.labels.flatMap { $0 + Array(repeating: -100, count: 24 - $0.count) },
+                layout: SequenceLayout(lengths: [24, 24, 24])
+            ).losses.negativeLogLikelihoods
+            #expect(maximumDifference(packed, separate) < 1e-4)
+            #expect(maximumDifference(padded, separate) < 1e-4)
+        }
+    }
+
+    @Test(arguments: names) func greedyGenerationEqualsTransformers(_ name: String) throws {
+        let reference = try Reference(name)
+        let model = try reference.files.load(dtype: .float32)
+        for (ids, continuation) in zip(reference.sequences, reference.continuations) {
+            #expect(try model.generate(prompt: ids, maxNewTokens: 12, stopTokens: []).tokens == continuation)
+        }
+        let first = reference.continuations[0]
+        let stopped = try model.generate(
+            prompt: reference.sequences[0], maxNewTokens: 12, stopTokens: [first[3]])
+        #expect(stopped.end == .stopToken)
+        #expect(stopped.tokens == Array(first.prefix { $0 != first[3] }))
+    }
+
+    @Test func savedAdaptersAreReadBack() throws {
+        let reference = try Reference("gemma3-tiny")
+        let adapter = reference.folder.appending(path: "adapter")
+        let folder = FileManager.default.temporaryDirectory.appending(path: "meno-adapter-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let model = try reference.files.load(dtype: .float32)
+        let settings = try LoRAFiles.attach(adapter, to: model)
+        try LoRAFiles.write(model, settings: settings, baseModel: "gemma3-tiny", to: folder)
+        let again = try reference.files.load(dtype: .float32)
+        let settingsAgain = try LoRAFiles.attach(folder, to: again)
+        #expect(settingsAgain.rank == 4 && settingsAgain.alpha == 8)
+        for (one, other) in zip(model.trainedParameters, again.trainedParameters) {
+            #expect(one.name == other.name)
+            #expect(try one.tensor.detached().array(of: Float.self) == other.tensor.detached().array(of: Float.self))
+        }
+    }
+
+    @Test func anAdapterOfAnotherModelIsRefused() throws {
+        let model = try Reference("llama-untied").files.load(dtype: .float32)
+        let other = try Reference("gemma3-tiny").folder.appending(path: "adapter")
+        let error = #expect(throws: ModelError.self) { try LoRAFiles.attach(other, to: model) }
+        #expect(error?.code == .mismatch)
+    }
+
+    @Test func aTokenOutsideTheVocabularyIsRefused() throws {
+        let model = try Reference("llama-untied").files.load(dtype: .float32)
+        #expect(throws: ModelError.self) { try model.logits(inputIDs: [96], layout: SequenceLayout(lengths: [1])) }
+    }
+
+    @Test func targetsThatMatchNothingAreRefused() throws {
+        let model = try Reference("llama-untied").files.load(dtype: .float32)
+        let settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["qproj"]))
+        let error = #expect(throws: ModelError.self) { try model.attachLoRA(settings) }
+        #expect(error?.advice?.contains("q_proj") == true)
+    }
+}
+
+/// One folder of fixtures.
+private struct Reference {
+    let folder: URL
+    let files: ModelFiles
+    let sequences: [[Int32]]
+    let labels: [[Int32]]
+    let continuations: [[Int32]]
+    let loss: Double
+    let labelCount: Int
+    private let tensors: SafetensorsFile
+
+    private struct Values: Decodable {
+        var sequences: [[Int32]]
+        var labels: [[Int32]]
+        var continuations: [[Int32]]
+        var loss: Double
+        var labelCount: Int
+    }
+
+    init(_ name: String) throws {
+        folder = Fixtures.url("models/\(name)")
+        files = try ModelFiles(folder)
+        let values = try JSONDecoder().decode(
+            Values.self, from: Data(contentsOf: folder.appending(path: "expected.json")))
+        (sequences, labels, continuations) = (values.sequences, values.labels, values.continuations)
+        (loss, labelCount) = (values.loss, values.labelCount)
+        tensors = try SafetensorsFile(contentsOf: folder.appending(path: "expected.safetensors"))
+    }
+
+    func floats(_ name: String) throws -> [Float] { try tensors.elements(name, as: Float.self) }
+}
