@@ -91,7 +91,7 @@ let package = Package(
             name: "MenoModelsTests", dependencies: ["MenoModels", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTrainingTests", dependencies: ["MenoTraining", "MenoTesting"],
+            name: "MenoTrainingTests", dependencies: ["MenoTraining", "MenoModels", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(name: "menoTests", dependencies: ["meno", "MenoTesting"], swiftSettings: swiftSettings),
     ],

@@ -4,7 +4,10 @@
 
 Each folder holds a model as save_pretrained writes it, a LoRA adapter as PEFT writes it, and
   expected.json         sequences, labels (-100: no loss), the loss per label with the adapter, greedy continuations
-  expected.safetensors  logits.N, adapted_logits.N of every sequence alone, gradient.NAME of every adapter tensor
+                        the eight optimizer steps of Trainer from that adapter (loss over all tokens of a step, gradient
+                        norm before clipping, learning rate used)
+  expected.safetensors  logits.N, adapted_logits.N of every sequence alone, gradient.NAME of every adapter tensor,
+                        final.NAME after the eight steps
 """
 import json
 import pathlib
@@ -14,7 +17,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig,
-                          LlamaForCausalLM)
+                          LlamaForCausalLM, Trainer, TrainerCallback, TrainingArguments)
 
 out = pathlib.Path(__file__).parent / "fixtures/models"
 sizes = dict(vocab_size=96, hidden_size=16, intermediate_size=32, num_attention_heads=4, head_dim=8,
@@ -37,12 +40,73 @@ models = {
 }
 
 
+def collate(examples):
+    """Pads on the right to a multiple of 8; padding is known by its position."""
+    length = -(-max(len(e["input_ids"]) for e in examples) // 8) * 8
+    pad = lambda e, value: e["input_ids"] + [value] * (length - len(e["input_ids"]))
+    return {"input_ids": torch.tensor([pad(e, 0) for e in examples]),
+            "labels": torch.tensor([pad(e, -100) for e in examples]),
+            "attention_mask": torch.tensor([[1] * len(e["input_ids"]) + [0] * (length - len(e["input_ids"]))
+                                            for e in examples])}
+
+
+class Recorder(TrainerCallback):
+    def __init__(self):
+        self.rates, self.norms = [], []
+
+    def on_pre_optimizer_step(self, args, state, control, optimizer=None, **kwargs):
+        self.rates.append(optimizer.param_groups[0]["lr"])
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if "grad_norm" in logs:
+            self.norms.append(float(logs["grad_norm"]))
+
+
+class SequentialTrainer(Trainer):
+    """Keeps the order of the examples and the unrounded loss of every pass."""
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.losses = []
+
+    def _get_train_sampler(self, *args, **kwargs):
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    def training_step(self, *args, **kwargs):
+        loss = super().training_step(*args, **kwargs)
+        self.losses.append(loss.item())
+        return loss
+
+
+def trajectory(model):
+    generator = torch.Generator().manual_seed(9)
+    lengths = torch.randint(4, 20, (64,), generator=generator).tolist()
+    examples = [torch.randint(3, 96, (length,), generator=generator).tolist() for length in lengths]
+    recorder = Recorder()
+    trainer = SequentialTrainer(
+        model=model, train_dataset=[{"input_ids": e} for e in examples], data_collator=collate, callbacks=[recorder],
+        args=TrainingArguments(
+            output_dir="/tmp/meno-reference", max_steps=8, per_device_train_batch_size=2, gradient_accumulation_steps=4,
+            learning_rate=2e-3, weight_decay=0.01, warmup_steps=1, lr_scheduler_type="cosine", max_grad_norm=1.0,
+            logging_steps=1, save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True,
+            remove_unused_columns=False, dataloader_pin_memory=False))
+    trainer.train()
+    steps = [{"loss": sum(trainer.losses[4 * i:4 * i + 4]), "gradientNorm": recorder.norms[i],
+              "learningRate": recorder.rates[i]} for i in range(8)]
+    logged = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    print([(round(s["loss"], 4), l) for s, l in zip(steps, logged)], [round(s["gradientNorm"], 3) for s in steps])
+    return examples, steps
+
+
 def randomise(model, deviation):
     for name, parameter in model.named_parameters():
         if "norm" in name:
             parameter.data.add_(torch.randn_like(parameter) * 0.3)
         else:
             parameter.data.normal_(0, deviation)
+
+
+def short(name):
+    return name.removeprefix("base_model.model.").replace(".default", "")
 
 
 for seed, (name, (kind, config)) in enumerate(models.items()):
@@ -85,10 +149,16 @@ for seed, (name, (kind, config)) in enumerate(models.items()):
     (total / count).backward()
     for parameter_name, parameter in adapted.named_parameters():
         if parameter.grad is not None:
-            tensors["gradient." + parameter_name.removeprefix("base_model.model.").replace(".default", "")] = parameter.grad
+            tensors["gradient." + short(parameter_name)] = parameter.grad.clone()
+            parameter.grad = None
+    examples, steps = trajectory(adapted)
+    for parameter_name, parameter in adapted.named_parameters():
+        if parameter.requires_grad:
+            tensors["final." + short(parameter_name)] = parameter.detach().clone()
     save_file(tensors, folder / "expected.safetensors")
     (folder / "expected.json").write_text(json.dumps({
         "sequences": [s.tolist() for s in sequences], "labels": [l.tolist() for l in labels],
-        "loss": (total / count).item(), "labelCount": count, "continuations": continuations}))
+        "loss": (total / count).item(), "labelCount": count, "continuations": continuations,
+        "examples": examples, "steps": steps}))
     (folder / "adapter/README.md").unlink(missing_ok=True)
     (folder / "generation_config.json").unlink(missing_ok=True)

@@ -1,0 +1,92 @@
+public import MenoModels
+internal import MenoTensor
+
+/// Examples that go through the model together, laid end to end.
+public struct Pass: Sendable, Hashable {
+    /// `[tokens]`.
+    public var inputIDs: [Int32]
+    /// `[tokens]`: the token itself, or −100 where it carries no loss.
+    public var labels: [Int32]
+    public var layout: SequenceLayout
+
+    public init(inputIDs: [Int32], labels: [Int32], layout: SequenceLayout) {
+        precondition(inputIDs.count == labels.count && inputIDs.count == layout.tokenCount)
+        self.inputIDs = inputIDs
+        self.labels = labels
+        self.layout = layout
+    }
+
+    /// Labels that are predicted: those that are not −100 and not first in their sequence.
+    public var labelCount: Int { layout.targetIndices(labels: labels).count }
+}
+
+/// What an optimizer step did.
+public struct StepResult: Sendable, Hashable {
+    /// Σ of the negative log-likelihoods / number of labels, over all passes, in nats.
+    public var loss: Double
+    /// The norm of the gradient before it was clipped.
+    public var gradientNorm: Double
+    public var labelCount: Int
+    public var tokenCount: Int
+}
+
+/// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
+///
+/// The loss is normalised by the labels of the whole batch, so how a batch is divided into passes changes nothing but
+/// rounding.
+public final class OptimizerStep {
+    private let model: Decoder
+    private let optimizer: AdamW
+    private let parameters: [Tensor]
+    private let maxGradientNorm: Double?
+
+    /// - Parameters:
+    ///   - maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
+    /// - Throws: ``TrainingError`` when the model has no trained parameter.
+    public init(model: Decoder, options: AdamW.Options, maxGradientNorm: Double? = 1) throws {
+        let trained = model.trainedParameters
+        guard !trained.isEmpty else {
+            throw TrainingError(
+                .nothingToTrain, "the model has no trained parameter.", advice: "Attach an adapter first.")
+        }
+        self.model = model
+        self.maxGradientNorm = maxGradientNorm
+        parameters = trained.map(\.tensor)
+        optimizer = try AdamW(trained.map { ($0.name, $0.tensor) }, options: options) { name in
+            // Biases and norms are not decayed, as Trainer groups them.
+            !name.hasSuffix(".bias") && !name.contains("norm")
+        }
+    }
+
+    /// Makes one step.
+    /// - Throws: ``TrainingError`` with `notFinite` before anything was changed, or ``TorchError``; in either case the
+    ///   parameters, the optimizer's state and the next step are as if this one had not been tried.
+    public func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
+        defer { for parameter in parameters { try? parameter.setGradient(nil) } }
+        let labelCount = passes.reduce(0) { $0 + $1.labelCount }
+        guard labelCount > 0 else {
+            throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
+        }
+        var total = 0.0
+        for (index, pass) in passes.enumerated() {
+            let losses = try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses
+            let sum = losses.negativeLogLikelihoods.reduce(0.0) { $0 + Double($1) }
+            guard sum.isFinite else { throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(sum).") }
+            total += sum
+            if !losses.negativeLogLikelihoods.isEmpty { try (losses.sum / Double(labelCount)).backward() }
+        }
+        let gradients = try parameters.compactMap { try $0.gradient() }
+        let norm = try Gradients.norm(gradients)
+        guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
+        if let maxGradientNorm { try Gradients.clip(gradients, norm: norm, maximum: maxGradientNorm) }
+        try optimizer.step(learningRate: learningRate)
+        return StepResult(
+            loss: total / Double(labelCount), gradientNorm: norm, labelCount: labelCount,
+            tokenCount: passes.reduce(0) { $0 + $1.inputIDs.count })
+    }
+
+    private func notFinite(_ message: String) -> TrainingError {
+        TrainingError(
+            .notFinite, message, advice: "Nothing was applied. Lower the learning rate, or look at the batch.")
+    }
+}

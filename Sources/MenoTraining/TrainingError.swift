@@ -1,0 +1,22 @@
+/// Why training cannot go on.
+public struct TrainingError: Error, Sendable, CustomStringConvertible {
+    public enum Code: String, Sendable {
+        /// A loss or a gradient is not a finite number. Nothing was applied.
+        case notFinite
+        /// There is nothing to learn from: no parameter is trained, or no token carries loss.
+        case nothingToTrain
+    }
+
+    public var code: Code
+    public var message: String
+    /// What the user can do, when there is something.
+    public var advice: String?
+
+    public init(_ code: Code, _ message: String, advice: String? = nil) {
+        self.code = code
+        self.message = message
+        self.advice = advice
+    }
+
+    public var description: String { [message, advice].compactMap { $0 }.joined(separator: " ") }
+}
