@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Everything that distinguishes one decoder-only transformer from another.
 ///
 /// The architectures' folders (`Gemma2`, `Gemma3`, `Llama`) make these from `config.json` or from GGUF metadata;
@@ -109,7 +111,7 @@ public struct RotaryConfiguration: Sendable, Hashable {
     ///
     /// Llama 3.1's blending is that of its reference implementation (Meta, 2024).
     func inverseFrequencies(dimension: Int) -> [Double] {
-        let plain = (0..<dimension / 2).map { power(base, -2 * Double($0) / Double(dimension)) }
+        let plain = (0..<dimension / 2).map { pow(base, -2 * Double($0) / Double(dimension)) }
         switch scaling {
         case .none: return plain
         case .linear(let factor): return plain.map { $0 / factor }

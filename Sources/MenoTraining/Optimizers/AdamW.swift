@@ -21,7 +21,6 @@ public final class AdamW {
     }
 
     private struct Slot {
-        let name: String
         let parameter: Tensor
         let firstMoment: Tensor
         let secondMoment: Tensor
@@ -39,9 +38,9 @@ public final class AdamW {
         _ parameters: [(name: String, tensor: Tensor)], options: Options, decays: (String) -> Bool
     ) throws {
         self.options = options
-        let slot = { (name: String, tensor: Tensor) in
+        let slot = { (_: String, tensor: Tensor) in
             Slot(
-                name: name, parameter: tensor, firstMoment: try Tensor.zeros(tensor.shape, device: tensor.device),
+                parameter: tensor, firstMoment: try Tensor.zeros(tensor.shape, device: tensor.device),
                 secondMoment: try Tensor.zeros(tensor.shape, device: tensor.device),
                 step: try Tensor.zeros([], device: tensor.device))
         }
@@ -70,14 +69,4 @@ public final class AdamW {
 
     private static let fused = Operator("aten::_fused_adamw_")
     private static func one(on device: Device) throws -> Tensor { try Tensor([Float(1)], shape: [], device: device) }
-
-    /// Moments and step counts under names that identify them, for checkpoints. The tensors are the optimizer's own.
-    public var state: [(name: String, tensor: Tensor)] {
-        (decayed + undecayed).flatMap { slot in
-            [
-                ("\(slot.name).exp_avg", slot.firstMoment), ("\(slot.name).exp_avg_sq", slot.secondMoment),
-                ("\(slot.name).step", slot.step),
-            ]
-        }
-    }
 }

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import MenoFormats
+import MenoModels
+import MenoTokenizers
+
+/// Exit codes, by sysexits.h where it has one.
+enum Status {
+    static let failed: Int32 = 1
+    static let badInput: Int32 = 65
+    static let notFound: Int32 = 66
+}
+
+/// Runs a command's body; an error is written to standard error and becomes its exit code.
+func reportingErrors(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let error as any CustomStringConvertible & Error where status(of: error) != nil {
+        FileHandle.standardError.write(Data("meno: \(error)\n".utf8))
+        throw ExitCode(status(of: error) ?? Status.failed)
+    }
+}
+
+private func status(of error: any Error) -> Int32? {
+    switch error {
+    case let error as FormatError: error.code == .notFound ? Status.notFound : Status.badInput
+    case let error as ModelError: error.code == .notFound ? Status.notFound : Status.badInput
+    case is TokenizerError: Status.badInput
+    default: nil
+    }
+}

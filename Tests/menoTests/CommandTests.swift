@@ -1,0 +1,64 @@
+import Foundation
+import MenoTesting
+import Testing
+
+/// The program as a user runs it.
+@Suite struct CommandTests {
+    @Test func inputThatIsNotThereIsExitCode66() throws {
+        let result = try meno("inspect", "/nowhere/model")
+        #expect(result.status == 66)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.contains("/nowhere/model"))
+        #expect(try meno("tokenize", "--model", "/nowhere.gguf", "--text", "a").status == 66)
+    }
+
+    @Test func badInputIsExitCode65() throws {
+        #expect(try meno("inspect", Fixtures.repository.appending(path: "README.md").path).status == 65)
+        // A GGUF file without a vocabulary.
+        let storage = Fixtures.url("formats/storage.gguf").path
+        #expect(try meno("tokenize", "--model", storage, "--text", "a").status == 65)
+    }
+
+    @Test func wrongUsageIsExitCode64() throws {
+        #expect(try meno("tokenize", "--model", "x.gguf").status == 64)
+        #expect(try meno("no-such-command").status == 64)
+    }
+
+    @Test func aModelIsDescribed() throws {
+        let result = try meno("inspect", Fixtures.url("models/gemma3-tiny").path)
+        #expect(result.status == 0)
+        #expect(result.output.contains("gemma3_text"))
+        #expect(result.output.contains("4, 3 of them within a window of 8"))
+    }
+
+    @Test(.enabled(if: Fixtures.model("SmolLM2-135M-Instruct.Q4_1.gguf") != nil, "the model is not in the cache"))
+    func tokensAreJSONLines() throws {
+        let model = try #require(Fixtures.model("SmolLM2-135M-Instruct.Q4_1.gguf")).path
+        let result = try meno("tokenize", "--model", model, "--text", "Hello/<|im_end|>", "--json")
+        #expect(result.status == 0)
+        struct Line: Decodable {
+            var text: String
+            var ids: [Int]
+        }
+        let line = try JSONDecoder().decode(Line.self, from: Data(result.output.utf8))
+        #expect(line.text == "Hello/<|im_end|>")
+        #expect(line.ids.last == 2)
+    }
+
+    private func meno(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
+        let process = Process()
+        process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(
+            path: "meno")
+        process.arguments = arguments
+        let (output, errors) = (Pipe(), Pipe())
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        let messages = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (
+            process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: messages, as: UTF8.self)
+        )
+    }
+}
