@@ -1,4 +1,4 @@
-public import MenoTensor
+internal import MenoTensor
 
 /// How sequences lie end to end in a packed batch: `[tokens, …]` instead of `[batch, length, …]`.
 ///

@@ -1,5 +1,4 @@
-internal import Foundation
-public import MenoTensor
+internal import MenoTensor
 
 /// A low-rank change of a frozen linear layer: ΔW = scaling · B · A (Hu et al., 2021, arXiv:2106.09685).
 ///
