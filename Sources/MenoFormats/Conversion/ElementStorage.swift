@@ -14,7 +14,7 @@ enum ElementStorage: Sendable, CaseIterable {
 }
 
 /// Decodes one storage into float32.
-protocol BlockDecoder {
+protocol BlockDecoder: SendableMetatype {
     /// Elements in a block.
     static var elements: Int { get }
     /// Bytes in a block.

@@ -50,7 +50,7 @@ public struct GGUFMetadata: Sendable {
         let array = try array(key, "an array of numbers") { $0.hasFixedSize && $0 != .bool }
         if array.elementType == .float32 {  // The scores of a vocabulary: hundreds of thousands.
             return try array.decode { reader, place in
-                Float(bitPattern: try reader.integer(UInt32.self, place()))
+                Float(bitPattern: try reader.integer(place()))
             }
         }
         return try array.values().map { value in
@@ -65,7 +65,7 @@ public struct GGUFMetadata: Sendable {
             $0.hasFixedSize && ![.bool, .float32, .float64].contains($0)
         }
         if array.elementType == .int32 {  // The token types of a vocabulary.
-            return try array.decode { reader, place in Int(try reader.integer(Int32.self, place())) }
+            return try array.decode { reader, place in Int(try reader.integer(place()) as Int32) }
         }
         return try array.values().map { value in
             guard let integer = value.integer else { throw mismatch(key, "an array of integers below 2^63") }

@@ -4,6 +4,7 @@
 /// bounded by the text (no recursion beyond a fixed depth, no containers of the parser's own).
 struct JSONScanner {
     private static let depthLimit = 32
+    private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
 
     private let bytes: UnsafeRawBufferPointer
     private let path: String
@@ -26,8 +27,8 @@ struct JSONScanner {
         case UInt8(ascii: "{"): return .object
         case UInt8(ascii: "["): return .array
         case UInt8(ascii: "\""): return .string
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
         case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"): return .literal
+        case let byte? where byte == UInt8(ascii: "-") || Self.digits.contains(byte): return .number
         default: throw unexpected("a value")
         }
     }
@@ -76,7 +77,7 @@ struct JSONScanner {
         skipWhitespace()
         let start = offset
         var value = 0
-        while let digit = peek(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) {
+        while let digit = peek(), Self.digits.contains(digit) {
             let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = shifted.addingReportingOverflow(Int(digit - UInt8(ascii: "0")))
             guard !overflow, !carry else { throw unexpected("a number below 2^63", at: start) }
@@ -218,6 +219,3 @@ struct JSONScanner {
         }
     }
 }
-
-/// Matches a byte that may be missing at the end of the text.
-private func ~= (range: ClosedRange<UInt8>, byte: UInt8?) -> Bool { byte.map(range.contains) ?? false }

@@ -13,17 +13,12 @@ struct ByteReader {
     var remaining: Int { bytes.count - offset }
 
     /// A little-endian integer.
-    mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(_ what: @autoclosure () -> String) throws -> T {
+    mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(
+        _ what: @autoclosure () -> String
+    ) throws -> T {
         let start = offset
         try skip(MemoryLayout<T>.size, what())
         return T(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: T.self))
-    }
-
-    /// A little-endian integer of a type that the context does not tell.
-    mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(
-        _: T.Type, _ what: @autoclosure () -> String
-    ) throws -> T {
-        try integer(what())
     }
 
     /// A 64-bit count of things that take at least `minimumSize` bytes each: the rest of the file bounds it.
