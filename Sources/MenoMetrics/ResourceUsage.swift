@@ -1,0 +1,36 @@
+/// Memory in use at one moment, in bytes.
+public struct ResourceUsage: Sendable, Hashable, Codable {
+    public struct Accelerator: Sendable, Hashable, Codable {
+        public var index: Int
+        /// Bytes in tensors now.
+        public var allocated: Int
+        /// Bytes that the allocator holds.
+        public var reserved: Int
+        /// The most that ``allocated`` has been.
+        public var peakAllocated: Int
+        /// Share of time in which a kernel ran, 0…1, where the driver tells.
+        public var utilization: Double?
+
+        public init(index: Int, allocated: Int, reserved: Int, peakAllocated: Int, utilization: Double? = nil) {
+            self.index = index
+            self.allocated = allocated
+            self.reserved = reserved
+            self.peakAllocated = peakAllocated
+            self.utilization = utilization
+        }
+    }
+
+    public var step: Int
+    /// Resident size of the process.
+    public var resident: Int
+    /// The largest that the resident size has been.
+    public var peakResident: Int
+    public var accelerators: [Accelerator]
+
+    public init(step: Int, resident: Int, peakResident: Int, accelerators: [Accelerator] = []) {
+        self.step = step
+        self.resident = resident
+        self.peakResident = peakResident
+        self.accelerators = accelerators
+    }
+}

@@ -1,0 +1,124 @@
+/// Everything that a run tells while it goes on, in order.
+public enum RunEvent: Sendable, Hashable, Codable {
+    case started(RunDescription)
+    case step(StepMetrics)
+    case evaluated(EvaluationMetrics)
+    case resources(ResourceUsage)
+    case checkpointSaved(CheckpointRecord)
+    case checkpointRemoved(CheckpointRecord)
+    /// A save that did not succeed; training went on.
+    case checkpointFailed(step: Int, reason: String)
+    /// Answers that the model gave to the probe questions.
+    case probed(step: Int, answers: [ProbeAnswer])
+    /// A step that was not applied, because its loss or gradient was not finite.
+    case stepSkipped(step: Int, reason: String, records: [String])
+    case notice(String)
+    case warning(String)
+    case finished(RunOutcome)
+}
+
+/// What is known of a run before its first step.
+public struct RunDescription: Sendable, Hashable, Codable {
+    public var model: String
+    public var architecture: String
+    public var device: String
+    public var dtype: String
+    public var trainSamples: Int
+    public var evaluationSamples: Int
+    public var totalSteps: Int
+    public var stepsPerEpoch: Int
+    /// Values that the optimizer changes, and all values of the model.
+    public var trainedParameters: Int
+    public var totalParameters: Int
+    /// The step that the run goes on from; 0 for a new run.
+    public var resumedAtStep: Int
+
+    public init(
+        model: String, architecture: String, device: String, dtype: String, trainSamples: Int,
+        evaluationSamples: Int, totalSteps: Int, stepsPerEpoch: Int, trainedParameters: Int, totalParameters: Int,
+        resumedAtStep: Int = 0
+    ) {
+        self.model = model
+        self.architecture = architecture
+        self.device = device
+        self.dtype = dtype
+        self.trainSamples = trainSamples
+        self.evaluationSamples = evaluationSamples
+        self.totalSteps = totalSteps
+        self.stepsPerEpoch = stepsPerEpoch
+        self.trainedParameters = trainedParameters
+        self.totalParameters = totalParameters
+        self.resumedAtStep = resumedAtStep
+    }
+}
+
+/// A checkpoint on disk.
+public struct CheckpointRecord: Sendable, Hashable, Codable {
+    public enum Kind: String, Sendable, Hashable, Codable {
+        case regular
+        /// Kept because the monitor found the run stable.
+        case stable
+        /// The adapter or model that the run ends with.
+        case final
+    }
+
+    public var step: Int
+    public var kind: Kind
+    /// The folder, relative to the run's own.
+    public var path: String
+    public var seconds: Double
+
+    public init(step: Int, kind: Kind, path: String, seconds: Double) {
+        self.step = step
+        self.kind = kind
+        self.path = path
+        self.seconds = seconds
+    }
+}
+
+public struct ProbeAnswer: Sendable, Hashable, Codable {
+    public var question: String
+    public var answer: String
+    /// Whether the answer ended by itself, before the limit of tokens.
+    public var isComplete: Bool
+    public var tokens: Int
+    public var seconds: Double
+
+    public init(question: String, answer: String, isComplete: Bool, tokens: Int, seconds: Double) {
+        self.question = question
+        self.answer = answer
+        self.isComplete = isComplete
+        self.tokens = tokens
+        self.seconds = seconds
+    }
+}
+
+/// How a run ended.
+public struct RunOutcome: Sendable, Hashable, Codable {
+    public enum Reason: String, Sendable, Hashable, Codable {
+        case completed
+        case stoppedEarly
+        case interrupted
+        case failed
+    }
+
+    public var reason: Reason
+    public var message: String?
+    public var step: Int
+    public var seconds: Double
+    /// The step with the best value of the metric that chooses the best model.
+    public var bestStep: Int?
+    public var bestMetric: Double?
+
+    public init(
+        reason: Reason, message: String? = nil, step: Int, seconds: Double, bestStep: Int? = nil,
+        bestMetric: Double? = nil
+    ) {
+        self.reason = reason
+        self.message = message
+        self.step = step
+        self.seconds = seconds
+        self.bestStep = bestStep
+        self.bestMetric = bestMetric
+    }
+}
