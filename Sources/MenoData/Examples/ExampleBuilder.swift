@@ -1,0 +1,112 @@
+public import MenoTokenizers
+
+/// Turns records into examples.
+public struct ExampleBuilder: Sendable {
+    /// Which tokens carry loss.
+    public enum LossTarget: String, Sendable, Hashable, CaseIterable {
+        /// Every token but the first.
+        case all
+        /// What the assistant writes, with the token that ends its turn.
+        case completions
+    }
+
+    /// What becomes of an example that is too long.
+    public enum LengthPolicy: String, Sendable, Hashable, CaseIterable {
+        /// It is cut at its end.
+        case truncate
+        /// It is left out.
+        case skip
+    }
+
+    public var tokenizer: Tokenizer
+    /// Used for dialogues; `nil` where the data holds none.
+    public var template: ChatTemplate?
+    /// Tokens of the longest example.
+    public var maxLength: Int
+    public var lossTarget: LossTarget
+    public var lengthPolicy: LengthPolicy
+
+    public init(
+        tokenizer: Tokenizer, template: ChatTemplate?, maxLength: Int, lossTarget: LossTarget = .all,
+        lengthPolicy: LengthPolicy = .truncate
+    ) {
+        self.tokenizer = tokenizer
+        self.template = template
+        self.maxLength = maxLength
+        self.lossTarget = lossTarget
+        self.lengthPolicy = lengthPolicy
+    }
+
+    /// The examples of records; what had to be cut or left out is added to the report.
+    /// - Throws: ``DataError`` when a dialogue has no template, or no example is left.
+    public func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
+        let examples = try records.compactMap { try example(from: $0, report: &report) }
+        guard !examples.isEmpty else {
+            throw DataError(.empty, path: nil, "no example is left: \(report.summary).")
+        }
+        return examples
+    }
+
+    private func example(from record: Record, report: inout DataReport) throws -> Example? {
+        let encoding: Encoding
+        let completions: [Range<Int>]
+        switch record.content {
+        case .dialogue(let messages):
+            guard let template else {
+                throw DataError(
+                    .malformed, path: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
+            }
+            let chat = template.render(messages)
+            (encoding, completions) = (tokenizer.encode(chat), chat.completions)
+        case .completion(let prompt, let completion):
+            let start = prompt.utf8.count
+            encoding = plain(prompt + completion)
+            completions = [start..<start + completion.utf8.count + 1]
+        case .text(let text):
+            encoding = plain(text)
+            completions = [0..<text.utf8.count + 1]
+        }
+        return fit(encoding, completions: completions, record: record, report: &report)
+    }
+
+    /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop.
+    private func plain(_ text: String) -> Encoding {
+        var encoding = tokenizer.encode(text, addSpecialTokens: true)
+        if let eos = tokenizer.eosID {
+            encoding.ids.append(eos)
+            encoding.byteRanges.append(text.utf8.count..<text.utf8.count)
+        }
+        return encoding
+    }
+
+    private func fit(
+        _ encoding: Encoding, completions: [Range<Int>], record: Record, report: inout DataReport
+    ) -> Example? {
+        var ids = encoding.ids
+        if ids.count > maxLength {
+            let isUsed = lengthPolicy == .truncate
+            report.problems.append(
+                .init(
+                    place: record.place, kind: .tooLong,
+                    reason: "has \(ids.count) tokens; at most \(maxLength) are allowed.", isUsed: isUsed))
+            guard isUsed else { return nil }
+            ids = Array(ids.prefix(maxLength))
+        }
+        // BOS covers no byte of the text; it is nobody's completion.
+        let isCompletion = zip(ids.indices, encoding.byteRanges).map { index, range in
+            !(index == 0 && range.isEmpty) && completions.contains { $0.contains(range.lowerBound) }
+        }
+        let labels = zip(ids, isCompletion).enumerated().map { index, token in
+            index > 0 && (lossTarget == .all || token.1) ? token.0 : Example.ignoredLabel
+        }
+        let example = Example(
+            ids: ids, labels: labels, isCompletion: isCompletion, place: record.place, source: record.source)
+        guard example.labelCount > 0 else {
+            report.problems.removeAll { $0.place == record.place }
+            report.problems.append(
+                .init(place: record.place, kind: .noLoss, reason: "has no token that carries loss."))
+            return nil
+        }
+        return example
+    }
+}

@@ -1,0 +1,55 @@
+/// What reading a data file found, record by record.
+public struct DataReport: Sendable, Hashable {
+    public struct Problem: Sendable, Hashable {
+        public enum Kind: String, Sendable, Hashable, CaseIterable {
+            case notUTF8 = "not UTF-8"
+            case notJSON = "not JSON"
+            case unknownShape = "unknown shape"
+            case unknownRole = "unknown role"
+            case wrongRoleOrder = "wrong role order"
+            case empty = "empty"
+            case tooLong = "too long"
+            case noLoss = "nothing to learn"
+        }
+
+        /// `line 12`, `record 3`
+        public var place: String
+        public var kind: Kind
+        public var reason: String
+        /// Whether the record is used all the same, cut to the length allowed.
+        public var isUsed: Bool
+
+        public init(place: String, kind: Kind, reason: String, isUsed: Bool = false) {
+            self.place = place
+            self.kind = kind
+            self.reason = reason
+            self.isUsed = isUsed
+        }
+    }
+
+    /// Records seen.
+    public var total = 0
+    public var problems: [Problem] = []
+
+    public init() {}
+
+    /// Records left out.
+    public var skipped: Int { problems.count { !$0.isUsed } }
+    public var used: Int { total - skipped }
+
+    /// Problems by kind, the most frequent first.
+    public var counts: [(kind: Problem.Kind, isUsed: Bool, count: Int)] {
+        Problem.Kind.allCases.flatMap { kind in
+            [false, true].map { used in (kind, used, problems.count { $0.kind == kind && $0.isUsed == used }) }
+        }.filter { $0.2 > 0 }.sorted { $0.2 > $1.2 }
+    }
+
+    /// `2000 records: 1990 used (12 cut: too long), 10 left out (8 not JSON, 2 empty)`
+    public var summary: String {
+        let list = { (used: Bool, verb: String) in
+            let parts = counts.filter { $0.isUsed == used }.map { "\(verb)\($0.count) \($0.kind.rawValue)" }
+            return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
+        }
+        return "\(total) records: \(used) used\(list(true, "cut: ")), \(skipped) left out\(list(false, ""))"
+    }
+}

@@ -1,0 +1,39 @@
+public import MenoTokenizers
+
+/// One entry of a data file.
+public struct Record: Sendable, Hashable {
+    public enum Content: Sendable, Hashable {
+        /// A conversation, in `messages` or `conversations`.
+        case dialogue([ChatMessage])
+        /// Plain text and its continuation.
+        case completion(prompt: String, completion: String)
+        /// Plain text.
+        case text(String)
+    }
+
+    /// Where it stands in its file: `line 12`, `record 3`.
+    public var place: String
+    /// What it was taken from (`source` or `source_file`), by which an evaluation set is balanced.
+    public var source: String?
+    public var content: Content
+
+    public init(place: String, source: String? = nil, content: Content) {
+        self.place = place
+        self.source = source
+        self.content = content
+    }
+}
+
+/// The shape of the records of a file.
+public enum RecordFormat: String, Sendable, Hashable, CaseIterable {
+    /// Each record's own, by the keys it has.
+    case auto
+    /// `{"messages": [{"role": "user", "content": …}, …]}`
+    case messages
+    /// `{"conversations": [{"from": "human", "value": …}, …]}`, as ShareGPT writes it.
+    case conversations
+    /// `{"prompt": …, "completion": …}`
+    case promptCompletion = "prompt_completion"
+    /// `{"text": …}`
+    case text
+}

@@ -1,0 +1,35 @@
+/// Which examples are trained on and which are held out.
+public struct Split: Sendable, Hashable {
+    /// Positions of the training examples, in the order of the permutation.
+    public var training: [Int]
+    /// Positions of those held out.
+    public var heldOut: [Int]
+
+    /// A seeded permutation of all examples is cut at `trainFraction`, rounded down, as the seed's notebook does.
+    /// - Parameter shuffles: `false` keeps the order of the file.
+    public init(count: Int, trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
+        let order = shuffles ? Permutation.make(count: count, seed: seed) : Array(0..<count)
+        let cut = min(count, max(0, Int(Double(count) * trainFraction)))
+        training = Array(order[..<cut])
+        heldOut = Array(order[cut...])
+    }
+}
+
+/// Chooses a few examples that stand for all.
+public enum BalancedSample {
+    /// At most `limit` positions, spread evenly over sources and, within each, over lengths.
+    ///
+    /// The examples are laid in order of source and length, and every n-th is taken from a seeded start; the result
+    /// keeps the order of the examples.
+    public static func positions(of examples: [Example], limit: Int, seed: UInt64) -> [Int] {
+        guard examples.count > limit, limit > 0 else { return limit > 0 ? Array(examples.indices) : [] }
+        let laidOut = examples.indices.sorted {
+            let (a, b) = (examples[$0], examples[$1])
+            return (a.source ?? "", a.ids.count, $0) < (b.source ?? "", b.ids.count, $1)
+        }
+        var generator = SplitMix64(seed: seed, stream: 0x5A4D_504C)
+        let start = Double(generator.below(1 << 20)) / Double(1 << 20)
+        let stride = Double(examples.count) / Double(limit)
+        return (0..<limit).map { laidOut[Int((Double($0) + start) * stride)] }.sorted()
+    }
+}

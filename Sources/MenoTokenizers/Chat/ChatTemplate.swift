@@ -1,0 +1,95 @@
+internal import Foundation
+
+/// How a conversation becomes the text that a model was trained on.
+public enum ChatTemplate: Sendable, Hashable {
+    /// Gemma 2 and 3: `<start_of_turn>user … <end_of_turn>`; a system message opens the first user turn.
+    case gemma
+    /// Llama 3: `<|start_header_id|>user<|end_header_id|> … <|eot_id|>`.
+    case llama3
+    /// ChatML (Qwen, SmolLM2 and many others): `<|im_start|>user … <|im_end|>`.
+    case chatML
+
+    /// The built-in templates by the name that a configuration gives them.
+    public static let builtIn: [(name: String, template: ChatTemplate)] = [
+        ("gemma", .gemma), ("llama3", .llama3), ("chatml", .chatML),
+    ]
+
+    /// The template of a name; `auto` is the one whose turn markers the tokenizer has.
+    /// - Throws: ``TokenizerError`` for an unknown name, or when the vocabulary lacks the template's markers: they would
+    ///   be cut into letters and the model would never see a turn end.
+    public static func named(_ name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
+        let names = builtIn.map(\.name).joined(separator: ", ")
+        if name == "auto" {
+            guard let match = builtIn.first(where: { $0.template.missingMarker(in: tokenizer) == nil }) else {
+                throw TokenizerError(
+                    .unsupported, path: nil,
+                    "the vocabulary has the turn markers of none of the chat templates \(names).",
+                    advice: "Train such a model on records of the shapes \"text\" or \"prompt\"/\"completion\".")
+            }
+            return match.template
+        }
+        guard let template = builtIn.first(where: { $0.name == name })?.template else {
+            throw TokenizerError(
+                .unsupported, path: nil, "there is no chat template \"\(name)\".", advice: "Known: auto, \(names).")
+        }
+        if let marker = template.missingMarker(in: tokenizer) {
+            throw TokenizerError(
+                .unsupported, path: nil,
+                "the chat template \"\(name)\" needs the token \(marker), which the model lacks.",
+                advice: "Use `chat_template: auto`.")
+        }
+        return template
+    }
+
+    /// - Parameter addGenerationPrompt: whether the assistant's next turn is opened at the end.
+    public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) -> ChatText {
+        var chat = ChatText(text: "", completions: [], needsBOS: self != .chatML)
+        for message in inlined(messages) {
+            chat.text += opening(message.role)
+            let start = chat.text.utf8.count
+            chat.text +=
+                self == .chatML ? message.content : message.content.trimmingCharacters(in: .whitespacesAndNewlines)
+            chat.text += endOfTurn
+            if message.role == .assistant { chat.completions.append(start..<chat.text.utf8.count) }
+            if self != .llama3 { chat.text += "\n" }
+        }
+        if addGenerationPrompt { chat.text += opening(.assistant) }
+        return chat
+    }
+
+    /// Gemma has no system turn: what it would say opens the first user turn.
+    private func inlined(_ messages: [ChatMessage]) -> [ChatMessage] {
+        guard self == .gemma, messages.first?.role == .system else { return messages }
+        guard messages.count > 1, messages[1].role == .user else {
+            return [ChatMessage(.user, messages[0].content)] + messages.dropFirst()
+        }
+        return [ChatMessage(.user, messages[0].content + "\n\n" + messages[1].content)] + messages.dropFirst(2)
+    }
+
+    private func opening(_ role: ChatMessage.Role) -> String {
+        switch self {
+        case .gemma: "<start_of_turn>\(role == .assistant ? "model" : role.rawValue)\n"
+        case .llama3: "<|start_header_id|>\(role.rawValue)<|end_header_id|>\n\n"
+        case .chatML: "<|im_start|>\(role.rawValue)\n"
+        }
+    }
+
+    /// The token that ends every turn.
+    public var endOfTurn: String {
+        switch self {
+        case .gemma: "<end_of_turn>"
+        case .llama3: "<|eot_id|>"
+        case .chatML: "<|im_end|>"
+        }
+    }
+
+    private func missingMarker(in tokenizer: Tokenizer) -> String? {
+        let opening =
+            switch self {
+            case .gemma: "<start_of_turn>"
+            case .llama3: "<|start_header_id|>"
+            case .chatML: "<|im_start|>"
+            }
+        return [opening, endOfTurn].first { tokenizer.id(of: $0) == nil }
+    }
+}
