@@ -26,11 +26,11 @@ let package = Package(
         .library(name: "MenoMonitor", targets: ["MenoMonitor"]),
         .library(name: "MenoTraining", targets: ["MenoTraining"]),
         .library(name: "MenoReporting", targets: ["MenoReporting"]),
+        .library(name: "MenoConfiguration", targets: ["MenoConfiguration"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -59,14 +59,17 @@ let package = Package(
             name: "MenoTraining", dependencies: ["MenoModels", "MenoData", "MenoMetrics", logging],
             swiftSettings: swiftSettings),
 
+        .target(
+            name: "MenoConfiguration",
+            dependencies: ["MenoTraining", "MenoData", .product(name: "Yams", package: "Yams")],
+            swiftSettings: swiftSettings),
+
         // The composition root
         .executableTarget(
             name: "meno",
             dependencies: [
-                "MenoTraining", "MenoReporting", "MenoMonitor",
+                "MenoTraining", "MenoReporting", "MenoMonitor", "MenoConfiguration",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Yams", package: "Yams"),
                 logging,
             ],
             swiftSettings: swiftSettings),
@@ -92,6 +95,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoTrainingTests", dependencies: ["MenoTraining", "MenoModels", "MenoFormats", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(name: "menoTests", dependencies: ["meno", "MenoTesting"], swiftSettings: swiftSettings),
     ],

@@ -1,5 +1,9 @@
 // Random state, devices, threads and memory.
 
+#include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/DeviceAccelerator.h>
@@ -84,3 +88,9 @@ int32_t ct_thread_count(void) { return at::get_num_threads(); }
 void ct_set_thread_count(int32_t count) { at::set_num_threads(count); }
 const char *ct_libtorch_version(void) { return TORCH_VERSION; }
 char *ct_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str()); }
+
+extern "C" void ct_release_host_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}

@@ -5,6 +5,8 @@ public struct TrainingError: Error, Sendable, CustomStringConvertible {
         case notFinite
         /// There is nothing to learn from: no parameter is trained, or no token carries loss.
         case nothingToTrain
+        /// The caller asked to end.
+        case interrupted
     }
 
     public var code: Code

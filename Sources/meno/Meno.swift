@@ -3,5 +3,9 @@ import ArgumentParser
 @main
 struct Meno: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "meno", abstract: "Fine-tunes causal language models.", subcommands: [Tokenize.self, Inspect.self])
+        commandName: "meno", abstract: "Fine-tunes causal language models.",
+        subcommands: [
+            Demo.self, Train.self, Evaluate.self, Chat.self, Tokenize.self, Inspect.self, Models.self, Keys.self,
+            Doctor.self,
+        ])
 }

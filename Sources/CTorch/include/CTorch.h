@@ -168,6 +168,9 @@ ct_status ct_synchronize(ct_device device);
 ct_status ct_memory_statistics(ct_device device, ct_memory *result);
 ct_status ct_reset_peak_memory(ct_device device);
 ct_status ct_empty_cache(ct_device device);
+
+/// Gives host memory that was freed, but is kept for later, back to the system.
+void ct_release_host_memory(void);
 int32_t ct_thread_count(void);
 void ct_set_thread_count(int32_t count);
 const char *ct_libtorch_version(void);

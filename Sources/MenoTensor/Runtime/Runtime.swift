@@ -53,4 +53,7 @@ public enum Torch {
         get { Int(ct_thread_count()) }
         set { ct_set_thread_count(Int32(newValue)) }
     }
+
+    /// Gives host memory that was freed, but is kept for later, back to the system.
+    public static func releaseUnusedHostMemory() { ct_release_host_memory() }
 }

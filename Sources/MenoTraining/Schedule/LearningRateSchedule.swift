@@ -3,7 +3,7 @@ internal import Foundation
 /// How the learning rate moves over a run, as transformers counts it.
 public struct LearningRateSchedule: Sendable, Hashable {
     /// The course after the warm-up.
-    public enum Course: String, Sendable, Hashable {
+    public enum Course: String, Sendable, Hashable, CaseIterable {
         case constant, linear, cosine
     }
 

@@ -1,14 +1,19 @@
 import ArgumentParser
 import Foundation
+import MenoConfiguration
+import MenoData
 import MenoFormats
 import MenoModels
+import MenoTensor
 import MenoTokenizers
+import MenoTraining
 
 /// Exit codes, by sysexits.h where it has one.
 enum Status {
     static let failed: Int32 = 1
     static let badInput: Int32 = 65
     static let notFound: Int32 = 66
+    static let interrupted: Int32 = 130
 }
 
 /// Runs a command's body; an error is written to standard error and becomes its exit code.
@@ -25,7 +30,11 @@ private func status(of error: any Error) -> Int32? {
     switch error {
     case let error as FormatError: error.code == .notFound ? Status.notFound : Status.badInput
     case let error as ModelError: error.code == .notFound ? Status.notFound : Status.badInput
+    case let error as DataError: error.code == .notFound ? Status.notFound : Status.badInput
+    case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput
     case is TokenizerError: Status.badInput
+    case let error as TrainingError: error.code == .interrupted ? Status.interrupted : Status.failed
+    case is TorchError: Status.failed
     default: nil
     }
 }

@@ -6,7 +6,7 @@ import MenoTokenizers
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Shows the tokens of a text.")
 
-    @Option(help: "A .gguf file.") var model: String
+    @Option(help: "A .gguf file, or a name that `meno models list` shows.") var model: String
     @Option(help: "The text.") var text: String?
     @Option(help: "A file of lines {\"text\": …}.") var file: String?
     @Flag(help: "Print {\"text\": …, \"ids\": […]} for each text.") var json = false
@@ -17,7 +17,7 @@ struct Tokenize: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let tokenizer = try Tokenizer.load(URL(filePath: model))
+            let tokenizer = try Tokenizer.load(CatalogueModel.locate(model))
             for text in try texts() { try show(text, tokenizer) }
         }
     }

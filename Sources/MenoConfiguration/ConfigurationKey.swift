@@ -1,0 +1,39 @@
+internal import Yams
+
+/// A key of `RUN.yaml`: what it means, and how its value reaches a ``RunConfiguration``.
+public struct ConfigurationKey: Sendable {
+    /// `training.learning_rate`; keys of the top level have no dot.
+    public let path: String
+    public let meaning: String
+    /// What the value may be, completing "expected …".
+    public let expected: String
+    public let example: String
+    public let caveat: String?
+
+    /// `false` where the value is not of the kind.
+    let read: @Sendable (Node, inout RunConfiguration) -> Bool
+    let write: @Sendable (RunConfiguration) -> String
+
+    init<Value>(
+        _ path: String, _ field: any WritableKeyPath<RunConfiguration, Value> & Sendable, _ kind: ValueKind<Value>,
+        _ meaning: String, example: String, caveat: String? = nil
+    ) {
+        self.path = path
+        self.meaning = meaning
+        self.example = example
+        self.caveat = caveat
+        expected = kind.expected
+        read = { node, configuration in
+            guard let value = kind.read(node) else { return false }
+            configuration[keyPath: field] = value
+            return true
+        }
+        write = { kind.write($0[keyPath: field]) }
+    }
+
+    /// The value where nothing is said.
+    public var defaultValue: String { write(RunConfiguration()) }
+
+    var section: String? { path.split(separator: ".").count > 1 ? String(path.split(separator: ".")[0]) : nil }
+    var name: String { String(path.split(separator: ".").last ?? "") }
+}

@@ -1,0 +1,156 @@
+public import Foundation
+internal import Yams
+
+extension RunConfiguration {
+    /// Reads a file, then the overrides.
+    /// - Parameter overrides: `key.path=value`, the value in YAML; later ones win.
+    /// - Throws: ``ConfigurationError``, which names the file and line or the override.
+    public static func read(_ url: URL, overrides: [String] = []) throws -> RunConfiguration {
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw ConfigurationError(.notFound, place: url.path, "does not exist.")
+        }
+        guard let data = try? Foundation.Data(contentsOf: url) else {
+            throw ConfigurationError(.notFound, place: url.path, "cannot be read.")
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            throw ConfigurationError(place: url.path, "is not UTF-8 text.")
+        }
+        return try read(yaml: text, name: url.path, overrides: overrides)
+    }
+
+    /// Reads YAML text.
+    /// - Parameter name: what the text is called in errors.
+    public static func read(yaml: String, name: String, overrides: [String] = []) throws -> RunConfiguration {
+        var reader = ConfigurationReader(name: name)
+        try reader.read(yaml)
+        for override in overrides { try reader.apply(override) }
+        return try reader.configuration.validated(name)
+    }
+
+    private func validated(_ name: String) throws -> RunConfiguration {
+        for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
+            throw ConfigurationError(place: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
+        }
+        if training.warmupSteps > 0, let maxSteps = training.maxSteps, training.warmupSteps > maxSteps {
+            throw ConfigurationError(
+                place: name,
+                "`training.warmup_steps` (\(training.warmupSteps)) is more than `training.max_steps` (\(maxSteps)): "
+                    + "the learning rate would never reach its height.")
+        }
+        if training.evaluationStrategy != .no, data.trainFraction == 1 || data.maxEvaluationSamples == 0 {
+            throw ConfigurationError(
+                place: name,
+                "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` asks for evaluations, but "
+                    + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
+                advice: "Set `training.eval_strategy: no`, or hold examples out.")
+        }
+        return self
+    }
+}
+
+/// Reads one configuration.
+private struct ConfigurationReader {
+    let name: String
+    var configuration = RunConfiguration()
+    private static let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
+    private static let sections = Set(ConfigurationKey.all.compactMap(\.section))
+
+    init(name: String) { self.name = name }
+
+    mutating func read(_ yaml: String) throws {
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: yaml)
+        } catch {
+            throw ConfigurationError(place: name, "is not YAML (\(error)).")
+        }
+        guard let root, !isNull(root) else { return }
+        guard let mapping = root.mapping else {
+            throw ConfigurationError(place: name, "is no mapping of keys to values.")
+        }
+        for (key, node) in mapping {
+            let section = key.scalar?.string ?? ""
+            guard Self.sections.contains(section) else {
+                try set(section, node, place: place(key))
+                continue
+            }
+            if section == "lora", isNull(node) {
+                configuration.lora = nil
+                continue
+            }
+            guard let entries = node.mapping else {
+                if isNull(node) { continue }
+                throw ConfigurationError(place: place(node), "`\(section)` is no mapping of keys to values.")
+            }
+            for (key, value) in entries {
+                try set("\(section).\(key.scalar?.string ?? "")", value, place: place(key))
+            }
+        }
+    }
+
+    mutating func apply(_ override: String) throws {
+        let place = "--set \(override)"
+        guard let equals = override.firstIndex(of: "=") else {
+            throw ConfigurationError(place: place, "expected key.path=value.")
+        }
+        let path = String(override[..<equals]).trimmingCharacters(in: .whitespaces)
+        let node: Node
+        do {
+            node = try Yams.compose(yaml: String(override[override.index(after: equals)...])) ?? Node("")
+        } catch {
+            throw ConfigurationError(place: place, "the value is not YAML (\(error)).")
+        }
+        if path == "lora", isNull(node) {
+            configuration.lora = nil
+        } else {
+            try set(path, node, place: place)
+        }
+    }
+
+    private mutating func set(_ path: String, _ node: Node, place: String) throws {
+        let path = ConfigurationKey.synonyms[path] ?? path
+        guard let key = Self.keys[path] else { throw unknown(path, place: place) }
+        guard key.read(node, &configuration) else {
+            throw ConfigurationError(
+                place: place, "`\(path)` is \(shown(node)); expected \(key.expected).",
+                advice: "For example `\(key.name): \(key.example)`.")
+        }
+    }
+
+    private func unknown(_ path: String, place: String) -> ConfigurationError {
+        if ConfigurationKey.notYetSupported.contains(path) {
+            return ConfigurationError(place: place, "`\(path)` is not supported yet.", advice: "Leave it out.")
+        }
+        let known = Array(Self.keys.keys) + Self.sections
+        let nearest = known.min { (distance(path, $0), $0) < (distance(path, $1), $1) }
+        let advice = nearest.flatMap { distance(path, $0) <= max(2, path.count / 3) ? "Did you mean `\($0)`?" : nil }
+        return ConfigurationError(place: place, "there is no key `\(path)`.", advice: advice)
+    }
+
+    private func place(_ node: Node) -> String { node.mark.map { "\(name):\($0.line)" } ?? name }
+
+    private func shown(_ node: Node) -> String {
+        switch node {
+        case .scalar(let scalar): "\"\(scalar.string)\""
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .alias: "an alias"
+        }
+    }
+}
+
+/// Levenshtein's distance between two names.
+private func distance(_ a: String, _ b: String) -> Int {
+    let (a, b) = (Array(a), Array(b))
+    var row = Array(0...b.count)
+    for i in a.indices {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for j in b.indices {
+            let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
+            diagonal = row[j + 1]
+            row[j + 1] = cost
+        }
+    }
+    return row[b.count]
+}

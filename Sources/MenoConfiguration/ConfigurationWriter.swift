@@ -1,0 +1,40 @@
+extension RunConfiguration {
+    /// The configuration as YAML with every key, as it is read back.
+    public var yaml: String {
+        var lines: [String] = []
+        var section: String?
+        for key in ConfigurationKey.all {
+            if key.section == "lora", lora == nil {
+                if section != "lora" { lines += ["", "lora: null"] }
+                section = key.section
+                continue
+            }
+            if key.section != section {
+                lines += ["", "\(key.section ?? ""):"]
+                section = key.section
+            }
+            lines.append((section == nil ? "" : "  ") + "\(key.name): \(key.write(self))")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+extension ConfigurationKey {
+    /// The reference of every key, in Markdown.
+    public static var reference: String {
+        var text =
+            "# Keys of RUN.yaml\n\nMade by `meno keys` from the table in `Sources/MenoConfiguration/ConfigurationKeys.swift`.\n"
+        var section: String?
+        for key in all {
+            if key.section != section {
+                section = key.section
+                text += "\n## \(section ?? "")\n"
+            }
+            text += "\n`\(key.path)`: \(key.meaning) Default `\(key.defaultValue)`; expected \(key.expected). "
+            text += "Example: `\(key.name): \(key.example)`."
+            if let caveat = key.caveat { text += " *\(caveat)*" }
+            text += "\n"
+        }
+        return text
+    }
+}

@@ -1,0 +1,56 @@
+public import MenoData
+public import MenoTraining
+
+/// A run as `RUN.yaml` describes it. Each field is documented with its key in ``ConfigurationKey/all``.
+public struct RunConfiguration: Sendable {
+    public enum Precision: String, Sendable, CaseIterable { case auto, float32, bfloat16, float16 }
+    public enum DeviceChoice: String, Sendable, CaseIterable { case auto, cpu, cuda, mps }
+
+    public struct Model: Sendable {
+        public var nameOrPath = ""
+        public var dtype = Precision.auto
+        public var device = DeviceChoice.auto
+    }
+
+    public struct Data: Sendable {
+        public var path = ""
+        public var format = RecordFormat.auto
+        public var chatTemplate = "auto"
+        public var maxLength = 256
+        public var tooLong = ExampleBuilder.LengthPolicy.truncate
+        public var onInvalid = RecordFile.InvalidRecordPolicy.skip
+        public var trainFraction = 0.8
+        public var maxEvaluationSamples = 50
+        public var lossOn = ExampleBuilder.LossTarget.all
+        public var shuffle = true
+        public var seed = 42
+    }
+
+    public struct LoRA: Sendable {
+        public var rank = 8
+        public var alpha = 16.0
+        public var dropout = 0.1
+        public var targetModules = ["q_proj", "k_proj", "v_proj"]
+        public var usesRankStabilisation = false
+        public var initialAdapter: String?
+    }
+
+    public var baseOutputDirectory = "runs/meno"
+    public var model = Model()
+    public var data = Data()
+    /// `nil` is full fine-tuning.
+    public var lora: LoRA? = LoRA()
+    public var training = TrainingArguments()
+    /// `training.bf16`: what `model.dtype: auto` means.
+    public var computesInBFloat16 = true
+    /// `training.logging_steps`
+    public var loggingSteps = 10
+
+    public init() {}
+
+    /// The adapter's fields, where a section `lora` may be absent.
+    var adapter: LoRA {
+        get { lora ?? LoRA() }
+        set { lora = newValue }
+    }
+}

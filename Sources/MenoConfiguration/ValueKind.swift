@@ -1,0 +1,134 @@
+internal import Foundation
+internal import Yams
+
+/// What a key's value may be: how it is read from YAML, written back, and named in an error.
+struct ValueKind<Value>: Sendable {
+    /// Completes "expected …".
+    let expected: String
+    let read: @Sendable (Node) -> Value?
+    let write: @Sendable (Value) -> String
+}
+
+extension ValueKind where Value == Double {
+    static func number(_ expected: String, _ isAllowed: @escaping @Sendable (Double) -> Bool) -> Self {
+        Self(expected: expected) { node in
+            node.scalar.flatMap { Double($0.string) }.flatMap { $0.isFinite && isAllowed($0) ? $0 : nil }
+        } write: {
+            "\($0)"
+        }
+    }
+
+    static var positive: Self { number("a number above 0") { $0 > 0 } }
+    static var notNegative: Self { number("a number of 0 or more") { $0 >= 0 } }
+    static var fraction: Self { number("a number from 0 to 1") { (0...1).contains($0) } }
+    static var belowOne: Self { number("a number of at least 0 and below 1") { $0 >= 0 && $0 < 1 } }
+}
+
+extension ValueKind where Value == Double? {
+    /// A number above 0; 0 and null stand for none.
+    static var positiveOrNone: Self {
+        Self(expected: "a number above 0, or 0 for none") { node in
+            if isNull(node) { return .some(nil) }
+            guard let value = ValueKind<Double>.notNegative.read(node) else { return nil }
+            return .some(value == 0 ? nil : value)
+        } write: {
+            "\($0 ?? 0)"
+        }
+    }
+}
+
+extension ValueKind where Value == Int {
+    static func integer(from minimum: Int) -> Self {
+        Self(expected: "a whole number of \(minimum) or more") { node in
+            // "1e3" and "100.0" are whole numbers too.
+            let text = node.scalar?.string ?? ""
+            let value = Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
+            return value.flatMap { $0 >= minimum ? $0 : nil }
+        } write: {
+            "\($0)"
+        }
+    }
+}
+
+extension ValueKind where Value == Int? {
+    /// A whole number above 0; −1 and null stand for none.
+    static var countOrNone: Self {
+        Self(expected: "a whole number above 0, or -1 for none") { node in
+            if isNull(node) || node.scalar?.string == "-1" { return .some(nil) }
+            return ValueKind<Int>.integer(from: 1).read(node).map { .some($0) }
+        } write: {
+            "\($0 ?? -1)"
+        }
+    }
+}
+
+extension ValueKind where Value == Bool {
+    static var flag: Self {
+        Self(expected: "true or false") { node in
+            switch node.scalar?.string.lowercased() {
+            case "true", "yes", "on": true
+            case "false", "no", "off": false
+            default: nil
+            }
+        } write: {
+            "\($0)"
+        }
+    }
+}
+
+extension ValueKind where Value == String {
+    static var text: Self {
+        Self(expected: "a text") {
+            $0.scalar.map(\.string).flatMap { $0.isEmpty ? nil : $0 }
+        } write: {
+            quoted($0)
+        }
+    }
+}
+
+extension ValueKind where Value == String? {
+    static var textOrNone: Self {
+        Self(expected: "a text or null") { node in
+            isNull(node) ? .some(nil) : ValueKind<String>.text.read(node).map { .some($0) }
+        } write: {
+            $0.map(quoted) ?? "null"
+        }
+    }
+}
+
+extension ValueKind where Value == [String] {
+    /// A list of texts, or one text.
+    static var texts: Self {
+        Self(expected: "a text or a list of texts") { node in
+            if let scalar = node.scalar { return isNull(node) ? nil : [scalar.string] }
+            guard let sequence = node.sequence, !sequence.isEmpty else { return nil }
+            let texts = sequence.compactMap { $0.scalar?.string }
+            return texts.count == sequence.count ? texts : nil
+        } write: {
+            "[\($0.map(quoted).joined(separator: ", "))]"
+        }
+    }
+}
+
+extension ValueKind where Value: CaseIterable & RawRepresentable & Sendable, Value.RawValue == String {
+    static var choice: Self {
+        Self(expected: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")) { node in
+            node.scalar.flatMap { Value(rawValue: $0.string) }
+        } write: {
+            $0.rawValue
+        }
+    }
+}
+
+func isNull(_ node: Node) -> Bool {
+    guard let scalar = node.scalar, scalar.style != .doubleQuoted, scalar.style != .singleQuoted else { return false }
+    return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+}
+
+/// A text as YAML reads it back: plain where that is safe.
+private func quoted(_ text: String) -> String {
+    let isPlain = text.wholeMatch(of: /[A-Za-z_\/][A-Za-z0-9_\/.\-]*/) != nil
+    let isOther = ["true", "false", "yes", "no", "on", "off", "null"].contains(text.lowercased())
+    if isPlain, !isOther { return text }
+    return "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n") + "\""
+}

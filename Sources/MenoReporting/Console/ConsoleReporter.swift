@@ -1,0 +1,110 @@
+internal import Foundation
+public import MenoMetrics
+
+/// Tells on the console, line by line, how a run goes.
+public final class ConsoleReporter: RunObserver {
+    private let loggingSteps: Int
+    private let write: (String) -> Void
+    private var description: RunDescription?
+    private var window: [StepMetrics] = []
+    private var trainingSeconds = 0.0
+    private var stepsSeen = 0
+
+    /// - Parameters:
+    ///   - loggingSteps: steps between two lines; a line shows the means over them.
+    ///   - write: takes a line without its end.
+    public init(loggingSteps: Int, write: @escaping (String) -> Void) {
+        precondition(loggingSteps > 0)
+        self.loggingSteps = loggingSteps
+        self.write = write
+    }
+
+    public func observe(_ event: RunEvent) throws {
+        switch event {
+        case .started(let description): started(description)
+        case .step(let metrics): step(metrics)
+        case .evaluated(let metrics): evaluated(metrics)
+        case .resources(let usage): resources(usage)
+        case .checkpointSaved(let record): write("saved \(record.path)")
+        case .checkpointRemoved(let record): write("removed \(record.path)")
+        case .checkpointFailed(let step, let reason): write("step \(step): saving failed, training goes on: \(reason)")
+        case .probed(_, let answers): for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
+        case .stepSkipped(let step, let reason, let records):
+            write("step \(step) was not applied: \(reason) Records: \(records.joined(separator: ", "))")
+        case .notice(let text): write(text)
+        case .warning(let text): write("warning: \(text)")
+        case .finished(let outcome): finished(outcome)
+        }
+    }
+
+    private func started(_ description: RunDescription) {
+        self.description = description
+        let share = 100 * Double(description.trainedParameters) / Double(max(1, description.totalParameters))
+        write(
+            "training \(description.model) (\(description.architecture)) on \(description.device) in \(description.dtype): "
+                + "\(description.trainedParameters) of \(description.totalParameters) parameters "
+                + "(\(fixed(share, 2)) %)")
+        write("Training dataset size: \(description.trainSamples)")
+        write("Evaluation dataset size: \(description.evaluationSamples)")
+        write("\(description.totalSteps) steps, \(description.stepsPerEpoch) an epoch")
+    }
+
+    private func step(_ metrics: StepMetrics) {
+        window.append(metrics)
+        trainingSeconds += metrics.seconds
+        stepsSeen += 1
+        let total = description?.totalSteps ?? 0
+        guard metrics.step % loggingSteps == 0 || metrics.step == total || metrics.step == 1 else { return }
+        // The mean over tokens, as the loss of one large step would be.
+        let labels = window.reduce(0) { $0 + $1.labels }
+        let loss = window.reduce(0) { $0 + $1.loss * Double($1.labels) } / Double(max(1, labels))
+        let tokens = window.reduce(0) { $0 + $1.tokens }
+        let seconds = window.reduce(0) { $0 + $1.seconds }
+        window.removeAll()
+        let left = trainingSeconds / Double(stepsSeen) * Double(total - metrics.step)
+        write(
+            "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(loss, 4))  "
+                + "lr \(String(format: "%.2e", metrics.learningRate))  grad norm \(fixed(metrics.gradientNorm, 3))  "
+                + "\(Int(Double(tokens) / max(seconds, 1e-9))) tokens/s  \(duration(left)) left")
+    }
+
+    private func evaluated(_ metrics: EvaluationMetrics) {
+        var line =
+            "evaluation after step \(metrics.step): loss \(fixed(metrics.loss, 4))  perplexity "
+            + "\(fixed(metrics.perplexity, 3))  token accuracy \(fixed(100 * metrics.tokenAccuracy, 1)) %"
+        if let perplexity = metrics.completionPerplexity { line += "  completion perplexity \(fixed(perplexity, 3))" }
+        write(line + "  (\(metrics.samples) samples, \(metrics.tokens) tokens, \(fixed(metrics.seconds, 1)) s)")
+    }
+
+    private func resources(_ usage: ResourceUsage) {
+        write("CPU Memory usage: \(mebibytes(usage.resident)) MB (peak \(mebibytes(usage.peakResident)) MB)")
+        for accelerator in usage.accelerators {
+            write("GPU \(accelerator.index) Memory:")
+            write("  - Allocated: \(mebibytes(accelerator.allocated)) MB")
+            write("  - Reserved: \(mebibytes(accelerator.reserved)) MB")
+            write("  - Max Allocated: \(mebibytes(accelerator.peakAllocated)) MB")
+        }
+    }
+
+    private func finished(_ outcome: RunOutcome) {
+        let verb =
+            switch outcome.reason {
+            case .completed: "Training completed"
+            case .stoppedEarly: "Training stopped early"
+            case .interrupted: "Training interrupted"
+            case .failed: "Training failed"
+            }
+        write("\(verb) after step \(outcome.step). Duration: \(duration(outcome.seconds))")
+        if let message = outcome.message { write(message) }
+    }
+
+    private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }
+    private func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+    private func duration(_ seconds: Double) -> String {
+        let seconds = Int(max(0, seconds.isFinite ? seconds : 0).rounded())
+        if seconds < 60 { return "\(seconds) s" }
+        if seconds < 3600 { return "\(seconds / 60) m \(seconds % 60) s" }
+        return "\(seconds / 3600) h \(seconds / 60 % 60) m"
+    }
+}

@@ -1,0 +1,74 @@
+public import MenoData
+
+/// How a model is trained, by the names and defaults of the seed's `TrainingArguments`.
+public struct TrainingArguments: Sendable, Hashable {
+    /// Passes over the training data; a fraction ends within one. Default 30.
+    public var epochs = 30.0
+    /// Optimizer steps in all; overrides ``epochs``. `nil`: as the epochs ask for.
+    public var maxSteps: Int?
+    /// The highest learning rate. Default 2e-4.
+    public var learningRate = 2e-4
+    /// How the rate moves after the warm-up. Default cosine.
+    public var schedule = LearningRateSchedule.Course.cosine
+    /// The share of all steps over which the rate rises, rounded up. Default 0.1.
+    public var warmupRatio = 0.1
+    /// Steps over which the rate rises; overrides ``warmupRatio`` where above 0.
+    public var warmupSteps = 0
+    /// AdamW's β, ε and decoupled decay. Biases and norms are not decayed.
+    public var optimizer = AdamW.Options(weightDecay: 0.01)
+    /// Larger gradients are scaled down to this norm; `nil`: never. Default 1.
+    public var maxGradientNorm: Double? = 1
+    /// Examples of a micro-batch. With ``gradientAccumulationSteps`` it says how many make an optimizer step; how they
+    /// are computed together is decided by memory and changes nothing but rounding. Default 2.
+    public var batchSize = 2
+    /// Micro-batches of an optimizer step. Default 8.
+    public var gradientAccumulationSteps = 8
+    /// Whether layers are computed again in the backward pass instead of kept. Default true.
+    public var gradientCheckpointing = true
+    /// Tokens that go through the model together. Default 2048.
+    public var tokensPerPass = 2048
+    /// When the model is evaluated. Default: every ``evaluationSteps``, and after the last step.
+    public var evaluationStrategy = Interval.steps
+    /// Steps between two evaluations. Default 100.
+    public var evaluationSteps = 100
+    /// Whether the model is evaluated before the first step.
+    public var evaluatesOnStart = false
+    /// Steps between two releases of memory that nothing uses. Default 50.
+    public var memoryClearInterval = 50
+    /// Seeds dropout and the order of the examples. Default 42.
+    public var seed: UInt64 = 42
+    /// Whether every epoch takes the examples in an order of its own.
+    public var shuffles = true
+
+    /// How often something is done.
+    public enum Interval: String, Sendable, Hashable, CaseIterable {
+        case no, steps, epoch
+    }
+
+    public init() {}
+
+    /// Steps between two evaluations; `nil`: there are none.
+    public func evaluationInterval(_ batches: BatchSchedule) -> Int? {
+        switch evaluationStrategy {
+        case .no: nil
+        case .steps: evaluationSteps
+        case .epoch: batches.stepsPerEpoch
+        }
+    }
+
+    public var examplesPerStep: Int { batchSize * gradientAccumulationSteps }
+
+    /// The order of the examples of a run.
+    public func batches(exampleCount: Int) -> BatchSchedule {
+        BatchSchedule(exampleCount: exampleCount, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles)
+    }
+
+    /// Optimizer steps of a run.
+    public func totalSteps(_ batches: BatchSchedule) -> Int { maxSteps ?? batches.steps(epochs: epochs) }
+
+    /// The learning rates of a run of `totalSteps`.
+    public func learningRates(totalSteps: Int) -> LearningRateSchedule {
+        let warmup = warmupSteps > 0 ? warmupSteps : Int((warmupRatio * Double(totalSteps)).rounded(.up))
+        return LearningRateSchedule(peak: learningRate, course: schedule, warmupSteps: warmup, totalSteps: totalSteps)
+    }
+}

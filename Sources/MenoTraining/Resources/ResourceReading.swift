@@ -1,0 +1,19 @@
+public import MenoMetrics
+public import MenoTensor
+
+/// Reads what a run uses.
+public enum ResourceReading {
+    /// Memory of the process and of an accelerator, now.
+    public static func current(step: Int, device: Device) -> ResourceUsage {
+        let memory = ProcessMemory.current()
+        var usage = ResourceUsage(step: step, resident: memory.resident, peakResident: memory.peakResident)
+        if let accelerator = try? device.memory() {
+            usage.accelerators = [
+                .init(
+                    index: 0, allocated: accelerator.allocated, reserved: accelerator.reserved,
+                    peakAllocated: accelerator.peakAllocated)
+            ]
+        }
+        return usage
+    }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import MenoConfiguration
+import MenoMetrics
+import MenoModels
+import MenoTokenizers
+
+struct Demo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Fine-tunes a small model on bundled Socratic dialogues and shows what changed.")
+
+    @Option(help: "gemma-3-270m or smollm2-135m.") var model: String?
+    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+    var overrides: [String] = []
+
+    private static let questions = [
+        "幸せとは何だと思いますか？", "友達に嘘をつくのは、いつでも悪いことでしょうか。", "勉強する意味がわからなくなりました。",
+    ]
+
+    func run() throws {
+        try reportingErrors {
+            guard let root = Installation.root else {
+                throw ConfigurationError(
+                    .notFound, place: "Examples/demo.yaml", "the checkout that holds it was not found.",
+                    advice: "Run `./meno demo` there, or set MENO_ROOT to it.")
+            }
+            let named = model.map { ["model.name_or_path=\($0)"] } ?? []
+            var configuration = try RunConfiguration.read(
+                root.appending(path: "Examples/demo.yaml"), overrides: named + overrides)
+            // The file's paths are relative to the checkout; the run goes where the user stands.
+            if !configuration.data.path.hasPrefix("/") {
+                configuration.data.path = root.appending(path: configuration.data.path).path
+            }
+            try CatalogueModel.all.first { $0.name == configuration.model.nameOrPath }?.fetch()
+            try run(configuration)
+        }
+    }
+
+    private func run(_ configuration: RunConfiguration) throws {
+        let session = try TrainingSession(configuration, overwrites: true)
+        let before = try answers(session)
+        let evaluations = EvaluationCollector()
+        let outcome = try session.run(observers: [evaluations])
+        guard outcome.reason == .completed else { throw ExitCode(Status.interrupted) }
+        let after = try answers(session)
+        for (index, question) in Self.questions.enumerated() {
+            print("\nQ       \(question)")
+            print("before  \(shown(before[index]))")
+            print("after   \(shown(after[index]))")
+        }
+        if let first = evaluations.all.first, let last = evaluations.all.last {
+            let values = [first.perplexity, last.perplexity].map { String(format: "%.2f", $0) }
+            print("\nheld-out perplexity  \(values[0]) before, \(values[1]) after (\(last.samples) dialogues)")
+        }
+        print("the adapter          \(configuration.baseOutputDirectory)/model")
+        print(
+            "talk with it         ./meno chat --model \(configuration.model.nameOrPath) --adapter \(configuration.baseOutputDirectory)/model"
+        )
+    }
+
+    private func answers(_ session: TrainingSession) throws -> [String] {
+        let template = try session.template ?? ChatTemplate.named("auto", for: session.model.tokenizer)
+        session.model.decoder.setTraining(false)
+        return try Self.questions.map {
+            try session.model.answer(
+                [ChatMessage(.user, $0)], template: template, sampling: .greedy, maxNewTokens: 80)
+        }
+    }
+
+    private func shown(_ answer: String) -> String {
+        let line = answer.split(separator: "\n").joined(separator: " ⏎ ")
+        return line.isEmpty ? "(nothing)" : line
+    }
+}
+
+/// Keeps the evaluations of a run.
+private final class EvaluationCollector: RunObserver {
+    private(set) var all: [EvaluationMetrics] = []
+
+    func observe(_ event: RunEvent) {
+        if case .evaluated(let metrics) = event { all.append(metrics) }
+    }
+}

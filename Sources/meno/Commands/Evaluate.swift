@@ -1,0 +1,100 @@
+public import ArgumentParser
+import Foundation
+public import MenoConfiguration
+public import MenoData
+import MenoTraining
+
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Computes loss and perplexity of a model on a data file.")
+
+    @OptionGroup var options: ModelOptions
+    @Option(help: "A .json or .jsonl file of records.") var data: String
+    @Option(help: "At most this many records, chosen evenly over sources and lengths.") var maxSamples = 100
+    @Option(help: "Tokens of the longest example; longer ones are cut.") var maxLength = 2048
+    @Option(help: "Which tokens count: all or completions.") var lossOn = ExampleBuilder.LossTarget.all
+    @Option(help: "Seeds the choice of the records.") var seed: UInt64 = 42
+    @Flag(help: "Print the result as JSON.") var json = false
+
+    func validate() throws {
+        guard maxSamples > 0 else { throw ValidationError("--max-samples must be above 0.") }
+        guard maxLength > 1 else { throw ValidationError("--max-length must be above 1.") }
+    }
+
+    func run() throws {
+        try reportingErrors {
+            var (records, report) = try RecordFile.read(URL(filePath: data))
+            let model = try options.load()
+            let all = try ExampleBuilder(
+                tokenizer: model.tokenizer, template: model.template(options.chatTemplate, for: records),
+                maxLength: maxLength, lossTarget: lossOn
+            ).examples(from: records, report: &report)
+            records.removeAll()
+            Console.data(report, path: data)
+            let examples = BalancedSample.positions(of: all, limit: maxSamples, seed: seed).map { all[$0] }
+            if examples.count < all.count { Console.note("\(examples.count) of \(all.count) are used") }
+            Interruption.install()
+            let result = try Evaluator(model.decoder).evaluate(examples) { _ in !Interruption.isRequested }
+            try show(result)
+        }
+    }
+
+    private struct Output: Encodable {
+        struct Row: Encodable {
+            var tokens: Int
+            var nll: Double
+        }
+        var loss: Double
+        var perplexity: Double
+        var tokens: Int
+        var samples: Int
+        var tokenAccuracy: Double
+        var completionLoss: Double?
+        var completionPerplexity: Double?
+        var rows: [Row]
+        var seconds: Double
+    }
+
+    private func show(_ result: Evaluation) throws {
+        guard json else {
+            print("loss            \(String(format: "%.6f", result.loss))")
+            print("perplexity      \(String(format: "%.4f", result.perplexity))")
+            print("token accuracy  \(String(format: "%.2f", 100 * result.tokenAccuracy)) %")
+            if let loss = result.completionLoss {
+                print(
+                    "completions     loss \(String(format: "%.6f", loss)), perplexity \(String(format: "%.4f", exp(loss)))"
+                )
+            }
+            print("samples         \(result.rows.count), \(result.tokens) tokens")
+            print("time            \(String(format: "%.2f", result.seconds)) s")
+            return
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        let output = Output(
+            loss: result.loss, perplexity: result.perplexity, tokens: result.tokens, samples: result.rows.count,
+            tokenAccuracy: result.tokenAccuracy, completionLoss: result.completionLoss,
+            completionPerplexity: result.completionLoss.map { exp($0) },
+            rows: result.rows.map { .init(tokens: $0.tokens, nll: $0.negativeLogLikelihood) }, seconds: result.seconds)
+        print(String(decoding: try encoder.encode(output), as: UTF8.self))
+    }
+}
+
+/// Options of every command that loads a model.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.") var model: String
+    @Option(help: "The folder of an adapter in PEFT's form.") var adapter: String?
+    @Option(help: "auto, float32, bfloat16 or float16.") var dtype = RunConfiguration.Precision.auto
+    @Option(help: "auto, cpu, cuda or mps.") var device = RunConfiguration.DeviceChoice.auto
+    @Option(help: "auto, gemma, llama3 or chatml.") var chatTemplate = "auto"
+
+    func load() throws -> LoadedModel {
+        try LoadedModel(model, dtype: dtype.dtype(), device: device.device(), adapter: adapter)
+    }
+}
+
+extension RunConfiguration.Precision: ExpressibleByArgument {}
+extension RunConfiguration.DeviceChoice: ExpressibleByArgument {}
+extension ExampleBuilder.LossTarget: ExpressibleByArgument {}

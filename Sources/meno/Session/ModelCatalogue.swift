@@ -1,0 +1,56 @@
+import Foundation
+import MenoModels
+
+/// The models that have a name.
+struct CatalogueModel {
+    let name: String
+    let file: String
+    let description: String
+    let licence: String
+
+    static let all = [
+        CatalogueModel(
+            name: "gemma-3-270m", file: "gemma-3-270m-q4_k_m.gguf", description: "Gemma 3 270M, Q4_K_M, 241 MiB",
+            licence: "Gemma Terms of Use (ai.google.dev/gemma/terms)"),
+        CatalogueModel(
+            name: "smollm2-135m", file: "SmolLM2-135M-Instruct.Q4_1.gguf",
+            description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", licence: "Apache-2.0"),
+    ]
+
+    var url: URL { Installation.cache.appending(path: "models").appending(path: file) }
+    var isFetched: Bool { FileManager.default.fileExists(atPath: url.path) }
+
+    /// The files that a name or a path stands for. A path that exists wins over a name.
+    static func locate(_ nameOrPath: String) throws -> URL {
+        if FileManager.default.fileExists(atPath: nameOrPath) { return URL(filePath: nameOrPath) }
+        guard let model = all.first(where: { $0.name == nameOrPath }) else {
+            throw ModelError(
+                .notFound, path: nameOrPath, "is neither a file or folder nor the name of a model.",
+                advice: "Names: \(all.map(\.name).joined(separator: ", ")).")
+        }
+        guard model.isFetched else {
+            throw ModelError(
+                .notFound, path: model.url.path, "is not there yet.",
+                advice: "Run `meno models fetch \(model.name)` first (\(model.description)).")
+        }
+        return model.url
+    }
+
+    /// Downloads the model into the cache, verified by SHA-256.
+    func fetch() throws {
+        guard !isFetched else { return }
+        guard let script = Installation.root?.appending(path: "scripts/fetch-model") else {
+            throw ModelError(
+                .notFound, "the checkout that holds scripts/fetch-model was not found.",
+                advice: "Set MENO_ROOT to it, or run `./meno` there.")
+        }
+        let process = Process()
+        process.executableURL = script
+        process.arguments = [name]
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0, isFetched else {
+            throw ModelError(.notFound, "\(name) could not be fetched; the reason is above.")
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import MenoTesting
+import Testing
+
+@testable import MenoConfiguration
+
+@Suite struct RunConfigurationTests {
+    private let minimal = "model: {name_or_path: m}\ndata: {path: d.json}\n"
+
+    @Test func whatIsNotWrittenHasTheSeedsValue() throws {
+        let run = try RunConfiguration.read(yaml: minimal, name: "run.yaml")
+        #expect(run.training.epochs == 30)
+        #expect(run.training.learningRate == 2e-4)
+        #expect(run.training.optimizer.weightDecay == 0.01)
+        #expect(run.training.warmupRatio == 0.1)
+        #expect(run.training.examplesPerStep == 16)
+        #expect(run.training.maxGradientNorm == 1)
+        #expect(run.lora?.targetModules == ["q_proj", "k_proj", "v_proj"])
+        #expect(run.data.maxLength == 256)
+    }
+
+    @Test func whatIsWrittenIsReadBackTheSame() throws {
+        var yaml = minimal + "lora: null\n"
+        yaml += "training: {max_steps: 7, max_grad_norm: 0, eval_strategy: epoch, learning_rate: 3e-5}\n"
+        let run = try RunConfiguration.read(
+            yaml: yaml, name: "run.yaml", overrides: ["data.path=対話 データ.json", "training.learning_rate=1e-3"])
+        #expect(run.lora == nil)
+        #expect(run.training.maxSteps == 7)
+        #expect(run.training.maxGradientNorm == nil)
+        #expect(run.training.learningRate == 1e-3)
+        let again = try RunConfiguration.read(yaml: run.yaml, name: "again.yaml")
+        #expect(again.yaml == run.yaml)
+        #expect(again.data.path == "対話 データ.json")
+    }
+
+    @Test(arguments: [
+        ("training: {learning_rat: 1}", "training.learning_rate"), ("trainig: {}", "`training`"),
+        ("training: {learning_rate: fast}", "a number of 0 or more"), ("lora: {r: 0}", "a whole number of 1 or more"),
+        ("data: {loss_on: some}", "all, completions"), ("training: {save_steps: 5}", "not supported yet"),
+        ("training: [1]", "no mapping"), ("training: {learning_rate: 1", "is not YAML"),
+        ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
+        ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),
+    ])
+    func whatIsWrongIsNamed(yaml: String, expected: String) {
+        let text = yaml.contains("data:") ? "model: {name_or_path: m}\n" + yaml : minimal + yaml
+        let error = #expect(throws: ConfigurationError.self) {
+            try RunConfiguration.read(yaml: text, name: "run.yaml")
+        }
+        #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("run.yaml") == true)
+    }
+
+    @Test func aKeyOfTheFileIsFoundByItsLine() {
+        let error = #expect(throws: ConfigurationError.self) {
+            try RunConfiguration.read(yaml: minimal + "training:\n  learning_rate: fast\n", name: "run.yaml")
+        }
+        #expect(error?.place == "run.yaml:4")
+    }
+
+    @Test func aMissingModelOrFileIsAnError() {
+        #expect(throws: ConfigurationError.self) { try RunConfiguration.read(yaml: "", name: "run.yaml") }
+        let error = #expect(throws: ConfigurationError.self) {
+            try RunConfiguration.read(URL(filePath: "/nowhere/run.yaml"))
+        }
+        #expect(error?.code == .notFound)
+    }
+
+    @Test func everyKeyReadsItsOwnExample() throws {
+        for key in ConfigurationKey.all {
+            _ = try RunConfiguration.read(yaml: minimal, name: "run.yaml", overrides: ["\(key.path)=\(key.example)"])
+        }
+    }
+
+    @Test func mutatedFilesAreErrorsAndNeverCrash() {
+        var generator = SeededGenerator(seed: 11)
+        let original = Array(RunConfiguration().yaml.utf8)
+        for _ in 0..<2_000 {
+            let text = String(decoding: mutated(original, using: &generator), as: UTF8.self)
+            _ = try? RunConfiguration.read(yaml: text, name: "mutated.yaml")
+        }
+    }
+}
