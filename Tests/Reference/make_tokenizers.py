@@ -10,9 +10,9 @@ import json
 import pathlib
 import sys
 
-import gguf
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer
+
+from smollm2_tokenizer import smollm2
 
 out = pathlib.Path(__file__).parent / "fixtures/tokenizers"
 out.mkdir(parents=True, exist_ok=True)
@@ -25,20 +25,6 @@ nasty = [
     "<table><td>", "  leading and trailing  ", "𠮷野家 𝒳",
     "\n" * 40, "a\n\n b", "x  y   z    .", "\t\t\t", " \n \n", " " * 7, " " * 33, " " * 301,
 ]
-
-
-def smollm2(path):
-    reader = gguf.GGUFReader(path)
-    field = lambda key: reader.fields[key]
-    strings = lambda key: [bytes(field(key).parts[i]).decode("utf-8") for i in field(key).data]
-    tokens, merges = strings("tokenizer.ggml.tokens"), strings("tokenizer.ggml.merges")
-    types = [int(field("tokenizer.ggml.token_type").parts[i][0]) for i in field("tokenizer.ggml.token_type").data]
-    tokenizer = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, [tuple(m.split(" ")) for m in merges]))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(t, special=True) for t, k in zip(tokens, types) if k == 3])
-    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def gemma(folder, file):

@@ -1,0 +1,68 @@
+import Foundation
+import MenoTesting
+import MenoTokenizers
+import Testing
+
+@testable import MenoData
+
+/// With the vocabularies of the real models, where they are in the cache.
+@Suite struct ExampleBuilderTests {
+    static let models = ["SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"].compactMap(Fixtures.model)
+    private let dialogue: [ChatMessage] = [
+        .init(.user, " 勇気とは？ "), .init(.assistant, "君は恐れを知らないのかね？"), .init(.user, "はい"), .init(.assistant, "本当に？"),
+    ]
+
+    @Test(.enabled(if: !models.isEmpty, "no model is in the cache"), arguments: models)
+    func completionsAreTheAssistantsTokensWithTheEndOfTurn(_ model: URL) throws {
+        let tokenizer = try Tokenizer.load(model)
+        let template = try ChatTemplate.named("auto", for: tokenizer)
+        var report = DataReport()
+        let builder = ExampleBuilder(tokenizer: tokenizer, template: template, maxLength: 256, lossTarget: .completions)
+        let example = try #require(
+            try builder.examples(from: [Record(place: "line 1", content: .dialogue(dialogue))], report: &report).first)
+        let learnt = zip(example.ids, example.labels).filter { $0.1 != Example.ignoredLabel }.map(\.0)
+        #expect(
+            tokenizer.decode(learnt) == "君は恐れを知らないのかね？\(template.endOfTurn)本当に？\(template.endOfTurn)")
+        #expect(zip(example.labels, example.isCompletion).allSatisfy { ($0 != Example.ignoredLabel) == $1 })
+        #expect(example.ids.count { $0 == tokenizer.bosID } == (template == .gemma ? 1 : 4))
+        #expect(example.ids.first == tokenizer.bosID)
+        #expect(example.preview(tokenizer).contains("line 1"))
+    }
+
+    @Test(.enabled(if: !models.isEmpty, "no model is in the cache"), arguments: models)
+    func everythingButTheFirstTokenIsLearntByDefault(_ model: URL) throws {
+        let tokenizer = try Tokenizer.load(model)
+        var report = DataReport()
+        let builder = ExampleBuilder(
+            tokenizer: tokenizer, template: try .named("auto", for: tokenizer), maxLength: 256)
+        let records: [Record] = [
+            .init(place: "1", content: .dialogue(dialogue)), .init(place: "2", content: .text("plain text")),
+            .init(place: "3", content: .completion(prompt: "1 + 1 =", completion: " 2")),
+        ]
+        let examples = try builder.examples(from: records, report: &report)
+        for example in examples { #expect(example.labels.dropFirst() == example.ids.dropFirst()) }
+        #expect(examples.map { $0.labels[0] } == [-100, -100, -100])
+        #expect(examples[1].ids.last == tokenizer.eosID && examples[2].ids.last == tokenizer.eosID)
+        let completion = zip(examples[2].ids, examples[2].isCompletion).filter(\.1).map(\.0)
+        #expect(tokenizer.decode(completion, skipSpecialTokens: true) == " 2")
+    }
+
+    @Test(.enabled(if: !models.isEmpty, "no model is in the cache"))
+    func longExamplesAreCutOrLeftOutAndCounted() throws {
+        let tokenizer = try Tokenizer.load(Self.models[0])
+        let record = Record(place: "line 9", content: .text(String(repeating: "word ", count: 100)))
+        var report = DataReport()
+        report.total = 1
+        var builder = ExampleBuilder(tokenizer: tokenizer, template: nil, maxLength: 10)
+        #expect(try builder.examples(from: [record], report: &report).map(\.ids.count) == [10])
+        #expect(report.problems.map(\.kind) == [.tooLong] && report.used == 1)
+        builder.lengthPolicy = .skip
+        report.problems = []
+        #expect(throws: DataError.self) { try builder.examples(from: [record], report: &report) }
+        #expect(report.skipped == 1)
+        builder.template = nil
+        #expect(throws: DataError.self) {
+            try builder.examples(from: [.init(place: "", content: .dialogue(dialogue))], report: &report)
+        }
+    }
+}

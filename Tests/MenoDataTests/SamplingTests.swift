@@ -1,0 +1,75 @@
+import MenoTesting
+import Testing
+
+@testable import MenoData
+
+@Suite struct SamplingTests {
+    @Test func aPermutationHasEveryNumberOnceAndFollowsItsSeed() {
+        let order = Permutation.make(count: 1000, seed: 42)
+        #expect(order.sorted() == Array(0..<1000))
+        #expect(order != Array(0..<1000))
+        #expect(order == Permutation.make(count: 1000, seed: 42))
+        #expect(order != Permutation.make(count: 1000, seed: 43))
+        #expect(order != Permutation.make(count: 1000, seed: 42, stream: 1))
+    }
+
+    @Test func aPermutationIsUniform() {
+        var counts = Array(repeating: Array(repeating: 0, count: 5), count: 5)
+        for seed in 0..<20_000 {
+            for (place, value) in Permutation.make(count: 5, seed: UInt64(seed)).enumerated() {
+                counts[place][value] += 1
+            }
+        }
+        // Five standard deviations around 4,000.
+        #expect(counts.joined().allSatisfy { abs($0 - 4000) < 283 })
+    }
+
+    @Test func aSplitCutsWhereTheNotebookDoes() {
+        let split = Split(count: 11, trainFraction: 0.8, seed: 1)
+        #expect(split.training.count == 8 && split.heldOut.count == 3)
+        #expect((split.training + split.heldOut).sorted() == Array(0..<11))
+        let inOrder = Split(count: 3, trainFraction: 1, seed: 1, shuffles: false)
+        #expect(inOrder.training == [0, 1, 2] && inOrder.heldOut.isEmpty)
+    }
+
+    @Test func aSampleIsBalancedOverSourcesAndLengths() {
+        let examples = (0..<400).map { index in
+            let length = 2 + index % 100
+            return Example(
+                ids: Array(repeating: 1, count: length), labels: Array(repeating: 1, count: length),
+                isCompletion: Array(repeating: false, count: length), place: "\(index)",
+                source: index < 300 ? "many" : "few")
+        }
+        let chosen = BalancedSample.positions(of: examples, limit: 40, seed: 7)
+        #expect(Set(chosen).count == 40 && chosen == chosen.sorted())
+        #expect(chosen.count { examples[$0].source == "few" } == 10)
+        let mean = chosen.reduce(0.0) { $0 + Double(examples[$1].ids.count) } / 40
+        #expect(abs(mean - 51.5) < 3)
+        #expect(chosen == BalancedSample.positions(of: examples, limit: 40, seed: 7))
+        #expect(BalancedSample.positions(of: examples, limit: 400, seed: 7) == Array(0..<400))
+        #expect(BalancedSample.positions(of: examples, limit: 0, seed: 7).isEmpty)
+    }
+
+    @Test func stepsAreCountedAsTransformersCountsThem() {
+        // 37 examples in steps of 16: two full steps and one of 5.
+        let batches = BatchSchedule(exampleCount: 37, examplesPerStep: 16, seed: 5, shuffles: true)
+        #expect(batches.stepsPerEpoch == 3)
+        #expect(batches.steps(epochs: 2.5) == 8)
+        #expect((0..<3).map { batches.examples(ofStep: $0).count } == [16, 16, 5])
+        #expect((0..<3).flatMap { batches.examples(ofStep: $0) }.sorted() == Array(0..<37))
+        #expect(batches.examples(ofStep: 3) != batches.examples(ofStep: 0))
+        let inOrder = BatchSchedule(exampleCount: 5, examplesPerStep: 2, seed: 5, shuffles: false)
+        #expect((0..<4).map { inOrder.examples(ofStep: $0) } == [[0, 1], [2, 3], [4], [0, 1]])
+    }
+
+    @Test func paddingIsKnownByPlace() {
+        let example = { (ids: [Int32]) in
+            Example(ids: ids, labels: ids, isCompletion: ids.map { _ in true }, place: "")
+        }
+        // The token 2 ends a turn and also pads: its label survives where it is text.
+        let batch = PaddedBatch([example([5, 6, 2]), example(Array(repeating: 7, count: 9))], padID: 2)
+        #expect(batch.rows == 2 && batch.length == 16)
+        #expect(Array(batch.labels[0..<16]) == [5, 6, 2] + Array(repeating: -100, count: 13))
+        #expect(Array(batch.ids[0..<16]) == [5, 6, 2] + Array(repeating: 2, count: 13))
+    }
+}

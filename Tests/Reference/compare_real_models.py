@@ -1,0 +1,162 @@
+"""Compares `meno` with transformers and PEFT on a real model, in float32, and prints how far they are apart.
+
+    python Tests/Reference/compare_real_models.py MODEL.gguf DIALOGUES.json FOLDER [evaluate|train]
+
+evaluate: the mean loss of 30 dialogues by `meno evaluate` and by transformers on the same dequantised weights.
+train: eight optimizer steps of 2 x 8 dialogues from the same initial adapter by `meno train` and by Trainer + PEFT (no
+dropout, no shuffling; the collator masks padding by its place), then the final adapter of `meno` in PEFT.
+Ends with status 1 where a difference is above the tolerance.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
+
+from smollm2_tokenizer import smollm2
+
+root = pathlib.Path(__file__).parents[2]
+path, data, out = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
+parts = sys.argv[4:] or ["evaluate", "train"]
+out.mkdir(parents=True, exist_ok=True)
+dialogues = json.load(open(data))
+is_gemma = path.name.startswith("gemma")
+failed = False
+
+
+def tokenize():
+    """Ids of a text, special tokens in it included, by Hugging Face's tokenizer."""
+    if is_gemma:
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        return lambda text: tokenizer(text, add_special_tokens=False).input_ids
+    return smollm2(path)
+
+
+def text(messages):
+    if is_gemma:
+        turns = (f"<start_of_turn>{'user' if m['role'] == 'user' else 'model'}\n{m['content'].strip()}<end_of_turn>\n" for m in messages)
+        return "<bos>" + "".join(turns)
+    turns = (f"<|im_start|>{'user' if m['role'] == 'user' else 'assistant'}\n{m['content']}<|im_end|>\n" for m in messages)
+    return "".join(turns)
+
+
+def meno(*arguments):
+    result = subprocess.run([root / "meno", *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        sys.exit(f"meno {arguments[0]} ended with {result.returncode}")
+    return result.stdout
+
+
+def report(what, ours, theirs, tolerance):
+    global failed
+    difference = abs(ours - theirs) / max(abs(theirs), 1e-12)
+    failed |= not difference <= tolerance
+    print(f"{what}: ours {ours:.8g}, theirs {theirs:.8g}, relative difference {difference:.2e} (at most {tolerance:g})", flush=True)
+
+
+def load():
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+    # The weights are plain float32 by now; the marks of their origin would make Trainer refuse them.
+    model.is_quantized, model.hf_quantizer = False, None
+    del model.config.quantization_config
+    return model
+
+
+def losses(model, rows):
+    """For each row its labels and the sum of their negative log-likelihoods."""
+    results = []
+    with torch.no_grad():
+        for ids in rows:
+            logits = model(torch.tensor([ids])).logits[0, :-1]
+            nll = torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="sum")
+            results.append((len(ids) - 1, nll.item()))
+    return results
+
+
+encode = tokenize()
+
+if "evaluate" in parts:
+    chosen = dialogues[:30]
+    (out / "thirty.json").write_text(json.dumps(chosen))
+    ours = json.loads(meno("evaluate", "--model", path, "--data", out / "thirty.json", "--dtype", "float32", "--json"))
+    theirs = losses(load().eval(), [encode(text(d["messages"])) for d in chosen])
+    assert [r["tokens"] for r in ours["rows"]] == [r[0] for r in theirs]
+    report("mean loss of 30 dialogues", ours["loss"], sum(r[1] for r in theirs) / sum(r[0] for r in theirs), 1e-4)
+    worst = max(abs(a["nll"] - b[1]) / b[1] for a, b in zip(ours["rows"], theirs))
+    print(f"largest relative difference of a dialogue's loss: {worst:.2e}", flush=True)
+
+if "train" in parts:
+    chosen = dialogues[:128]
+    (out / "train.json").write_text(json.dumps(chosen))
+    torch.manual_seed(1)
+    model = get_peft_model(load(), LoraConfig(
+        r=8, lora_alpha=16, lora_dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj"], task_type="CAUSAL_LM"))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:  # not zero, so that the gradient of A is not zero either
+            torch.nn.init.normal_(parameter, std=0.02)
+    model.save_pretrained(out / "initial")
+
+    def collate(rows):
+        length = (max(len(r["input_ids"]) for r in rows) + 7) // 8 * 8
+        pad = lambda values, with_: [list(v) + [with_] * (length - len(v)) for v in values]
+        ids = [r["input_ids"] for r in rows]
+        return {"input_ids": torch.tensor(pad(ids, 0)), "labels": torch.tensor(pad(ids, -100)),
+                "attention_mask": torch.tensor(pad([[1] * len(i) for i in ids], 0))}
+
+    class InOrder(Trainer):
+        def _get_train_sampler(self, *_):
+            return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    rates = []
+
+    class Rates(TrainerCallback):
+        def on_pre_optimizer_step(self, args, state, control, optimizer=None, **_):
+            rates.append(optimizer.param_groups[0]["lr"])
+
+    trainer = InOrder(
+        model=model, data_collator=collate, callbacks=[Rates()],
+        train_dataset=[{"input_ids": encode(text(d["messages"]))[:256]} for d in chosen],
+        args=TrainingArguments(
+            output_dir=out / "trainer", max_steps=8, per_device_train_batch_size=2, gradient_accumulation_steps=8,
+            learning_rate=2e-4, weight_decay=0.01, warmup_steps=2, lr_scheduler_type="cosine", max_grad_norm=1.0,
+            logging_steps=1, save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True, remove_unused_columns=False,
+            gradient_checkpointing=False, optim="adamw_torch"))
+    trainer.train()
+    history = [h for h in trainer.state.log_history if "loss" in h]
+    theirs = losses(model.eval(), [encode(text(d["messages"]))[:256] for d in chosen[:8]])
+    probe = torch.tensor([encode(text(chosen[0]["messages"]))[:256]])
+    with torch.no_grad():
+        logits = model(probe).logits
+
+    (out / "run.yaml").write_text(f"""
+base_output_dir: {out}/meno
+model: {{name_or_path: {path}, dtype: float32, device: cpu}}
+data: {{path: {out}/train.json, max_length: 256, train_fraction: 1.0, shuffle: false, max_eval_samples: 0}}
+lora: {{init_adapter: {out}/initial}}
+training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy: "no", logging_steps: 1, gradient_checkpointing: false}}
+""")
+    meno("train", out / "run.yaml", "--overwrite")
+    events = [json.loads(line) for line in open(out / "meno/training_progress/metrics.jsonl")]
+    steps = [e["step"]["_0"] for e in events if "step" in e]
+    assert len(steps) == len(history) == 8
+    for ours, their, rate in zip(steps, history, rates):
+        report(f"step {ours['step']} loss", ours["loss"], their["loss"], 1e-3)
+        report(f"step {ours['step']} gradient norm", ours["gradientNorm"], their["grad_norm"], 1e-3)
+        report(f"step {ours['step']} learning rate", ours["learningRate"], rate, 1e-9)
+
+    del trainer, model
+    loaded = PeftModel.from_pretrained(load(), out / "meno/model").eval()
+    with torch.no_grad():
+        difference = (loaded(probe).logits - logits).abs().max().item()
+    print(f"logits of PEFT with our adapter and with its own: at most {difference:.2e} apart", flush=True)
+    failed |= not difference <= 1e-3
+    (out / "eight.json").write_text(json.dumps(chosen[:8]))
+    ours = json.loads(meno("evaluate", "--model", path, "--adapter", out / "meno/model", "--data", out / "eight.json",
+                           "--dtype", "float32", "--max-length", 256, "--json"))
+    again = losses(loaded, [encode(text(d["messages"]))[:256] for d in chosen[:8]])
+    report("loss of 8 dialogues with our adapter, ours and PEFT's", ours["loss"], sum(r[1] for r in again) / sum(r[0] for r in again), 1e-4)
+
+sys.exit(failed)
