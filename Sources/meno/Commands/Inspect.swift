@@ -1,32 +1,72 @@
 import ArgumentParser
 import Foundation
+import MenoData
 import MenoModels
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Describes a model.")
+    static let configuration = CommandConfiguration(abstract: "Describes a model or a data file.")
 
-    @Argument(help: "A Hugging Face folder or a .gguf file.") var path: String
+    @Argument(help: "A model (folder, .gguf file or name), or a .json or .jsonl file of records.") var path: String
+    @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
+    @Option(help: "With --model: auto, gemma, llama3 or chatml.") var chatTemplate = "auto"
 
     func run() throws {
         try reportingErrors {
-            let files = try ModelFiles(URL(filePath: path))
-            let model = files.configuration
-            let windows = model.layers.compactMap(\.slidingWindow)
-            print("architecture   \(model.modelType)")
-            print("parameters     \(files.parameterCount) in \(files.storedWeights.count) tensors")
-            print(
-                "layers         \(model.layerCount), \(windows.count) of them within a window of \(windows.first ?? 0)")
-            print("hidden         \(model.hiddenSize), feed-forward \(model.intermediateSize)")
-            print(
-                "heads          \(model.headCount) × \(model.headDimension), keys and values \(model.keyValueHeadCount)"
-            )
-            print(
-                "vocabulary     \(model.vocabularySize), \(model.tiesEmbeddings ? "shared with" : "apart from") the head"
-            )
-            let storage = Dictionary(grouping: files.storedWeights, by: \.storage).mapValues(\.count)
-            print(
-                "storage        \(storage.sorted { $0.key < $1.key }.map { "\($0.key) × \($0.value)" }.joined(separator: ", "))"
-            )
+            if ["json", "jsonl", "ndjson"].contains(URL(filePath: path).pathExtension.lowercased()) {
+                try describeData(URL(filePath: path))
+            } else {
+                try describeModel(ModelFiles(CatalogueModel.locate(path)))
+            }
+        }
+    }
+
+    private func describeModel(_ files: ModelFiles) {
+        let model = files.configuration
+        let windows = model.layers.compactMap(\.slidingWindow)
+        let storage = Dictionary(grouping: files.storedWeights, by: \.storage).mapValues(\.count)
+        print("architecture   \(model.modelType)")
+        print("parameters     \(files.parameterCount) in \(files.storedWeights.count) tensors")
+        print("layers         \(model.layerCount), \(windows.count) of them within a window of \(windows.first ?? 0)")
+        print("hidden         \(model.hiddenSize), feed-forward \(model.intermediateSize)")
+        print("heads          \(model.headCount) × \(model.headDimension), keys and values \(model.keyValueHeadCount)")
+        print("vocabulary     \(model.vocabularySize), \(model.tiesEmbeddings ? "shared with" : "apart from") the head")
+        let kinds = storage.sorted { $0.key < $1.key }.map { "\($0.key) × \($0.value)" }
+        print("storage        \(kinds.joined(separator: ", "))")
+    }
+
+    private func describeData(_ url: URL) throws {
+        var (records, report) = try RecordFile.read(url)
+        print("records        \(report.summary)")
+        for problem in report.problems.prefix(20) { print("               \(problem.place) \(problem.reason)") }
+        if report.problems.count > 20 { print("               … and \(report.problems.count - 20) more") }
+        let sources = Set(records.compactMap(\.source)).count
+        if sources > 0 { print("sources        \(sources)") }
+        let characters = records.map(\.content.characterCount).sorted()
+        print("characters     \(describe(characters)) a record")
+        guard let model else { return }
+        let loaded = try TokenizedModel(model)
+        let examples = try ExampleBuilder(
+            tokenizer: loaded.tokenizer, template: loaded.template(chatTemplate, for: records), maxLength: .max
+        ).examples(from: records, report: &report)
+        print("tokens         \(describe(examples.map(\.ids.count).sorted())) an example\n")
+        if let first = examples.first { print(first.preview(loaded.tokenizer)) }
+    }
+
+    /// The spread of sorted numbers.
+    private func describe(_ sorted: [Int]) -> String {
+        guard let first = sorted.first, let last = sorted.last else { return "none" }
+        let at = { (share: Double) in sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] }
+        return
+            "\(first) to \(last), half below \(at(0.5)), nine tenths below \(at(0.9)), in all \(sorted.reduce(0, +)),"
+    }
+}
+
+extension Record.Content {
+    fileprivate var characterCount: Int {
+        switch self {
+        case .dialogue(let messages): messages.reduce(0) { $0 + $1.content.count }
+        case .completion(let prompt, let completion): prompt.count + completion.count
+        case .text(let text): text.count
         }
     }
 }

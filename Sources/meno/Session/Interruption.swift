@@ -14,6 +14,11 @@ enum Interruption {
     static var isRequested: Bool { signals > 0 }
 
     static func install() {
+        // A program that is started from a thread with blocked signals inherits the block.
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        for signal in [SIGINT, SIGTERM] { sigaddset(&mask, signal) }
+        pthread_sigmask(SIG_UNBLOCK, &mask, nil)
         for signal in [SIGINT, SIGTERM] {
             #if canImport(Glibc)
                 Glibc.signal(signal) { _ in Interruption.count() }

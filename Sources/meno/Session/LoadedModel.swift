@@ -26,8 +26,7 @@ struct LoadedModel {
 
     /// The template of a name, where the records hold a dialogue.
     func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {
-        let hasDialogue = records.contains { if case .dialogue = $0.content { true } else { false } }
-        return hasDialogue ? try ChatTemplate.named(name, for: tokenizer) : nil
+        try TokenizedModel(tokenizer: tokenizer).template(name, for: records)
     }
 
     /// Tokens that end an answer.
@@ -52,6 +51,21 @@ struct LoadedModel {
         let rest = text.finish()
         if !rest.isEmpty { _ = onText(rest) }
         return text.shown
+    }
+}
+
+/// The tokenizer of a model, without its weights.
+struct TokenizedModel {
+    let tokenizer: Tokenizer
+
+    init(tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+
+    init(_ name: String) throws { tokenizer = try Tokenizer.load(CatalogueModel.locate(name)) }
+
+    /// The template of a name, where the records hold a dialogue.
+    func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {
+        let hasDialogue = records.contains { if case .dialogue = $0.content { true } else { false } }
+        return hasDialogue ? try ChatTemplate.named(name, for: tokenizer) : nil
     }
 }
 

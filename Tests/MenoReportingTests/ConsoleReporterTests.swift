@@ -1,0 +1,72 @@
+import Foundation
+import MenoMetrics
+import MenoReporting
+import Testing
+
+@Suite struct ConsoleReporterTests {
+    @Test func aLineShowsTheMeanOverItsTokens() throws {
+        let lines = try lines(loggingSteps: 2, total: 4) { reporter in
+            for (step, loss, labels) in [(1, 4.0, 10), (2, 3.0, 10), (3, 1.0, 30), (4, 2.0, 10)] {
+                try reporter.observe(.step(metrics(step, loss: loss, labels: labels)))
+            }
+        }
+        let steps = lines.filter { $0.hasPrefix("step") }
+        #expect(steps.count == 3)
+        #expect(steps[0].hasPrefix("step 1/4  epoch 0.25  loss 4.0000  lr 1.00e-04  grad norm 0.500  100 tokens/s"))
+        #expect(steps[0].hasSuffix("3 s left"))
+        #expect(steps[1].contains("loss 3.0000"))
+        // (1 × 30 + 2 × 10) / 40
+        #expect(steps[2].contains("loss 1.2500") && steps[2].hasSuffix("0 s left"))
+    }
+
+    @Test func memoryIsLoggedAsTheNotebookDoes() throws {
+        let usage = ResourceUsage(
+            step: 3, resident: 12_345 << 18, peakResident: 4 << 30,
+            accelerators: [.init(index: 0, allocated: 1 << 20, reserved: 2 << 20, peakAllocated: 3 << 19)])
+        let lines = try lines(loggingSteps: 1, total: 1) { try $0.observe(.resources(usage)) }
+        #expect(lines[lines.count - 5].hasPrefix("CPU Memory usage: 3086.25 MB"))
+        #expect(
+            lines.suffix(4) == [
+                "GPU 0 Memory:", "  - Allocated: 1.00 MB", "  - Reserved: 2.00 MB", "  - Max Allocated: 1.50 MB",
+            ])
+    }
+
+    @Test func everyEventIsALineOfJSONThatReadsBack() throws {
+        let url = FileManager.default.temporaryDirectory.appending(path: "meno-\(UUID().uuidString).jsonl")
+        let events: [RunEvent] = [
+            .step(metrics(1, loss: .infinity, labels: 3)), .notice("二行\n目"),
+            .finished(.init(reason: .completed, step: 1, seconds: 2)),
+        ]
+        let file = try MetricsFile(url)
+        for event in events { try file.observe(event) }
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
+        #expect(try lines.map { try decoder.decode(RunEvent.self, from: Data($0.utf8)) } == events)
+        #expect(throws: (any Error).self) { try MetricsFile(URL(filePath: "/nowhere/metrics.jsonl")) }
+    }
+
+    private func lines(loggingSteps: Int, total: Int, _ body: (ConsoleReporter) throws -> Void) throws -> [String] {
+        let collected = Lines()
+        let reporter = ConsoleReporter(loggingSteps: loggingSteps) { collected.all.append($0) }
+        try reporter.observe(
+            .started(
+                .init(
+                    model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 4,
+                    evaluationSamples: 1, totalSteps: total, stepsPerEpoch: 4, trainedParameters: 1,
+                    totalParameters: 100)))
+        try body(reporter)
+        return collected.all
+    }
+
+    private func metrics(_ step: Int, loss: Double, labels: Int) -> StepMetrics {
+        StepMetrics(
+            step: step, epoch: Double(step) / 4, loss: loss, gradientNorm: 0.5, learningRate: 1e-4, tokens: 100,
+            labels: labels, seconds: 1)
+    }
+}
+
+private final class Lines {
+    var all: [String] = []
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+/// Runs the program that was built beside the tests.
+func meno(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) { try meno(arguments) }
+
+func meno(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+    let process = Process()
+    process.executableURL = program
+    process.arguments = arguments
+    // Both pipes would have to be read at once; a file takes whatever comes.
+    let file = FileManager.default.temporaryDirectory.appending(path: "meno-\(UUID().uuidString).log")
+    try Data().write(to: file)
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = try FileHandle(forWritingTo: file)
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let errors = try String(contentsOf: file, encoding: .utf8)
+    return (process.terminationStatus, String(decoding: text, as: UTF8.self), errors)
+}
+
+/// Starts the program with pipes for its output.
+func start(_ arguments: [String]) throws -> Process {
+    let process = Process()
+    process.executableURL = program
+    process.arguments = arguments
+    process.standardOutput = Pipe()
+    process.standardError = Pipe()
+    try process.run()
+    return process
+}
+
+private let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "meno")

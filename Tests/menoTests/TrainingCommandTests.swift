@@ -1,0 +1,114 @@
+import Foundation
+import MenoTesting
+import Testing
+
+/// `train`, `evaluate` and `chat` with the small real model.
+@Suite(
+    .serialized, .enabled(if: Fixtures.model("SmolLM2-135M-Instruct.Q4_1.gguf") != nil, "the model is not in the cache")
+)
+struct TrainingCommandTests {
+    @Test func aTrainedAdapterIsBetterThanTheModelAlone() throws {
+        let folder = try temporaryFolder()
+        let run = folder.appending(path: "run.yaml")
+        let data = try firstDialogues(12, folder)
+        try """
+        base_output_dir: \(folder.path)/run
+        model: {name_or_path: smollm2-135m}
+        data: {path: \(data.path), max_length: 96, train_fraction: 0.75}
+        lora: {lora_dropout: 0}
+        training: {max_steps: 4, learning_rate: 2.0e-3, per_device_train_batch_size: 1, gradient_accumulation_steps: 4,
+                   eval_on_start: true, logging_steps: 1}
+        """.write(to: run, atomically: true, encoding: .utf8)
+        let trained = try meno("train", run.path)
+        #expect(trained.status == 0, "\(trained.errors)")
+        #expect(trained.errors.contains("step 4/4"))
+        #expect(trained.errors.contains("<|im_start|>"))
+        let adapter = folder.appending(path: "run/model")
+        for name in [
+            "model/adapter_model.safetensors", "model/adapter_config.json", "run.yaml",
+            "training_progress/metrics.jsonl",
+        ] {
+            #expect(FileManager.default.fileExists(atPath: folder.appending(path: "run/\(name)").path), "\(name)")
+        }
+        // A second run does not replace the first unasked.
+        let again = try meno("train", run.path)
+        #expect(again.status == 65 && again.errors.contains("--overwrite"))
+
+        let losses = try [[], ["--adapter", adapter.path]].map { arguments in
+            let result = try meno(
+                ["evaluate", "--model", "smollm2-135m", "--data", data.path, "--max-length", "96", "--json"] + arguments
+            )
+            #expect(result.status == 0, "\(result.errors)")
+            return try JSONDecoder().decode(Evaluation.self, from: Data(result.output.utf8))
+        }
+        #expect(losses[1].loss < losses[0].loss - 0.05)
+        #expect(losses[0].samples == 12 && losses[0].rows.count == 12)
+        let sum = losses[0].rows.reduce(0) { $0 + $1.nll }
+        #expect(abs(sum / Double(losses[0].tokens) - losses[0].loss) < 1e-9)
+        #expect(abs(exp(losses[0].loss) - losses[0].perplexity) < 1e-9)
+    }
+
+    @Test func chatAnswersOnStandardOutput() throws {
+        let answer = {
+            try meno(
+                "chat", "--model", "smollm2-135m", "--prompt", "Say hello.", "--temperature", "0", "--max-new-tokens",
+                "8")
+        }
+        let first = try answer()
+        #expect(first.status == 0 && first.output.count > 2)
+        #expect(try answer().output == first.output)
+    }
+
+    @Test func interruptionKeepsWhatWasLearnt() throws {
+        let folder = try temporaryFolder()
+        let run = folder.appending(path: "run.yaml")
+        let data = try firstDialogues(8, folder)
+        try """
+        base_output_dir: \(folder.path)/run
+        model: {name_or_path: smollm2-135m}
+        data: {path: \(data.path), max_length: 32, train_fraction: 1, max_eval_samples: 0}
+        training: {max_steps: 100000, eval_strategy: "no", logging_steps: 1, per_device_train_batch_size: 1, gradient_accumulation_steps: 1}
+        """.write(to: run, atomically: true, encoding: .utf8)
+        let process = try start(["train", run.path])
+        let errors = process.standardError as! Pipe
+        var seen = ""
+        while !seen.contains("step 2/") {
+            let part = errors.fileHandleForReading.availableData
+            guard !part.isEmpty else { break }
+            seen += String(decoding: part, as: UTF8.self)
+        }
+        process.interrupt()
+        _ = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130)
+        #expect(
+            FileManager.default.fileExists(atPath: folder.appending(path: "run/model/adapter_model.safetensors").path))
+    }
+
+    private struct Evaluation: Decodable {
+        struct Row: Decodable {
+            var tokens: Int
+            var nll: Double
+        }
+        var loss: Double
+        var perplexity: Double
+        var tokens: Int
+        var samples: Int
+        var rows: [Row]
+    }
+
+    private func temporaryFolder() throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "meno-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    private func firstDialogues(_ count: Int, _ folder: URL) throws -> URL {
+        let all = try String(
+            contentsOf: Fixtures.repository.appending(path: "Examples/dialogues.jsonl"), encoding: .utf8)
+        let url = folder.appending(path: "dialogues.jsonl")
+        try all.split(separator: "\n").prefix(count).joined(separator: "\n").write(
+            to: url, atomically: true, encoding: .utf8)
+        return url
+    }
+}
