@@ -71,6 +71,13 @@ import Testing
         }
     }
 
+    @Test func theReferencePageIsUpToDate() throws {
+        let page = Fixtures.repository.appending(path: "Documentation/keys.md")
+        #expect(
+            try String(contentsOf: page, encoding: .utf8) == ConfigurationKey.reference,
+            "run ./meno keys > Documentation/keys.md")
+    }
+
     @Test func mutatedFilesAreErrorsAndNeverCrash() {
         var generator = SeededGenerator(seed: 11)
         let original = Array(RunConfiguration().yaml.utf8)
