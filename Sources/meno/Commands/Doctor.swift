@@ -30,7 +30,7 @@ struct Doctor: ParsableCommand {
 
     /// The speed of a bf16 matrix product on the CPU.
     private func productSpeed() throws -> String {
-        let size = 1024
+        let size = 2048
         let matrix = try Tensor.zeros([size, size]).to(.bfloat16)
         _ = try matrix.linear(matrix)
         let clock = ContinuousClock()
