@@ -6,100 +6,152 @@ public struct Encoding: Sendable, Hashable {
     public var ids: [TokenID]
     /// For each token the UTF-8 bytes of the text that it came from.
     public var byteRanges: [Range<Int>]
+
+    mutating func append(_ id: TokenID, _ range: Range<Int>) {
+        ids.append(id)
+        byteRanges.append(range)
+    }
+
+    /// Appends a token of a normalised text.
+    @inline(__always)
+    mutating func append(_ id: TokenID, _ range: Range<Int>, of text: AlignedText) {
+        append(id, text.origin(range.lowerBound)..<text.origin(range.upperBound))
+    }
 }
 
 /// Turns text into the tokens of a model, and back.
+///
+/// A text goes through the steps that `tokenizer.json` describes: tokens added to the vocabulary are found, what lies
+/// between them is normalised, cut into pieces, and each piece is encoded by the model.
 public final class Tokenizer: Sendable {
     enum Model: Sendable {
-        case sentencePiece(SentencePieceBPE)
-        case byteLevel(ByteLevelBPE)
+        case bpe(BPE)
+        case unigram(Unigram)
+
+        var vocabulary: Vocabulary {
+            switch self {
+            case .bpe(let model): model.vocabulary
+            case .unigram(let model): model.vocabulary
+            }
+        }
     }
 
-    private let model: Model
-    /// What each token means as text; byte tokens mean their byte.
-    private let pieces: [[UInt8]]
-    private let names: Vocabulary
-    private let specials: SpecialTokens
-    /// Tokens that are no text: turn markers, BOS, EOS and the like.
-    public let specialTokenIDs: Set<TokenID>
-    public let bosID: TokenID?
-    public let eosID: TokenID?
-    public let padID: TokenID?
-    public let unknownID: TokenID?
-    /// Whether a text that stands for itself begins with BOS.
-    public let addsBOS: Bool
+    /// Everything that a tokenizer's file says.
+    struct Parts: Sendable {
+        var model: Model
+        /// Every token by its name; those that were added to the model's vocabulary too.
+        var names: Vocabulary
+        /// Found in the text as it is.
+        var addedTokens = AddedTokens([])
+        /// Found in the normalised text.
+        var addedNormalizedTokens = AddedTokens([])
+        var normalizer: Normalizer?
+        var preTokenizer: PreTokenizer?
+        /// What comes before and after a text that stands for itself.
+        var prefix: [TokenID] = []
+        var suffix: [TokenID] = []
+        var decoder: TokenDecoder
+        /// Tokens that are no text: turn markers, BOS, EOS and the like.
+        var specialTokenIDs: Set<TokenID>
+        var markers: Markers
+    }
+
+    /// Tokens with a part to play, and the template.
+    struct Markers: Sendable {
+        var bos, eos, pad, unknown: TokenID?
+        /// Further tokens that end a generation.
+        var ends: [TokenID] = []
+        /// In Jinja.
+        var chatTemplate: String?
+    }
+
+    private let parts: Parts
     /// Every token that ends a generation.
     public let endOfTurnIDs: [TokenID]
-    /// The chat template that came with the tokenizer, in Jinja.
-    public let chatTemplateSource: String?
 
-    init(
-        model: Model, names: Vocabulary, pieces: [[UInt8]], specials: SpecialTokens, specialTokenIDs: Set<TokenID>,
-        markers: GGUFVocabulary.Markers
-    ) {
-        self.model = model
-        self.names = names
-        self.pieces = pieces
-        self.specials = specials
-        self.specialTokenIDs = specialTokenIDs
-        bosID = markers.bos
-        eosID = markers.eos
-        padID = markers.pad
-        unknownID = markers.unknown
-        addsBOS = markers.addsBOS
-        chatTemplateSource = markers.chatTemplate
-        let turns = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].compactMap { names.id(of: $0) }
-        endOfTurnIDs = Array(Set(turns + [markers.eos, markers.endOfTurn].compactMap { $0 })).sorted()
+    init(_ parts: Parts) {
+        self.parts = parts
+        let turns = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].compactMap { parts.names.id(of: $0) }
+        endOfTurnIDs = Array(Set(turns + parts.markers.ends + [parts.markers.eos].compactMap { $0 })).sorted()
     }
 
-    /// Reads the tokenizer of a GGUF file.
+    /// Reads a tokenizer.
+    /// - Parameter url: a Hugging Face folder with `tokenizer.json`, such a file, or a `.gguf` file.
     /// - Throws: ``TokenizerError`` or `FormatError`, which name the file and what is wrong with it.
     public static func load(_ url: URL) throws -> Tokenizer {
-        guard url.pathExtension.lowercased() == "gguf" else {
-            throw TokenizerError(
-                .unsupported, path: url.path, "holds no tokenizer that can be read yet.",
-                advice: "Supported: .gguf files with a SentencePiece or a GPT-2 vocabulary.")
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue {
+            return try TokenizerFolder.load(url)
         }
-        return try GGUFVocabulary.load(GGUFFile(contentsOf: url), path: url.path)
+        switch url.pathExtension.lowercased() {
+        case "gguf": return try GGUFVocabulary.load(GGUFFile(contentsOf: url), path: url.path)
+        case "json": return try Tokenizer(TokenizerJSON.read(url))
+        default:
+            throw TokenizerError(
+                .unsupported, path: url.path, "holds no tokenizer that can be read.",
+                advice: "Give a Hugging Face folder with tokenizer.json, or a .gguf file.")
+        }
     }
 
-    public var vocabularySize: Int { pieces.count }
+    /// Tokens that are no text: turn markers, BOS, EOS and the like.
+    public var specialTokenIDs: Set<TokenID> { parts.specialTokenIDs }
+    public var bosID: TokenID? { parts.markers.bos }
+    public var eosID: TokenID? { parts.markers.eos }
+    public var padID: TokenID? { parts.markers.pad }
+    public var unknownID: TokenID? { parts.markers.unknown }
+    /// Whether a text that stands for itself begins with BOS.
+    public var addsBOS: Bool { bosID.map(parts.prefix.contains) ?? false }
+    /// The chat template that came with the tokenizer, in Jinja.
+    public var chatTemplateSource: String? { parts.markers.chatTemplate }
+    public var vocabularySize: Int { parts.names.count }
     /// The number of a token by its exact name.
-    public func id(of token: String) -> TokenID? { names.id(of: token) }
+    public func id(of token: String) -> TokenID? { parts.names.id(of: token) }
     /// The name of a token.
     public func token(of id: TokenID) -> String? {
-        names.tokens.indices.contains(Int(id)) ? String(decoding: names.tokens[Int(id)], as: UTF8.self) : nil
+        (0..<vocabularySize).contains(Int(id)) ? String(decoding: parts.names.bytes(of: id), as: UTF8.self) : nil
     }
 
     /// Special tokens written in the text become those tokens.
-    /// - Parameter addSpecialTokens: whether BOS comes first, where the tokenizer adds one.
+    /// - Parameter addSpecialTokens: whether what the tokenizer puts around a text that stands for itself is added: BOS,
+    ///   for most.
     public func encode(_ text: String, addSpecialTokens: Bool = false) -> Encoding {
         var encoding = Encoding(ids: [], byteRanges: [])
-        if addSpecialTokens, addsBOS, let bosID {
-            encoding.ids.append(bosID)
-            encoding.byteRanges.append(0..<0)
-        }
+        var queue = MergeQueue()
         let bytes = Array(text.utf8)
-        for (range, id) in specials.split(bytes) {
+        encoding.ids.reserveCapacity(bytes.count / 3)
+        encoding.byteRanges.reserveCapacity(bytes.count / 3)
+        if addSpecialTokens { for id in parts.prefix { encoding.append(id, 0..<0) } }
+        for (range, id) in parts.addedTokens.split(bytes, bytes.indices) {
             if let id {
-                encoding.ids.append(id)
-                encoding.byteRanges.append(range)
+                encoding.append(id, range)
                 continue
             }
-            switch model {
-            case .sentencePiece(let model): model.encode(bytes, range, into: &encoding)
-            case .byteLevel(let model): model.encode(bytes, range, into: &encoding)
+            var text = AlignedText(bytes, range)
+            parts.normalizer?.apply(to: &text)
+            for (range, id) in parts.addedNormalizedTokens.split(text.bytes, text.bytes.indices) {
+                if let id { encoding.append(id, range, of: text) } else { encode(text, range, &queue, &encoding) }
             }
         }
+        if addSpecialTokens { for id in parts.suffix { encoding.append(id, bytes.count..<bytes.count) } }
         return encoding
+    }
+
+    private func encode(
+        _ text: AlignedText, _ range: Range<Int>, _ queue: inout MergeQueue, _ encoding: inout Encoding
+    ) {
+        var pieces = PreTokenizer.Pieces(text: text, ranges: [range])
+        parts.preTokenizer?.apply(to: &pieces)
+        switch parts.model {
+        case .bpe(let model): for range in pieces.ranges { model.encode(pieces.text, range, &queue, into: &encoding) }
+        case .unigram(let model): for range in pieces.ranges { model.encode(pieces.text, range, into: &encoding) }
+        }
     }
 
     /// The text of tokens; bytes that are no UTF-8 become U+FFFD, numbers outside the vocabulary nothing.
     public func decode(_ ids: [TokenID], skipSpecialTokens: Bool = false) -> String {
-        var bytes: [UInt8] = []
-        for id in ids where pieces.indices.contains(Int(id)) && !(skipSpecialTokens && specialTokenIDs.contains(id)) {
-            bytes += pieces[Int(id)]
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        parts.decoder.text(
+            of: ids.filter { id in
+                (0..<vocabularySize).contains(Int(id)) && !(skipSpecialTokens && specialTokenIDs.contains(id))
+            })
     }
 }

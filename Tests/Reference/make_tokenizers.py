@@ -13,18 +13,10 @@ import sys
 from transformers import AutoTokenizer
 
 from smollm2_tokenizer import smollm2
+from tokenizer_texts import nasty
 
 out = pathlib.Path(__file__).parent / "fixtures/tokenizers"
 out.mkdir(parents=True, exist_ok=True)
-nasty = [
-    "", " ", "   ", "a", " a", "Hello, world!", "ソクラテスは言った。「君はどう思うかね？」", "勇気とは何か  二つの空白",
-    "ﾊﾝｶｸ ｶﾅ １２３ ４５６", "がぎぐ", "👍🏽 👨‍👩‍👧‍👦 🇯🇵🇫🇷", "e\u0301 a\u0300\u0301", "tab\tnew\nline\r\nend\r",
-    "\n\n\n", "\u0000\u0001\u0007", "1234567890 3.14", "don't we'll I'VE 'sup", "שלום עולם", "สวัสดีครับ", "नमस्ते दुनिया",
-    "<bos>x<eos>", "<start_of_turn>user\nhi<end_of_turn>\n", "<|im_start|>user\nhi<|im_end|>\n", "<|im_start", "a" * 300,
-    "あ" * 300, " " * 300, "\ufeffBOM", "\u200b\u200d", "x\u00a0y\u3000z", "def f(x):\n    return x**2  # 二乗\n", "▁▁a", "½ Ⅷ ²",
-    "<table><td>", "  leading and trailing  ", "𠮷野家 𝒳",
-    "\n" * 40, "a\n\n b", "x  y   z    .", "\t\t\t", " \n \n", " " * 7, " " * 33, " " * 301,
-]
 
 
 def gemma(folder, file):

@@ -3,7 +3,7 @@ import gguf
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 
-def smollm2(path):
+def smollm2_tokenizer(path):
     reader = gguf.GGUFReader(path)
     field = lambda key: reader.fields[key]
     strings = lambda key: [bytes(field(key).parts[i]).decode("utf-8") for i in field(key).data]
@@ -14,4 +14,9 @@ def smollm2(path):
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(t, special=True) for t, k in zip(tokens, types) if k == 3])
+    return tokenizer
+
+
+def smollm2(path):
+    tokenizer = smollm2_tokenizer(path)
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids

@@ -1,8 +1,8 @@
 /// Reads JSON where it lies, without building a tree.
 ///
-/// Weight files need it for two things that a general decoder does not give: repeated keys are seen, and memory is
+/// Weight files and vocabularies need it for two things that a general decoder does not give: repeated keys are seen, and memory is
 /// bounded by the text (no recursion beyond a fixed depth, no containers of the parser's own).
-struct JSONScanner {
+package struct JSONScanner {
     private static let depthLimit = 32
     private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
 
@@ -10,18 +10,18 @@ struct JSONScanner {
     private let path: String
     /// What the text is, for messages: `header`, `index`.
     private let name: String
-    private(set) var offset = 0
+    package private(set) var offset = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, path: String, name: String) {
+    package init(_ bytes: UnsafeRawBufferPointer, path: String, name: String) {
         self.bytes = bytes
         self.path = path
         self.name = name
     }
 
     /// The kind of value that comes next.
-    enum Kind { case object, array, string, number, literal }
+    package enum Kind { case object, array, string, number, literal }
 
-    mutating func kind() throws -> Kind {
+    package mutating func kind() throws -> Kind {
         skipWhitespace()
         switch peek() {
         case UInt8(ascii: "{"): return .object
@@ -34,7 +34,7 @@ struct JSONScanner {
     }
 
     /// Reads an object; `member` must consume each value.
-    mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
+    package mutating func object(_ member: (inout JSONScanner, String) throws -> Void) throws {
         try expect("{", "an object")
         if accept("}") { return }
         repeat {
@@ -46,14 +46,14 @@ struct JSONScanner {
     }
 
     /// Reads an array; `element` must consume each value.
-    mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
+    package mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
         try expect("[", "an array")
         if accept("]") { return }
         repeat { try element(&self) } while accept(",")
         try expect("]", "',' or ']'")
     }
 
-    mutating func string() throws -> String {
+    package mutating func string() throws -> String {
         let start = try stringStart()
         // Most strings have no escapes: they are validated in place.
         while let byte = peek(), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
@@ -73,7 +73,7 @@ struct JSONScanner {
     }
 
     /// A whole number of 0 or more that fits `Int`.
-    mutating func count() throws -> Int {
+    package mutating func count() throws -> Int {
         skipWhitespace()
         let start = offset
         var value = 0
@@ -89,8 +89,28 @@ struct JSONScanner {
         return value
     }
 
+    /// A number of any kind.
+    package mutating func number() throws -> Double {
+        skipWhitespace()
+        let start = offset
+        try skip()
+        guard let value = Double(String(decoding: bytes[start..<offset], as: UTF8.self)) else {
+            throw unexpected("a number", at: start)
+        }
+        return value
+    }
+
     /// Passes over a value of any kind.
-    mutating func skip(depth: Int = 0) throws {
+    /// - Returns: its text, for another reader.
+    package mutating func raw() throws -> UnsafeRawBufferPointer {
+        skipWhitespace()
+        let start = offset
+        try skip()
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+    }
+
+    /// Passes over a value of any kind.
+    package mutating func skip(depth: Int = 0) throws {
         guard depth < Self.depthLimit else { throw unexpected("at most \(Self.depthLimit) levels of nesting") }
         switch try kind() {
         case .object: try object { scanner, _ in try scanner.skip(depth: depth + 1) }
@@ -104,7 +124,7 @@ struct JSONScanner {
     }
 
     /// Requires that nothing but white space is left.
-    mutating func end() throws {
+    package mutating func end() throws {
         skipWhitespace()
         guard offset == bytes.count else { throw unexpected("the end of the \(name)") }
     }

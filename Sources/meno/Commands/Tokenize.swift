@@ -6,10 +6,12 @@ import MenoTokenizers
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Shows the tokens of a text.")
 
-    @Option(help: "A .gguf file, or a name that `meno models list` shows.") var model: String
+    @Option(help: "A Hugging Face folder, a tokenizer.json, a .gguf file, or a name that `meno models list` shows.")
+    var model: String
     @Option(help: "The text.") var text: String?
     @Option(help: "A file of lines {\"text\": …}.") var file: String?
     @Flag(help: "Print {\"text\": …, \"ids\": […]} for each text.") var json = false
+    @Flag(help: "Print only {\"texts\": …, \"tokens\": …, \"seconds\": …} for all of them.") var count = false
 
     func validate() throws {
         guard (text == nil) != (file == nil) else { throw ValidationError("Give either --text or --file.") }
@@ -18,7 +20,9 @@ struct Tokenize: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let tokenizer = try Tokenizer.load(CatalogueModel.locate(model))
-            for text in try texts() { try show(text, tokenizer) }
+            let texts = try texts()
+            if count { return try count(texts, tokenizer) }
+            for text in texts { try show(text, tokenizer) }
         }
     }
 
@@ -48,12 +52,29 @@ struct Tokenize: ParsableCommand {
         }
     }
 
+    private struct Totals: Encodable {
+        var texts: Int
+        var tokens: Int
+        var seconds: Double
+    }
+
+    private func count(_ texts: [String], _ tokenizer: Tokenizer) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let tokens = texts.reduce(0) { $0 + tokenizer.encode($1).ids.count }
+        try show(Totals(texts: texts.count, tokens: tokens, seconds: (clock.now - start) / .seconds(1)))
+    }
+
+    private func show(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
     private func show(_ text: String, _ tokenizer: Tokenizer) throws {
         let ids = tokenizer.encode(text).ids
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(Line(text: text, ids: ids)), as: UTF8.self))
+            try show(Line(text: text, ids: ids))
         } else {
             for id in ids { print("\(id)\t\(tokenizer.decode([id]).debugDescription)") }
         }

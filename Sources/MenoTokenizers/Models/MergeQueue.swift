@@ -1,0 +1,106 @@
+/// Neighbouring tokens that are merged pair by pair, the pair of the lowest rank first, of equal ones the leftmost.
+///
+/// Tokens form a linked list; candidate pairs wait in a binary heap, and those that a merge made stale are passed over.
+/// One queue is used for piece after piece, so that its storage is allocated once.
+struct MergeQueue {
+    /// A run of bytes that is one token so far.
+    struct Symbol {
+        var id: TokenID
+        var start: Int32
+        /// Equal to `start` once the symbol was merged into the one before it.
+        var end: Int32
+        fileprivate var previous: Int32 = -1
+        fileprivate var next: Int32 = -1
+
+        init(id: TokenID, start: Int, end: Int) {
+            self.id = id
+            self.start = Int32(start)
+            self.end = Int32(end)
+        }
+    }
+
+    private struct Candidate {
+        /// Rank and place of the left symbol in one number: the order of the merges.
+        var order: UInt64
+        var id: TokenID
+        /// The sum of the ends that the pair had when it was entered: another sum means that it was merged since.
+        var leftEnd: Int32
+        var rightEnd: Int32
+        var left: Int { Int(truncatingIfNeeded: order & 0xFFFF_FFFF) }
+    }
+
+    private(set) var symbols: [Symbol] = []
+    private var heap: [Candidate] = []
+
+    mutating func removeAll() {
+        symbols.removeAll(keepingCapacity: true)
+        heap.removeAll(keepingCapacity: true)
+    }
+
+    mutating func append(_ symbol: Symbol) { symbols.append(symbol) }
+
+    /// Merges until no pair is left. Symbols that are left have `start < end`.
+    mutating func merge(_ table: MergeTable) {
+        guard symbols.count > 1 else { return }
+        for index in 1..<symbols.count {
+            symbols[index].previous = Int32(index - 1)
+            symbols[index - 1].next = Int32(index)
+        }
+        for index in 0..<symbols.count - 1 { enter(left: index, table) }
+        while let candidate = pop() {
+            let left = candidate.left
+            let right = Int(symbols[left].next)
+            guard right >= 0, symbols[left].end == candidate.leftEnd, symbols[right].end == candidate.rightEnd,
+                symbols[left].start < symbols[left].end
+            else { continue }
+            symbols[left].id = candidate.id
+            symbols[left].end = symbols[right].end
+            symbols[right].end = symbols[right].start
+            let next = symbols[right].next
+            symbols[left].next = next
+            if next >= 0 { symbols[Int(next)].previous = Int32(left) }
+            if symbols[left].previous >= 0 { enter(left: Int(symbols[left].previous), table) }
+            enter(left: left, table)
+        }
+    }
+
+    @inline(__always)
+    private mutating func enter(left: Int, _ table: MergeTable) {
+        let right = Int(symbols[left].next)
+        guard right >= 0, let merge = table.merge(symbols[left].id, symbols[right].id) else { return }
+        let candidate = Candidate(
+            order: UInt64(UInt32(merge.rank)) << 32 | UInt64(UInt32(left)), id: merge.id,
+            leftEnd: symbols[left].end, rightEnd: symbols[right].end)
+        heap.append(candidate)
+        heap.withUnsafeMutableBufferPointer { heap in
+            var child = heap.count - 1
+            while child > 0 {
+                let parent = (child - 1) / 2
+                guard candidate.order < heap[parent].order else { break }
+                heap[child] = heap[parent]
+                child = parent
+            }
+            heap[child] = candidate
+        }
+    }
+
+    @inline(__always)
+    private mutating func pop() -> Candidate? {
+        guard let top = heap.first else { return nil }
+        let last = heap.removeLast()
+        guard !heap.isEmpty else { return top }
+        heap.withUnsafeMutableBufferPointer { heap in
+            var parent = 0
+            while true {
+                var child = 2 * parent + 1
+                guard child < heap.count else { break }
+                if child + 1 < heap.count, heap[child + 1].order < heap[child].order { child += 1 }
+                guard heap[child].order < last.order else { break }
+                heap[parent] = heap[child]
+                parent = child
+            }
+            heap[parent] = last
+        }
+        return top
+    }
+}

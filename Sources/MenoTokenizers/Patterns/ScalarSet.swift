@@ -1,0 +1,113 @@
+/// A set of Unicode scalars as regular expressions name them: ranges, categories, and their complements.
+struct ScalarSet: Sendable {
+    /// One part of a set.
+    enum Item: Sendable {
+        case range(ClosedRange<UInt32>)
+        /// A mask of ``ScalarCategory`` bits.
+        case categories(UInt32)
+        case whitespace
+        indirect case complement([Item])
+
+        func contains(_ scalar: UInt32) -> Bool {
+            switch self {
+            case .range(let range): range.contains(scalar)
+            case .categories(let mask): mask & (1 << ScalarCategory.of(scalar)) != 0
+            case .whitespace: ScalarCategory.isWhitespace(scalar)
+            case .complement(let items): !items.contains { $0.contains(scalar) }
+            }
+        }
+    }
+
+    private let items: [Item]
+    private let ignoresCase: Bool
+    /// A bit for each scalar of the basic plane: nearly all text.
+    private let basicPlane: [UInt64]
+
+    init(_ items: [Item], ignoresCase: Bool = false) {
+        self.items = items
+        self.ignoresCase = ignoresCase
+        var plane = [UInt64](repeating: 0, count: 0x10000 / 64)
+        for scalar in 0..<UInt32(0x10000) where Self.contains(scalar, items, ignoresCase) {
+            plane[Int(scalar >> 6)] |= 1 << (scalar & 63)
+        }
+        basicPlane = plane
+    }
+
+    @inline(__always)
+    func contains(_ scalar: UInt32) -> Bool {
+        scalar < 0x10000
+            ? basicPlane[Int(scalar >> 6)] >> (scalar & 63) & 1 != 0
+            : Self.contains(scalar, items, ignoresCase)
+    }
+
+    private static func contains(_ scalar: UInt32, _ items: [Item], _ ignoresCase: Bool) -> Bool {
+        if items.contains(where: { $0.contains(scalar) }) { return true }
+        guard ignoresCase else { return false }
+        return variants(of: scalar).contains { variant in items.contains { $0.contains(variant) } }
+    }
+
+    /// The scalars that differ from one in case alone (`ſ` is an `s`, and the Kelvin sign a `k`).
+    private static func variants(of scalar: UInt32) -> [UInt32] {
+        guard let properties = Unicode.Scalar(scalar)?.properties else { return [] }
+        let upper = single(properties.uppercaseMapping)
+        let folded = upper.flatMap { single($0.properties.lowercaseMapping) }
+        return [upper, folded, single(properties.lowercaseMapping)].compactMap { $0?.value }
+    }
+
+    private static func single(_ text: String) -> Unicode.Scalar? {
+        text.unicodeScalars.count == 1 ? text.unicodeScalars.first : nil
+    }
+}
+
+/// The general categories of Unicode as numbers, so that sets of them are masks.
+enum ScalarCategory {
+    /// The number of a scalar's category.
+    @inline(__always)
+    static func of(_ scalar: UInt32) -> UInt32 {
+        scalar < 0x10000 ? UInt32(basicPlane[Int(scalar)]) : number(scalar)
+    }
+
+    /// `White_Space` of Unicode.
+    static func isWhitespace(_ scalar: UInt32) -> Bool {
+        scalar == 0x85 || (9...13).contains(scalar) || spaces & (1 << of(scalar)) != 0
+    }
+
+    /// The mask of a name that `\p{…}` takes: `L`, `Lu`, `Letter`, …; `nil` for names that are not categories.
+    static func mask(_ name: String) -> UInt32? {
+        let short = longNames[name] ?? name
+        let members = categories.indices.filter { short.count == 1 ? names[$0].hasPrefix(short) : names[$0] == short }
+        return members.isEmpty ? nil : members.reduce(0) { $0 | 1 << UInt32($1) }
+    }
+
+    static let letters = mask("L")!
+    static let marks = mask("M")!
+    static let numbers = mask("N")!
+    static let punctuation = mask("P")!
+    static let spaces = mask("Z")!
+    static let decimalNumbers = mask("Nd")!
+    /// What `\w` takes.
+    static let words = letters | marks | decimalNumbers | mask("Pc")!
+
+    private static let longNames = [
+        "Letter": "L", "Mark": "M", "Number": "N", "Punctuation": "P", "Symbol": "S", "Separator": "Z", "Other": "C",
+    ]
+    private static let names = [
+        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
+        "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn",
+    ]
+    private static let categories: [Unicode.GeneralCategory] = [
+        .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+        .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .otherNumber, .connectorPunctuation,
+        .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation,
+        .otherPunctuation, .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol, .spaceSeparator,
+        .lineSeparator, .paragraphSeparator, .control, .format, .surrogate, .privateUse, .unassigned,
+    ]
+    private static let numbersOfCategories = Dictionary(
+        uniqueKeysWithValues: categories.enumerated().map { ($1, UInt32($0)) })
+    private static let basicPlane: [UInt8] = (0..<UInt32(0x10000)).map { UInt8(number($0)) }
+
+    private static func number(_ scalar: UInt32) -> UInt32 {
+        let category = Unicode.Scalar(scalar)?.properties.generalCategory ?? .surrogate
+        return numbersOfCategories[category] ?? UInt32(categories.count - 1)
+    }
+}

@@ -1,0 +1,157 @@
+/// How a text is cut into the pieces that a model sees one by one: the `pre_tokenizer` of a `tokenizer.json`.
+enum PreTokenizer: Sendable {
+    /// What becomes of the separators that a split finds.
+    enum Behavior: String, Sendable {
+        case removed = "Removed", isolated = "Isolated", mergedWithPrevious = "MergedWithPrevious"
+        case mergedWithNext = "MergedWithNext", contiguous = "Contiguous"
+    }
+
+    /// Where `Metaspace` puts its mark before a text.
+    enum PrependScheme: String, Sendable { case always, first, never }
+
+    case sequence([PreTokenizer])
+    /// - `isInverted`: what lies between the matches are the separators.
+    case split(Normalizer.Search, Behavior, isInverted: Bool)
+    case scalars(ScalarSet, Behavior)
+    case metaspace(mark: [UInt8], PrependScheme, splits: Bool)
+    /// GPT-2's: a space before the text unless there is one, then its pattern.
+    case byteLevel(addsPrefixSpace: Bool, Pattern?)
+
+    /// A text and the ranges of its pieces.
+    struct Pieces {
+        var text: AlignedText
+        var ranges: [Range<Int>]
+    }
+
+    func apply(to pieces: inout Pieces) {
+        switch self {
+        case .sequence(let preTokenizers): for preTokenizer in preTokenizers { preTokenizer.apply(to: &pieces) }
+        case .split(let search, let behavior, let isInverted):
+            let text = pieces.text
+            Self.split(&pieces, behavior, isInverted: isInverted) { search.matches(in: text, $0) }
+        case .scalars(let set, let behavior):
+            let text = pieces.text
+            Self.split(&pieces, behavior, isInverted: false) { range in
+                let scalars = ScalarText(text.bytes[range])
+                return scalars.scalars.indices.filter { set.contains(scalars.scalars[$0]) }
+                    .map { scalars.offsets[$0]..<scalars.offsets[$0 + 1] }
+            }
+        case .metaspace(let mark, let scheme, let splits):
+            Self.replaceSpaces(&pieces, mark)
+            Self.prepend(mark, to: &pieces) { scheme == .always || scheme == .first && $0 == 0 }
+            guard splits else { return }
+            let text = pieces.text
+            Self.split(&pieces, .mergedWithNext, isInverted: false) { text.occurrences(of: mark, in: $0) }
+        case .byteLevel(let addsPrefixSpace, let pattern):
+            if addsPrefixSpace { Self.prepend([0x20], to: &pieces) { _ in true } }
+            guard let pattern else { return }
+            let text = pieces.text
+            Self.split(&pieces, .isolated, isInverted: false) { pattern.matches(in: ScalarText(text.bytes[$0])) }
+        }
+    }
+
+    private static func replaceSpaces(_ pieces: inout Pieces, _ mark: [UInt8]) {
+        guard mark != [0x20] else { return }
+        edit(&pieces) { range, old, new in
+            for index in range {
+                if old.bytes[index] == 0x20 {
+                    new.put(mark, at: index, of: old)
+                } else {
+                    new.keep(index..<index + 1, of: old)
+                }
+            }
+        }
+    }
+
+    /// Puts a prefix before each piece that does not begin with it and whose origin `condition` takes.
+    private static func prepend(_ prefix: [UInt8], to pieces: inout Pieces, where condition: (_ origin: Int) -> Bool) {
+        edit(&pieces) { range, old, new in
+            if !old.bytes[range].starts(with: prefix), condition(old.origin(range.lowerBound)) {
+                new.put(prefix, at: range.lowerBound, of: old)
+            }
+            new.keep(range, of: old)
+        }
+    }
+
+    private static func edit(
+        _ pieces: inout Pieces, _ write: (Range<Int>, AlignedText, inout AlignedText.Writer) -> Void
+    ) {
+        let ranges = pieces.ranges
+        var edited: [Range<Int>] = []
+        pieces.text.rewrite(upTo: ranges.last?.upperBound) { old, new in
+            for range in ranges {
+                let start = new.bytes.count
+                write(range, old, &new)
+                edited.append(start..<new.bytes.count)
+            }
+        }
+        pieces.ranges = edited
+    }
+
+    private static func split(
+        _ pieces: inout Pieces, _ behavior: Behavior, isInverted: Bool, _ find: (Range<Int>) -> [Range<Int>]
+    ) {
+        var result: [Range<Int>] = []
+        for range in pieces.ranges {
+            let matches = find(range)
+            if matches.isEmpty, !isInverted {
+                result.append(range)
+                continue
+            }
+            var parts: [(range: Range<Int>, isSeparator: Bool)] = []
+            var place = range.lowerBound
+            for match in matches {
+                if place < match.lowerBound { parts.append((place..<match.lowerBound, isInverted)) }
+                parts.append((match, !isInverted))
+                place = match.upperBound
+            }
+            if place < range.upperBound { parts.append((place..<range.upperBound, isInverted)) }
+            result += join(parts, behavior)
+        }
+        pieces.ranges = result.filter { !$0.isEmpty }
+    }
+
+    private static func join(_ parts: [(range: Range<Int>, isSeparator: Bool)], _ behavior: Behavior) -> [Range<Int>] {
+        switch behavior {
+        case .removed: return parts.filter { !$0.isSeparator }.map(\.range)
+        case .isolated: return parts.map(\.range)
+        case .contiguous: return merged(parts) { $0.isSeparator == $1.isSeparator }
+        case .mergedWithPrevious: return merged(parts) { $1.isSeparator && !$0.isSeparator }
+        case .mergedWithNext: return merged(parts) { $0.isSeparator && !$1.isSeparator }
+        }
+    }
+
+    private static func merged(
+        _ parts: [(range: Range<Int>, isSeparator: Bool)],
+        where joins: ((range: Range<Int>, isSeparator: Bool), (range: Range<Int>, isSeparator: Bool)) -> Bool
+    ) -> [Range<Int>] {
+        var result: [Range<Int>] = []
+        for (index, part) in parts.enumerated() {
+            if index > 0, joins(parts[index - 1], part) {
+                result[result.count - 1] = result[result.count - 1].lowerBound..<part.range.upperBound
+            } else {
+                result.append(part.range)
+            }
+        }
+        return result
+    }
+}
+
+extension PreTokenizer {
+    /// The patterns by which families of models cut text.
+    static let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+    static let llama3 =
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"#
+        + #"\s+(?!\S)|\s+"#
+    static let qwen2 =
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"#
+        + #"\s+(?!\S)|\s+"#
+}
+
+extension PreTokenizer {
+    /// ASCII's punctuation and symbols, and Unicode's punctuation.
+    static let punctuation = ScalarSet([
+        .categories(ScalarCategory.punctuation), .range(0x21...0x2F), .range(0x3A...0x40), .range(0x5B...0x60),
+        .range(0x7B...0x7E),
+    ])
+}
