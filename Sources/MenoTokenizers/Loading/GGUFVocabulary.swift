@@ -90,16 +90,15 @@ enum GGUFVocabulary {
         merges.reserveCapacity(2 * names.count)
         for id in 0..<TokenID(names.count) {
             let name = names.bytes(of: id)
-            let count = name.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }
-            var leftCount = 0
-            for place in name.indices where name[place] & 0xC0 != 0x80 {
-                defer { leftCount += 1 }
-                guard leftCount > 0, let left = names.id(of: name[..<place]), let right = names.id(of: name[place...])
-                else { continue }
+            let characters = name.indices.filter { name[$0] & 0xC0 != 0x80 }
+            for (leftCount, place) in characters.enumerated().dropFirst() {
+                guard let left = names.id(of: name[..<place]), let right = names.id(of: name[place...]) else {
+                    continue
+                }
                 merges.append(
                     Merge(
                         left: left, right: right, id: id, score: scores[Int(id)],
-                        lengths: leftCount << 32 | (count - leftCount)))
+                        lengths: leftCount << 32 | (characters.count - leftCount)))
             }
         }
         merges.sort { ($1.score, $0.lengths, $0.id) < ($0.score, $1.lengths, $1.id) }

@@ -26,11 +26,8 @@ struct ScalarSet: Sendable {
     init(_ items: [Item], ignoresCase: Bool = false) {
         self.items = items
         self.ignoresCase = ignoresCase
-        var plane = [UInt64](repeating: 0, count: 0x10000 / 64)
-        for scalar in 0..<UInt32(0x10000) where Self.contains(scalar, items, ignoresCase) {
-            plane[Int(scalar >> 6)] |= 1 << (scalar & 63)
-        }
-        basicPlane = plane
+        let plane = BasicPlane(items)
+        basicPlane = (ignoresCase ? plane.withCaseVariants : plane).words
     }
 
     @inline(__always)
@@ -43,15 +40,62 @@ struct ScalarSet: Sendable {
     private static func contains(_ scalar: UInt32, _ items: [Item], _ ignoresCase: Bool) -> Bool {
         if items.contains(where: { $0.contains(scalar) }) { return true }
         guard ignoresCase else { return false }
-        return variants(of: scalar).contains { variant in items.contains { $0.contains(variant) } }
+        return CaseVariants.of(scalar).contains { variant in items.contains { $0.contains(variant) } }
+    }
+}
+
+/// A bit for each scalar of the basic plane.
+private struct BasicPlane {
+    private(set) var words: [UInt64]
+
+    init(_ items: [ScalarSet.Item]) {
+        words = Array(repeating: 0, count: 0x10000 / 64)
+        for item in items { add(item) }
     }
 
-    /// The scalars that differ from one in case alone (`ſ` is an `s`, and the Kelvin sign a `k`).
-    private static func variants(of scalar: UInt32) -> [UInt32] {
+    private mutating func add(_ item: ScalarSet.Item) {
+        switch item {
+        case .range(let range):
+            guard range.lowerBound < 0x10000 else { return }
+            for scalar in range.lowerBound...min(range.upperBound, 0xFFFF) { insert(scalar) }
+        case .categories(let mask):
+            for category in 0..<ScalarCategory.count where mask >> UInt32(category) & 1 == 1 {
+                formUnion(ScalarCategory.planes[category])
+            }
+        case .whitespace:
+            add(.categories(ScalarCategory.spaces))
+            add(.range(9...13))
+            add(.range(0x85...0x85))
+        case .complement(let items): formUnion(BasicPlane(items).words.map { ~$0 })
+        }
+    }
+
+    private mutating func insert(_ scalar: UInt32) { words[Int(scalar >> 6)] |= 1 << (scalar & 63) }
+    private mutating func formUnion(_ other: [UInt64]) { for index in words.indices { words[index] |= other[index] } }
+
+    /// This and every scalar that differs from one of them in case alone.
+    var withCaseVariants: BasicPlane {
+        var result = self
+        for (scalar, variants) in CaseVariants.basicPlane
+        where variants.contains(where: { $0 < 0x10000 && words[Int($0 >> 6)] >> ($0 & 63) & 1 == 1 }) {
+            result.insert(scalar)
+        }
+        return result
+    }
+}
+
+/// The scalars that differ from one in case alone (`ſ` is an `s`, and the Kelvin sign a `k`).
+private enum CaseVariants {
+    static func of(_ scalar: UInt32) -> [UInt32] {
         guard let properties = Unicode.Scalar(scalar)?.properties else { return [] }
         let upper = single(properties.uppercaseMapping)
         let folded = upper.flatMap { single($0.properties.lowercaseMapping) }
-        return [upper, folded, single(properties.lowercaseMapping)].compactMap { $0?.value }
+        return [upper, folded, single(properties.lowercaseMapping)].compactMap { $0?.value }.filter { $0 != scalar }
+    }
+
+    static let basicPlane: [(scalar: UInt32, variants: [UInt32])] = (0..<UInt32(0x10000)).compactMap { scalar in
+        let variants = of(scalar)
+        return variants.isEmpty ? nil : (scalar, variants)
     }
 
     private static func single(_ text: String) -> Unicode.Scalar? {
@@ -102,6 +146,13 @@ enum ScalarCategory {
         .otherPunctuation, .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol, .spaceSeparator,
         .lineSeparator, .paragraphSeparator, .control, .format, .surrogate, .privateUse, .unassigned,
     ]
+    static var count: Int { categories.count }
+    /// For each category a bit for each scalar of the basic plane.
+    static let planes: [[UInt64]] = {
+        var planes = [[UInt64]](repeating: Array(repeating: 0, count: 0x10000 / 64), count: count)
+        for (scalar, category) in basicPlane.enumerated() { planes[Int(category)][scalar >> 6] |= 1 << (scalar & 63) }
+        return planes
+    }()
     private static let numbersOfCategories = Dictionary(
         uniqueKeysWithValues: categories.enumerated().map { ($1, UInt32($0)) })
     private static let basicPlane: [UInt8] = (0..<UInt32(0x10000)).map { UInt8(number($0)) }
