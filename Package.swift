@@ -30,6 +30,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -56,7 +57,10 @@ let package = Package(
         // Models and their training
         .target(name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoTraining", dependencies: ["MenoModels", "MenoData", "MenoMetrics", logging],
+            name: "MenoTraining",
+            dependencies: [
+                "MenoModels", "MenoData", "MenoMetrics", logging, .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: swiftSettings),
 
         .target(

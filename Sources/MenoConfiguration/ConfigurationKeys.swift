@@ -137,11 +137,51 @@ extension ConfigurationKey {
             "training.eval_on_start", \.training.evaluatesOnStart, .flag,
             "Whether the model is evaluated before the first step.", example: "true"),
         ConfigurationKey(
-            "training.logging_steps", \.loggingSteps, .integer(from: 1), "Steps between two lines on the console.",
+            "training.save_strategy", \.training.saveStrategy, .choice,
+            "Whether a checkpoint is saved every save_steps, every epoch, or never.", example: "epoch",
+            caveat: "An interrupted run saves one in any case."),
+        ConfigurationKey(
+            "training.save_steps", \.training.saveSteps, .integer(from: 1), "Steps between two checkpoints.",
+            example: "50"),
+        ConfigurationKey(
+            "training.save_total_limit", \.training.saveTotalLimit, .countOrNone,
+            "How many checkpoints are kept.", example: "3",
+            caveat: "The best and the newest are never removed."),
+        ConfigurationKey(
+            "training.metric_for_best_model", \.training.bestMetric, .choice,
+            "By which value of an evaluation models are compared; only token_accuracy is better when greater.",
+            example: "loss"),
+        ConfigurationKey(
+            "training.load_best_model_at_end", \.training.loadsBestModelAtEnd, .flag,
+            "Whether the run ends with the best saved model instead of the last.", example: "false",
+            caveat: "Evaluations and checkpoints must then fall on the same steps."),
+        ConfigurationKey(
+            "training.early_stopping_patience", \.training.earlyStoppingPatience, .countOrNone,
+            "Evaluations without improvement after which the run ends.", example: "5"),
+        ConfigurationKey(
+            "training.early_stopping_threshold", \.training.earlyStoppingThreshold, .notNegative,
+            "What an evaluation must gain to count as an improvement.", example: "0.01"),
+        ConfigurationKey(
+            "training.max_skipped_steps", \.training.maxSkippedSteps, .integer(from: 1),
+            "Steps in a row whose loss or gradient is not finite, after which the run ends; none of them is applied.",
+            example: "1"),
+        ConfigurationKey(
+            "training.logging_steps", \.training.loggingSteps, .integer(from: 1),
+            "Steps between two lines on the console.",
             example: "1"),
         ConfigurationKey(
             "training.memory_clear_interval", \.training.memoryClearInterval, .integer(from: 0),
             "Steps between two releases of memory that nothing uses; 0: only after evaluations.", example: "20"),
+    ]
+
+    /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
+    /// other values of them.
+    static let withoutMeaning: Set<String> = [
+        "base_output_dir", "model.device", "data.path", "data.on_invalid", "training.gradient_checkpointing",
+        "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
+        "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
+        "training.metric_for_best_model", "training.load_best_model_at_end", "training.early_stopping_patience",
+        "training.early_stopping_threshold", "training.max_skipped_steps", "training.memory_clear_interval",
     ]
 
     /// Other names of keys.
@@ -149,12 +189,11 @@ extension ConfigurationKey {
 
     /// Keys of `TrainingArguments` that are known, but that nothing honours yet.
     static let notYetSupported: Set<String> = [
-        "training.save_strategy", "training.save_steps", "training.save_total_limit",
-        "training.load_best_model_at_end", "training.metric_for_best_model", "training.greater_is_better",
+        "training.greater_is_better",
         "training.optim", "training.fp16", "training.report_to", "training.run_name", "training.logging_dir",
         "training.logging_strategy", "training.no_cuda", "training.disable_tqdm", "training.dataloader_num_workers",
         "training.dataloader_pin_memory", "training.eval_accumulation_steps", "training.per_device_eval_batch_size",
-        "training.early_stopping_patience", "training.label_smoothing_factor", "training.neftune_noise_alpha",
+        "training.label_smoothing_factor", "training.neftune_noise_alpha",
         "training.group_by_length", "lora.use_dora", "lora.modules_to_save", "lora.layers_to_transform",
         "lora.rank_pattern", "lora.alpha_pattern",
     ]

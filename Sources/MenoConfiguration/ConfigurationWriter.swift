@@ -19,6 +19,17 @@ extension RunConfiguration {
     }
 }
 
+extension RunConfiguration {
+    /// The values of the keys that change what a run computes, beyond rounding; a checkpoint is of one such set.
+    public var meaning: [String: String] {
+        Dictionary(
+            uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
+                if ConfigurationKey.withoutMeaning.contains(key.path) { return nil }
+                return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
+            })
+    }
+}
+
 extension ConfigurationKey {
     /// The reference of every key, in Markdown.
     public static var reference: String {

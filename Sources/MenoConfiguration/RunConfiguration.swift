@@ -43,8 +43,6 @@ public struct RunConfiguration: Sendable {
     public var training = TrainingArguments()
     /// `training.bf16`: what `model.dtype: auto` means.
     public var computesInBFloat16 = true
-    /// `training.logging_steps`
-    public var loggingSteps = 10
 
     public init() {}
 

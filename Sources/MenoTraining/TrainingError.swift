@@ -5,6 +5,10 @@ public struct TrainingError: Error, Sendable, CustomStringConvertible {
         case notFinite
         /// There is nothing to learn from: no parameter is trained, or no token carries loss.
         case nothingToTrain
+        /// A checkpoint cannot be written. Training goes on without it.
+        case cannotSave
+        /// A checkpoint is broken, or belongs to another run.
+        case cannotResume
         /// The caller asked to end.
         case interrupted
     }

@@ -89,7 +89,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let model = try reference.files.load(dtype: .float32)
         let settings = try LoRAFiles.attach(adapter, to: model)
-        try LoRAFiles.write(model, settings: settings, baseModel: "gemma3-tiny", to: folder)
+        try SavedForm.adapter(settings, baseModel: "gemma3-tiny").write(model.trainedValues(), to: folder)
         let again = try reference.files.load(dtype: .float32)
         let settingsAgain = try LoRAFiles.attach(folder, to: again)
         #expect(settingsAgain.rank == 4 && settingsAgain.alpha == 8)

@@ -140,12 +140,12 @@ training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy:
 """)
     meno("train", out / "run.yaml", "--overwrite")
     events = [json.loads(line) for line in open(out / "meno/training_progress/metrics.jsonl")]
-    steps = [e["step"]["_0"] for e in events if "step" in e]
+    steps = [e for e in events if "loss" in e]
     assert len(steps) == len(history) == 8
     for ours, their, rate in zip(steps, history, rates):
         report(f"step {ours['step']} loss", ours["loss"], their["loss"], 1e-3)
-        report(f"step {ours['step']} gradient norm", ours["gradientNorm"], their["grad_norm"], 1e-3)
-        report(f"step {ours['step']} learning rate", ours["learningRate"], rate, 1e-9)
+        report(f"step {ours['step']} gradient norm", ours["grad_norm"], their["grad_norm"], 1e-3)
+        report(f"step {ours['step']} learning rate", ours["learning_rate"], rate, 1e-9)
 
     del trainer, model
     loaded = PeftModel.from_pretrained(load(), out / "meno/model").eval()

@@ -6,21 +6,12 @@ internal import MenoTensor
 public enum LoRAFiles {
     public static let configurationName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
-    private static let prefix = "base_model.model."
+    static let prefix = "base_model.model."
 
     // MARK: Writing
 
-    /// Writes a model's adapters into an existing folder.
     /// - Parameter baseModel: what the adapter was trained on, for `base_model_name_or_path`.
-    public static func write(_ model: Decoder, settings: LoRASettings, baseModel: String, to folder: URL) throws {
-        let parameters = model.adapters.flatMap(\.adapter.parameters).sorted { $0.name < $1.name }
-        let writer = try SafetensorsWriter(
-            to: folder.appending(path: weightsName),
-            tensors: parameters.map { .init(prefix + $0.name, .float32, $0.tensor.shape) }, metadata: ["format": "pt"])
-        for parameter in parameters {
-            try writer.write(prefix + parameter.name, parameter.tensor.detached().array(of: Float.self))
-        }
-        try writer.finish(synchronize: true)
+    static func writeConfiguration(_ settings: LoRASettings, baseModel: String, to folder: URL) throws {
         let url = folder.appending(path: configurationName)
         do {
             try configuration(settings, baseModel: baseModel).write(to: url)

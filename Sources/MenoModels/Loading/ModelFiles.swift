@@ -52,22 +52,3 @@ public struct ModelFiles: Sendable {
             configuration, weights: weights, map: map, path: url.path, computeType: dtype, device: device)
     }
 }
-
-extension Decoder {
-    /// Writes every weight in float32 as transformers reads it, with the configuration of the folder that it came from.
-    public func write(to folder: URL, configurationFrom source: URL) throws {
-        let writer = try SafetensorsWriter(
-            to: folder.appending(path: "model.safetensors"),
-            tensors: parameters.map { .init($0.name, .float32, $0.tensor.shape) }, metadata: ["format": "pt"])
-        for parameter in parameters {
-            try writer.write(parameter.name, parameter.tensor.detached().to(.float32).to(.cpu).array(of: Float.self))
-        }
-        try writer.finish(synchronize: true)
-        for name in ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"] {
-            let (original, copy) = (source.appending(path: name), folder.appending(path: name))
-            guard FileManager.default.fileExists(atPath: original.path) else { continue }
-            try? FileManager.default.removeItem(at: copy)
-            try FileManager.default.copyItem(at: original, to: copy)
-        }
-    }
-}

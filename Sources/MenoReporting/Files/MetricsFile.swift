@@ -1,22 +1,93 @@
 public import Foundation
 public import MenoMetrics
 
-/// Writes every event of a run as a line of JSON.
-public final class MetricsFile: RunObserver {
-    private let file: FileHandle
+/// `metrics.jsonl`: what each step and each evaluation computed, a line of JSON each.
+///
+/// It holds no times, so that a run that was cut and resumed writes the very same bytes as one that was not.
+public final class MetricsFile: ResumableObserver {
+    private struct StepLine: Encodable {
+        var step: Int
+        var epoch: Double
+        var loss: Double
+        var gradNorm: Double
+        var learningRate: Double
+        var tokens: Int
+        var labels: Int
+    }
+
+    private struct EvaluationLine: Encodable {
+        var step: Int
+        var epoch: Double
+        var evalLoss: Double
+        var evalPerplexity: Double
+        var evalTokenAccuracy: Double
+        var evalCompletionLoss: Double?
+        var evalTokens: Int
+        var evalSamples: Int
+    }
+
+    private struct SkippedLine: Encodable {
+        var step: Int
+        var skipped: String
+        var records: [String]
+    }
+
+    private struct State: Codable { var bytes: UInt64 }
+
+    public let stateName = "metrics"
+    private let url: URL
+    private var file: FileHandle?
     private let encoder: JSONEncoder
 
-    /// - Parameter url: a new file; an existing one is replaced.
-    public init(_ url: URL) throws {
-        try Data().write(to: url)
-        file = try FileHandle(forWritingTo: url)
+    /// - Parameter url: the file; one that is there is replaced when a run starts anew.
+    public init(_ url: URL) {
+        self.url = url
         encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     }
 
     public func observe(_ event: RunEvent) throws {
-        try file.write(contentsOf: try encoder.encode(event) + Data("\n".utf8))
+        switch event {
+        case .started where file == nil:
+            try Data().write(to: url)
+            file = try FileHandle(forWritingTo: url)
+        case .step(let metrics):
+            try write(
+                StepLine(
+                    step: metrics.step, epoch: metrics.epoch, loss: metrics.loss, gradNorm: metrics.gradientNorm,
+                    learningRate: metrics.learningRate, tokens: metrics.tokens, labels: metrics.labels))
+        case .evaluated(let metrics):
+            try write(
+                EvaluationLine(
+                    step: metrics.step, epoch: metrics.epoch, evalLoss: metrics.loss,
+                    evalPerplexity: metrics.perplexity, evalTokenAccuracy: metrics.tokenAccuracy,
+                    evalCompletionLoss: metrics.completionLoss, evalTokens: metrics.tokens,
+                    evalSamples: metrics.samples))
+        case .stepSkipped(let step, let reason, let records):
+            try write(SkippedLine(step: step, skipped: reason, records: records))
+        default: break
+        }
+    }
+
+    private func write(_ line: some Encodable) throws {
+        try file?.write(contentsOf: try encoder.encode(line) + Data("\n".utf8))
+    }
+
+    public func state() throws -> Data {
+        try file?.synchronize()
+        return try JSONEncoder().encode(State(bytes: file?.offset() ?? 0))
+    }
+
+    /// Cuts off what was written after the state. A file that has become shorter is continued at its end.
+    public func restore(_ state: Data) throws {
+        let bytes = try JSONDecoder().decode(State.self, from: state).bytes
+        if !FileManager.default.fileExists(atPath: url.path) { try Data().write(to: url) }
+        let file = try FileHandle(forWritingTo: url)
+        try file.truncate(atOffset: min(bytes, try file.seekToEnd()))
+        try file.seekToEnd()
+        self.file = file
     }
 }

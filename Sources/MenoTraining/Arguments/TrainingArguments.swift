@@ -33,6 +33,24 @@ public struct TrainingArguments: Sendable, Hashable {
     public var evaluationSteps = 100
     /// Whether the model is evaluated before the first step.
     public var evaluatesOnStart = false
+    /// Steps between two lines of the log. Default 10.
+    public var loggingSteps = 10
+    /// When a checkpoint is saved. Default: every ``saveSteps``, and after the last step.
+    public var saveStrategy = Interval.steps
+    /// Steps between two checkpoints. Default 100.
+    public var saveSteps = 100
+    /// How many checkpoints are kept; the best and the newest always are. `nil`: all. Default 10.
+    public var saveTotalLimit: Int? = 10
+    /// By which value of an evaluation models are compared; it carries its direction. Default perplexity.
+    public var bestMetric = ModelMetric.perplexity
+    /// Whether the run ends with the best saved model instead of the last. Default true.
+    public var loadsBestModelAtEnd = true
+    /// Evaluations without improvement after which the run ends; `nil`: never.
+    public var earlyStoppingPatience: Int?
+    /// What an evaluation must gain to count as an improvement.
+    public var earlyStoppingThreshold = 0.0
+    /// Steps in a row whose loss or gradient is not finite, after which the run ends. Default 3.
+    public var maxSkippedSteps = 3
     /// Steps between two releases of memory that nothing uses. Default 50.
     public var memoryClearInterval = 50
     /// Seeds dropout and the order of the examples. Default 42.
@@ -49,9 +67,16 @@ public struct TrainingArguments: Sendable, Hashable {
 
     /// Steps between two evaluations; `nil`: there are none.
     public func evaluationInterval(_ batches: BatchSchedule) -> Int? {
-        switch evaluationStrategy {
+        interval(evaluationStrategy, steps: evaluationSteps, batches)
+    }
+
+    /// Steps between two checkpoints; `nil`: there are none.
+    public func saveInterval(_ batches: BatchSchedule) -> Int? { interval(saveStrategy, steps: saveSteps, batches) }
+
+    private func interval(_ strategy: Interval, steps: Int, _ batches: BatchSchedule) -> Int? {
+        switch strategy {
         case .no: nil
-        case .steps: evaluationSteps
+        case .steps: steps
         case .epoch: batches.stepsPerEpoch
         }
     }

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Logging
 internal import MenoMetrics
 
@@ -13,13 +14,34 @@ final class Observers {
     }
 
     func emit(_ event: RunEvent) {
+        for (index, observer) in observers.enumerated() { attempt(index) { try observer.observe(event) } }
+    }
+
+    /// What observers need to go on after the run was cut.
+    func states() -> [String: Data] {
+        var states: [String: Data] = [:]
         for (index, observer) in observers.enumerated() {
-            do {
-                try observer.observe(event)
-            } catch {
-                guard failed.insert(index).inserted else { continue }
-                logger.error("\(type(of: observer)) failed, training goes on: \(error)")
+            guard let observer = observer as? any ResumableObserver else { continue }
+            attempt(index) { states[observer.stateName] = try observer.state() }
+        }
+        return states
+    }
+
+    func restore(_ states: [String: Data]) {
+        for (index, observer) in observers.enumerated() {
+            guard let observer = observer as? any ResumableObserver, let state = states[observer.stateName] else {
+                continue
             }
+            attempt(index) { try observer.restore(state) }
+        }
+    }
+
+    private func attempt(_ index: Int, _ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            guard failed.insert(index).inserted else { return }
+            logger.error("\(type(of: observers[index])) failed, training goes on: \(error)")
         }
     }
 }

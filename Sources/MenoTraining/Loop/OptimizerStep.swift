@@ -36,7 +36,8 @@ public struct StepResult: Sendable, Hashable {
 /// rounding.
 public final class OptimizerStep {
     private let model: Decoder
-    private let optimizer: AdamW
+    /// Its state is saved with a checkpoint.
+    let optimizer: any Optimizer
     private let parameters: [Tensor]
     private let maxGradientNorm: Double?
 

@@ -4,7 +4,7 @@ public import MenoTensor
 ///
 /// m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g²,
 /// p ← p − η·λ·p − η · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε), in float32.
-public final class AdamW {
+public final class AdamW: Optimizer {
     public struct Options: Sendable, Hashable {
         public var beta1 = 0.9
         public var beta2 = 0.999
@@ -21,6 +21,7 @@ public final class AdamW {
     }
 
     private struct Slot {
+        let name: String
         let parameter: Tensor
         let firstMoment: Tensor
         let secondMoment: Tensor
@@ -38,9 +39,9 @@ public final class AdamW {
         _ parameters: [(name: String, tensor: Tensor)], options: Options, decays: (String) -> Bool
     ) throws {
         self.options = options
-        let slot = { (_: String, tensor: Tensor) in
+        let slot = { (name: String, tensor: Tensor) in
             Slot(
-                parameter: tensor, firstMoment: try Tensor.zeros(tensor.shape, device: tensor.device),
+                name: name, parameter: tensor, firstMoment: try Tensor.zeros(tensor.shape, device: tensor.device),
                 secondMoment: try Tensor.zeros(tensor.shape, device: tensor.device),
                 step: try Tensor.zeros([], device: tensor.device))
         }
@@ -48,7 +49,15 @@ public final class AdamW {
         undecayed = try parameters.filter { !decays($0.name) }.map(slot)
     }
 
-    /// Changes every parameter that has a gradient.
+    public var state: [(name: String, tensor: Tensor)] {
+        (decayed + undecayed).sorted { $0.name < $1.name }.flatMap { slot in
+            [
+                ("exp_avg.\(slot.name)", slot.firstMoment), ("exp_avg_sq.\(slot.name)", slot.secondMoment),
+                ("step.\(slot.name)", slot.step),
+            ]
+        }
+    }
+
     public func step(learningRate: Double) throws {
         try withoutGradient {
             try update(decayed, learningRate: learningRate, weightDecay: options.weightDecay)

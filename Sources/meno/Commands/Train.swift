@@ -5,20 +5,28 @@ import MenoConfiguration
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fine-tunes a model as a RUN.yaml says.",
-        discussion: "`meno keys` describes every key. Ctrl-C ends the run after its step and writes what it has learnt."
+        discussion:
+            "`meno keys` describes every key. Ctrl-C ends the run after its step and saves a checkpoint to go on from."
     )
 
     @Argument(help: "The configuration.") var file: String
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
     @Option(help: "Optimizer steps in all.") var maxSteps: Int?
-    @Flag(help: "Replace a finished run in the same folder.") var overwrite = false
+    @Flag(help: "Replace a run in the same folder.") var overwrite = false
+    @Option(help: ArgumentHelp("Go on from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"))
+    var resume: String?
+    @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
+    var allowChanges = false
 
     func run() throws {
         try reportingErrors {
             let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
-            let outcome = try TrainingSession(configuration, overwrites: overwrite).run()
+            let resumption: TrainingSession.Resumption =
+                resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
+            let outcome = try TrainingSession(configuration, overwrites: overwrite, resumes: resume != nil)
+                .run(resumption: resumption, allowsChanges: allowChanges)
             if outcome.reason == .interrupted { throw ExitCode(Status.interrupted) }
         }
     }

@@ -15,13 +15,13 @@ struct TrainingSession {
     let template: ChatTemplate?
     private let training: [Example]
     private let evaluation: [Example]
-    private let settings: LoRASettings?
+    private let form: SavedForm
     private let folders: RunFolders
 
     /// Loads model and data and shows what will be trained on.
-    init(_ configuration: RunConfiguration, overwrites: Bool) throws {
+    init(_ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false) throws {
         self.configuration = configuration
-        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites)
+        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
         let data = configuration.data
         var (records, report) = try RecordFile.read(
             URL(filePath: data.path), format: data.format, onInvalid: data.onInvalid)
@@ -43,29 +43,28 @@ struct TrainingSession {
         evaluation = BalancedSample.positions(
             of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
         ).map { heldOut[$0] }
-        settings = try Self.prepare(model.decoder, configuration, url: model.url)
+        form = try Self.prepare(model, configuration)
         if let first = training.first { Console.note("\n" + first.preview(model.tokenizer) + "\n") }
     }
 
     /// Attaches the adapter that is trained, or makes every weight trained.
-    private static func prepare(
-        _ decoder: Decoder, _ configuration: RunConfiguration, url: URL
-    ) throws -> LoRASettings? {
+    private static func prepare(_ model: LoadedModel, _ configuration: RunConfiguration) throws -> SavedForm {
+        let decoder = model.decoder
         try RandomGenerator.seed(UInt64(configuration.data.seed))
         guard let lora = configuration.lora else {
-            guard FileManager.default.fileExists(atPath: url.appending(path: "config.json").path) else {
+            guard FileManager.default.fileExists(atPath: model.url.appending(path: "config.json").path) else {
                 throw ConfigurationError(
-                    place: url.path,
+                    place: model.url.path,
                     "`lora: null` trains every weight, which needs a Hugging Face folder to start from.",
                     advice: "A .gguf file can be fine-tuned with LoRA.")
             }
             try decoder.trainAllParameters()
-            return nil
+            return .model(source: model.url)
         }
         if let adapter = lora.initialAdapter {
             let settings = try LoRAFiles.attach(URL(filePath: adapter), to: decoder)
             decoder.setTraining(true)
-            return settings
+            return .adapter(settings, baseModel: model.name)
         }
         let targets: LoRATargets =
             lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
@@ -73,35 +72,66 @@ struct TrainingSession {
             rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout, targets: targets,
             usesRankStabilisation: lora.usesRankStabilisation)
         try decoder.attachLoRA(settings)
-        return settings
+        return .adapter(settings, baseModel: model.name)
     }
 
-    /// Trains and writes the final adapter; an interrupted run writes what it has learnt so far.
-    func run(observers: [any RunObserver] = []) throws -> RunOutcome {
+    /// What a run goes on from.
+    enum Resumption {
+        case none
+        /// The newest whole checkpoint; a new run where there is none.
+        case newest
+        case from(URL)
+    }
+
+    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to go on from.
+    /// - Parameter allowsChanges: whether settings may differ from those of the checkpoint.
+    func run(
+        observers: [any RunObserver] = [], resumption: Resumption = .none, allowsChanges: Bool = false
+    ) throws -> RunOutcome {
         Interruption.install()
-        try folders.create()
+        if case .none = resumption { try folders.create(clears: true) } else { try folders.create(clears: false) }
         try folders.write(configuration.yaml, to: "run.yaml")
         var arguments = configuration.training
         arguments.seed = UInt64(configuration.data.seed)
         arguments.shuffles = configuration.data.shuffle
-        let console = ConsoleReporter(loggingSteps: configuration.loggingSteps) { Console.note($0) }
-        let metrics = try MetricsFile(folders.progress.appending(path: "metrics.jsonl"))
+        let console = ConsoleReporter(loggingSteps: configuration.training.loggingSteps) { Console.note($0) }
+        let metrics = MetricsFile(folders.progress.appending(path: "metrics.jsonl"))
+        let events = EventsFile(folders.progress.appending(path: "events.jsonl"))
+        let store = CheckpointStore(folders.model)
         model.decoder.setTraining(true)
         let loop = try TrainingLoop(
             model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
-            observers: [console, metrics] + observers, shouldStop: { Interruption.isRequested })
+            observers: [console, metrics, events] + observers,
+            saving: RunSaving(store: store, form: form, settings: configuration.meaning),
+            shouldStop: { Interruption.isRequested })
+        if let checkpoint = try checkpoint(resumption, store) {
+            try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
+            Console.note("resumed from \(checkpoint.path)")
+        }
         let outcome = try loop.run(model: model.name)
         model.decoder.setTraining(false)
-        try save()
-        Console.note("the final \(settings == nil ? "model" : "adapter") is in \(folders.model.path)")
+        if outcome.reason == .interrupted {
+            Console.note("go on with `meno train … --resume auto`")
+        } else {
+            try form.write(model.decoder.trainedValues(), to: folders.model)
+            Console.note("the final \(configuration.lora == nil ? "model" : "adapter") is in \(folders.model.path)")
+        }
         return outcome
     }
 
-    private func save() throws {
-        if let settings {
-            try LoRAFiles.write(model.decoder, settings: settings, baseModel: model.name, to: folders.model)
-        } else {
-            try model.decoder.write(to: folders.model, configurationFrom: model.url)
+    private func checkpoint(_ resumption: Resumption, _ store: CheckpointStore) throws -> URL? {
+        switch resumption {
+        case .none: return nil
+        case .from(let url):
+            guard FileManager.default.fileExists(atPath: url.path) else {
+                throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
+            }
+            return url
+        case .newest:
+            let (url, faults) = store.newest()
+            for fault in faults { Console.note("warning: \(fault)") }
+            if url == nil { Console.note("no whole checkpoint in \(store.folder.path): the run starts anew") }
+            return url
         }
     }
 }
@@ -113,9 +143,14 @@ struct RunFolders {
     var progress: URL { base.appending(path: "training_progress") }
 
     /// - Throws: when a finished run is there and is not to be overwritten.
-    init(_ path: String, overwrites: Bool) throws {
+    init(_ path: String, overwrites: Bool, resumes: Bool) throws {
         base = URL(filePath: path)
-        for file in [LoRAFiles.weightsName, "model.safetensors"] where !overwrites {
+        if !overwrites, !resumes, let step = CheckpointStore(model).steps.last {
+            throw ConfigurationError(
+                place: model.path, "an unfinished run is here already (checkpoint-\(step)).",
+                advice: "Go on with --resume auto, start anew with --overwrite, or choose another `base_output_dir`.")
+        }
+        for file in [LoRAFiles.weightsName, "model.safetensors"] where !overwrites && !resumes {
             guard FileManager.default.fileExists(atPath: model.appending(path: file).path) else { continue }
             throw ConfigurationError(
                 place: model.appending(path: file).path, "a run has been finished here already.",
@@ -123,7 +158,14 @@ struct RunFolders {
         }
     }
 
-    func create() throws {
+    /// - Parameter clears: whether what an earlier run saved is removed.
+    func create(clears: Bool) throws {
+        if clears {
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: model.path)) ?? []
+            where name.hasPrefix("checkpoint-") {
+                try? FileManager.default.removeItem(at: model.appending(path: name))
+            }
+        }
         for folder in [model, progress] {
             do {
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

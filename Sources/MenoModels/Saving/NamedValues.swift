@@ -1,0 +1,53 @@
+public import Foundation
+internal import MenoFormats
+public import MenoTensor
+
+/// Values of tensors at one moment, copied out of them: what is written while training goes on.
+public struct NamedValues: Sendable {
+    public struct Entry: Sendable {
+        public var name: String
+        public var shape: [Int]
+        /// Row-major.
+        public var values: [Float]
+    }
+
+    public var entries: [Entry]
+
+    /// Copies tensors.
+    public init(_ tensors: [(name: String, tensor: Tensor)]) throws {
+        entries = try tensors.map { name, tensor in
+            let values = try tensor.detached().to(.float32).to(.cpu)
+            return Entry(name: name, shape: tensor.shape, values: try values.array(of: Float.self))
+        }
+    }
+
+    /// Bytes of all values.
+    public var size: Int { entries.reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.size } }
+
+    /// Writes a safetensors file that is on the disk when this returns.
+    /// - Parameter prefix: stands before every name.
+    public func write(to url: URL, prefix: String = "") throws {
+        let writer = try SafetensorsWriter(
+            to: url, tensors: entries.map { .init(prefix + $0.name, .float32, $0.shape) }, metadata: ["format": "pt"])
+        for entry in entries { try writer.write(prefix + entry.name, entry.values) }
+        try writer.finish(synchronize: true)
+    }
+
+    /// Puts the values of a file back into tensors; every tensor must be there, with its shape.
+    public static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL, prefix: String = "") throws {
+        let file = try SafetensorsFile(contentsOf: url)
+        try withoutGradient {
+            for (name, tensor) in tensors {
+                guard let info = file.weight(named: prefix + name), info.shape == tensor.shape else {
+                    throw ModelError(
+                        .mismatch, path: url.path,
+                        "has no tensor \"\(prefix + name)\" of the shape \(tensor.shape).",
+                        advice: "Was the checkpoint made with another model or other adapters?")
+                }
+                let values = try Tensor(uninitialized: tensor.shape, dtype: .float32)
+                try values.withMutableBytes { try file.read(prefix + name, as: .float32, into: $0) }
+                try tensor.copy_(values.to(tensor.device))
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+public import Foundation
+internal import MenoFormats
+
+/// What a fine-tuned model is on disk.
+public enum SavedForm: Sendable {
+    /// An adapter as PEFT reads it. `baseModel`: what it was trained on, for `base_model_name_or_path`.
+    case adapter(LoRASettings, baseModel: String)
+    /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from.
+    case model(source: URL)
+
+    /// The file that holds the weights.
+    public var weightsName: String {
+        switch self {
+        case .adapter: LoRAFiles.weightsName
+        case .model: "model.safetensors"
+        }
+    }
+
+    private var prefix: String {
+        switch self {
+        case .adapter: LoRAFiles.prefix
+        case .model: ""
+        }
+    }
+
+    /// Writes a model's trained values into an existing folder.
+    public func write(_ weights: NamedValues, to folder: URL) throws {
+        try weights.write(to: folder.appending(path: weightsName), prefix: prefix)
+        switch self {
+        case .adapter(let settings, let baseModel):
+            try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, to: folder)
+        case .model(let source):
+            for name in ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"] {
+                let (original, copy) = (source.appending(path: name), folder.appending(path: name))
+                guard FileManager.default.fileExists(atPath: original.path) else { continue }
+                try? FileManager.default.removeItem(at: copy)
+                try FileManager.default.copyItem(at: original, to: copy)
+            }
+        }
+    }
+
+    /// Puts saved values back into a model that has the same adapters.
+    public func restore(_ model: Decoder, from folder: URL) throws {
+        try NamedValues.restore(
+            model.trainedParameters.map { ($0.name, $0.tensor) }, from: folder.appending(path: weightsName),
+            prefix: prefix)
+    }
+}
+
+extension Decoder {
+    /// The trained values of this moment, in the order of their names.
+    public func trainedValues() throws -> NamedValues {
+        try NamedValues(trainedParameters.map { ($0.name, $0.tensor) }.sorted { $0.0 < $1.0 })
+    }
+}

@@ -1,0 +1,27 @@
+public import Foundation
+public import MenoMetrics
+
+/// `events.jsonl`: every event of a run with its times, a line of JSON each; a resumed run goes on in it.
+public final class EventsFile: RunObserver {
+    private let url: URL
+    private var file: FileHandle?
+    private let encoder: JSONEncoder
+
+    public init(_ url: URL) {
+        self.url = url
+        encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    }
+
+    public func observe(_ event: RunEvent) throws {
+        if case .started(let description) = event {
+            let goesOn = description.resumedAtStep > 0 && FileManager.default.fileExists(atPath: url.path)
+            if !goesOn { try Data().write(to: url) }
+            file = try FileHandle(forWritingTo: url)
+            try file?.seekToEnd()
+        }
+        try file?.write(contentsOf: try encoder.encode(event) + Data("\n".utf8))
+    }
+}

@@ -1,0 +1,151 @@
+public import Foundation
+internal import MenoFormats
+internal import MenoModels
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The checkpoints of a run: `checkpoint-N` in one folder.
+///
+/// One is staged in a hidden folder, brought to the disk file by file, its manifest last, and renamed: whatever happens,
+/// a folder of that name with a true manifest is whole.
+public struct CheckpointStore: Sendable {
+    public let folder: URL
+
+    public init(_ folder: URL) { self.folder = folder }
+
+    /// What a checkpoint holds, ready to be written.
+    struct Contents: Sendable {
+        var step: Int
+        var form: SavedForm
+        var weights: NamedValues
+        var optimizer: NamedValues
+        /// Small files, by name.
+        var files: [String: Data]
+
+        var size: Int { weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } }
+    }
+
+    static let optimizerName = "optimizer.safetensors"
+    /// Free space beyond a checkpoint's own size that is asked for before one is written.
+    private static let reserve = 4 << 20
+
+    /// Where the checkpoint of a step is.
+    public func url(step: Int) -> URL { folder.appending(path: "checkpoint-\(step)") }
+
+    /// The steps of all checkpoints, whole or not, in order.
+    public var steps: [Int] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.compactMap { $0.hasPrefix("checkpoint-") ? Int($0.dropFirst("checkpoint-".count)) : nil }.sorted()
+    }
+
+    /// The newest whole checkpoint, and what is wrong with the newer ones.
+    public func newest() -> (url: URL?, faults: [String]) {
+        var faults: [String] = []
+        for step in steps.reversed() {
+            guard let fault = CheckpointManifest.fault(of: url(step: step)) else { return (url(step: step), faults) }
+            faults.append("\(url(step: step).path) is passed over: \(fault).")
+        }
+        return (nil, faults)
+    }
+
+    // MARK: Writing
+
+    func write(_ contents: Contents) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        removeRemains()
+        try checkSpace(for: contents.size)
+        let staged = folder.appending(path: ".checkpoint-\(contents.step).partial")
+        try? FileManager.default.removeItem(at: staged)
+        do {
+            try FileManager.default.createDirectory(at: staged, withIntermediateDirectories: false)
+            try contents.form.write(contents.weights, to: staged)
+            try contents.optimizer.write(to: staged.appending(path: Self.optimizerName))
+            for (name, data) in contents.files { try data.write(to: staged.appending(path: name)) }
+            for name in try FileManager.default.contentsOfDirectory(atPath: staged.path) {
+                try Self.synchronize(staged.appending(path: name))
+            }
+            let manifest = staged.appending(path: CheckpointManifest.name)
+            try Self.encoder.encode(CheckpointManifest(of: staged)).write(to: manifest)
+            try Self.synchronize(manifest)
+            try Self.synchronize(staged)
+            remove(step: contents.step)
+            try FileManager.default.moveItem(at: staged, to: url(step: contents.step))
+            try Self.synchronize(folder)
+        } catch {
+            try? FileManager.default.removeItem(at: staged)
+            throw error
+        }
+    }
+
+    /// JSON that is the same for the same values.
+    static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return encoder
+    }
+
+    static var decoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return decoder
+    }
+
+    private func checkSpace(for size: Int) throws {
+        var status = statvfs()
+        guard statvfs(folder.path, &status) == 0 else { return }
+        let free = Int(status.f_bavail) * Int(status.f_frsize)
+        guard free >= size + Self.reserve else {
+            throw TrainingError(
+                .cannotSave,
+                "\(folder.path): \(free >> 20) MiB are free; a checkpoint needs \((size + Self.reserve) >> 20).",
+                advice: "Free some space: the next checkpoint will be tried again.")
+        }
+    }
+
+    private static func synchronize(_ url: URL) throws {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(url) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure(url) }
+    }
+
+    private static func failure(_ url: URL) -> TrainingError {
+        TrainingError(.cannotSave, "\(url.path) cannot be brought to the disk (\(String(cString: strerror(errno)))).")
+    }
+
+    // MARK: Removing
+
+    /// Removes the oldest checkpoints beyond `limit`, but never the newest nor those that are kept.
+    /// - Returns: the steps of those removed.
+    func rotate(limit: Int?, keeping kept: Set<Int>) -> [Int] {
+        guard let limit else { return [] }
+        let steps = steps
+        let removable = steps.dropLast().filter { !kept.contains($0) }
+        let removed = Array(removable.prefix(max(0, steps.count - limit)))
+        for step in removed { remove(step: step) }
+        return removed
+    }
+
+    /// Takes the name away first, so that a half removed folder is never taken for a checkpoint.
+    private func remove(step: Int) {
+        let hidden = folder.appending(path: ".checkpoint-\(step).removed")
+        try? FileManager.default.removeItem(at: hidden)
+        guard (try? FileManager.default.moveItem(at: url(step: step), to: hidden)) != nil else { return }
+        try? FileManager.default.removeItem(at: hidden)
+    }
+
+    /// Removes what an earlier process left when it was killed.
+    private func removeRemains() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        where name.hasPrefix(".checkpoint-") { try? FileManager.default.removeItem(at: folder.appending(path: name)) }
+    }
+}

@@ -1,0 +1,51 @@
+internal import Foundation
+internal import MenoFormats
+public import MenoModels
+internal import MenoTensor
+
+/// Where and how a run saves itself.
+public struct RunSaving: Sendable {
+    public var store: CheckpointStore
+    public var form: SavedForm
+    /// What the run means, key by key; a checkpoint is resumed only where nothing of it has changed.
+    public var settings: [String: String]
+
+    public init(store: CheckpointStore, form: SavedForm, settings: [String: String]) {
+        self.store = store
+        self.form = form
+        self.settings = settings
+    }
+}
+
+/// A checkpoint that is gone on from.
+struct SavedRun {
+    var state: RunState
+    var log: [TrainerState.LogEntry] { state.log.entries }
+
+    /// Reads a whole checkpoint of ours.
+    init(_ folder: URL) throws {
+        if let fault = CheckpointManifest.fault(of: folder) {
+            throw TrainingError(
+                .cannotResume, "\(folder.path) cannot be resumed from: \(fault).",
+                advice: "Give another checkpoint, or `--resume auto`, which takes the newest whole one.")
+        }
+        let url = folder.appending(path: RunState.name)
+        do {
+            state = try CheckpointStore.decoder.decode(RunState.self, from: Data(contentsOf: url))
+        } catch {
+            throw TrainingError(.cannotResume, "\(url.path) cannot be read (\(error)).")
+        }
+        guard state.version == 1 else {
+            throw TrainingError(
+                .cannotResume, "\(url.path) is of version \(state.version); this program knows version 1.")
+        }
+    }
+
+    /// The settings that differ, in words.
+    func changes(_ settings: [String: String]) -> [String] {
+        Set(state.settings.keys).union(settings.keys).sorted().compactMap { key in
+            let (before, now) = (state.settings[key] ?? "(absent)", settings[key] ?? "(absent)")
+            return before == now ? nil : "\(key) was \(before), is \(now)"
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import Foundation
+internal import MenoMetrics
+
+/// `trainer_state.json` in Hugging Face's shape.
+struct TrainerState: Codable {
+    static let name = "trainer_state.json"
+
+    /// A line of the log: losses of steps or of an evaluation.
+    struct LogEntry: Codable, Hashable {
+        var epoch: Double
+        var step: Int
+        var loss: Double?
+        var gradNorm: Double?
+        var learningRate: Double?
+        var evalLoss: Double?
+        var evalPerplexity: Double?
+        var evalTokenAccuracy: Double?
+    }
+
+    var bestGlobalStep: Int?
+    var bestMetric: Double?
+    var bestModelCheckpoint: String?
+    var epoch: Double
+    var evalSteps: Int
+    var globalStep: Int
+    var isHyperParamSearch = false
+    var isLocalProcessZero = true
+    var isWorldProcessZero = true
+    var logHistory: [LogEntry]
+    var loggingSteps: Int
+    var maxSteps: Int
+    var numInputTokensSeen: Int
+    var numTrainEpochs: Double
+    var saveSteps: Int
+    var trainBatchSize: Int
+}
+
+/// Gathers the log of a run: the mean loss since the last line, every so many steps, and each evaluation.
+struct StepLog: Codable {
+    private(set) var entries: [TrainerState.LogEntry] = []
+    private(set) var tokens = 0
+    private var lossSum = 0.0
+    private var steps = 0
+
+    mutating func add(_ metrics: StepMetrics, isLogged: Bool) {
+        tokens += metrics.tokens
+        lossSum += metrics.loss
+        steps += 1
+        guard isLogged else { return }
+        entries.append(
+            .init(
+                epoch: metrics.epoch, step: metrics.step, loss: lossSum / Double(steps),
+                gradNorm: metrics.gradientNorm, learningRate: metrics.learningRate))
+        (lossSum, steps) = (0, 0)
+    }
+
+    mutating func add(_ metrics: EvaluationMetrics) {
+        entries.append(
+            .init(
+                epoch: metrics.epoch, step: metrics.step, evalLoss: metrics.loss,
+                evalPerplexity: metrics.perplexity, evalTokenAccuracy: metrics.tokenAccuracy))
+    }
+}
