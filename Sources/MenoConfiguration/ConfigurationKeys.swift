@@ -129,7 +129,7 @@ extension ConfigurationKey {
             "training.bf16", \.computesInBFloat16, .flag, "Whether `model.dtype: auto` is bfloat16.", example: "false"),
         ConfigurationKey(
             "training.eval_strategy", \.training.evaluationStrategy, .choice,
-            "Whether the model is evaluated every eval_steps, every epoch, or never.", example: "epoch"),
+            "Whether the model is evaluated every eval_steps, every epoch, or never.", example: "no"),
         ConfigurationKey(
             "training.eval_steps", \.training.evaluationSteps, .integer(from: 1), "Steps between two evaluations.",
             example: "50"),
@@ -138,7 +138,7 @@ extension ConfigurationKey {
             "Whether the model is evaluated before the first step.", example: "true"),
         ConfigurationKey(
             "training.save_strategy", \.training.saveStrategy, .choice,
-            "Whether a checkpoint is saved every save_steps, every epoch, or never.", example: "epoch",
+            "Whether a checkpoint is saved every save_steps, every epoch, or never.", example: "no",
             caveat: "An interrupted run saves one in any case."),
         ConfigurationKey(
             "training.save_steps", \.training.saveSteps, .integer(from: 1), "Steps between two checkpoints.",

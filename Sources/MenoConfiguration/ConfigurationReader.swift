@@ -44,7 +44,26 @@ extension RunConfiguration {
                     + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
                 advice: "Set `training.eval_strategy: no`, or hold examples out.")
         }
+        try checkBestModel(name)
         return self
+    }
+
+    /// The best model can be loaded only where every evaluation has its checkpoint.
+    private func checkBestModel(_ name: String) throws {
+        guard training.loadsBestModelAtEnd, training.evaluationStrategy != .no, training.saveStrategy != .no else {
+            return
+        }
+        let sameKind = training.evaluationStrategy == training.saveStrategy
+        let sameSteps = training.saveStrategy != .steps || training.saveSteps % training.evaluationSteps == 0
+        guard sameKind, sameSteps else {
+            throw ConfigurationError(
+                place: name,
+                "`training.load_best_model_at_end` needs checkpoints where evaluations are: `training.save_strategy: "
+                    + "\(training.saveStrategy.rawValue)` with `training.save_steps: \(training.saveSteps)` does not "
+                    + "fit `training.eval_strategy: \(training.evaluationStrategy.rawValue)` with "
+                    + "`training.eval_steps: \(training.evaluationSteps)`.",
+                advice: "Make save_steps a multiple of eval_steps, or set `load_best_model_at_end: false`.")
+        }
     }
 }
 

@@ -31,22 +31,6 @@ import Testing
             ])
     }
 
-    @Test func everyEventIsALineOfJSONThatReadsBack() throws {
-        let url = FileManager.default.temporaryDirectory.appending(path: "meno-\(UUID().uuidString).jsonl")
-        let events: [RunEvent] = [
-            .step(metrics(1, loss: .infinity, labels: 3)), .notice("二行\n目"),
-            .finished(.init(reason: .completed, step: 1, seconds: 2)),
-        ]
-        let file = try MetricsFile(url)
-        for event in events { try file.observe(event) }
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        let lines = try String(contentsOf: url, encoding: .utf8).split(separator: "\n")
-        #expect(try lines.map { try decoder.decode(RunEvent.self, from: Data($0.utf8)) } == events)
-        #expect(throws: (any Error).self) { try MetricsFile(URL(filePath: "/nowhere/metrics.jsonl")) }
-    }
-
     private func lines(loggingSteps: Int, total: Int, _ body: (ConsoleReporter) throws -> Void) throws -> [String] {
         let collected = Lines()
         let reporter = ConsoleReporter(loggingSteps: loggingSteps) { collected.all.append($0) }

@@ -11,7 +11,7 @@ import Testing
 @Suite(.serialized) struct TrainingLoopTests {
     @Test func itLearnsAndTellsWhatHappens() throws {
         let events = Recorder()
-        let outcome = try loop(observers: [events]).run(model: "tiny")
+        let outcome = try TinyRun.loop(observers: [events]).run(model: "tiny")
         #expect(outcome.reason == .completed && outcome.step == 12)
         // 10 examples in steps of 4: three steps an epoch, the last of them short.
         #expect(events.steps.map(\.step) == Array(1...12))
@@ -33,7 +33,7 @@ import Testing
     @Test func theSameSeedGivesTheSameRunAndAnotherOrderAnother() throws {
         let run = { (shuffles: Bool) in
             let events = Recorder()
-            try loop(observers: [events]) { $0.shuffles = shuffles }.run(model: "tiny")
+            try TinyRun.loop(observers: [events]) { $0.shuffles = shuffles }.run(model: "tiny")
             return events.steps.map(\.loss)
         }
         let first = try run(true)
@@ -44,7 +44,7 @@ import Testing
     @Test func passesOfAnySizeGiveTheSameRun() throws {
         let run = { (tokens: Int) in
             let events = Recorder()
-            try loop(observers: [events]) { $0.tokensPerPass = tokens }.run(model: "tiny")
+            try TinyRun.loop(observers: [events]) { $0.tokensPerPass = tokens }.run(model: "tiny")
             return events
         }
         let (small, large) = (try run(1), try run(4096))
@@ -57,14 +57,14 @@ import Testing
 
     @Test func anObserverThatFailsHarmsNothing() throws {
         let (alone, beside) = (Recorder(), Recorder())
-        try loop(observers: [alone]).run(model: "tiny")
-        try loop(observers: [Broken(), beside]).run(model: "tiny")
+        try TinyRun.loop(observers: [alone]).run(model: "tiny")
+        try TinyRun.loop(observers: [Broken(), beside]).run(model: "tiny")
         #expect(alone.steps.map(\.loss) == beside.steps.map(\.loss))
     }
 
     @Test func aRunStopsAfterTheStepInWhichItIsAskedTo() throws {
         let events = Recorder()
-        let outcome = try loop(observers: [events], stopAfter: (events, 4)) {
+        let outcome = try TinyRun.loop(observers: [events], stopAfter: (events, 4)) {
             $0.evaluationStrategy = .no
         }.run(model: "tiny")
         #expect(outcome.reason == .interrupted && outcome.step == 4)
@@ -73,17 +73,20 @@ import Testing
 
     @Test func aLossThatIsNotFiniteNamesItsRecords() throws {
         let events = Recorder()
-        let model = try Self.model()
+        let model = try TinyRun.model()
         let poisoned = try #require(model.trainedParameters.first).tensor
         try withoutGradient { _ = try poisoned.copy_(Tensor.full(poisoned.shape, .nan)) }
         let error = #expect(throws: TrainingError.self) {
-            try loop(model: model, observers: [events]) {
+            try TinyRun.loop(model: model, observers: [events]) {
                 $0.evaluatesOnStart = false
                 $0.shuffles = false
+                $0.maxSkippedSteps = 2
             }.run(model: "tiny")
         }
         #expect(error?.code == .notFinite)
-        #expect(error?.message.contains("line 0, line 1, line 2, line 3") == true)
+        #expect(error?.message.contains("line 4, line 5, line 6, line 7") == true)
+        let skipped = events.all.compactMap { if case .stepSkipped(_, _, let records) = $0 { records } else { nil } }
+        #expect(skipped.map(\.first) == ["line 0", "line 4"] && events.steps.isEmpty)
         guard case .finished(let outcome) = events.all.last else {
             Issue.record("a failed run ends with its event")
             return
@@ -92,8 +95,8 @@ import Testing
     }
 
     @Test func evaluationRowsBelongToTheirExamples() throws {
-        let model = try Self.model()
-        let examples = Self.examples(3)
+        let model = try TinyRun.model()
+        let examples = TinyRun.examples(3)
         let together = try Evaluator(model, tokensPerPass: 4096).evaluate(examples)
         for (row, example) in zip(together.rows, examples) {
             let alone = try Evaluator(model).evaluate([example])
@@ -118,56 +121,4 @@ import Testing
         arguments.warmupSteps = 3
         #expect(arguments.learningRates(totalSteps: 7).warmupSteps == 3)
     }
-
-    // MARK: Parts
-
-    private static func model() throws -> Decoder {
-        let folder = Fixtures.url("models/gemma3-tiny")
-        let model = try ModelFiles(folder).load(dtype: .float32)
-        try LoRAFiles.attach(folder.appending(path: "adapter"), to: model)
-        return model
-    }
-
-    /// Sequences that count upwards, the second half of each a completion.
-    private static func examples(_ count: Int) -> [Example] {
-        (0..<count).map { index in
-            let ids = (0..<12).map { Int32(5 + (index + $0) % 20) }
-            return Example(
-                ids: ids, labels: [Example.ignoredLabel] + ids.dropFirst(), isCompletion: (0..<12).map { $0 >= 6 },
-                place: "line \(index)")
-        }
-    }
-
-    private func loop(
-        model: Decoder? = nil, observers: [any RunObserver], stopAfter: (events: Recorder, steps: Int)? = nil,
-        _ change: (inout TrainingArguments) -> Void = { _ in }
-    ) throws -> TrainingLoop {
-        var arguments = TrainingArguments()
-        arguments.epochs = 4
-        arguments.learningRate = 5e-3
-        arguments.batchSize = 2
-        arguments.gradientAccumulationSteps = 2
-        arguments.evaluationSteps = 5
-        arguments.evaluatesOnStart = true
-        change(&arguments)
-        return try TrainingLoop(
-            model: model ?? Self.model(), training: Self.examples(10), evaluation: Self.examples(4),
-            arguments: arguments, observers: observers,
-            shouldStop: { stopAfter.map { $0.events.steps.count >= $0.steps } ?? false })
-    }
-}
-
-private final class Recorder: RunObserver {
-    private(set) var all: [RunEvent] = []
-    var steps: [StepMetrics] { all.compactMap { if case .step(let metrics) = $0 { metrics } else { nil } } }
-    var evaluations: [EvaluationMetrics] {
-        all.compactMap { if case .evaluated(let metrics) = $0 { metrics } else { nil } }
-    }
-
-    func observe(_ event: RunEvent) { all.append(event) }
-}
-
-private struct Broken: RunObserver {
-    struct Failure: Error {}
-    func observe(_ event: RunEvent) throws { throw Failure() }
 }

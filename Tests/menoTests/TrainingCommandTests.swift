@@ -81,6 +81,21 @@ struct TrainingCommandTests {
         _ = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         #expect(process.terminationStatus == 130)
+        // Nothing is lost: the run is not begun anew unasked, and goes on where it was.
+        let again = try meno("train", run.path)
+        #expect(again.status == 65 && again.errors.contains("--resume auto"))
+        let steps = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "run/model").path)
+            .compactMap { $0.hasPrefix("checkpoint-") ? Int($0.dropFirst(11)) : nil }
+        let step = try #require(steps.max())
+        let changed = try meno("train", run.path, "--resume", "auto", "--max-steps", "\(step + 1)")
+        #expect(changed.status == 1 && changed.errors.contains("training.max_steps was 100000, is \(step + 1)"))
+        let resumed = try meno(
+            "train", run.path, "--resume", "auto", "--max-steps", "\(step + 1)", "--allow-changes")
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        let lines = try String(
+            contentsOf: folder.appending(path: "run/training_progress/metrics.jsonl"), encoding: .utf8
+        ).split(separator: "\n")
+        #expect(lines.count == step + 1)
         #expect(
             FileManager.default.fileExists(atPath: folder.appending(path: "run/model/adapter_model.safetensors").path))
     }

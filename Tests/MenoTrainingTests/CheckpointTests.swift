@@ -1,0 +1,166 @@
+import Foundation
+import MenoMetrics
+import MenoModels
+import MenoTensor
+import MenoTesting
+import Testing
+
+@testable import MenoTraining
+
+/// Runs that are cut and resumed, and checkpoints that are broken.
+@Suite(.serialized) struct CheckpointTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func saving(_ name: String, settings: [String: String] = ["rate": "1"]) throws -> RunSaving {
+        let settingsOfAdapter = try LoRAFiles.settings(in: Fixtures.url("models/gemma3-tiny/adapter"))
+        return RunSaving(
+            store: CheckpointStore(folder.url.appending(path: name)),
+            form: .adapter(settingsOfAdapter, baseModel: "tiny"),
+            settings: settings)
+    }
+
+    private func arguments(_ arguments: inout TrainingArguments) {
+        arguments.evaluationSteps = 2
+        arguments.saveSteps = 2
+        arguments.loggingSteps = 3
+    }
+
+    private func bytes(_ store: CheckpointStore, step: Int) throws -> [String: Data] {
+        let url = store.url(step: step)
+        return try Dictionary(
+            uniqueKeysWithValues: FileManager.default.contentsOfDirectory(atPath: url.path).map {
+                ($0, try Data(contentsOf: url.appending(path: $0)))
+            })
+    }
+
+    @Test func aResumedRunEndsWithTheBytesOfAnUnbrokenOne() throws {
+        let whole = try saving("whole")
+        try TinyRun.loop(model: dropping(), observers: [], saving: whole, arguments).run(model: "tiny")
+        let cut = try saving("cut")
+        let events = Recorder()
+        let first = try TinyRun.loop(
+            model: dropping(), observers: [events], saving: cut, stopAfter: (events, 5), arguments
+        ).run(model: "tiny")
+        #expect(first.reason == .interrupted && cut.store.steps == [2, 4, 5])
+        let rest = Recorder()
+        let loop = try TinyRun.loop(model: dropping(), observers: [rest], saving: cut, arguments)
+        try RandomGenerator.seed(999)
+        try loop.resume(from: #require(cut.store.newest().url))
+        #expect(try loop.run(model: "tiny").reason == .completed)
+        #expect(rest.steps.map(\.step) == Array(6...12))
+        let (expected, found) = (try bytes(whole.store, step: 12), try bytes(cut.store, step: 12))
+        #expect(Set(expected.keys) == Set(found.keys) && expected.count == 6)
+        for (name, data) in expected { #expect(found[name] == data, "\(name)") }
+    }
+
+    /// The tiny model with dropout in its adapters, so that random numbers matter.
+    private func dropping() throws -> Decoder {
+        let model = try ModelFiles(Fixtures.url("models/gemma3-tiny")).load(dtype: .float32)
+        try RandomGenerator.seed(3)
+        try model.attachLoRA(LoRASettings(rank: 2, alpha: 4, dropout: 0.3, targets: .names(["q_proj", "v_proj"])))
+        return model
+    }
+
+    @Test func rotationKeepsTheBestAndTheNewest() throws {
+        let saving = try saving("run")
+        // Nothing is learnt: no evaluation is better than the first.
+        let outcome = try TinyRun.loop(observers: [], saving: saving) {
+            arguments(&$0)
+            $0.learningRate = 0
+            $0.saveTotalLimit = 2
+            $0.evaluatesOnStart = false
+        }.run(model: "tiny")
+        #expect(outcome.bestStep == 2 && saving.store.steps == [2, 12])
+    }
+
+    @Test func theBestModelIsLoadedAtTheEnd() throws {
+        let saving = try saving("run")
+        let model = try TinyRun.model()
+        let outcome = try TinyRun.loop(model: model, observers: [], saving: saving) {
+            arguments(&$0)
+            // The rate rises until it does harm.
+            $0.learningRate = 2
+            $0.warmupSteps = 12
+            $0.evaluatesOnStart = false
+        }.run(model: "tiny")
+        #expect(try #require(outcome.bestStep) < 12)
+        let evaluation = try Evaluator(model).evaluate(TinyRun.examples(4))
+        #expect(abs(evaluation.perplexity - (try #require(outcome.bestMetric))) < 1e-9)
+    }
+
+    @Test func earlyStoppingEndsARunThatGetsWorse() throws {
+        let outcome = try TinyRun.loop(observers: []) {
+            arguments(&$0)
+            $0.learningRate = 0
+            $0.evaluatesOnStart = true
+            $0.earlyStoppingPatience = 2
+        }.run(model: "tiny")
+        #expect(outcome.reason == .stoppedEarly && outcome.step == 4)
+    }
+
+    @Test(arguments: ["emptied", "truncated", "removed", "flipped"]) func aBrokenCheckpointIsPassedOver(
+        _ damage: String
+    )
+        throws
+    {
+        let saving = try saving("run")
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        let newest = saving.store.url(step: 12)
+        for name in try FileManager.default.contentsOfDirectory(atPath: newest.path) {
+            let file = newest.appending(path: name)
+            let original = try Data(contentsOf: file)
+            switch damage {
+            case "emptied": try Data().write(to: file)
+            case "truncated": try original.dropLast(3).write(to: file)
+            case "removed": try FileManager.default.removeItem(at: file)
+            default:
+                var changed = original
+                changed[changed.count / 2] ^= 0x10
+                try changed.write(to: file)
+            }
+            let (url, faults) = saving.store.newest()
+            #expect(url == saving.store.url(step: 10), "\(name)")
+            #expect(faults.count == 1 && faults[0].contains("checkpoint-12"))
+            if name != "manifest.json" { #expect(faults[0].contains(name), "\(faults)") }
+            let error = #expect(throws: TrainingError.self) {
+                try TinyRun.loop(observers: [], saving: saving, arguments).resume(from: newest)
+            }
+            #expect(error?.code == .cannotResume)
+            try original.write(to: file)
+        }
+        #expect(saving.store.newest().url == newest)
+    }
+
+    @Test func otherSettingsAreNamedAndRefused() throws {
+        let before = try saving("run")
+        try TinyRun.loop(observers: [], saving: before, arguments).run(model: "tiny")
+        let changed = try saving("run", settings: ["rate": "2"])
+        let loop = try TinyRun.loop(observers: [], saving: changed, arguments)
+        let error = #expect(throws: TrainingError.self) { try loop.resume(from: before.store.url(step: 12)) }
+        #expect(
+            error?.message.contains("rate was 1, is 2") == true && error?.advice?.contains("--allow-changes") == true)
+        try loop.resume(from: before.store.url(step: 12), allowsChanges: true)
+        #expect(try loop.run(model: "tiny").step == 12)
+    }
+
+    @Test func aFolderThatCannotBeWrittenHarmsNothing() throws {
+        // A file stands where the folder should be.
+        try Data("x".utf8).write(to: folder.url.appending(path: "run"))
+        let events = Recorder()
+        let outcome = try TinyRun.loop(observers: [events], saving: saving("run"), arguments).run(model: "tiny")
+        #expect(outcome.reason == .completed)
+        let failures = events.all.compactMap { if case .checkpointFailed(let step, _) = $0 { step } else { nil } }
+        #expect(failures == [2, 4, 6, 8, 10, 12])
+    }
+
+    @Test func whatAKilledProcessLeftIsNoCheckpointAndIsRemoved() throws {
+        let saving = try saving("run")
+        let remains = saving.store.folder.appending(path: ".checkpoint-2.partial")
+        try FileManager.default.createDirectory(at: remains, withIntermediateDirectories: true)
+        #expect(saving.store.newest().url == nil)
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        #expect(!FileManager.default.fileExists(atPath: remains.path))
+    }
+}
