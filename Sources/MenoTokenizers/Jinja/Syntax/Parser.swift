@@ -237,7 +237,7 @@ extension Jinja {
             spokenNames.append([])
             let body = try detached { try $0.block(opener, until: ["end\(opener)"], openedAt: line).body }
             let spoken = spokenNames.removeLast()
-            // What an inner macro speaks of, the outer one does not: `varargs` and `caller` are each macro's own.
+            if !spokenNames.isEmpty { spokenNames[spokenNames.count - 1].formUnion(spoken) }
             return MacroDefinition(
                 name: name, parameters: parameters, body: body, takesList: spoken.contains("varargs"),
                 takesDictionary: spoken.contains("kwargs"), takesCaller: spoken.contains("caller"))

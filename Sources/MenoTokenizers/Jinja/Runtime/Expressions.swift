@@ -1,0 +1,292 @@
+extension Jinja {
+    /// What a call brings.
+    struct CallArguments {
+        var positional: [Value] = []
+        var named: [(name: String, value: Value)] = []
+    }
+}
+
+extension Jinja.Renderer {
+    typealias Expression = Jinja.Expression
+    typealias CallArguments = Jinja.CallArguments
+
+    func evaluate(_ expression: Expression) throws -> Value {
+        try descend(line: expression.line) { try value(of: expression) }
+    }
+
+    private func value(of expression: Expression) throws -> Value {
+        switch expression.kind {
+        case .literal(let literal): return value(of: literal)
+        case .name(let name): return lookUp(name)
+        case .captured: return .string(capturedText)
+        case .list(let items): return .list(try evaluate(items))
+        case .tuple(let items): return .tuple(try evaluate(items))
+        case .dictionary(let pairs): return try dictionary(of: pairs)
+        case .attribute(let base, let name): return try attribute(name, of: evaluate(base))
+        case .item(let base, let index): return try item(evaluate(index), of: evaluate(base))
+        case .slice(let base, let slice): return try self.slice(evaluate(base), slice)
+        case .call(let callee, let arguments):
+            let callee = try evaluate(callee)
+            return try call(callee, callArguments(arguments), line: expression.line)
+        case .filter(let base, let name, let arguments):
+            let base = try evaluate(base)
+            let arguments = try callArguments(arguments)
+            line = expression.line
+            return try filter(name, base, arguments)
+        case .test(let base, let name, let arguments):
+            let base = try evaluate(base)
+            let arguments = try callArguments(arguments)
+            line = expression.line
+            return .boolean(try test(name, base, arguments))
+        case .negative(let operand): return try negative(evaluate(operand))
+        case .positive(let operand): return try positive(evaluate(operand))
+        case .not(let operand): return .boolean(try !isTrue(evaluate(operand)))
+        default: return try compound(expression)
+        }
+    }
+
+    private func compound(_ expression: Expression) throws -> Value {
+        switch expression.kind {
+        case .and(let left, let right):
+            let left = try evaluate(left)
+            return try isTrue(left) ? evaluate(right) : left
+        case .or(let left, let right):
+            let left = try evaluate(left)
+            return try isTrue(left) ? left : evaluate(right)
+        case .arithmetic(let symbol, let left, let right):
+            let (left, right) = (try evaluate(left), try evaluate(right))
+            line = expression.line
+            return try arithmetic(symbol, left, right)
+        case .concatenation(let parts):
+            var result = ""
+            for part in parts { result += try text(evaluate(part)) }
+            try budget.allocate(result.utf8.count)
+            return .string(result)
+        case .comparison(let first, let operands):
+            var left = try evaluate(first)
+            for (comparison, operand) in operands {
+                let right = try evaluate(operand)
+                guard try holds(comparison, left, right) else { return .boolean(false) }
+                left = right
+            }
+            return .boolean(true)
+        case .conditional(let test, let then, let otherwise):
+            if try isTrue(evaluate(test)) { return try evaluate(then) }
+            if let otherwise { return try evaluate(otherwise) }
+            return .undefined("the condition of an inline \"if\" without \"else\" is false.")
+        default: preconditionFailure("every kind is handled")
+        }
+    }
+
+    private func value(of literal: Jinja.Literal) -> Value {
+        switch literal {
+        case .none: .none
+        case .boolean(let value): .boolean(value)
+        case .integer(let value): .integer(value)
+        case .double(let value): .double(value)
+        case .string(let value): .string(value)
+        }
+    }
+
+    func lookUp(_ name: String) -> Value {
+        if let value = scope.value(of: name) { return value }
+        if let function = Jinja.Function(rawValue: name) { return .function(function) }
+        return .undefined(name: name)
+    }
+
+    private func evaluate(_ expressions: [Expression]) throws -> Jinja.Items {
+        try budget.allocate(expressions.count, each: 32)
+        return try Jinja.Items(expressions.map { try evaluate($0) })
+    }
+
+    private func dictionary(of pairs: [(key: Expression, value: Expression)]) throws -> Value {
+        try budget.allocate(pairs.count, each: 128)
+        var dictionary = Jinja.Dictionary()
+        for pair in pairs {
+            let key = try evaluate(pair.key)
+            try dictionary.set(self.key(key), key, to: evaluate(pair.value))
+        }
+        return .dictionary(dictionary)
+    }
+
+    // MARK: Calls
+
+    func callArguments(_ arguments: Jinja.Arguments) throws -> CallArguments {
+        var result = CallArguments()
+        for argument in arguments.positional { result.positional.append(try evaluate(argument)) }
+        if let list = arguments.list { result.positional += try elements(of: evaluate(list)) }
+        for argument in arguments.named {
+            result.named.append((name: argument.name, value: try evaluate(argument.value)))
+        }
+        if let dictionary = arguments.dictionary {
+            guard case .dictionary(let values) = try evaluate(dictionary) else {
+                throw Failure(message: "\"**\" needs a dictionary.")
+            }
+            for (key, value) in zip(values.keys, values.values) {
+                guard let name = key.string else { throw Failure(message: "the names after \"**\" must be strings.") }
+                result.named.append((name: name, value: value))
+            }
+        }
+        return result
+    }
+
+    func call(_ callee: Value, _ arguments: CallArguments, line: Int) throws -> Value {
+        self.line = line
+        switch callee {
+        case .macro(let macro): return try call(macro, arguments)
+        case .function(let function): return try call(function, arguments)
+        case .method(let method): return try call(method, arguments)
+        case .loop(let loop): return try recurse(loop, arguments)
+        case .joiner(let joiner):
+            defer { joiner.wasCalled = true }
+            return .string(joiner.wasCalled ? joiner.separator : "")
+        case .undefined(let reason): throw Failure(message: reason)
+        default: throw Failure(message: "a value of type \(callee.typeName) cannot be called.")
+        }
+    }
+
+    /// `loop(…)` inside a recursive loop: the same loop over the items given, as text.
+    private func recurse(_ state: Jinja.LoopState, _ arguments: CallArguments) throws -> Value {
+        guard let recursion = state.recursion, arguments.positional.count == 1 else {
+            throw Failure(message: "only a loop marked \"recursive\" can be called, with what to loop over.")
+        }
+        return .string(
+            try capture {
+                try inScope(recursion.scope) {
+                    try run(recursion.loop, over: arguments.positional[0], level: state.level + 1)
+                }
+            })
+    }
+
+    // MARK: Attributes and items
+
+    /// `value.name`: a method first, then an item of that name.
+    func attribute(_ name: String, of value: Value) throws -> Value {
+        if case .undefined(let reason) = value { throw Failure(message: reason) }
+        if let attribute = try ownAttribute(name, of: value) { return attribute }
+        if case .dictionary(let dictionary) = value, let item = dictionary[name] { return item }
+        return missing(.string(name), of: value)
+    }
+
+    /// `value[key]`: an item first, then an attribute of that name.
+    func item(_ key: Value, of value: Value) throws -> Value {
+        switch value {
+        case .undefined(let reason): throw Failure(message: reason)
+        case .dictionary(let dictionary):
+            if let hashable = try? self.key(key), let item = dictionary[hashable] { return item }
+        default:
+            if let index = key.integer, let element = try element(index, of: value) { return element }
+        }
+        if case .string(let name) = key, let attribute = try ownAttribute(name, of: value) { return attribute }
+        return missing(key, of: value)
+    }
+
+    private func missing(_ key: Value, of value: Value) -> Value {
+        guard case .string(let name) = key else {
+            return .undefined("a value of type \(value.typeName) has no item \((try? representation(key)) ?? "").")
+        }
+        return .undefined("a value of type \(value.typeName) has no \"\(name)\".")
+    }
+
+    /// What Python's `getattr` would find.
+    private func ownAttribute(_ name: String, of value: Value) throws -> Value? {
+        switch value {
+        case .namespace(let namespace):
+            if let attribute = namespace.attributes[name] { return attribute }
+        case .loop(let loop):
+            if let attribute = try loopAttribute(name, of: loop) { return attribute }
+        case .cycler(let cycler):
+            if name == "current" { return cycler.items.values[cycler.index] }
+        case .macro(let macro):
+            if name == "name" { return .string(macro.definition.name) }
+        default: break
+        }
+        if name.hasPrefix("__") || Self.refusedMethods(of: value).contains(name) {
+            return .undefined("\"\(name)\" of a value of type \(value.typeName) may not be used in a template.")
+        }
+        return Self.methods(of: value).contains(name) ? .method(try Jinja.Method(value, name)) : nil
+    }
+
+    private func loopAttribute(_ name: String, of loop: Jinja.LoopState) throws -> Value? {
+        let count = loop.items.values.count
+        switch name {
+        case "index": return .integer(loop.index + 1)
+        case "index0": return .integer(loop.index)
+        case "revindex": return .integer(count - loop.index)
+        case "revindex0": return .integer(count - loop.index - 1)
+        case "first": return .boolean(loop.index == 0)
+        case "last": return .boolean(loop.index == count - 1)
+        case "length": return .integer(count)
+        case "depth": return .integer(loop.level)
+        case "depth0": return .integer(loop.level - 1)
+        case "previtem":
+            return loop.index > 0 ? loop.items.values[loop.index - 1] : .undefined("there is no previous item.")
+        case "nextitem":
+            return loop.index + 1 < count ? loop.items.values[loop.index + 1] : .undefined("there is no next item.")
+        default: return nil
+        }
+    }
+
+    /// `nil` where the index is outside, or the value has no places.
+    private func element(_ index: Int, of value: Value) throws -> Value? {
+        func place(in count: Int) -> Int? {
+            let place = index < 0 ? index.addingReportingOverflow(count).partialValue : index
+            return place >= 0 && place < count ? place : nil
+        }
+        switch value {
+        case .list(let items), .tuple(let items): return place(in: items.values.count).map { items.values[$0] }
+        case .range(let range): return place(in: range.count).map { range[$0] }
+        case .string(let text):
+            try budget.spend(text.utf8.count / 64 + 1)
+            let scalars = text.unicodeScalars
+            guard let place = place(in: scalars.count) else { return nil }
+            return .string(String(scalars[scalars.index(scalars.startIndex, offsetBy: place)]))
+        default: return nil
+        }
+    }
+
+    private func slice(_ base: Value, _ slice: Jinja.Slice) throws -> Value {
+        func number(_ expression: Expression?) throws -> Int? {
+            guard let expression else { return nil }
+            let value = try evaluate(expression)
+            if case .none = value { return nil }
+            guard let number = value.integer else {
+                throw Failure(message: "a slice needs whole numbers, not a value of type \(value.typeName).")
+            }
+            return number
+        }
+        let bounds = (try number(slice.start), try number(slice.stop), try number(slice.step))
+        switch base {
+        case .string(let text):
+            try budget.allocate(text.utf8.count, each: 4)
+            let scalars = Array(text.unicodeScalars)
+            var result = String.UnicodeScalarView()
+            for place in try places(bounds, count: scalars.count) { result.append(scalars[place]) }
+            return .string(String(result))
+        case .list(let items), .tuple(let items):
+            try budget.allocate(items.values.count, each: 32)
+            let values = try places(bounds, count: items.values.count).map { items.values[$0] }
+            if case .list = base { return .list(try Jinja.Items(values)) }
+            return .tuple(try Jinja.Items(values))
+        case .range(let range):
+            return .list(try Jinja.Items(places(bounds, count: range.count).map { range[$0] }))
+        case .undefined(let reason): throw Failure(message: reason)
+        default: return .undefined("a value of type \(base.typeName) cannot be sliced.")
+        }
+    }
+
+    /// The places that Python's slice takes.
+    private func places(_ bounds: (start: Int?, stop: Int?, step: Int?), count: Int) throws -> StrideTo<Int> {
+        let step = bounds.step ?? 1
+        guard step != 0 else { throw Failure(message: "the step of a slice is zero.") }
+        let (lowest, highest) = step > 0 ? (0, count) : (-1, count - 1)
+        func clamped(_ bound: Int?, _ otherwise: Int) -> Int {
+            guard let bound else { return otherwise }
+            return max(lowest, min(highest, bound < 0 ? bound.addingReportingOverflow(count).partialValue : bound))
+        }
+        let start = clamped(bounds.start, step > 0 ? 0 : count - 1)
+        let stop = clamped(bounds.stop, step > 0 ? count : -1)
+        // A step beyond the count takes the first place only; as itself it could overflow.
+        return stride(from: start, to: stop, by: max(-count - 1, min(count + 1, step)))
+    }
+}

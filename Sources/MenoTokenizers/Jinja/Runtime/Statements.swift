@@ -1,0 +1,171 @@
+extension Jinja.Renderer {
+    typealias Statement = Jinja.Statement
+    typealias Scope = Jinja.Scope
+
+    /// How a run of statements ended.
+    enum Flow { case normal, breaking, continuing }
+
+    func run(_ statements: [Statement]) throws -> Flow {
+        for statement in statements {
+            let flow = try descend(line: statement.line) { try run(statement) }
+            if flow != .normal { return flow }
+        }
+        return .normal
+    }
+
+    private func run(_ statement: Statement) throws -> Flow {
+        switch statement.kind {
+        case .text(let text): try write(text)
+        case .output(let expressions): for expression in expressions { try write(text(evaluate(expression))) }
+        case .branches(let branches, let otherwise):
+            for branch in branches where try isTrue(evaluate(branch.test)) { return try run(branch.body) }
+            return try run(otherwise)
+        case .loop(let loop): try run(loop, over: evaluate(loop.iterable), level: 1)
+        case .set(let target, let expression): try assign(evaluate(expression), to: target)
+        case .setBlock(let target, let filter, let body):
+            let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
+            try assign(filtered(captured, by: filter), to: target)
+        case .with(let values, let body):
+            let inner = Scope(parent: scope)
+            for (target, expression) in values {
+                let value = try evaluate(expression)
+                try inScope(inner) { try assign(value, to: target) }
+            }
+            return try inScope(inner) { try run(body) }
+        case .macro(let definition):
+            try assign(.macro(makeMacro(definition)), to: .name(definition.name))
+        case .callBlock(let callee, let arguments, let definition):
+            var values = try callArguments(arguments)
+            values.named.append((name: "caller", value: .macro(try makeMacro(definition))))
+            try write(text(call(evaluate(callee), values, line: statement.line)))
+        case .filterBlock(let filter, let body):
+            let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
+            try write(text(filtered(captured, by: filter)))
+        case .generation(let body): try generation(body)
+        case .block(let body): _ = try inScope(Scope(parent: rootScope)) { try run(body) }
+        case .breakLoop: return .breaking
+        case .continueLoop: return .continuing
+        }
+        return .normal
+    }
+
+    /// Captured text through the filters of its block.
+    private func filtered(_ captured: String, by filter: Jinja.Expression) throws -> Value {
+        let outer = capturedText
+        capturedText = captured
+        defer { capturedText = outer }
+        return try evaluate(filter)
+    }
+
+    private func assign(_ value: Value, to target: Jinja.Target) throws {
+        switch target {
+        case .name(let name): scope.variables[name] = value
+        case .namespaceAttribute(let name, let attribute):
+            guard case .namespace(let namespace) = lookUp(name) else {
+                throw Failure(message: "\"\(name)\" is not a namespace: only a namespace's attributes can be set.")
+            }
+            try set(attribute, of: namespace, to: value)
+        case .tuple(let targets):
+            let values = try elements(of: value)
+            guard values.count == targets.count else {
+                throw Failure(message: "\(values.count) values cannot be given to \(targets.count) names.")
+            }
+            for (target, value) in zip(targets, values) { try assign(value, to: target) }
+        }
+    }
+
+    func set(_ attribute: String, of namespace: Jinja.Namespace, to value: Value) throws {
+        guard !attribute.hasPrefix("_") else {
+            throw Failure(message: "a namespace may not have the attribute \"\(attribute)\": it starts with \"_\".")
+        }
+        try budget.allocate(64)
+        try namespace.attributes.set(attribute, to: value)
+    }
+
+    // MARK: Loops
+
+    func run(_ loop: Jinja.Loop, over iterable: Value, level: Int) throws {
+        let outer = scope
+        var values = try elements(of: iterable)
+        if let condition = loop.condition {
+            values = try values.filter { value in
+                try budget.spend()
+                return try inScope(Scope(parent: outer)) {
+                    try assign(value, to: loop.target)
+                    return try isTrue(evaluate(condition))
+                }
+            }
+        }
+        let state = Jinja.LoopState(
+            try Jinja.Items(values), level: level, recursion: loop.isRecursive ? (loop, outer) : nil)
+        for (index, value) in values.enumerated() {
+            try budget.spend()
+            state.index = index
+            let inner = Scope(parent: outer)
+            inner.variables["loop"] = .loop(state)
+            let flow = try inScope(inner) {
+                try assign(value, to: loop.target)
+                return try run(loop.body)
+            }
+            if flow == .breaking { break }
+        }
+        if values.isEmpty { _ = try inScope(Scope(parent: outer)) { try run(loop.otherwise) } }
+    }
+
+    // MARK: Macros
+
+    func call(_ macro: Jinja.Macro, _ arguments: Jinja.CallArguments) throws -> Value {
+        let definition = macro.definition
+        let inner = Scope(parent: macro.scope)
+        var named = arguments.named
+        let text = try capture {
+            try inScope(inner) {
+                for (index, parameter) in definition.parameters.enumerated() {
+                    inner.variables[parameter.name] = try value(
+                        of: parameter, index < arguments.positional.count ? arguments.positional[index] : nil, &named)
+                }
+                let rest = arguments.positional.dropFirst(definition.parameters.count)
+                guard rest.isEmpty || definition.takesList else {
+                    throw Failure(
+                        message: "the macro \"\(definition.name)\" takes at most \(definition.parameters.count) arguments.")
+                }
+                if definition.takesList { inner.variables["varargs"] = .tuple(try Jinja.Items(Array(rest))) }
+                if let place = named.firstIndex(where: { $0.name == "caller" }), definition.takesCaller {
+                    inner.variables["caller"] = named.remove(at: place).value
+                } else if definition.takesCaller, !definition.parameters.contains(where: { $0.name == "caller" }) {
+                    inner.variables["caller"] = .undefined("there is no \"caller\": the macro was not called by a block.")
+                }
+                try bindRest(named, of: definition, in: inner)
+                _ = try run(definition.body)
+            }
+        }
+        return .string(text)
+    }
+
+    private func value(
+        of parameter: Jinja.Parameter, _ positional: Value?, _ named: inout [(name: String, value: Value)]
+    ) throws -> Value {
+        let place = named.firstIndex { $0.name == parameter.name }
+        if let positional {
+            guard place == nil else {
+                throw Failure(message: "the argument \"\(parameter.name)\" is given twice.")
+            }
+            return positional
+        }
+        if let place { return named.remove(at: place).value }
+        if let expression = parameter.defaultValue { return try evaluate(expression) }
+        return .undefined("the parameter \"\(parameter.name)\" was not provided.")
+    }
+
+    private func bindRest(
+        _ named: [(name: String, value: Value)], of definition: Jinja.MacroDefinition, in scope: Scope
+    ) throws {
+        if definition.takesDictionary {
+            var rest = Jinja.Dictionary()
+            for argument in named { try rest.set(argument.name, to: argument.value) }
+            scope.variables["kwargs"] = .dictionary(rest)
+        } else if let unknown = named.first {
+            throw Failure(message: "the macro \"\(definition.name)\" has no parameter \"\(unknown.name)\".")
+        }
+    }
+}
