@@ -1,11 +1,9 @@
 extension Jinja {
     /// What a rendering may still spend. Everything whose cost grows with the input pays before it works.
     final class Budget {
-        private let limits: JinjaTemplate.Limits
+        let limits: JinjaTemplate.Limits
         private var steps = 0
         private var bytes = 0
-        private var stepsAtClock = 0
-        private let start = ContinuousClock.now
 
         init(_ limits: JinjaTemplate.Limits) { self.limits = limits }
 
@@ -13,15 +11,9 @@ extension Jinja {
         func spend(_ count: Int = 1) throws {
             let (sum, overflow) = steps.addingReportingOverflow(count)
             guard !overflow, sum <= limits.steps else {
-                throw Failure(.limit, "it takes more than \(limits.steps) steps.")
+                throw JinjaError(.limit, "the template takes more than \(limits.steps) steps.")
             }
             steps = sum
-            if steps - stepsAtClock >= 4096 {
-                stepsAtClock = steps
-                guard ContinuousClock.now - start <= limits.duration else {
-                    throw Failure(.limit, "it takes longer than \(limits.duration).")
-                }
-            }
         }
 
         /// - Parameter count: bytes about to be written into a new string or list. All are counted, also those that
@@ -29,7 +21,7 @@ extension Jinja {
         func allocate(_ count: Int) throws {
             let (sum, overflow) = bytes.addingReportingOverflow(count)
             guard !overflow, sum <= limits.bytes else {
-                throw Failure(.limit, "it makes more than \(limits.bytes) bytes of text and lists.")
+                throw JinjaError(.limit, "the template makes more than \(limits.bytes) bytes of text and lists.")
             }
             bytes = sum
             try spend(count / 64 + 1)

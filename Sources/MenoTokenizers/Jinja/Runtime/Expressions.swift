@@ -59,8 +59,11 @@ extension Jinja.Renderer {
             return try arithmetic(symbol, left, right)
         case .concatenation(let parts):
             var result = ""
-            for part in parts { result += try text(evaluate(part)) }
-            try budget.allocate(result.utf8.count)
+            for part in parts {
+                let text = try text(evaluate(part))
+                try budget.allocate(text.utf8.count)
+                result += text
+            }
             return .string(result)
         case .comparison(let first, let operands):
             var left = try evaluate(first)
@@ -74,7 +77,7 @@ extension Jinja.Renderer {
             if try isTrue(evaluate(test)) { return try evaluate(then) }
             if let otherwise { return try evaluate(otherwise) }
             return .undefined("the condition of an inline \"if\" without \"else\" is false.")
-        default: preconditionFailure("every kind is handled")
+        default: preconditionJinjaError("every kind is handled")
         }
     }
 
@@ -120,10 +123,10 @@ extension Jinja.Renderer {
         }
         if let dictionary = arguments.dictionary {
             guard case .dictionary(let values) = try evaluate(dictionary) else {
-                throw Failure(message: "\"**\" needs a dictionary.")
+                throw JinjaError("\"**\" needs a dictionary.")
             }
             for (key, value) in zip(values.keys, values.values) {
-                guard let name = key.string else { throw Failure(message: "the names after \"**\" must be strings.") }
+                guard let name = key.string else { throw JinjaError("the names after \"**\" must be strings.") }
                 result.named.append((name: name, value: value))
             }
         }
@@ -136,33 +139,16 @@ extension Jinja.Renderer {
         case .macro(let macro): return try call(macro, arguments)
         case .function(let function): return try call(function, arguments)
         case .method(let method): return try call(method, arguments)
-        case .loop(let loop): return try recurse(loop, arguments)
-        case .joiner(let joiner):
-            defer { joiner.wasCalled = true }
-            return .string(joiner.wasCalled ? joiner.separator : "")
-        case .undefined(let reason): throw Failure(message: reason)
-        default: throw Failure(message: "a value of type \(callee.typeName) cannot be called.")
+        case .undefined(let reason): throw JinjaError(reason)
+        default: throw JinjaError("a value of type \(callee.typeName) cannot be called.")
         }
-    }
-
-    /// `loop(…)` inside a recursive loop: the same loop over the items given, as text.
-    private func recurse(_ state: Jinja.LoopState, _ arguments: CallArguments) throws -> Value {
-        guard let recursion = state.recursion, arguments.positional.count == 1 else {
-            throw Failure(message: "only a loop marked \"recursive\" can be called, with what to loop over.")
-        }
-        return .string(
-            try capture {
-                try inScope(recursion.scope) {
-                    try run(recursion.loop, over: arguments.positional[0], level: state.level + 1)
-                }
-            })
     }
 
     // MARK: Attributes and items
 
     /// `value.name`: a method first, then an item of that name.
     func attribute(_ name: String, of value: Value) throws -> Value {
-        if case .undefined(let reason) = value { throw Failure(message: reason) }
+        if case .undefined(let reason) = value { throw JinjaError(reason) }
         if let attribute = try ownAttribute(name, of: value) { return attribute }
         if case .dictionary(let dictionary) = value, let item = dictionary[name] { return item }
         return missing(.string(name), of: value)
@@ -171,7 +157,7 @@ extension Jinja.Renderer {
     /// `value[key]`: an item first, then an attribute of that name.
     func item(_ key: Value, of value: Value) throws -> Value {
         switch value {
-        case .undefined(let reason): throw Failure(message: reason)
+        case .undefined(let reason): throw JinjaError(reason)
         case .dictionary(let dictionary):
             if let hashable = try? self.key(key), let item = dictionary[hashable] { return item }
         default:
@@ -195,8 +181,6 @@ extension Jinja.Renderer {
             if let attribute = namespace.attributes[name] { return attribute }
         case .loop(let loop):
             if let attribute = try loopAttribute(name, of: loop) { return attribute }
-        case .cycler(let cycler):
-            if name == "current" { return cycler.items.values[cycler.index] }
         case .macro(let macro):
             if name == "name" { return .string(macro.definition.name) }
         default: break
@@ -217,8 +201,8 @@ extension Jinja.Renderer {
         case "first": return .boolean(loop.index == 0)
         case "last": return .boolean(loop.index == count - 1)
         case "length": return .integer(count)
-        case "depth": return .integer(loop.level)
-        case "depth0": return .integer(loop.level - 1)
+        case "depth": return .integer(1)
+        case "depth0": return .integer(0)
         case "previtem":
             return loop.index > 0 ? loop.items.values[loop.index - 1] : .undefined("there is no previous item.")
         case "nextitem":
@@ -251,7 +235,7 @@ extension Jinja.Renderer {
             let value = try evaluate(expression)
             if case .none = value { return nil }
             guard let number = value.integer else {
-                throw Failure(message: "a slice needs whole numbers, not a value of type \(value.typeName).")
+                throw JinjaError("a slice needs whole numbers, not a value of type \(value.typeName).")
             }
             return number
         }
@@ -270,7 +254,7 @@ extension Jinja.Renderer {
             return .tuple(try Jinja.Items(values))
         case .range(let range):
             return .list(try Jinja.Items(places(bounds, count: range.count).map { range[$0] }))
-        case .undefined(let reason): throw Failure(message: reason)
+        case .undefined(let reason): throw JinjaError(reason)
         default: return .undefined("a value of type \(base.typeName) cannot be sliced.")
         }
     }
@@ -278,7 +262,7 @@ extension Jinja.Renderer {
     /// The places that Python's slice takes.
     private func places(_ bounds: (start: Int?, stop: Int?, step: Int?), count: Int) throws -> StrideTo<Int> {
         let step = bounds.step ?? 1
-        guard step != 0 else { throw Failure(message: "the step of a slice is zero.") }
+        guard step != 0 else { throw JinjaError("the step of a slice is zero.") }
         let (lowest, highest) = step > 0 ? (0, count) : (-1, count - 1)
         func clamped(_ bound: Int?, _ otherwise: Int) -> Int {
             guard let bound else { return otherwise }

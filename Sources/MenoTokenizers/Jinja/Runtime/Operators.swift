@@ -32,13 +32,8 @@ extension Jinja.Renderer {
             try budget.allocate(text.utf8.count, each: 32)
             return text.unicodeScalars.map { .string(String($0)) }
         case .iterator(let iterator):
-            var values: [Value] = []
-            while let value = try iterator.next() {
-                try budget.allocate(32)
-                values.append(value)
-            }
-            return values
-        default: throw Failure(message: "a value of type \(value.typeName) cannot be looped over.")
+            return iterator.takeRest()
+        default: throw JinjaError("a value of type \(value.typeName) cannot be looped over.")
         }
     }
 
@@ -52,7 +47,7 @@ extension Jinja.Renderer {
         case .double(let value): return Int(exactly: value).map { .integer($0) } ?? .double(value)
         case .string(let value): return .string(ExactString(value))
         case .tuple(let items): return .tuple(try items.values.map { try key($0) })
-        default: throw Failure(message: "a value of type \(value.typeName) cannot be a key.")
+        default: throw JinjaError("a value of type \(value.typeName) cannot be a key.")
         }
     }
 
@@ -106,9 +101,9 @@ extension Jinja.Renderer {
         case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)):
             for (a, b) in zip(a.values, b.values) where try !isEqual(a, b) { return try isLess(a, b, symbol: symbol) }
             return a.values.count < b.values.count
-        case (.undefined(let reason), _), (_, .undefined(let reason)): throw Failure(message: reason)
+        case (.undefined(let reason), _), (_, .undefined(let reason)): throw JinjaError(reason)
         default:
-            throw Failure(message: "values of types \(a.typeName) and \(b.typeName) cannot be compared by \"\(symbol)\".")
+            throw JinjaError("values of types \(a.typeName) and \(b.typeName) cannot be compared by \"\(symbol)\".")
         }
     }
 
@@ -129,9 +124,9 @@ extension Jinja.Renderer {
     func contains(_ container: Value, _ value: Value) throws -> Bool {
         switch container {
         case .string(let text):
-            if case .undefined(let reason) = value { throw Failure(message: reason) }
+            if case .undefined(let reason) = value { throw JinjaError(reason) }
             guard case .string(let part) = value else {
-                throw Failure(message: "\"in\" a string needs a string, not a value of type \(value.typeName).")
+                throw JinjaError("\"in\" a string needs a string, not a value of type \(value.typeName).")
             }
             return try find(part, in: text) != nil
         case .dictionary(let dictionary): return dictionary[try key(value)] != nil
@@ -148,11 +143,11 @@ extension Jinja.Renderer {
 
     // MARK: Arithmetic
 
-    private func overflow() -> Failure { Failure(message: "a whole number becomes larger than 64 bits hold.") }
+    private func overflow() -> JinjaError { JinjaError("a whole number becomes larger than 64 bits hold.") }
 
-    private func mismatch(_ symbol: String, _ a: Value, _ b: Value) -> Failure {
-        for case .undefined(let reason) in [a, b] { return Failure(message: reason) }
-        return Failure(message: "\"\(symbol)\" cannot be applied to values of types \(a.typeName) and \(b.typeName).")
+    private func mismatch(_ symbol: String, _ a: Value, _ b: Value) -> JinjaError {
+        for case .undefined(let reason) in [a, b] { return JinjaError(reason) }
+        return JinjaError("\"\(symbol)\" cannot be applied to values of types \(a.typeName) and \(b.typeName).")
     }
 
     func negative(_ value: Value) throws -> Value {
@@ -162,8 +157,8 @@ extension Jinja.Renderer {
             return .integer(result)
         }
         if let number = value.double { return .double(-number) }
-        if case .undefined(let reason) = value { throw Failure(message: reason) }
-        throw Failure(message: "a value of type \(value.typeName) has no negative.")
+        if case .undefined(let reason) = value { throw JinjaError(reason) }
+        throw JinjaError("a value of type \(value.typeName) has no negative.")
     }
 
     func positive(_ value: Value) throws -> Value { try negative(negative(value)) }
@@ -214,7 +209,7 @@ extension Jinja.Renderer {
         case .multiply: result = a.multipliedReportingOverflow(by: b)
         case .divide: return try doubles(.divide, Double(a), Double(b))
         case .floorDivide, .modulo:
-            guard b != 0 else { throw Failure(message: "a number is divided by zero.") }
+            guard b != 0 else { throw JinjaError("a number is divided by zero.") }
             // Python rounds down, and a remainder has the divisor's sign.
             let (quotient, overflows) = a.dividedReportingOverflow(by: b)
             if overflows { throw overflow() }
@@ -244,17 +239,17 @@ extension Jinja.Renderer {
         case .subtract: return .double(a - b)
         case .multiply: return .double(a * b)
         case .divide, .floorDivide, .modulo:
-            guard b != 0 else { throw Failure(message: "a number is divided by zero.") }
+            guard b != 0 else { throw JinjaError("a number is divided by zero.") }
             if symbol == .divide { return .double(a / b) }
             var remainder = fmod(a, b)
             if remainder != 0, (remainder < 0) != (b < 0) { remainder += b }
             if symbol == .modulo { return .double(remainder == 0 ? Double(signOf: b, magnitudeOf: 0) : remainder) }
             return .double(((a - remainder) / b).rounded())
         case .power:
-            guard a != 0 || b >= 0 else { throw Failure(message: "zero cannot be raised to a negative power.") }
+            guard a != 0 || b >= 0 else { throw JinjaError("zero cannot be raised to a negative power.") }
             let result = pow(a, b)
-            if result.isNaN, !a.isNaN, !b.isNaN { throw Failure(message: "the power is not a real number.") }
-            if result.isInfinite, a.isFinite, b.isFinite { throw Failure(message: "the power is too large.") }
+            if result.isNaN, !a.isNaN, !b.isNaN { throw JinjaError("the power is not a real number.") }
+            if result.isInfinite, a.isFinite, b.isFinite { throw JinjaError("the power is too large.") }
             return .double(result)
         }
     }

@@ -1,6 +1,5 @@
 extension Jinja.Renderer {
     typealias Value = Jinja.Value
-    typealias Failure = Jinja.Failure
 
     /// `str(value)`
     func text(_ value: Value) throws -> String {
@@ -23,7 +22,7 @@ extension Jinja.Renderer {
 
     private func describe(_ value: Value, into text: inout String, depth: Int) throws {
         try budget.spend()
-        guard depth <= Jinja.Depth.value else { throw Failure(.limit, "a value is nested too deep to be printed.") }
+        guard depth <= Jinja.Depth.value else { throw JinjaError(.limit, "a value is nested too deep to be printed.") }
         switch value {
         case .undefined: text += "Undefined"
         case .none: text += "None"
@@ -49,7 +48,7 @@ extension Jinja.Renderer {
         case .loop(let loop): text += "<LoopContext \(loop.index + 1)/\(loop.items.values.count)>"
         case .function(let function): text += "<function \(function.rawValue)>"
         case .method(let method): text += "<built-in method \(method.name) of \(method.receiver.typeName) object>"
-        case .iterator, .cycler, .joiner: text += "<\(value.typeName) object>"
+        case .iterator: text += "<\(value.typeName) object>"
         }
     }
 

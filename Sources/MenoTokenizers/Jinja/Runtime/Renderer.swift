@@ -14,17 +14,17 @@ extension Jinja {
         /// What is being written: the result, and over it what blocks and macros capture.
         private var outputs: [[UInt8]] = [[]]
         private var generations: [Swift.Range<Int>] = []
-        private let marksGenerations: Bool
+        private let marksGeneration: Bool
         private var isInGeneration = false
         private var evaluations = 0
         /// What can stand in a circle of references; emptied at the end.
         private var namespaces: [Namespace] = []
         private var capturedScopes: [Scope] = []
 
-        init(limits: JinjaTemplate.Limits, now: Date, marksGenerations: Bool) {
+        init(limits: JinjaTemplate.Limits, now: Date, marksGeneration: Bool) {
             budget = Budget(limits)
             self.now = now
-            self.marksGenerations = marksGenerations
+            self.marksGeneration = marksGeneration
             root = Scope(parent: nil)
             scope = root
         }
@@ -37,17 +37,17 @@ extension Jinja {
             do {
                 for (name, value) in context { root.variables[name] = try self.value(value, depth: 0) }
                 _ = try run(template.body)
-            } catch var failure as Failure {
+            } catch var failure as JinjaError {
                 failure.line = failure.line ?? line
                 throw failure
             }
-            return JinjaTemplate.Rendering(text: String(decoding: outputs[0], as: UTF8.self), generations: generations)
+            return JinjaTemplate.Rendering(text: String(decoding: outputs[0], as: UTF8.self), generation: generations)
         }
 
         /// What the caller gave, as the template sees it.
         private func value(_ value: JinjaValue, depth: Int) throws -> Value {
             guard depth < Depth.value else {
-                throw Failure(.limit, "the values given are nested more than \(Depth.value) deep.")
+                throw JinjaError(.limit, "the values given are nested more than \(Depth.value) deep.")
             }
             try budget.spend()
             switch value {
@@ -57,9 +57,9 @@ extension Jinja {
             case .double(let value): return .double(value)
             case .string(let value): return .string(value)
             case .array(let values): return .list(try Items(values.map { try self.value($0, depth: depth + 1) }))
-            case .object(let object):
+            case .object(let entries):
                 var dictionary = Dictionary()
-                for entry in object.entries { try dictionary.set(entry.key, to: self.value(entry.value, depth: depth + 1)) }
+                for entry in entries { try dictionary.set(entry.key, to: self.value(entry.value, depth: depth + 1)) }
                 return .dictionary(dictionary)
             }
         }
@@ -87,7 +87,11 @@ extension Jinja {
         }
 
         func write(_ text: String) throws {
-            try budget.allocate(text.utf8.count)
+            let size = text.utf8.count
+            try budget.allocate(size)
+            guard size <= budget.limits.output - outputs[outputs.count - 1].count else {
+                throw JinjaError(.limit, "the template writes more than \(budget.limits.output) bytes.")
+            }
             outputs[outputs.count - 1].append(contentsOf: text.utf8)
         }
 
@@ -108,7 +112,7 @@ extension Jinja {
             evaluations += 1
             defer { evaluations -= 1 }
             guard evaluations <= Depth.evaluation else {
-                throw Failure(.limit, "calls and expressions are nested more than \(Depth.evaluation) deep.")
+                throw JinjaError(.limit, "calls and expressions are nested more than \(Depth.evaluation) deep.")
             }
             return try run()
         }
@@ -117,12 +121,12 @@ extension Jinja {
 
         func generation(_ body: [Statement]) throws {
             let inner = Scope(parent: scope)
-            guard marksGenerations, !isInGeneration else {
+            guard marksGeneration, !isInGeneration else {
                 _ = try inScope(inner) { try run(body) }
                 return
             }
             guard outputs.count == 1 else {
-                throw Failure(
+                throw JinjaError(
                     .unsupported, "a generation block inside a macro or a captured block has no known place in the text.")
             }
             isInGeneration = true
@@ -131,7 +135,5 @@ extension Jinja {
             _ = try inScope(inner) { try run(body) }
             if outputs[0].count > start { generations.append(start..<outputs[0].count) }
         }
-
-        var rootScope: Scope { root }
     }
 }

@@ -16,11 +16,11 @@ extension Jinja.Renderer {
     private func run(_ statement: Statement) throws -> Flow {
         switch statement.kind {
         case .text(let text): try write(text)
-        case .output(let expressions): for expression in expressions { try write(text(evaluate(expression))) }
+        case .output(let expression): try write(text(evaluate(expression)))
         case .branches(let branches, let otherwise):
             for branch in branches where try isTrue(evaluate(branch.test)) { return try run(branch.body) }
             return try run(otherwise)
-        case .loop(let loop): try run(loop, over: evaluate(loop.iterable), level: 1)
+        case .loop(let loop): try run(loop)
         case .set(let target, let expression): try assign(evaluate(expression), to: target)
         case .setBlock(let target, let filter, let body):
             let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
@@ -42,7 +42,6 @@ extension Jinja.Renderer {
             let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
             try write(text(filtered(captured, by: filter)))
         case .generation(let body): try generation(body)
-        case .block(let body): _ = try inScope(Scope(parent: rootScope)) { try run(body) }
         case .breakLoop: return .breaking
         case .continueLoop: return .continuing
         }
@@ -62,13 +61,13 @@ extension Jinja.Renderer {
         case .name(let name): scope.variables[name] = value
         case .namespaceAttribute(let name, let attribute):
             guard case .namespace(let namespace) = lookUp(name) else {
-                throw Failure(message: "\"\(name)\" is not a namespace: only a namespace's attributes can be set.")
+                throw JinjaError("\"\(name)\" is not a namespace: only a namespace's attributes can be set.")
             }
             try set(attribute, of: namespace, to: value)
         case .tuple(let targets):
             let values = try elements(of: value)
             guard values.count == targets.count else {
-                throw Failure(message: "\(values.count) values cannot be given to \(targets.count) names.")
+                throw JinjaError("\(values.count) values cannot be given to \(targets.count) names.")
             }
             for (target, value) in zip(targets, values) { try assign(value, to: target) }
         }
@@ -76,7 +75,7 @@ extension Jinja.Renderer {
 
     func set(_ attribute: String, of namespace: Jinja.Namespace, to value: Value) throws {
         guard !attribute.hasPrefix("_") else {
-            throw Failure(message: "a namespace may not have the attribute \"\(attribute)\": it starts with \"_\".")
+            throw JinjaError("a namespace may not have the attribute \"\(attribute)\": it starts with \"_\".")
         }
         try budget.allocate(64)
         try namespace.attributes.set(attribute, to: value)
@@ -84,20 +83,21 @@ extension Jinja.Renderer {
 
     // MARK: Loops
 
-    func run(_ loop: Jinja.Loop, over iterable: Value, level: Int) throws {
+    private func run(_ loop: Jinja.Loop) throws {
         let outer = scope
-        var values = try elements(of: iterable)
+        var values = try elements(of: evaluate(loop.iterable))
+        try budget.spend(values.count / 8)
         if let condition = loop.condition {
             values = try values.filter { value in
-                try budget.spend()
-                return try inScope(Scope(parent: outer)) {
+                try inScope(Scope(parent: outer)) {
                     try assign(value, to: loop.target)
                     return try isTrue(evaluate(condition))
                 }
             }
         }
-        let state = Jinja.LoopState(
-            try Jinja.Items(values), level: level, recursion: loop.isRecursive ? (loop, outer) : nil)
+        let state = Jinja.LoopState(try Jinja.Items(values))
+        // As in jinja2, `else` also runs where `break` or `continue` kept every round from reaching its end.
+        var hasRunThrough = false
         for (index, value) in values.enumerated() {
             try budget.spend()
             state.index = index
@@ -107,9 +107,10 @@ extension Jinja.Renderer {
                 try assign(value, to: loop.target)
                 return try run(loop.body)
             }
+            if flow == .normal { hasRunThrough = true }
             if flow == .breaking { break }
         }
-        if values.isEmpty { _ = try inScope(Scope(parent: outer)) { try run(loop.otherwise) } }
+        if !hasRunThrough, !loop.otherwise.isEmpty { _ = try inScope(Scope(parent: outer)) { try run(loop.otherwise) } }
     }
 
     // MARK: Macros
@@ -126,7 +127,7 @@ extension Jinja.Renderer {
                 }
                 let rest = arguments.positional.dropFirst(definition.parameters.count)
                 guard rest.isEmpty || definition.takesList else {
-                    throw Failure(
+                    throw JinjaError(
                         message: "the macro \"\(definition.name)\" takes at most \(definition.parameters.count) arguments.")
                 }
                 if definition.takesList { inner.variables["varargs"] = .tuple(try Jinja.Items(Array(rest))) }
@@ -148,7 +149,7 @@ extension Jinja.Renderer {
         let place = named.firstIndex { $0.name == parameter.name }
         if let positional {
             guard place == nil else {
-                throw Failure(message: "the argument \"\(parameter.name)\" is given twice.")
+                throw JinjaError("the argument \"\(parameter.name)\" is given twice.")
             }
             return positional
         }
@@ -165,7 +166,7 @@ extension Jinja.Renderer {
             for argument in named { try rest.set(argument.name, to: argument.value) }
             scope.variables["kwargs"] = .dictionary(rest)
         } else if let unknown = named.first {
-            throw Failure(message: "the macro \"\(definition.name)\" has no parameter \"\(unknown.name)\".")
+            throw JinjaError("the macro \"\(definition.name)\" has no parameter \"\(unknown.name)\".")
         }
     }
 }

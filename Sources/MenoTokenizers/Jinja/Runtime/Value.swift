@@ -19,8 +19,6 @@ extension Jinja {
         case function(Function)
         case method(Method)
         case loop(LoopState)
-        case cycler(Cycler)
-        case joiner(Joiner)
 
         static func undefined(name: String) -> Value { .undefined("\"\(name)\" is undefined.") }
 
@@ -44,8 +42,6 @@ extension Jinja {
             case .function: "function"
             case .method: "builtin_function_or_method"
             case .loop: "LoopContext"
-            case .cycler: "Cycler"
-            case .joiner: "Joiner"
             }
         }
 
@@ -59,7 +55,6 @@ extension Jinja {
             case .iterator(let iterator): iterator.depth
             case .method(let method): method.depth
             case .loop(let loop): loop.items.depth + 1
-            case .cycler(let cycler): cycler.items.depth
             default: 0
             }
         }
@@ -93,7 +88,7 @@ extension Jinja {
     static func depth(over values: some Sequence<Value>) throws -> Int {
         let depth = 1 + (values.lazy.map(\.depth).max() ?? 0)
         guard depth <= Depth.value else {
-            throw Failure(.limit, "values are nested more than \(Depth.value) deep.")
+            throw JinjaError(.limit, "values are nested more than \(Depth.value) deep.")
         }
         return depth
     }
@@ -161,12 +156,12 @@ extension Jinja {
         let count: Int
 
         init(_ start: Int, _ stop: Int, _ step: Int) throws {
-            guard step != 0 else { throw Failure(message: "the step of range() is zero.") }
+            guard step != 0 else { throw JinjaError("the step of range() is zero.") }
             let (distance, overflow) = stop.subtractingReportingOverflow(start)
             let isEmpty = step > 0 ? start >= stop : start <= stop
             let count = isEmpty ? 0 : (distance.magnitude - 1) / step.magnitude + 1
             guard isEmpty || !overflow, count <= Self.limit else {
-                throw Failure(.limit, "range() gives more than \(Self.limit) numbers.")
+                throw JinjaError(.limit, "range() gives more than \(Self.limit) numbers.")
             }
             (self.start, self.stop, self.step, self.count) = (start, stop, step, Int(count))
         }
@@ -175,19 +170,23 @@ extension Jinja {
         subscript(index: Int) -> Value { .integer(start + index * step) }
     }
 
-    /// What gives its elements once, such as the filters `map` and `select` make: lazily, so that `first` works on no
-    /// more than it needs.
+    /// What gives its elements once, as the filters `map` and `select` do: it has no length, is always true, and a
+    /// second loop over it finds nothing.
     final class Iterator {
-        private var pull: () throws -> Value?
+        private var rest: ArraySlice<Value>
         let depth: Int
 
-        init(depth: Int, _ pull: @escaping () throws -> Value?) throws {
-            guard depth < Depth.value else { throw Failure(.limit, "iterators are nested too deep.") }
-            self.depth = depth + 1
-            self.pull = pull
+        init(_ values: [Value]) throws {
+            depth = try Jinja.depth(over: values)
+            rest = values[...]
         }
 
-        func next() throws -> Value? { try pull() }
+        func next() -> Value? { rest.popFirst() }
+
+        func takeRest() -> [Value] {
+            defer { rest = [] }
+            return Array(rest)
+        }
     }
 
     final class Namespace {
@@ -222,7 +221,7 @@ extension Jinja {
     }
 
     enum Function: String {
-        case range, namespace, dict, cycler, joiner
+        case range, namespace, dict
         case raise = "raise_exception"
         case strftime = "strftime_now"
     }
@@ -242,35 +241,10 @@ extension Jinja {
 
     final class LoopState {
         let items: Items
-        let level: Int
         var index = 0
         /// What `changed` was called with last, as text: equal values have equal text, and text forms no circles.
         var lastSeen: String?
-        /// The loop itself where it is recursive, and where it stands.
-        let recursion: (loop: Loop, scope: Scope)?
-
-        init(_ items: Items, level: Int, recursion: (loop: Loop, scope: Scope)?) {
-            self.items = items
-            self.level = level
-            self.recursion = recursion
-        }
-    }
-
-    final class Cycler {
-        let items: Items
-        var index = 0
 
         init(_ items: Items) { self.items = items }
     }
-
-    final class Joiner {
-        let separator: String
-        var wasCalled = false
-
-        init(_ separator: String) { self.separator = separator }
-    }
-}
-
-extension Jinja.Failure {
-    init(message: String) { self.init(.rendering, message) }
 }

@@ -115,7 +115,7 @@ extension Jinja {
             var end = start
             while end < source.count, !has("#}", at: end) { end += 1 }
             guard end < source.count else {
-                throw Failure(.syntax, "a comment is not closed: \"#}\" is missing.", line: line)
+                throw JinjaError(.syntax, "a comment is not closed: \"#}\" is missing.", line: line)
             }
             let sign = end > start ? source[end - 1] : nil
             advance(to: afterTag(end + 2, sign: sign))
@@ -151,7 +151,7 @@ extension Jinja {
                 }
                 tag += 2
             }
-            throw Failure(.syntax, "a raw block is not closed: \"{% endraw %}\" is missing.", line: line)
+            throw JinjaError(.syntax, "a raw block is not closed: \"{% endraw %}\" is missing.", line: line)
         }
 
         private func blockEnd(_ index: Int) -> Int? {
@@ -243,7 +243,7 @@ extension Jinja {
                 return advance(to: position + 2)
             }
             guard "+-/*%~[](){}><=.:|,;".unicodeScalars.contains(scalar) else {
-                throw Failure(.syntax, "\"\(scalar)\" has no meaning inside a tag.", line: line)
+                throw JinjaError(.syntax, "\"\(scalar)\" has no meaning inside a tag.", line: line)
             }
             switch scalar {
             case "(": open.append(")")
@@ -251,10 +251,10 @@ extension Jinja {
             case "{": open.append("}")
             case ")", "]", "}":
                 guard let expected = open.popLast() else {
-                    throw Failure(.syntax, "\"\(scalar)\" closes nothing that is open.", line: line)
+                    throw JinjaError(.syntax, "\"\(scalar)\" closes nothing that is open.", line: line)
                 }
                 guard expected == scalar else {
-                    throw Failure(.syntax, "found \"\(scalar)\", expected \"\(expected)\".", line: line)
+                    throw JinjaError(.syntax, "found \"\(scalar)\", expected \"\(expected)\".", line: line)
                 }
             default: break
             }
@@ -275,7 +275,7 @@ extension Jinja {
                     index += 1
                 }
             }
-            guard index < source.count else { throw Failure(.syntax, "a string is not closed.", line: line) }
+            guard index < source.count else { throw JinjaError(.syntax, "a string is not closed.", line: line) }
             emit(.string, String(value))
             advance(to: index + 1)
         }
@@ -307,7 +307,7 @@ extension Jinja {
                 }
                 value.append(Unicode.Scalar(number) ?? "\u{FFFD}")
             case "N":
-                throw Failure(.unsupported, "strings with \\N{…} are not supported; write \\u and the number.", line: line)
+                throw JinjaError(.unsupported, "strings with \\N{…} are not supported; write \\u and the number.", line: line)
             default:
                 value.append("\\")
                 value.append(name)
@@ -319,7 +319,7 @@ extension Jinja {
             guard end <= source.count, source[index..<end].allSatisfy(\.isHexDigit),
                 let number = UInt32(text(index..<end), radix: 16), let scalar = Unicode.Scalar(number) ?? surrogate(number)
             else {
-                throw Failure(.syntax, "an escape in a string lacks its \(digits) hexadecimal digits.", line: line)
+                throw JinjaError(.syntax, "an escape in a string lacks its \(digits) hexadecimal digits.", line: line)
             }
             index = end
             return scalar

@@ -14,8 +14,8 @@ extension Jinja.Parser {
     private mutating func nested<Result>(_ read: (inout Self) throws -> Result) throws -> Result {
         expressionDepth += 1
         defer { expressionDepth -= 1 }
-        guard expressionDepth <= Jinja.Depth.expression else {
-            throw failure("an expression is nested more than \(Jinja.Depth.expression) deep.")
+        guard expressionDepth <= Jinja.Depth.nesting else {
+            throw failure("an expression is nested more than \(Jinja.Depth.nesting) deep.")
         }
         return try read(&self)
     }
@@ -83,10 +83,12 @@ extension Jinja.Parser {
         return try node(.comparison(first, operands), first.line, over: [first] + operands.map(\.1))
     }
 
+    private static let operators = [["+", "-"], ["~"], ["*", "/", "//", "%"], ["**"]]
+
     /// `+ -` bind less than `~`, that less than `* / // %`, and those less than `**`. All are left-associative, even
     /// `**`.
     private mutating func arithmetic(_ level: Int) throws -> Expression {
-        let operators = [["+", "-"], ["~"], ["*", "/", "//", "%"], ["**"]]
+        let operators = Self.operators
         guard level < operators.count else { return try unary() }
         var left = try arithmetic(level + 1)
         if level == 1 {

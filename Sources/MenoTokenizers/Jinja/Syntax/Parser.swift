@@ -39,11 +39,11 @@ extension Jinja {
             return true
         }
 
-        func failure(_ message: String, line: Int? = nil) -> Failure {
-            Failure(.syntax, message, line: line ?? self.line)
+        func failure(_ message: String, line: Int? = nil) -> JinjaError {
+            JinjaError(.syntax, message, line: line ?? self.line)
         }
 
-        func unexpected(expected: String) -> Failure {
+        func unexpected(expected: String) -> JinjaError {
             failure("found \(token.description), expected \(expected).")
         }
 
@@ -84,7 +84,7 @@ extension Jinja {
                     advance()
                 case .variableBegin:
                     advance()
-                    body.append(Statement(line: line, kind: .output([try tuple()])))
+                    body.append(Statement(line: line, kind: .output(try tuple())))
                     try expect(.variableEnd, "}}")
                 default:
                     try expect(.blockBegin, "{%")
@@ -131,19 +131,11 @@ extension Jinja {
                 hasGenerationBlocks = true
                 return .generation(
                     body: try detached { try $0.block(name, until: ["endgeneration"], openedAt: line).body })
-            case "block": return try inheritanceBlock(line)
-            case "print":
-                var values: [Expression] = []
-                while token.kind != .blockEnd {
-                    if !values.isEmpty { try expect(symbol: ",") }
-                    values.append(try expression())
-                }
-                return .output(values)
             case "break", "continue":
                 guard isInLoop else { throw failure("\"\(name)\" stands outside a loop.", line: line) }
                 return name == "break" ? .breakLoop : .continueLoop
-            case "include", "import", "from", "extends", "autoescape", "do", "trans":
-                throw Failure(.unsupported, "the statement \"\(name)\" has no place in a chat template.", line: line)
+            case "include", "import", "from", "extends", "block", "autoescape", "print", "do", "trans":
+                throw JinjaError(.unsupported, "the statement \"\(name)\" has no place in a chat template.", line: line)
             default:
                 let expected = ends.isEmpty ? "" : " (expected \(ends.joined(separator: ", ")), or another statement)"
                 throw failure("there is no statement \"\(name)\"\(expected).", line: line)
@@ -176,7 +168,9 @@ extension Jinja {
             try expect(name: "in")
             let iterable = try tuple(withConditional: false, endingWith: "recursive")
             let condition = skip(name: "if") ? try expression() : nil
-            let isRecursive = skip(name: "recursive")
+            guard !token.isName("recursive") else {
+                throw JinjaError(.unsupported, "recursive loops are not supported; use a macro that calls itself.", line: line)
+            }
             let outer = isInLoop
             isInLoop = true
             defer { isInLoop = outer }
@@ -185,8 +179,7 @@ extension Jinja {
             let otherwise = end == "else" ? try block("for", until: ["endfor"], openedAt: line).body : []
             return .loop(
                 Loop(
-                    target: target, iterable: iterable, condition: condition, isRecursive: isRecursive, body: body,
-                    otherwise: otherwise))
+                    target: target, iterable: iterable, condition: condition, body: body, otherwise: otherwise))
         }
 
         private mutating func set(_ line: Int) throws -> Statement.Kind {
@@ -206,14 +199,6 @@ extension Jinja {
                 values.append((target, try expression()))
             }
             return .with(values, body: try block("with", until: ["endwith"], openedAt: line).body)
-        }
-
-        private mutating func inheritanceBlock(_ line: Int) throws -> Statement.Kind {
-            let name = try expectName()
-            while skip(name: "scoped") || skip(name: "required") {}
-            let body = try detached { try $0.block("block", until: ["endblock"], openedAt: line).body }
-            _ = skip(name: name)
-            return .block(body: body)
         }
 
         private mutating func macro(_ line: Int) throws -> MacroDefinition {
@@ -283,7 +268,7 @@ extension Jinja {
         private mutating func singleTarget(withNamespace: Bool) throws -> Target {
             expressionDepth += 1
             defer { expressionDepth -= 1 }
-            guard expressionDepth <= Depth.expression else { throw failure("targets are nested too deep.") }
+            guard expressionDepth <= Depth.nesting else { throw failure("targets are nested too deep.") }
             if skip(symbol: "(") {
                 let target = try target(withNamespace: withNamespace)
                 try expect(symbol: ")")

@@ -103,7 +103,6 @@ extension Jinja {
         var target: Target
         var iterable: Expression
         var condition: Expression?
-        var isRecursive: Bool
         var body: [Statement]
         var otherwise: [Statement]
     }
@@ -111,7 +110,7 @@ extension Jinja {
     struct Statement: Sendable {
         indirect enum Kind: Sendable {
             case text(String)
-            case output([Expression])
+            case output(Expression)
             case branches([(test: Expression, body: [Statement])], otherwise: [Statement])
             case loop(Loop)
             case set(Target, Expression)
@@ -123,7 +122,6 @@ extension Jinja {
             case callBlock(Expression, Arguments, MacroDefinition)
             case filterBlock(Expression, body: [Statement])
             case generation(body: [Statement])
-            case block(body: [Statement])
             case breakLoop
             case continueLoop
         }
