@@ -77,7 +77,7 @@ extension Jinja.Renderer {
             if try isTrue(evaluate(test)) { return try evaluate(then) }
             if let otherwise { return try evaluate(otherwise) }
             return .undefined("the condition of an inline \"if\" without \"else\" is false.")
-        default: preconditionJinjaError("every kind is handled")
+        default: preconditionFailure("every kind is handled")
         }
     }
 
@@ -175,7 +175,7 @@ extension Jinja.Renderer {
     }
 
     /// What Python's `getattr` would find.
-    private func ownAttribute(_ name: String, of value: Value) throws -> Value? {
+    func ownAttribute(_ name: String, of value: Value) throws -> Value? {
         switch value {
         case .namespace(let namespace):
             if let attribute = namespace.attributes[name] { return attribute }
@@ -188,7 +188,7 @@ extension Jinja.Renderer {
         if name.hasPrefix("__") || Self.refusedMethods(of: value).contains(name) {
             return .undefined("\"\(name)\" of a value of type \(value.typeName) may not be used in a template.")
         }
-        return Self.methods(of: value).contains(name) ? .method(try Jinja.Method(value, name)) : nil
+        return Self.methods(of: value)[name] != nil ? .method(try Jinja.BoundMethod(value, name)) : nil
     }
 
     private func loopAttribute(_ name: String, of loop: Jinja.LoopState) throws -> Value? {

@@ -133,7 +133,8 @@ extension Jinja.Renderer {
         case .range(let range):
             guard let number = value.integer else { return false }
             let isInside =
-                range.step > 0 ? range.start <= number && number < range.stop : range.stop < number && number <= range.start
+                range.step > 0
+                ? range.start <= number && number < range.stop : range.stop < number && number <= range.start
             return isInside && (number - range.start) % range.step == 0
         default:
             for element in try elements(of: container) where try isEqual(element, value) { return true }
@@ -193,10 +194,12 @@ extension Jinja.Renderer {
             return .string(text.isEmpty ? "" : String(repeating: text, count: count))
         case .list(let items):
             try budget.allocate(items.values.count * 32, each: count)
-            return .list(try Jinja.Items(items.values.isEmpty ? [] : Array(repeatElement(items.values, count: count).joined())))
+            return .list(
+                try Jinja.Items(items.values.isEmpty ? [] : Array(repeatElement(items.values, count: count).joined())))
         case .tuple(let items):
             try budget.allocate(items.values.count * 32, each: count)
-            return .tuple(try Jinja.Items(items.values.isEmpty ? [] : Array(repeatElement(items.values, count: count).joined())))
+            return .tuple(
+                try Jinja.Items(items.values.isEmpty ? [] : Array(repeatElement(items.values, count: count).joined())))
         default: return nil
         }
     }

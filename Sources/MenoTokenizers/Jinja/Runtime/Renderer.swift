@@ -127,7 +127,8 @@ extension Jinja {
             }
             guard outputs.count == 1 else {
                 throw JinjaError(
-                    .unsupported, "a generation block inside a macro or a captured block has no known place in the text.")
+                    .unsupported,
+                    "a generation block inside a macro or a captured block has no known place in the text.")
             }
             isInGeneration = true
             defer { isInGeneration = false }

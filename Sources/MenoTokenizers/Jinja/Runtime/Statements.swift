@@ -20,7 +20,7 @@ extension Jinja.Renderer {
         case .branches(let branches, let otherwise):
             for branch in branches where try isTrue(evaluate(branch.test)) { return try run(branch.body) }
             return try run(otherwise)
-        case .loop(let loop): try run(loop)
+        case .loop(let loop): return try run(loop)
         case .set(let target, let expression): try assign(evaluate(expression), to: target)
         case .setBlock(let target, let filter, let body):
             let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
@@ -83,7 +83,7 @@ extension Jinja.Renderer {
 
     // MARK: Loops
 
-    private func run(_ loop: Jinja.Loop) throws {
+    private func run(_ loop: Jinja.Loop) throws -> Flow {
         let outer = scope
         var values = try elements(of: evaluate(loop.iterable))
         try budget.spend(values.count / 8)
@@ -110,7 +110,7 @@ extension Jinja.Renderer {
             if flow == .normal { hasRunThrough = true }
             if flow == .breaking { break }
         }
-        if !hasRunThrough, !loop.otherwise.isEmpty { _ = try inScope(Scope(parent: outer)) { try run(loop.otherwise) } }
+        return hasRunThrough ? .normal : try inScope(Scope(parent: outer)) { try run(loop.otherwise) }
     }
 
     // MARK: Macros
@@ -128,13 +128,15 @@ extension Jinja.Renderer {
                 let rest = arguments.positional.dropFirst(definition.parameters.count)
                 guard rest.isEmpty || definition.takesList else {
                     throw JinjaError(
-                        message: "the macro \"\(definition.name)\" takes at most \(definition.parameters.count) arguments.")
+
+                        "the macro \"\(definition.name)\" takes at most \(definition.parameters.count) arguments.")
                 }
                 if definition.takesList { inner.variables["varargs"] = .tuple(try Jinja.Items(Array(rest))) }
                 if let place = named.firstIndex(where: { $0.name == "caller" }), definition.takesCaller {
                     inner.variables["caller"] = named.remove(at: place).value
                 } else if definition.takesCaller, !definition.parameters.contains(where: { $0.name == "caller" }) {
-                    inner.variables["caller"] = .undefined("there is no \"caller\": the macro was not called by a block.")
+                    inner.variables["caller"] = .undefined(
+                        "there is no \"caller\": the macro was not called by a block.")
                 }
                 try bindRest(named, of: definition, in: inner)
                 _ = try run(definition.body)

@@ -17,7 +17,7 @@ extension Jinja {
         case namespace(Namespace)
         case macro(Macro)
         case function(Function)
-        case method(Method)
+        case method(BoundMethod)
         case loop(LoopState)
 
         static func undefined(name: String) -> Value { .undefined("\"\(name)\" is undefined.") }
@@ -123,7 +123,8 @@ extension Jinja {
         subscript(key: Key) -> Value? { places[key].map { values[$0] } }
 
         mutating func set(_ key: Key, _ original: Value, to value: Value) throws {
-            depth = try max(depth, Jinja.depth(over: CollectionOfOne(value)), Jinja.depth(over: CollectionOfOne(original)))
+            depth = try max(
+                depth, Jinja.depth(over: CollectionOfOne(value)), Jinja.depth(over: CollectionOfOne(original)))
             if let place = places[key] {
                 values[place] = value
             } else {
@@ -227,7 +228,7 @@ extension Jinja {
     }
 
     /// A method looked up and not yet called.
-    final class Method {
+    final class BoundMethod {
         let receiver: Value
         let name: String
         let depth: Int

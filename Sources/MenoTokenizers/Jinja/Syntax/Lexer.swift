@@ -58,7 +58,7 @@ extension Jinja {
             position = end
         }
 
-        private func text(_ range: Range<Int>) -> String {
+        private func text(_ range: Swift.Range<Int>) -> String {
             var text = String.UnicodeScalarView()
             text.append(contentsOf: source[range])
             return String(text)
@@ -68,7 +68,9 @@ extension Jinja {
 
         private mutating func readTextAndTag() throws {
             var tag = position
-            while tag < source.count, !(source[tag] == "{" && (at(tag + 1).map { "{%#".unicodeScalars.contains($0) } ?? false)) {
+            while tag < source.count,
+                !(source[tag] == "{" && (at(tag + 1).map { "{%#".unicodeScalars.contains($0) } ?? false))
+            {
                 tag += 1
             }
             guard tag < source.count else {
@@ -307,7 +309,8 @@ extension Jinja {
                 }
                 value.append(Unicode.Scalar(number) ?? "\u{FFFD}")
             case "N":
-                throw JinjaError(.unsupported, "strings with \\N{…} are not supported; write \\u and the number.", line: line)
+                throw JinjaError(
+                    .unsupported, "strings with \\N{…} are not supported; write \\u and the number.", line: line)
             default:
                 value.append("\\")
                 value.append(name)
@@ -317,7 +320,8 @@ extension Jinja {
         private func codePoint(_ index: inout Int, digits: Int) throws -> Unicode.Scalar {
             let end = index + digits
             guard end <= source.count, source[index..<end].allSatisfy(\.isHexDigit),
-                let number = UInt32(text(index..<end), radix: 16), let scalar = Unicode.Scalar(number) ?? surrogate(number)
+                let number = UInt32(text(index..<end), radix: 16),
+                let scalar = Unicode.Scalar(number) ?? surrogate(number)
             else {
                 throw JinjaError(.syntax, "an escape in a string lacks its \(digits) hexadecimal digits.", line: line)
             }

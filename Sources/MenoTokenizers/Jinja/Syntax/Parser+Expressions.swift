@@ -299,7 +299,8 @@ extension Jinja.Parser {
     private mutating func arguments() throws -> Arguments {
         var arguments = Arguments()
         let line = line
-        let misplaced = failure("an argument is in the wrong place: first those without names, then those with.", line: line)
+        let misplaced = failure(
+            "an argument is in the wrong place: first those without names, then those with.", line: line)
         _ = try list(closedBy: ")") { parser in
             if parser.skip(symbol: "*") {
                 guard arguments.list == nil, arguments.dictionary == nil else { throw misplaced }

@@ -69,7 +69,9 @@ extension Jinja {
         // MARK: Statements
 
         /// The statements up to one of the end tags, whose name is left to be read.
-        private mutating func statements(until ends: [String], of opener: String, openedAt: Int = 1) throws -> [Statement] {
+        private mutating func statements(until ends: [String], of opener: String, openedAt: Int = 1) throws
+            -> [Statement]
+        {
             statementDepth += 1
             defer { statementDepth -= 1 }
             guard statementDepth <= Depth.statement else {
@@ -126,7 +128,8 @@ extension Jinja {
             case "call": return try callBlock(line)
             case "filter":
                 let filter = try filters(of: Expression(line: line, depth: 1, kind: .captured), first: true)
-                return .filterBlock(filter, body: try detached { try $0.block(name, until: ["endfilter"], openedAt: line).body })
+                return .filterBlock(
+                    filter, body: try detached { try $0.block(name, until: ["endfilter"], openedAt: line).body })
             case "generation":
                 hasGenerationBlocks = true
                 return .generation(
@@ -169,7 +172,8 @@ extension Jinja {
             let iterable = try tuple(withConditional: false, endingWith: "recursive")
             let condition = skip(name: "if") ? try expression() : nil
             guard !token.isName("recursive") else {
-                throw JinjaError(.unsupported, "recursive loops are not supported; use a macro that calls itself.", line: line)
+                throw JinjaError(
+                    .unsupported, "recursive loops are not supported; use a macro that calls itself.", line: line)
             }
             let outer = isInLoop
             isInLoop = true
