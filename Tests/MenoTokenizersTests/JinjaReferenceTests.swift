@@ -27,10 +27,13 @@ struct JinjaReferenceTests {
     private func check(_ expected: JinjaReference.Expected, _ template: String, _ variables: [String: JinjaValue]) {
         do {
             let rendering = try JinjaTemplate(template).render(variables)
-            #expect(expected.output == rendering.text, "\(expected.name): jinja2 gives an error: \(expected.reason ?? "none")")
+            #expect(
+                expected.output == rendering.text,
+                "\(expected.name): jinja2 gives an error: \(expected.reason ?? "none")")
             // Strings of Swift are also equal where only their canonical forms are.
             #expect(expected.output.map { Array($0.utf8) } == Array(rendering.text.utf8), "\(expected.name)")
-            #expect(expected.generation == rendering.generation.map { [$0.lowerBound, $0.upperBound] }, "\(expected.name)")
+            #expect(
+                expected.generation == rendering.generation.map { [$0.lowerBound, $0.upperBound] }, "\(expected.name)")
         } catch let error as JinjaError {
             #expect(expected.output == nil, "\(expected.name): \(error)")
             if let line = expected.line { #expect(error.line == line, "\(expected.name): \(error)") }

@@ -1,8 +1,8 @@
 """Renders templates with jinja2 as transformers sets it up for chat templates; the Swift interpreter must agree.
 
 Writes fixtures/jinja/cases.json: [{name, template, variables, output, generation} or {…, error: true, line}].
-`generation` are the ranges of UTF-8 bytes that `{% generation %}` blocks wrote. Snippets are in jinja_snippets.txt, one
-a line (`\\n` spelled out), chat templates in jinja_templates/NAME.jinja, both in fixtures/jinja.
+`generation` are the ranges of UTF-8 bytes that `{% generation %}` blocks wrote. Snippets are in fixtures/jinja/snippets.txt, one a line,
+chat templates in fixtures/jinja/templates.
 """
 
 import json
@@ -117,6 +117,8 @@ def chat_cases():
 
 
 def line_of(error):
+    if isinstance(error, SyntaxError):  # of the Python that jinja2 generates
+        return None
     if getattr(error, "lineno", None):
         return error.lineno
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]

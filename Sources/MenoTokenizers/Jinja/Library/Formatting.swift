@@ -43,7 +43,7 @@ extension Jinja.Renderer {
 
     private func text(of value: Value, _ conversion: PercentFormat.Conversion) throws -> String {
         let width = conversion.width ?? 0
-        guard abs(width) <= 4096, (0...4096).contains(conversion.precision ?? 0) else {
+        guard width.magnitude <= 4096, (0...4096).contains(conversion.precision ?? 0) else {
             throw JinjaError(.limit, "a format's width or precision is larger than 4096.")
         }
         var text: String

@@ -131,14 +131,22 @@ extension Jinja.Renderer {
         return try zip(dictionary.keys, dictionary.values).map { .tuple(try Jinja.Items([$0, $1])) }
     }
 
-    /// The attribute that a filter names: `name`, `0`, or `name.other.0`.
-    fileprivate func attribute(path: Value, of value: Value) throws -> Value {
-        guard let text = path.string else { return try item(path, of: value) }
+    /// The attribute that a filter names: `name`, `0`, or `name.other.0`. A default also stands for what is missing on
+    /// the way.
+    fileprivate func attribute(path: Value, of value: Value, default fallback: Value? = nil) throws -> Value {
         var value = value
+        func step(_ key: Value) throws {
+            value = try item(key, of: value)
+            if value.isUndefined, let fallback { value = fallback }
+        }
+        guard let text = path.string else {
+            try step(path)
+            return value
+        }
         for part in text.split(separator: ".", omittingEmptySubsequences: false) {
             try budget.spend()
             let isPlace = !part.isEmpty && part.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-            value = try item(isPlace ? Int(part).map { .integer($0) } ?? .none : .string(String(part)), of: value)
+            try step(isPlace ? Int(part).map { .integer($0) } ?? .none : .string(String(part)))
         }
         return value
     }
@@ -150,10 +158,7 @@ extension Jinja.Renderer {
             guard arguments.named.count == (fallback == nil ? 1 : 2) else {
                 throw JinjaError("\"map\" takes \"attribute\" and \"default\", and nothing beside them.")
             }
-            return { [self] element in
-                let value = try attribute(path: path, of: element)
-                return value.isUndefined ? fallback ?? value : value
-            }
+            return { [self] in try attribute(path: path, of: $0, default: fallback) }
         }
         guard let name = arguments.positional.first?.string else {
             throw JinjaError("\"map\" needs the name of a filter, or \"attribute\".")

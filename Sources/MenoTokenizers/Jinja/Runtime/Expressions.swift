@@ -14,71 +14,98 @@ extension Jinja.Renderer {
         try descend(line: expression.line) { try value(of: expression) }
     }
 
+    // The frames of these functions are what bounds the depth of evaluation: each case only calls another function.
+
     private func value(of expression: Expression) throws -> Value {
         switch expression.kind {
-        case .literal(let literal): return value(of: literal)
-        case .name(let name): return lookUp(name)
-        case .captured: return .string(capturedText)
-        case .list(let items): return .list(try evaluate(items))
-        case .tuple(let items): return .tuple(try evaluate(items))
-        case .dictionary(let pairs): return try dictionary(of: pairs)
-        case .attribute(let base, let name): return try attribute(name, of: evaluate(base))
-        case .item(let base, let index): return try item(evaluate(index), of: evaluate(base))
-        case .slice(let base, let slice): return try self.slice(evaluate(base), slice)
-        case .call(let callee, let arguments):
-            let callee = try evaluate(callee)
-            return try call(callee, callArguments(arguments), line: expression.line)
-        case .filter(let base, let name, let arguments):
-            let base = try evaluate(base)
-            let arguments = try callArguments(arguments)
-            line = expression.line
-            return try filter(name, base, arguments)
-        case .test(let base, let name, let arguments):
-            let base = try evaluate(base)
-            let arguments = try callArguments(arguments)
-            line = expression.line
-            return .boolean(try test(name, base, arguments))
-        case .negative(let operand): return try negative(evaluate(operand))
-        case .positive(let operand): return try positive(evaluate(operand))
-        case .not(let operand): return .boolean(try !isTrue(evaluate(operand)))
-        default: return try compound(expression)
+        case .literal(let literal): value(of: literal)
+        case .name(let name): lookUp(name)
+        case .captured: .string(capturedText)
+        case .list(let items): .list(try evaluate(items))
+        case .tuple(let items): .tuple(try evaluate(items))
+        case .dictionary(let pairs): try dictionary(of: pairs)
+        case .attribute(let base, let name): try attribute(name, of: evaluate(base))
+        case .item(let base, let index): try item(evaluate(index), of: evaluate(base))
+        case .slice(let base, let slice): try self.slice(evaluate(base), slice)
+        case .call(let callee, let arguments): try call(callee, arguments, expression.line)
+        case .filter(let base, let name, let arguments): try filter(name, base, arguments, expression.line)
+        case .test(let base, let name, let arguments): try test(name, base, arguments, expression.line)
+        default: try operation(expression)
         }
     }
 
-    private func compound(_ expression: Expression) throws -> Value {
+    private func operation(_ expression: Expression) throws -> Value {
         switch expression.kind {
-        case .and(let left, let right):
-            let left = try evaluate(left)
-            return try isTrue(left) ? evaluate(right) : left
-        case .or(let left, let right):
-            let left = try evaluate(left)
-            return try isTrue(left) ? left : evaluate(right)
-        case .arithmetic(let symbol, let left, let right):
-            let (left, right) = (try evaluate(left), try evaluate(right))
-            line = expression.line
-            return try arithmetic(symbol, left, right)
-        case .concatenation(let parts):
-            var result = ""
-            for part in parts {
-                let text = try text(evaluate(part))
-                try budget.allocate(text.utf8.count)
-                result += text
-            }
-            return .string(result)
-        case .comparison(let first, let operands):
-            var left = try evaluate(first)
-            for (comparison, operand) in operands {
-                let right = try evaluate(operand)
-                guard try holds(comparison, left, right) else { return .boolean(false) }
-                left = right
-            }
-            return .boolean(true)
-        case .conditional(let test, let then, let otherwise):
-            if try isTrue(evaluate(test)) { return try evaluate(then) }
-            if let otherwise { return try evaluate(otherwise) }
-            return .undefined("the condition of an inline \"if\" without \"else\" is false.")
+        case .negative(let operand): try negative(evaluate(operand))
+        case .positive(let operand): try positive(evaluate(operand))
+        case .not(let operand): .boolean(try !isTrue(evaluate(operand)))
+        case .and(let left, let right): try either(left, or: right, if: true)
+        case .or(let left, let right): try either(left, or: right, if: false)
+        case .arithmetic(let symbol, let left, let right): try arithmetic(symbol, left, right, expression.line)
+        case .concatenation(let parts): .string(try concatenation(of: parts))
+        case .comparison(let first, let operands): .boolean(try comparison(of: first, operands))
+        case .conditional(let test, let then, let otherwise): try conditional(test, then, otherwise)
         default: preconditionFailure("every kind is handled")
         }
+    }
+
+    private func call(_ callee: Expression, _ arguments: Jinja.Arguments, _ line: Int) throws -> Value {
+        let callee = try evaluate(callee)
+        return try call(callee, callArguments(arguments), line: line)
+    }
+
+    private func filter(_ name: String, _ base: Expression, _ arguments: Jinja.Arguments, _ line: Int) throws -> Value {
+        let base = try evaluate(base)
+        let arguments = try callArguments(arguments)
+        self.line = line
+        return try filter(name, base, arguments)
+    }
+
+    private func test(_ name: String, _ base: Expression, _ arguments: Jinja.Arguments, _ line: Int) throws -> Value {
+        let base = try evaluate(base)
+        let arguments = try callArguments(arguments)
+        self.line = line
+        return .boolean(try test(name, base, arguments))
+    }
+
+    /// `and` and `or`: the first value unless its truth asks for the second.
+    private func either(_ left: Expression, or right: Expression, if truth: Bool) throws -> Value {
+        let left = try evaluate(left)
+        return try isTrue(left) == truth ? evaluate(right) : left
+    }
+
+    private func arithmetic(_ symbol: Jinja.Operator, _ left: Expression, _ right: Expression, _ line: Int) throws
+        -> Value
+    {
+        let (left, right) = (try evaluate(left), try evaluate(right))
+        self.line = line
+        return try arithmetic(symbol, left, right)
+    }
+
+    private func concatenation(of parts: [Expression]) throws -> String {
+        var result = ""
+        for part in parts {
+            let text = try text(evaluate(part))
+            try budget.allocate(text.utf8.count)
+            result += text
+        }
+        return result
+    }
+
+    private func comparison(of first: Expression, _ operands: [(Jinja.Comparison, Expression)]) throws -> Bool {
+        var left = try evaluate(first)
+        for (comparison, operand) in operands {
+            let right = try evaluate(operand)
+            guard try holds(comparison, left, right) else { return false }
+            left = right
+        }
+        return true
+    }
+
+    private func conditional(_ test: Expression, _ then: Expression, _ otherwise: Expression?) throws -> Value {
+        if try isTrue(evaluate(test)) { return try evaluate(then) }
+        if let otherwise { return try evaluate(otherwise) }
+        return .undefined("the condition of an inline \"if\" without \"else\" is false.")
     }
 
     private func value(of literal: Jinja.Literal) -> Value {

@@ -13,34 +13,20 @@ extension Jinja.Renderer {
         return .normal
     }
 
+    // As for expressions: a frame of this function is under every one of nested statements, and must stay small.
     private func run(_ statement: Statement) throws -> Flow {
         switch statement.kind {
         case .text(let text): try write(text)
         case .output(let expression): try write(text(evaluate(expression)))
-        case .branches(let branches, let otherwise):
-            for branch in branches where try isTrue(evaluate(branch.test)) { return try run(branch.body) }
-            return try run(otherwise)
+        case .branches(let branches, let otherwise): return try run(branches, otherwise)
         case .loop(let loop): return try run(loop)
         case .set(let target, let expression): try assign(evaluate(expression), to: target)
-        case .setBlock(let target, let filter, let body):
-            let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
-            try assign(filtered(captured, by: filter), to: target)
-        case .with(let values, let body):
-            let inner = Scope(parent: scope)
-            for (target, expression) in values {
-                let value = try evaluate(expression)
-                try inScope(inner) { try assign(value, to: target) }
-            }
-            return try inScope(inner) { try run(body) }
-        case .macro(let definition):
-            try assign(.macro(makeMacro(definition)), to: .name(definition.name))
+        case .setBlock(let target, let filter, let body): try assign(filtered(body, by: filter), to: target)
+        case .with(let values, let body): return try run(body, with: values)
+        case .macro(let definition): scope.variables[definition.name] = .macro(try makeMacro(definition))
         case .callBlock(let callee, let arguments, let definition):
-            var values = try callArguments(arguments)
-            values.named.append((name: "caller", value: .macro(try makeMacro(definition))))
-            try write(text(call(evaluate(callee), values, line: statement.line)))
-        case .filterBlock(let filter, let body):
-            let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
-            try write(text(filtered(captured, by: filter)))
+            try callBlock(callee, arguments, definition, statement.line)
+        case .filterBlock(let filter, let body): try write(text(filtered(body, by: filter)))
         case .generation(let body): try generation(body)
         case .breakLoop: return .breaking
         case .continueLoop: return .continuing
@@ -48,8 +34,32 @@ extension Jinja.Renderer {
         return .normal
     }
 
-    /// Captured text through the filters of its block.
-    private func filtered(_ captured: String, by filter: Jinja.Expression) throws -> Value {
+    private func run(_ branches: [(test: Jinja.Expression, body: [Statement])], _ otherwise: [Statement]) throws -> Flow
+    {
+        for branch in branches where try isTrue(evaluate(branch.test)) { return try run(branch.body) }
+        return try run(otherwise)
+    }
+
+    private func run(_ body: [Statement], with values: [(Jinja.Target, Jinja.Expression)]) throws -> Flow {
+        let inner = Scope(parent: scope)
+        for (target, expression) in values {
+            let value = try evaluate(expression)
+            try inScope(inner) { try assign(value, to: target) }
+        }
+        return try inScope(inner) { try run(body) }
+    }
+
+    private func callBlock(
+        _ callee: Jinja.Expression, _ arguments: Jinja.Arguments, _ definition: Jinja.MacroDefinition, _ line: Int
+    ) throws {
+        var values = try callArguments(arguments)
+        values.named.append((name: "caller", value: .macro(try makeMacro(definition))))
+        try write(text(call(evaluate(callee), values, line: line)))
+    }
+
+    /// What a block writes, through its filters.
+    private func filtered(_ body: [Statement], by filter: Jinja.Expression) throws -> Value {
+        let captured = try capture { _ = try inScope(Scope(parent: scope)) { try run(body) } }
         let outer = capturedText
         capturedText = captured
         defer { capturedText = outer }
@@ -116,33 +126,32 @@ extension Jinja.Renderer {
     // MARK: Macros
 
     func call(_ macro: Jinja.Macro, _ arguments: Jinja.CallArguments) throws -> Value {
-        let definition = macro.definition
         let inner = Scope(parent: macro.scope)
-        var named = arguments.named
-        let text = try capture {
-            try inScope(inner) {
-                for (index, parameter) in definition.parameters.enumerated() {
-                    inner.variables[parameter.name] = try value(
-                        of: parameter, index < arguments.positional.count ? arguments.positional[index] : nil, &named)
-                }
-                let rest = arguments.positional.dropFirst(definition.parameters.count)
-                guard rest.isEmpty || definition.takesList else {
-                    throw JinjaError(
-
-                        "the macro \"\(definition.name)\" takes at most \(definition.parameters.count) arguments.")
-                }
-                if definition.takesList { inner.variables["varargs"] = .tuple(try Jinja.Items(Array(rest))) }
-                if let place = named.firstIndex(where: { $0.name == "caller" }), definition.takesCaller {
-                    inner.variables["caller"] = named.remove(at: place).value
-                } else if definition.takesCaller, !definition.parameters.contains(where: { $0.name == "caller" }) {
-                    inner.variables["caller"] = .undefined(
-                        "there is no \"caller\": the macro was not called by a block.")
-                }
-                try bindRest(named, of: definition, in: inner)
-                _ = try run(definition.body)
-            }
+        return try inScope(inner) {
+            try bind(arguments, of: macro.definition, in: inner)
+            return .string(try capture { _ = try run(macro.definition.body) })
         }
-        return .string(text)
+    }
+
+    private func bind(
+        _ arguments: Jinja.CallArguments, of definition: Jinja.MacroDefinition, in inner: Scope
+    ) throws {
+        var named = arguments.named
+        for (index, parameter) in definition.parameters.enumerated() {
+            inner.variables[parameter.name] = try value(
+                of: parameter, index < arguments.positional.count ? arguments.positional[index] : nil, &named)
+        }
+        let rest = arguments.positional.dropFirst(definition.parameters.count)
+        guard rest.isEmpty || definition.takesList else {
+            throw JinjaError("the macro \"\(definition.name)\" takes at most \(definition.parameters.count) arguments.")
+        }
+        if definition.takesList { inner.variables["varargs"] = .tuple(try Jinja.Items(Array(rest))) }
+        if let place = named.firstIndex(where: { $0.name == "caller" }), definition.takesCaller {
+            inner.variables["caller"] = named.remove(at: place).value
+        } else if definition.takesCaller, !definition.parameters.contains(where: { $0.name == "caller" }) {
+            inner.variables["caller"] = .undefined("there is no \"caller\": the macro was not called by a block.")
+        }
+        try bindRest(named, of: definition, in: inner)
     }
 
     private func value(

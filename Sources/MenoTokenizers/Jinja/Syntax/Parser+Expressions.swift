@@ -99,9 +99,10 @@ extension Jinja.Parser {
         while token.kind == .symbol, operators[level].contains(token.text),
             let symbol = Jinja.Operator(rawValue: token.text)
         {
+            let line = line
             advance()
             let right = try arithmetic(level + 1)
-            left = try node(.arithmetic(symbol, left, right), left.line, over: [left, right])
+            left = try node(.arithmetic(symbol, left, right), line, over: [left, right])
         }
         return left
     }

@@ -1,7 +1,7 @@
 extension Jinja {
     /// An expression, with the line where it starts and how deep it nests.
-    struct Expression: Sendable {
-        indirect enum Kind: Sendable {
+    final class Expression: Sendable {
+        enum Kind: Sendable {
             case literal(Literal)
             case name(String)
             case list([Expression])
@@ -29,6 +29,12 @@ extension Jinja {
         let line: Int
         let depth: Int
         let kind: Kind
+
+        init(line: Int, depth: Int, kind: Kind) {
+            self.line = line
+            self.depth = depth
+            self.kind = kind
+        }
     }
 
     enum Literal: Sendable {
