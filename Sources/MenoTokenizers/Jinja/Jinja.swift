@@ -11,7 +11,7 @@ enum Jinja {
         static let statement = 32
         static let value = 64
         /// Of nodes under evaluation at the same time, through calls of macros.
-        static let evaluation = 240
+        static let evaluation = 200
     }
 }
 

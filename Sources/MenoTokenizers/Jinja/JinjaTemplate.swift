@@ -31,8 +31,8 @@ struct JinjaTemplate: Sendable, Hashable {
 
     /// - Parameters:
     ///   - variables: the names that the template sees beside the language's own.
-    ///   - marksGeneration: whether the ranges of generation blocks are wanted. Where they are, a generation block whose
-    ///     text is captured by a macro, `set` or a filter is an error: its place in the result is not known.
+    ///   - marksGeneration: whether the ranges of generation blocks are wanted. Where they are, a generation block
+    ///     whose text is captured by a macro, `set` or a filter is an error: its place in the result is not known.
     ///   - now: what `strftime_now` writes, in the local time zone.
     /// - Throws: ``JinjaError``, with the line of the template.
     func render(

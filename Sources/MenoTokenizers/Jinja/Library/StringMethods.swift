@@ -3,6 +3,7 @@ extension Jinja {
 
     static let stringMethods: [String: Callable<Value>] = {
         var methods = changingMethods.merging(searchingMethods) { first, _ in first }
+        methods.merge(plainMethods) { first, _ in first }
         let kinds: [(String, @Sendable (String) -> Bool)] = [
             ("isspace", { $0.isAll(\.isPythonSpace) }),
             ("isalpha", { $0.isAll(\.isLetter) }),
@@ -21,60 +22,63 @@ extension Jinja {
     }()
 
     /// Methods that give a changed text.
-    private static let changingMethods: [String: Callable<Value>] = {
-        var methods: [String: Callable<Value>] = [
-            "replace": Method("old new count?") { renderer, value, arguments in
-                .string(
-                    try renderer.replace(
-                        arguments.requiredString(0), with: arguments.requiredString(1), in: renderer.text(value),
-                        count: arguments.integer(2) ?? -1))
-            },
-            "removeprefix": Method("prefix") { renderer, value, arguments in
-                let (text, prefix) = (try renderer.paidText(value), try arguments.requiredString(0))
-                return .string(
-                    text.utf8.starts(with: prefix.utf8)
-                        ? String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : text)
-            },
-            "removesuffix": Method("suffix") { renderer, value, arguments in
-                let (text, suffix) = (try renderer.paidText(value), try arguments.requiredString(0))
-                return .string(
-                    text.utf8.reversed().starts(with: suffix.utf8.reversed())
-                        ? String(decoding: text.utf8.dropLast(suffix.utf8.count), as: UTF8.self) : text)
-            },
-            "join": Method("iterable") { renderer, value, arguments in
-                let elements = try renderer.elements(of: arguments[0] ?? .none)
-                if let wrong = elements.first(where: { $0.string == nil }) {
-                    throw JinjaError("\"join\" joins strings, not values of type \(wrong.typeName).")
-                }
-                return .string(try renderer.joined(elements, by: renderer.text(value)))
-            },
-            "zfill": Method("width") { renderer, value, arguments in
-                let text = try renderer.text(value)
-                let sign =
-                    text.utf8.first.map { "+-".utf8.contains($0) } ?? false
-                    ? text.unicodeScalars.prefix(1) : Substring().unicodeScalars
-                let zeros = try renderer.padding("0", arguments.requiredInteger(0), text)
-                return .string(String(sign) + zeros + String(text.unicodeScalars.dropFirst(sign.count)))
-            },
-            "ljust": Method("width fillchar?") { renderer, value, arguments in
-                let text = try renderer.text(value)
-                return .string(try text + renderer.padding(arguments.string(1), arguments.requiredInteger(0), text))
-            },
-            "rjust": Method("width fillchar?") { renderer, value, arguments in
-                let text = try renderer.text(value)
-                return .string(try renderer.padding(arguments.string(1), arguments.requiredInteger(0), text) + text)
-            },
-            "center": Method("width fillchar?") { renderer, value, arguments in
-                let (text, width) = (try renderer.text(value), try arguments.requiredInteger(0))
-                let padding = try renderer.padding(arguments.string(1), width, text).unicodeScalars
-                // As CPython rounds it.
-                let left = padding.count / 2 + (padding.count & width & 1)
-                return .string(String(padding.prefix(left)) + text + String(padding.dropFirst(left)))
-            },
-            "format": Method(nil) { renderer, value, arguments in
-                .string(try renderer.formatted(renderer.text(value), braces: arguments.all))
-            },
-        ]
+    private static let changingMethods: [String: Callable<Value>] = [
+        "replace": Method("old new count?") { renderer, value, arguments in
+            .string(
+                try renderer.replace(
+                    arguments.requiredString(0), with: arguments.requiredString(1), in: renderer.text(value),
+                    count: arguments.integer(2) ?? -1))
+        },
+        "removeprefix": Method("prefix") { renderer, value, arguments in
+            let (text, prefix) = (try renderer.paidText(value), try arguments.requiredString(0))
+            return .string(
+                text.utf8.starts(with: prefix.utf8)
+                    ? String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : text)
+        },
+        "removesuffix": Method("suffix") { renderer, value, arguments in
+            let (text, suffix) = (try renderer.paidText(value), try arguments.requiredString(0))
+            return .string(
+                text.utf8.reversed().starts(with: suffix.utf8.reversed())
+                    ? String(decoding: text.utf8.dropLast(suffix.utf8.count), as: UTF8.self) : text)
+        },
+        "join": Method("iterable") { renderer, value, arguments in
+            let elements = try renderer.elements(of: arguments[0] ?? .none)
+            if let wrong = elements.first(where: { $0.string == nil }) {
+                throw JinjaError("\"join\" joins strings, not values of type \(wrong.typeName).")
+            }
+            return .string(try renderer.joined(elements, by: renderer.text(value)))
+        },
+        "zfill": Method("width") { renderer, value, arguments in
+            let text = try renderer.text(value)
+            let sign =
+                text.utf8.first.map { "+-".utf8.contains($0) } ?? false
+                ? text.unicodeScalars.prefix(1) : Substring().unicodeScalars
+            let zeros = try renderer.padding("0", arguments.requiredInteger(0), text)
+            return .string(String(sign) + zeros + String(text.unicodeScalars.dropFirst(sign.count)))
+        },
+        "ljust": Method("width fillchar?") { renderer, value, arguments in
+            let text = try renderer.text(value)
+            return .string(try text + renderer.padding(arguments.string(1), arguments.requiredInteger(0), text))
+        },
+        "rjust": Method("width fillchar?") { renderer, value, arguments in
+            let text = try renderer.text(value)
+            return .string(try renderer.padding(arguments.string(1), arguments.requiredInteger(0), text) + text)
+        },
+        "center": Method("width fillchar?") { renderer, value, arguments in
+            let (text, width) = (try renderer.text(value), try arguments.requiredInteger(0))
+            let padding = try renderer.padding(arguments.string(1), width, text).unicodeScalars
+            // As CPython rounds it.
+            let left = padding.count / 2 + (padding.count & width & 1)
+            return .string(String(padding.prefix(left)) + text + String(padding.dropFirst(left)))
+        },
+        "format": Method(nil) { renderer, value, arguments in
+            .string(try renderer.formatted(renderer.text(value), braces: arguments.all))
+        },
+    ]
+
+    /// Methods that take characters away at the ends, or change the case of all.
+    private static let plainMethods: [String: Callable<Value>] = {
+        var methods: [String: Callable<Value>] = [:]
         for (name, start, end) in [("strip", true, true), ("lstrip", true, false), ("rstrip", false, true)] {
             methods[name] = Method("chars?") { renderer, value, arguments in
                 .string(try renderer.paidText(value).stripped(of: arguments.string(0), start: start, end: end))

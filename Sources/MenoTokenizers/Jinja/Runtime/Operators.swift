@@ -131,7 +131,7 @@ extension Jinja.Renderer {
             return try find(part, in: text) != nil
         case .dictionary(let dictionary): return dictionary[try key(value)] != nil
         case .range(let range):
-            guard let number = value.integer else { return false }
+            guard let number = value.integer ?? value.double.flatMap(Int.init(exactly:)) else { return false }
             let isInside =
                 range.step > 0
                 ? range.start <= number && number < range.stop : range.stop < number && number <= range.start
