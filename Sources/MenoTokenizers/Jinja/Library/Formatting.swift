@@ -36,7 +36,11 @@ extension Jinja.Renderer {
                 result += try text(of: argument, conversion)
             }
         }
-        if case .dictionary = value { isNamed = true }
+        switch value {
+        // What Python takes for a mapping may have values that the format does not use.
+        case .dictionary, .list, .range, .undefined: isNamed = true
+        default: break
+        }
         guard isNamed || used == positional.count else { throw JinjaError("there are too many values for the format.") }
         return result
     }

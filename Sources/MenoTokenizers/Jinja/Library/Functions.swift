@@ -46,6 +46,7 @@ extension Jinja.Renderer {
             try budget.allocate(dictionary.count, each: 128)
             result = dictionary
         } else if let pairs = arguments.positional.first {
+            if case .undefined(let reason) = pairs { throw JinjaError(reason) }
             for pair in try elements(of: pairs) {
                 let pair = try elements(of: pair)
                 guard pair.count == 2 else { throw JinjaError("dict() needs pairs of a key and a value.") }

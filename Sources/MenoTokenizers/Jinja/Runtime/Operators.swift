@@ -41,6 +41,7 @@ extension Jinja.Renderer {
     func key(_ value: Value) throws -> Jinja.Key {
         try budget.spend()
         switch value {
+        case .undefined: return .undefined
         case .none: return .none
         case .boolean(let value): return .integer(value ? 1 : 0)
         case .integer(let value): return .integer(value)

@@ -105,6 +105,7 @@ extension Jinja {
 
     /// A dictionary's key: numbers that are equal in Python are the same key.
     enum Key: Hashable {
+        case undefined
         case none
         case integer(Int)
         case double(Double)

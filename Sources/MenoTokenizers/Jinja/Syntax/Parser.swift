@@ -262,7 +262,7 @@ extension Jinja {
             guard withTuple, token.isSymbol(",") else { return first }
             var targets = [first]
             while skip(symbol: ",") {
-                if token.kind == .blockEnd || token.isSymbol(")") || token.isSymbol("=") { break }
+                if token.kind == .blockEnd || token.isSymbol(")") { break }
                 if let end, token.isName(end) { break }
                 targets.append(try singleTarget(withNamespace: withNamespace))
             }
