@@ -1,0 +1,84 @@
+/// Python's operations on strings that need nothing of a rendering.
+extension String {
+    init(_ scalars: some Sequence<Unicode.Scalar>) {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        self.init(view)
+    }
+
+    /// `str.strip`, which takes away any of the characters given; white space where there are none.
+    func stripped(of characters: String?, start: Bool = true, end: Bool = true) -> String {
+        let wanted = characters.map { Set($0.unicodeScalars) }
+        func isTaken(_ scalar: Unicode.Scalar) -> Bool { wanted?.contains(scalar) ?? scalar.isPythonSpace }
+        var rest = unicodeScalars[...]
+        if start { rest = rest.drop(while: isTaken) }
+        while end, let last = rest.last, isTaken(last) { rest.removeLast() }
+        return String(rest)
+    }
+
+    /// `str.split()` and `str.rsplit()`: the parts between white space. What lies beyond the limit stays as it is.
+    func splitAtSpace(limit: Int, fromEnd: Bool) -> [String] {
+        let scalars = fromEnd ? unicodeScalars.reversed() : Array(unicodeScalars)
+        var parts: [ArraySlice<Unicode.Scalar>] = []
+        var rest = scalars[...].drop(while: \.isPythonSpace)
+        while !rest.isEmpty, parts.count < limit {
+            let word = rest.prefix { !$0.isPythonSpace }
+            parts.append(word)
+            rest = rest[word.endIndex...].drop(while: \.isPythonSpace)
+        }
+        if !rest.isEmpty { parts.append(rest) }
+        return fromEnd ? parts.reversed().map { String($0.reversed()) } : parts.map { String($0) }
+    }
+
+    /// `str.splitlines()`
+    func lines(keepingEnds: Bool = false) -> [String] {
+        var lines: [String] = []
+        var rest = unicodeScalars[...]
+        while !rest.isEmpty {
+            let line = rest.prefix { !$0.isLineBreak }
+            rest = rest[line.endIndex...]
+            var end = rest.prefix(1)
+            if end.first == "\r", rest.dropFirst().first == "\n" { end = rest.prefix(2) }
+            rest = rest[end.endIndex...]
+            lines.append(String(line) + (keepingEnds ? String(end) : ""))
+        }
+        return lines
+    }
+
+    /// `str.capitalize()`
+    var pythonCapitalized: String {
+        guard let first = unicodeScalars.first else { return "" }
+        return first.properties.titlecaseMapping + String(unicodeScalars.dropFirst()).lowercased()
+    }
+
+    /// `str.title()`: a word begins after whatever is no letter.
+    var pythonTitle: String {
+        var title = ""
+        var isInWord = false
+        for scalar in unicodeScalars {
+            title += isInWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+            isInWord = scalar.properties.isCased
+        }
+        return title
+    }
+
+    /// The filter `title`: a word begins after white space, a hyphen or an opening bracket.
+    var titledByBreaks: String {
+        var title = ""
+        var isInWord = false
+        for scalar in unicodeScalars {
+            title += isInWord ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping
+            isInWord = !(scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar))
+        }
+        return title
+    }
+
+    var swappingCase: String {
+        unicodeScalars.map {
+            $0.properties.isUppercase ? $0.properties.lowercaseMapping : $0.properties.uppercaseMapping
+        }.joined()
+    }
+
+    /// Whether there are characters, and all are of a kind.
+    func isAll(_ isWanted: (Unicode.Scalar) -> Bool) -> Bool { !isEmpty && unicodeScalars.allSatisfy(isWanted) }
+}
