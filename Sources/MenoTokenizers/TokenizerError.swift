@@ -5,6 +5,8 @@ public struct TokenizerError: Error, Sendable, CustomStringConvertible {
         case malformed
         /// A kind of tokenizer that Meno does not compute (named, with what is supported).
         case unsupported
+        /// A chat template does not take a conversation.
+        case refused
     }
 
     public var code: Code

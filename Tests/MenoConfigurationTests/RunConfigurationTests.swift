@@ -21,7 +21,8 @@ import Testing
 
     @Test func whatIsWrittenIsReadBackTheSame() throws {
         var yaml = minimal + "lora: null\n"
-        yaml += "training: {max_steps: 7, max_grad_norm: 0, eval_strategy: epoch, learning_rate: 3e-5}\n"
+        yaml +=
+            "training: {max_steps: 7, max_grad_norm: 0, eval_strategy: epoch, save_strategy: epoch, learning_rate: 3e-5}\n"
         let run = try RunConfiguration.read(
             yaml: yaml, name: "run.yaml", overrides: ["data.path=対話 データ.json", "training.learning_rate=1e-3"])
         #expect(run.lora == nil)

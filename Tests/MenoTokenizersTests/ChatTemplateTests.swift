@@ -1,3 +1,5 @@
+import Foundation
+import MenoTesting
 import MenoTokenizers
 import Testing
 
@@ -6,8 +8,8 @@ import Testing
         .init(.system, "Be brief."), .init(.user, " Hi "), .init(.assistant, "Hello?"), .init(.user, "Why?"),
     ]
 
-    @Test func gemmaHasNoSystemTurn() {
-        let chat = ChatTemplate.gemma.render(messages, addGenerationPrompt: true)
+    @Test func gemmaHasNoSystemTurn() throws {
+        let chat = try ChatTemplate.gemma.render(messages, addGenerationPrompt: true)
         #expect(
             chat.text == """
                 <start_of_turn>user
@@ -25,8 +27,8 @@ import Testing
         #expect(chat.needsBOS)
     }
 
-    @Test func llama3() {
-        let chat = ChatTemplate.llama3.render(Array(messages[1...2]))
+    @Test func llama3() throws {
+        let chat = try ChatTemplate.llama3.render(Array(messages[1...2]))
         #expect(
             chat.text == "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
                 + "<|start_header_id|>assistant<|end_header_id|>\n\nHello?<|eot_id|>")
@@ -34,11 +36,56 @@ import Testing
         #expect(chat.needsBOS)
     }
 
-    @Test func chatMLKeepsTextAsItIs() {
-        let chat = ChatTemplate.chatML.render(messages)
+    @Test func chatMLKeepsTextAsItIs() throws {
+        let chat = try ChatTemplate.chatML.render(messages)
         #expect(chat.text.hasPrefix("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"))
         #expect(completions(chat) == ["Hello?<|im_end|>"])
         #expect(!chat.needsBOS)
+    }
+
+    private static let chatML = """
+        {% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}\
+        {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
+        """
+
+    private func tokenizer() throws -> Tokenizer {
+        try Tokenizer.load(Fixtures.url("tokenizers/families/llama2.tokenizer.json"))
+    }
+
+    @Test func aTemplateInJinjaGivesTheTextAndTheAnswers() throws {
+        let template = ChatTemplate.jinja(
+            try JinjaChatTemplate(Self.chatML, name: "test.jinja", tokenizer: tokenizer()))
+        for opens in [false, true] {
+            let (ours, built) = try (
+                template.render(messages, addGenerationPrompt: opens),
+                ChatTemplate.chatML.render(messages, addGenerationPrompt: opens)
+            )
+            #expect(ours.text == built.text)
+            if !opens { #expect(ours.completions == built.completions) }
+        }
+        let marked = Self.chatML.replacing(
+            "{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}",
+            with: "<{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}"
+                + "{% else %}{{ m.content }}{% endif %}>")
+        let chat = try ChatTemplate.jinja(JinjaChatTemplate(marked, name: "m.jinja", tokenizer: tokenizer()))
+            .render(messages)
+        #expect(chat.text == "<Be brief.>< Hi ><Hello?><Why?>" && completions(chat) == ["Hello?"])
+    }
+
+    @Test func aTemplateThatRefusesOrForgetsIsAnError() throws {
+        let refusing = try JinjaChatTemplate(
+            "{{ raise_exception('no system turns') }}", name: "r.jinja", tokenizer: tokenizer())
+        let error = #expect(throws: TokenizerError.self) { try ChatTemplate.jinja(refusing).render(messages) }
+        #expect(error?.code == .refused && error?.message.contains("no system turns") == true)
+        // Only the last turn is shown: which part of the whole is an answer cannot be known.
+        let forgetful = try JinjaChatTemplate("{{ messages[-1].content }}", name: "f.jinja", tokenizer: tokenizer())
+        #expect(throws: TokenizerError.self) { try ChatTemplate.jinja(forgetful).render(messages) }
+        let broken = #expect(throws: TokenizerError.self) {
+            try JinjaChatTemplate("{% for %}", name: "b.jinja", tokenizer: tokenizer())
+        }
+        #expect(broken?.message.contains("line 1") == true)
+        #expect(throws: TokenizerError.self) { try ChatTemplate.named("/nowhere/x.jinja", for: tokenizer()) }
+        #expect(throws: TokenizerError.self) { try ChatTemplate.named("tokenizer", for: tokenizer()) }
     }
 
     private func completions(_ chat: ChatText) -> [String] {

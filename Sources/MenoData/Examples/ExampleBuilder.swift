@@ -56,7 +56,14 @@ public struct ExampleBuilder: Sendable {
                 throw DataError(
                     .malformed, path: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
             }
-            let chat = template.render(messages)
+            let chat: ChatText
+            do {
+                chat = try template.render(messages)
+            } catch let error as TokenizerError where error.code == .refused {
+                report.problems.append(
+                    .init(place: record.place, kind: .refusedByTemplate, reason: error.description))
+                return nil
+            }
             (encoding, completions) = (tokenizer.encode(chat), chat.completions)
         case .completion(let prompt, let completion):
             let start = prompt.utf8.count

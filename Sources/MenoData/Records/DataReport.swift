@@ -7,6 +7,7 @@ public struct DataReport: Sendable, Hashable {
             case unknownShape = "unknown shape"
             case unknownRole = "unknown role"
             case wrongRoleOrder = "wrong role order"
+            case refusedByTemplate = "refused by the chat template"
             case empty = "empty"
             case tooLong = "too long"
             case noLoss = "nothing to learn"

@@ -8,29 +8,36 @@ public enum ChatTemplate: Sendable, Hashable {
     case llama3
     /// ChatML (Qwen, SmolLM2 and many others): `<|im_start|>user … <|im_end|>`.
     case chatML
+    /// One in Jinja.
+    case jinja(JinjaChatTemplate)
 
     /// The built-in templates by the name that a configuration gives them.
     public static let builtIn: [(name: String, template: ChatTemplate)] = [
         ("gemma", .gemma), ("llama3", .llama3), ("chatml", .chatML),
     ]
 
-    /// The template of a name; `auto` is the one whose turn markers the tokenizer has.
+    /// The template of a name, `tokenizer` (the one that came with the model) or the path of a `.jinja` file.
+    ///
+    /// `auto` is the built-in one whose turn markers the tokenizer has, or else the model's own.
     /// - Throws: ``TokenizerError`` for an unknown name, or when the vocabulary lacks the template's markers: they would
     ///   be cut into letters and the model would never see a turn end.
     public static func named(_ name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
         let names = builtIn.map(\.name).joined(separator: ", ")
+        if name == "tokenizer" || name.hasSuffix(".jinja") { return try jinja(name, tokenizer) }
         if name == "auto" {
             guard let match = builtIn.first(where: { $0.template.missingMarker(in: tokenizer) == nil }) else {
+                if tokenizer.chatTemplateSource != nil { return try jinja("tokenizer", tokenizer) }
                 throw TokenizerError(
                     .unsupported, path: nil,
-                    "the vocabulary has the turn markers of none of the chat templates \(names).",
+                    "the vocabulary has the turn markers of none of the chat templates \(names), and the model brings none.",
                     advice: "Train such a model on records of the shapes \"text\" or \"prompt\"/\"completion\".")
             }
             return match.template
         }
         guard let template = builtIn.first(where: { $0.name == name })?.template else {
             throw TokenizerError(
-                .unsupported, path: nil, "there is no chat template \"\(name)\".", advice: "Known: auto, \(names).")
+                .unsupported, path: nil, "there is no chat template \"\(name)\".",
+                advice: "Known: auto, \(names), tokenizer, or the path of a .jinja file.")
         }
         if let marker = template.missingMarker(in: tokenizer) {
             throw TokenizerError(
@@ -41,15 +48,33 @@ public enum ChatTemplate: Sendable, Hashable {
         return template
     }
 
+    private static func jinja(_ name: String, _ tokenizer: Tokenizer) throws -> ChatTemplate {
+        if name == "tokenizer" {
+            guard let source = tokenizer.chatTemplateSource else {
+                throw TokenizerError(
+                    .unsupported, path: nil, "the model brings no chat template.", advice: "Use `chat_template: auto`.")
+            }
+            return .jinja(try JinjaChatTemplate(source, name: "the model's chat template", tokenizer: tokenizer))
+        }
+        guard let source = try? String(contentsOf: URL(filePath: name), encoding: .utf8) else {
+            throw TokenizerError(.unsupported, path: name, "cannot be read as UTF-8 text.")
+        }
+        return .jinja(try JinjaChatTemplate(source, name: name, tokenizer: tokenizer))
+    }
+
     /// - Parameter addGenerationPrompt: whether the assistant's next turn is opened at the end.
-    public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) -> ChatText {
+    /// - Throws: ``TokenizerError`` where a template in Jinja does not take the conversation.
+    public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) throws -> ChatText {
+        if case .jinja(let template) = self {
+            return try template.render(messages, addGenerationPrompt: addGenerationPrompt)
+        }
         var chat = ChatText(text: "", completions: [], needsBOS: self != .chatML)
         for message in inlined(messages) {
             chat.text += opening(message.role)
             let start = chat.text.utf8.count
             chat.text +=
                 self == .chatML ? message.content : message.content.trimmingCharacters(in: .whitespacesAndNewlines)
-            chat.text += endOfTurn
+            chat.text += endOfTurn ?? ""
             if message.role == .assistant { chat.completions.append(start..<chat.text.utf8.count) }
             if self != .llama3 { chat.text += "\n" }
         }
@@ -71,15 +96,17 @@ public enum ChatTemplate: Sendable, Hashable {
         case .gemma: "<start_of_turn>\(role == .assistant ? "model" : role.rawValue)\n"
         case .llama3: "<|start_header_id|>\(role.rawValue)<|end_header_id|>\n\n"
         case .chatML: "<|im_start|>\(role.rawValue)\n"
+        case .jinja: ""
         }
     }
 
-    /// The token that ends every turn.
-    public var endOfTurn: String {
+    /// The token that ends every turn; `nil` where only the template knows.
+    public var endOfTurn: String? {
         switch self {
         case .gemma: "<end_of_turn>"
         case .llama3: "<|eot_id|>"
         case .chatML: "<|im_end|>"
+        case .jinja: nil
         }
     }
 
@@ -89,7 +116,8 @@ public enum ChatTemplate: Sendable, Hashable {
             case .gemma: "<start_of_turn>"
             case .llama3: "<|start_header_id|>"
             case .chatML: "<|im_start|>"
+            case .jinja: ""
             }
-        return [opening, endOfTurn].first { tokenizer.id(of: $0) == nil }
+        return [opening, endOfTurn].compactMap { $0 }.first { tokenizer.id(of: $0) == nil }
     }
 }

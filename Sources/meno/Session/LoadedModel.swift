@@ -31,7 +31,7 @@ struct LoadedModel {
 
     /// Tokens that end an answer.
     func stopTokens(_ template: ChatTemplate) -> Set<Int32> {
-        Set(tokenizer.endOfTurnIDs + [tokenizer.id(of: template.endOfTurn), tokenizer.eosID].compactMap { $0 })
+        Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
     }
 
     /// Answers a conversation.
@@ -40,7 +40,7 @@ struct LoadedModel {
         _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
         onText: (String) -> Bool = { _ in true }
     ) throws -> String {
-        let prompt = tokenizer.encode(template.render(messages, addGenerationPrompt: true))
+        let prompt = tokenizer.encode(try template.render(messages, addGenerationPrompt: true))
         var text = StreamingText(tokenizer)
         _ = try decoder.generate(
             prompt: prompt.ids, maxNewTokens: maxNewTokens, stopTokens: stopTokens(template), sampling: sampling
