@@ -143,7 +143,7 @@ extension ConfigurationKey {
             caveat: "An interrupted run saves one in any case."),
         ConfigurationKey(
             "training.save_steps", \.training.saveSteps, .integer(from: 1), "Steps between two checkpoints.",
-            example: "50"),
+            example: "200"),
         ConfigurationKey(
             "training.save_total_limit", \.training.saveTotalLimit, .countOrNone,
             "How many checkpoints are kept.", example: "3",

@@ -21,8 +21,8 @@ import Testing
         let example = try #require(
             try builder.examples(from: [Record(place: "line 1", content: .dialogue(dialogue))], report: &report).first)
         let learnt = zip(example.ids, example.labels).filter { $0.1 != Example.ignoredLabel }.map(\.0)
-        #expect(
-            tokenizer.decode(learnt) == "君は恐れを知らないのかね？\(template.endOfTurn)本当に？\(template.endOfTurn)")
+        let end = try #require(template.endOfTurn)
+        #expect(tokenizer.decode(learnt) == "君は恐れを知らないのかね？\(end)本当に？\(end)")
         #expect(zip(example.labels, example.isCompletion).allSatisfy { ($0 != Example.ignoredLabel) == $1 })
         #expect(example.ids.count { $0 == tokenizer.bosID } == (template == .gemma ? 1 : 4))
         #expect(example.ids.first == tokenizer.bosID)

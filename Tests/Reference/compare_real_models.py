@@ -14,6 +14,7 @@ import sys
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
 
 from smollm2_tokenizer import smollm2
@@ -150,8 +151,16 @@ training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy:
     del trainer, model
     loaded = PeftModel.from_pretrained(load(), out / "meno/model").eval()
     with torch.no_grad():
-        difference = (loaded(probe).logits - logits).abs().max().item()
-    print(f"logits of PEFT with our adapter and with its own: at most {difference:.2e} apart", flush=True)
+        with_ours = loaded(probe).logits
+    difference = (with_ours - logits).abs().max().item()
+    print(f"logits of PEFT with our final adapter and with Trainer's: at most {difference:.2e} apart", flush=True)
+    (out / "one.json").write_text(json.dumps(chosen[:1]))
+    meno("evaluate", "--model", path, "--adapter", out / "meno/model", "--data", out / "one.json", "--dtype", "float32",
+         "--max-length", 256, "--logits", out / "logits.safetensors")
+    ours = load_file(out / "logits.safetensors")["logits"]
+    difference = (ours - with_ours[0]).abs().max().item()
+    print(f"logits here and in PEFT with our final adapter: at most {difference:.2e} apart, of {with_ours.abs().max():.1f} "
+          "(at most 1e-3)", flush=True)
     failed |= not difference <= 1e-3
     (out / "eight.json").write_text(json.dumps(chosen[:8]))
     ours = json.loads(meno("evaluate", "--model", path, "--adapter", out / "meno/model", "--data", out / "eight.json",

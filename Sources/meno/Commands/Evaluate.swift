@@ -2,6 +2,8 @@ public import ArgumentParser
 import Foundation
 public import MenoConfiguration
 public import MenoData
+import MenoModels
+import MenoTensor
 import MenoTraining
 
 struct Evaluate: ParsableCommand {
@@ -14,6 +16,9 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Which tokens count: all or completions.") var lossOn = ExampleBuilder.LossTarget.all
     @Option(help: "Seeds the choice of the records.") var seed: UInt64 = 42
     @Flag(help: "Print the result as JSON.") var json = false
+    @Option(
+        help: "Also write the first record's logits to this safetensors file, to compare them with another program's.")
+    var logits: String?
 
     func validate() throws {
         guard maxSamples > 0 else { throw ValidationError("--max-samples must be above 0.") }
@@ -34,8 +39,16 @@ struct Evaluate: ParsableCommand {
             if examples.count < all.count { Console.note("\(examples.count) of \(all.count) are used") }
             Interruption.install()
             let result = try Evaluator(model.decoder).evaluate(examples) { _ in !Interruption.isRequested }
+            if let logits, let first = examples.first { try write(model.decoder, first, to: URL(filePath: logits)) }
             try show(result)
         }
+    }
+
+    private func write(_ model: Decoder, _ example: Example, to url: URL) throws {
+        let logits = try withoutGradient {
+            try model.logits(inputIDs: example.ids, layout: SequenceLayout(lengths: [example.ids.count]))
+        }
+        try NamedValues([("logits", logits)]).write(to: url)
     }
 
     private struct Output: Encodable {
@@ -88,7 +101,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The folder of an adapter in PEFT's form.") var adapter: String?
     @Option(help: "auto, float32, bfloat16 or float16.") var dtype = RunConfiguration.Precision.auto
     @Option(help: "auto, cpu, cuda or mps.") var device = RunConfiguration.DeviceChoice.auto
-    @Option(help: "auto, gemma, llama3 or chatml.") var chatTemplate = "auto"
+    @Option(help: "auto, gemma, llama3, chatml, tokenizer (the model's own), or the path of a .jinja file.")
+    var chatTemplate = "auto"
 
     func load() throws -> LoadedModel {
         try LoadedModel(model, dtype: dtype.dtype(), device: device.device(), adapter: adapter)
