@@ -1,0 +1,34 @@
+internal import MenoMetrics
+
+/// Notices gradients that are too large or too small for long.
+struct GradientNormDetector: Sendable, Hashable, Codable {
+    private var norms = RollingWindow(10)
+    private var episode = Episode()
+
+    init() {}
+
+    mutating func observe(_ norm: Double, step: Int, configuration: MonitorConfiguration) -> AlertChange? {
+        let window = configuration.alerts.gradientNormWindow
+        norms.append(norm, step: step, capacity: window)
+        guard norms.count >= window, let median = RobustStatistics.median(norms.values) else { return nil }
+        let bounds = configuration.gradientNormBounds
+        let isInside = bounds.contains(median)
+        let onset = norms.points.first { !bounds.contains($0.value) }?.step
+        let verdict = Verdict(trouble: !isInside, fine: isInside)
+        return episode.observe(verdict, step: step, raiseAfter: 5, clearAfter: 5, onset: onset) { start in
+            let isLarge = median > bounds.upperBound
+            return Alert(
+                kind: .gradientNormOutOfBounds, severity: .warning, startStep: start, detectedStep: step,
+                message: "The median gradient norm of the last \(window) steps is \(format(median)), "
+                    + (isLarge ? "above \(bounds.upperBound)." : "below \(bounds.lowerBound)."),
+                advice: isLarge
+                    ? "If the loss falls all the same, widen monitor.grad_norm_bounds: small models have large gradients. "
+                        + "If not, lower the learning rate."
+                    : "Little is learnt: check that anything is trained and that labels carry loss; or the model has "
+                        + "learnt what there is.",
+                values: [
+                    "grad_norm_median": median, "lower_bound": bounds.lowerBound, "upper_bound": bounds.upperBound,
+                ])
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Foundation
+public import MenoMetrics
+
+/// A stable checkpoint on disk, as `stable_checkpoints_summary.json` lists it.
+public struct StableCheckpoint: Sendable, Hashable, Codable {
+    public var step: Int
+    /// The folder, relative to the run's own.
+    public var path: String
+    public var metrics: StabilityMetrics
+    /// The evaluation loss of exactly these weights, in nats: what decides which one goes first.
+    public var evaluationLoss: Double
+
+    public init(step: Int, path: String, metrics: StabilityMetrics, evaluationLoss: Double) {
+        self.step = step
+        self.path = path
+        self.metrics = metrics
+        self.evaluationLoss = evaluationLoss
+    }
+}
+
+/// The content of `stable_checkpoints_summary.json`.
+public struct StableCheckpointsSummary: Sendable, Hashable, Codable {
+    public struct Entry: Sendable, Hashable, Codable {
+        public var step: Int
+        public var path: String
+        public var metrics: StabilityMetrics
+    }
+
+    public var totalCheckpoints: Int
+    public var checkpoints: [Entry]
+
+    public init(_ checkpoints: [StableCheckpoint]) {
+        totalCheckpoints = checkpoints.count
+        self.checkpoints = checkpoints.map { Entry(step: $0.step, path: $0.path, metrics: $0.metrics) }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case totalCheckpoints = "total_checkpoints"
+        case checkpoints
+    }
+}
+
+/// The content of a stable checkpoint's `stability_metrics.json`.
+public struct StabilityRecord: Sendable, Hashable, Codable {
+    public var step: Int
+    public var metrics: StabilityMetrics
+    /// By the names that `Trainer` gives them: `eval_loss`, `eval_perplexity`, …
+    public var evaluationMetrics: [String: Double]
+    /// ISO 8601.
+    public var timestamp: String
+
+    public init(metrics: StabilityMetrics, evaluation: EvaluationMetrics, timestamp: String) {
+        step = evaluation.step
+        self.metrics = metrics
+        self.timestamp = timestamp
+        let named: [(String, Double?)] = [
+            ("eval_loss", evaluation.loss), ("eval_perplexity", evaluation.perplexity),
+            ("eval_token_accuracy", evaluation.tokenAccuracy), ("eval_completion_loss", evaluation.completionLoss),
+            ("eval_completion_perplexity", evaluation.completionPerplexity), ("eval_samples", Double(evaluation.samples)),
+            ("eval_tokens", Double(evaluation.tokens)), ("eval_runtime", evaluation.seconds), ("epoch", evaluation.epoch),
+        ]
+        evaluationMetrics = [:]
+        for (name, value) in named {
+            // JSON has no other numbers.
+            if let value, value.isFinite { evaluationMetrics[name] = value }
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case step, metrics, timestamp
+        case evaluationMetrics = "eval_metrics"
+    }
+}

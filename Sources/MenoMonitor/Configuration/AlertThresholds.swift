@@ -1,0 +1,95 @@
+/// When something in the numbers of a run counts as trouble.
+///
+/// The defaults are chosen for few false alarms: a healthy run with noise raises none.
+public struct AlertThresholds: Sendable, Hashable, Codable {
+    /// Confidence of every judgement that rests on a slope (plateau, memory), one-sided.
+    /// - Default: 0.95. Example: 0.99, for fewer and later alerts.
+    public var confidence = 0.95
+
+    /// A loss so many robust standard deviations above its neighbours is a spike.
+    /// - Default: 6. Example: 10, where single examples make a batch.
+    /// - Note: The deviation is taken from differences of neighbouring steps (1.4826 · MAD / √2), which neither a trend
+    ///   nor the spike itself can blow up.
+    public var spikeZScore = 6.0
+
+    /// The loss has diverged when the median of ten steps is above the best such median by so many robust standard
+    /// deviations and by at least a tenth; or when it has doubled.
+    /// - Default: 4. Example: 8.
+    public var divergenceZScore = 4.0
+
+    /// A plateau: over a quarter of the run the loss falls by less than this share of itself.
+    /// - Default: 0.01. Example: 0.002.
+    public var plateauMinFall = 0.01
+
+    /// A plateau is only looked for while the learning rate is at least this share of its peak: at the end of a schedule
+    /// a flat loss is what is wanted.
+    /// - Default: 0.5. Example: 0.1.
+    public var plateauMinRateShare = 0.5
+
+    /// Over-fitting: the evaluation loss must be above its best by this share.
+    /// - Default: 0.01. Example: 0.05.
+    public var overfittingRise = 0.01
+
+    /// Over-fitting: evaluations since the best one.
+    /// - Default: 2. Example: 3.
+    public var overfittingPatience = 2
+
+    /// Steps over which the median gradient norm is held against `grad_norm_bounds`.
+    /// - Default: 10. Example: 50.
+    public var gradientNormWindow = 10
+
+    /// The learning rate is effectively zero below this share of its peak.
+    /// - Default: 0.001. Example: 0.01.
+    public var zeroRateShare = 0.001
+
+    /// … which is trouble only while more than this share of all steps remains.
+    /// - Default: 0.05. Example: 0.2.
+    public var zeroRateRemaining = 0.05
+
+    /// Throughput has collapsed when the median of ten steps' tokens/s is below this share of the best such median.
+    /// - Default: 0.5. Example: 0.8.
+    public var throughputShare = 0.5
+
+    /// Memory grows when the later half of the readings grows by this share of the level, with confidence.
+    /// - Default: 0.02. Example: 0.1.
+    public var memoryGrowthShare = 0.02
+
+    /// … and by at least so many MiB.
+    /// - Default: 32. Example: 256.
+    public var memoryGrowthMiB = 32.0
+
+    public init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case confidence
+        case spikeZScore = "spike_z_score"
+        case divergenceZScore = "divergence_z_score"
+        case plateauMinFall = "plateau_min_fall"
+        case plateauMinRateShare = "plateau_min_rate_share"
+        case overfittingRise = "overfitting_rise"
+        case overfittingPatience = "overfitting_patience"
+        case gradientNormWindow = "grad_norm_window"
+        case zeroRateShare = "zero_rate_share"
+        case zeroRateRemaining = "zero_rate_remaining"
+        case throughputShare = "throughput_share"
+        case memoryGrowthShare = "memory_growth_share"
+        case memoryGrowthMiB = "memory_growth_mib"
+    }
+
+    func validate() throws {
+        typealias Check = MonitorConfiguration
+        try Check.require("alerts.confidence", confidence, from: 0.5, through: 0.999_999)
+        try Check.require("alerts.spike_z_score", spikeZScore, above: 0)
+        try Check.require("alerts.divergence_z_score", divergenceZScore, above: 0)
+        try Check.require("alerts.plateau_min_fall", plateauMinFall, from: 0)
+        try Check.require("alerts.plateau_min_rate_share", plateauMinRateShare, from: 0, through: 1)
+        try Check.require("alerts.overfitting_rise", overfittingRise, from: 0)
+        try Check.require("alerts.overfitting_patience", overfittingPatience, in: 1...Int.max)
+        try Check.require("alerts.grad_norm_window", gradientNormWindow, in: 1...100_000)
+        try Check.require("alerts.zero_rate_share", zeroRateShare, from: 0, through: 1)
+        try Check.require("alerts.zero_rate_remaining", zeroRateRemaining, from: 0, through: 1)
+        try Check.require("alerts.throughput_share", throughputShare, from: 0, through: 1)
+        try Check.require("alerts.memory_growth_share", memoryGrowthShare, from: 0)
+        try Check.require("alerts.memory_growth_mib", memoryGrowthMiB, from: 0)
+    }
+}

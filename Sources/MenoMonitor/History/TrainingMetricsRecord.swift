@@ -1,0 +1,47 @@
+/// The content of `training_metrics.json`.
+///
+/// The seven keys are plain lists, as the original diary has them: each series holds only what was measured, so their
+/// lengths differ (an evaluation loss for each evaluation, a training loss for each log interval), and `step` lists every
+/// step at which anything was measured. `series_steps` tells for each of the six series the step of each of its values.
+public struct TrainingMetricsRecord: Sendable, Hashable, Codable {
+    public var step: [Int]
+    public var trainLoss: [Double]
+    public var evaluationLoss: [Double]
+    public var learningRate: [Double]
+    public var perplexity: [Double]
+    public var gradientNorm: [Double]
+    /// MiB.
+    public var gpuMemoryUsage: [Double]
+    /// `nil` leaves the key out.
+    public var seriesSteps: [String: [Int]]?
+
+    public init(_ history: History, includingSeriesSteps: Bool = true) {
+        step = history.steps
+        trainLoss = history.trainLoss.values
+        evaluationLoss = history.evaluationLoss.values
+        learningRate = history.learningRate.values
+        perplexity = history.perplexity.values
+        gradientNorm = history.gradientNorm.values
+        gpuMemoryUsage = history.gpuMemoryUsage.values
+        guard includingSeriesSteps else { return }
+        seriesSteps = [
+            CodingKeys.trainLoss.rawValue: history.trainLoss.steps,
+            CodingKeys.evaluationLoss.rawValue: history.evaluationLoss.steps,
+            CodingKeys.learningRate.rawValue: history.learningRate.steps,
+            CodingKeys.perplexity.rawValue: history.perplexity.steps,
+            CodingKeys.gradientNorm.rawValue: history.gradientNorm.steps,
+            CodingKeys.gpuMemoryUsage.rawValue: history.gpuMemoryUsage.steps,
+        ]
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case step
+        case trainLoss = "train_loss"
+        case evaluationLoss = "eval_loss"
+        case learningRate = "learning_rate"
+        case perplexity
+        case gradientNorm = "grad_norm"
+        case gpuMemoryUsage = "gpu_memory_usage"
+        case seriesSteps = "series_steps"
+    }
+}

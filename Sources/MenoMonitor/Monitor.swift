@@ -1,0 +1,135 @@
+public import MenoMetrics
+
+/// Follows a run by its events and decides what is worth keeping and what is worth telling.
+///
+/// It does nothing itself: no files, no clock, no threads. The same events give the same decisions, also when the monitor
+/// was written to a checkpoint and read back in between.
+///
+/// - Note: In `StepMetrics` a gradient norm or learning rate that is NaN, and in any event a duration of 0, count as not
+///   measured: recorded runs lack some of them.
+public struct Monitor: Sendable, Hashable, Codable {
+    public private(set) var configuration: MonitorConfiguration
+    public private(set) var history = History()
+    public private(set) var policy = StableCheckpointPolicy()
+    /// Scores of the probe answers, step by step.
+    public private(set) var probes = ProbeHistory()
+    /// Every alert so far, in the order they began; those that last have no end.
+    public private(set) var alerts: [Alert] = []
+    /// The judgement of the last evaluation.
+    public private(set) var lastVerdict: StableCheckpointVerdict?
+
+    private var board = AlertBoard()
+    private var totalSteps = 0
+
+    /// Steps beyond this are not a training's: nothing that is computed from them can overflow.
+    private static let steps = 0...(1 << 52)
+
+    /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
+    public init(configuration: MonitorConfiguration = MonitorConfiguration()) throws {
+        try configuration.validate()
+        self.configuration = configuration
+    }
+
+    /// Goes on with other thresholds; what was seen and decided stays.
+    /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
+    public mutating func reconfigure(_ configuration: MonitorConfiguration) throws {
+        try configuration.validate()
+        self.configuration = configuration
+    }
+
+    /// Takes in an event of the run, in order.
+    public mutating func observe(_ event: RunEvent) -> [MonitorDecision] {
+        switch event {
+        case .started(let description):
+            totalSteps = Self.steps.contains(description.totalSteps) ? description.totalSteps : 0
+            if description.resumedAtStep > 0 { board.startProcess() }
+            return []
+        case .step(let metrics):
+            guard Self.steps.contains(metrics.step) else { return [] }
+            history.add(metrics, loggingSteps: configuration.loggingSteps)
+            probes.addRunTime(metrics.seconds)
+            return record(board.observe(metrics, totalSteps: totalSteps, configuration: configuration))
+        case .evaluated(let metrics):
+            return Self.steps.contains(metrics.step) ? evaluated(metrics) : []
+        case .resources(let usage):
+            guard Self.steps.contains(usage.step) else { return [] }
+            history.add(usage)
+            return record(board.observe(usage, totalSteps: totalSteps, thresholds: configuration.alerts))
+        case .probed(let step, let answers):
+            guard Self.steps.contains(step) else { return [] }
+            return record(
+                probes.observe(answers, step: step, totalSteps: totalSteps, thresholds: configuration.probes))
+        case .stepSkipped(let step, let reason, let records):
+            guard Self.steps.contains(step) else { return [] }
+            return record(board.observeSkipped(step: step, reason: reason, records: records))
+        case .checkpointSaved(let record): return saved(record)
+        case .checkpointFailed(let step, let reason): return failed(step: step, reason: reason)
+        case .checkpointRemoved(let record):
+            if record.kind == .stable { policy.forget(path: record.path) }
+            return []
+        case .finished:
+            history.closeInterval()
+            return []
+        case .notice, .warning: return []
+        }
+    }
+
+    /// Why the state after this step deserves a stable checkpoint; `nil` where it does not.
+    public func stableCheckpointReason(afterStep step: Int) -> String? {
+        guard let lastVerdict, lastVerdict.step == step, lastVerdict.outcome.saves else { return nil }
+        return lastVerdict.explanation
+    }
+
+    /// Forgets stable checkpoints that are not on disk, for a run that goes on after a break.
+    public mutating func keepStableCheckpoints(at paths: Set<String>) { policy.keepOnly(paths: paths) }
+
+    /// Alerts that last.
+    public var openAlerts: [Alert] { alerts.filter { $0.endStep == nil } }
+
+    private mutating func evaluated(_ metrics: EvaluationMetrics) -> [MonitorDecision] {
+        probes.addRunTime(metrics.seconds)
+        history.add(metrics)
+        var decisions = record(board.observe(metrics, totalSteps: totalSteps, configuration: configuration))
+        guard metrics.loss.isMeasured else { return decisions }
+        let verdict = policy.judge(
+            step: metrics.step, evaluationLoss: metrics.loss, history: history, configuration: configuration)
+        lastVerdict = verdict
+        decisions.append(verdict.outcome.saves ? .saveStableCheckpoint(verdict) : .declinedStableCheckpoint(verdict))
+        return decisions
+    }
+
+    private mutating func saved(_ record: CheckpointRecord) -> [MonitorDecision] {
+        guard record.kind == .stable else { return [] }
+        return policy.saved(step: record.step, path: record.path, configuration: configuration)
+            .map { .removeStableCheckpoint(step: $0.step, path: $0.path) }
+    }
+
+    private mutating func failed(step: Int, reason: String) -> [MonitorDecision] {
+        guard policy.failed(step: step, configuration: configuration) else { return [] }
+        return [
+            .note(
+                "\(configuration.maxConsecutiveErrors) stable checkpoints in a row could not be saved (the last: "
+                    + "\(reason)). No more are tried; training goes on.")
+        ]
+    }
+
+    private mutating func record(_ changes: [AlertChange]) -> [MonitorDecision] {
+        changes.map { change in
+            switch change {
+            case .began(let alert):
+                alerts.append(alert)
+                return .alertBegan(alert)
+            case .ended(let alert):
+                if let index = alerts.lastIndex(where: { $0.isSameEpisode(as: alert) }) { alerts[index] = alert }
+                return .alertEnded(alert)
+            }
+        }
+    }
+}
+
+extension Alert {
+    fileprivate func isSameEpisode(as other: Alert) -> Bool {
+        kind == other.kind && startStep == other.startStep && detectedStep == other.detectedStep
+            && values["accelerator"] == other.values["accelerator"]
+    }
+}

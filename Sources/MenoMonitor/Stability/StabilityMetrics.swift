@@ -1,0 +1,32 @@
+/// How calm a run is, over its last evaluations.
+public struct StabilityMetrics: Sendable, Hashable, Codable {
+    /// Mean over the last `window_size` evaluations.
+    public var perplexityMean: Double
+    /// Population standard deviation over the last `window_size` evaluations, in nats.
+    public var evaluationLossDeviation: Double
+    /// Mean of the last `window_size` logged norms, or of as many as there are; `nil` where none was measured.
+    public var gradientNormMean: Double?
+
+    /// `nil` while there are fewer evaluations than the window takes.
+    public init?(_ history: History, windowSize: Int) {
+        self.init(
+            perplexity: history.perplexity.recent(windowSize), evaluationLoss: history.evaluationLoss.recent(windowSize),
+            gradientNorm: history.gradientNorm.recent(windowSize), windowSize: windowSize)
+    }
+
+    init?(perplexity: [Double], evaluationLoss: [Double], gradientNorm: [Double], windowSize: Int) {
+        guard windowSize > 0, perplexity.count >= windowSize,
+            let perplexityMean = Moments.mean(perplexity.suffix(windowSize)), perplexityMean.isFinite,
+            let deviation = Moments.standardDeviation(evaluationLoss.suffix(windowSize)), deviation.isFinite
+        else { return nil }
+        self.perplexityMean = perplexityMean
+        evaluationLossDeviation = deviation
+        gradientNormMean = Moments.mean(gradientNorm.suffix(windowSize)).flatMap { $0.isFinite ? $0 : nil }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case perplexityMean = "perplexity_mean"
+        case evaluationLossDeviation = "eval_loss_std"
+        case gradientNormMean = "grad_norm_mean"
+    }
+}
