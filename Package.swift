@@ -90,7 +90,8 @@ let package = Package(
         .testTarget(
             name: "MenoDataTests", dependencies: ["MenoData", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoMetrics", "MenoTesting"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoReportingTests", dependencies: ["MenoReporting", "MenoTesting"],
             swiftSettings: swiftSettings),

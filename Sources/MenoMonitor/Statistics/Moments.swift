@@ -7,7 +7,9 @@ enum Moments {
 
     /// The mean squared distance from the mean; `nil` of nothing.
     static func variance(_ values: some Collection<Double>) -> Double? {
-        guard let mean = mean(values) else { return nil }
+        guard let mean = mean(values), let first = values.first else { return nil }
+        // The mean of equal values may be off by its rounding; they do not vary all the same.
+        if values.allSatisfy({ $0 == first }) { return 0 }
         return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
     }
 

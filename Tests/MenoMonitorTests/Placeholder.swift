@@ -1,1 +1,0 @@
-// placeholder, replaced by this target's first real file
