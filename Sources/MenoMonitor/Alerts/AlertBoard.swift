@@ -27,7 +27,7 @@ struct AlertBoard: Sendable, Hashable, Codable {
         guard metrics.loss.isMeasured else {
             return observeSkipped(step: step, reason: "the loss is \(metrics.loss).", records: [])
         }
-        var changes: [AlertChange?] = [notFinite.observeFinite(step: step)]
+        var changes = [notFinite.observe(nil, step: step)]
         changes += lossLevel.observe(metrics.loss, step: step, thresholds: thresholds)
         overfitting.observe(metrics)
         changes.append(
@@ -76,6 +76,6 @@ struct AlertBoard: Sendable, Hashable, Codable {
     }
 
     mutating func observeSkipped(step: Int, reason: String, records: [String]) -> [AlertChange] {
-        [notFinite.observeTrouble(step: step, reason: reason, records: records)].compactMap { $0 }
+        [notFinite.observe(.init(reason: reason, records: records), step: step)].compactMap { $0 }
     }
 }

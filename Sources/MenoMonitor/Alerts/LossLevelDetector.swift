@@ -20,8 +20,9 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
     mutating func observe(_ loss: Double, step: Int, thresholds: AlertThresholds) -> [AlertChange] {
         if first == nil { first = loss }
         latest.append(loss, step: step)
-        var changes = observeSpike(loss, step: step, thresholds)
-        if let change = observeDivergence(step: step, thresholds) {
+        let noise = RobustStatistics.noise(ordinary.values)
+        var changes = observeSpike(loss, step: step, noise: noise, thresholds)
+        if let change = observeDivergence(step: step, noise: noise ?? 0, thresholds) {
             // What looked like a spike has turned out to be the beginning of this.
             if case .began = change, let ended = spike.close(at: step) { changes.append(ended) }
             changes.append(change)
@@ -29,10 +30,11 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
         return changes
     }
 
-    private mutating func observeSpike(_ loss: Double, step: Int, _ thresholds: AlertThresholds) -> [AlertChange] {
+    private mutating func observeSpike(_ loss: Double, step: Int, noise: Double?, _ thresholds: AlertThresholds)
+        -> [AlertChange]
+    {
         guard ordinary.count >= Self.leastBaseline,
-            let centre = RobustStatistics.median(ordinary.values.suffix(10)),
-            let noise = RobustStatistics.noise(ordinary.values)
+            let noise, let centre = RobustStatistics.median(ordinary.values.suffix(10))
         else {
             ordinary.append(loss, step: step)
             return []
@@ -63,12 +65,11 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
         return change.map { [$0] } ?? []
     }
 
-    private mutating func observeDivergence(step: Int, _ thresholds: AlertThresholds) -> AlertChange? {
+    private mutating func observeDivergence(step: Int, noise: Double, _ thresholds: AlertThresholds) -> AlertChange? {
         guard latest.isFull, let first, let level = RobustStatistics.median(latest.values) else { return nil }
         let best = min(bestLevel ?? level, level)
         bestLevel = best
         let reference = min(best, first)
-        let noise = RobustStatistics.noise(ordinary.values) ?? 0
         // Noise raises the bound, but never above twice the best level; losses near zero may double freely.
         let rise = max(min(max(thresholds.divergenceZScore * noise, 0.1 * abs(reference)), abs(reference)), 0.05)
         let verdict = Verdict(trouble: level > reference + rise, fine: level < reference + rise / 2)

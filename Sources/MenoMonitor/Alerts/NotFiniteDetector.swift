@@ -2,24 +2,26 @@ internal import MenoMetrics
 
 /// Tells of losses and gradients that are not numbers.
 struct NotFiniteDetector: Sendable, Hashable, Codable {
+    /// What was not a number, in words, and the records of the batch that made it.
+    struct Finding {
+        var reason: String
+        var records: [String] = []
+    }
+
     private var episode = Episode()
 
     init() {}
 
-    mutating func observeTrouble(step: Int, reason: String, records: [String]) -> AlertChange? {
-        episode.observe(.trouble, step: step, raiseAfter: 1, clearAfter: 10) { start in
+    /// - Parameter finding: `nil` of a step whose numbers are all finite.
+    mutating func observe(_ finding: Finding?, step: Int) -> AlertChange? {
+        let verdict = Verdict(trouble: finding != nil, fine: finding == nil)
+        return episode.observe(verdict, step: step, raiseAfter: 1, clearAfter: 10) { start in
+            let records = finding?.records ?? []
             let place = records.isEmpty ? "" : " Records: \(records.prefix(20).joined(separator: ", "))."
             return Alert(
                 kind: .notFinite, severity: .critical, startStep: start, detectedStep: step,
-                message: "Step \(step): \(reason)\(place)",
+                message: "Step \(step): \(finding?.reason ?? "")\(place)",
                 advice: "Lower the learning rate, use model.dtype: float32, or look at the records of the step.")
-        }
-    }
-
-    mutating func observeFinite(step: Int) -> AlertChange? {
-        episode.observe(.fine, step: step, raiseAfter: 1, clearAfter: 10) { start in
-            // Never asked for: a verdict of `fine` opens no episode.
-            Alert(kind: .notFinite, severity: .critical, startStep: start, detectedStep: step, message: "", advice: "")
         }
     }
 }

@@ -4,7 +4,8 @@ internal import MenoMetrics
 ///
 /// The fall over the last quarter of the run is estimated by least squares, once from the training losses (averaged into
 /// at most some fifty points a quarter) and once from the evaluation losses, which have no batch noise. It is a plateau
-/// when one of them is confident that the fall is below the threshold and neither is confident of a fall.
+/// when one of them is confident that the fall is below the threshold and neither is confident of a fall; it ends when one
+/// is all but certain of a fall and neither is flat.
 struct PlateauDetector: Sendable, Hashable, Codable {
     private var training = RollingWindow(60)
     private var evaluation = RollingWindow(60)
@@ -70,9 +71,10 @@ struct PlateauDetector: Sendable, Hashable, Codable {
         let falls = [recent, recentEvaluations].compactMap { $0 }.compactMap { points in
             LinearFit(points).map { Fall($0, thresholds) }
         }
-        let isFalling = falls.contains(where: \.isFalling)
-        let isFlat = falls.contains(where: \.isFlat) && !isFalling && level >= Self.leastLoss
-        let verdict = Verdict(trouble: isFlat && isRateHigh && isJudged, fine: isFalling)
+        let isFlat = falls.contains(where: \.isFlat)
+        let verdict = Verdict(
+            trouble: isFlat && !falls.contains(where: \.isFalling) && level >= Self.leastLoss && isRateHigh && isJudged,
+            fine: falls.contains(where: \.isSurelyFalling) && !isFlat)
         let flattest = falls.first(where: \.isFlat)
         // The window is where it is flat; the trouble began at its beginning.
         return episode.observe(verdict, step: step, raiseAfter: 3, clearAfter: 3, onset: recent.first?.step) { start in
@@ -102,6 +104,7 @@ struct PlateauDetector: Sendable, Hashable, Codable {
         let upperShare: Double
         let isFlat: Bool
         let isFalling: Bool
+        let isSurelyFalling: Bool
 
         init(_ fit: LinearFit, _ thresholds: AlertThresholds) {
             let change = fit.change(confidence: thresholds.confidence)
@@ -110,6 +113,9 @@ struct PlateauDetector: Sendable, Hashable, Codable {
             upperShare = -change.lower / level
             isFlat = upperShare < thresholds.plateauMinFall
             isFalling = change.upper < 0 && share >= thresholds.plateauMinFall
+            // A plateau is looked at many times, and by chance its noise falls in some of them.
+            let confidence = 1 - (1 - thresholds.confidence) / 50
+            isSurelyFalling = isFalling && fit.change(confidence: confidence).upper < 0
         }
     }
 }

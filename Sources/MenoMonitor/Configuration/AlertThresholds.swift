@@ -2,7 +2,7 @@
 ///
 /// The defaults are chosen for few false alarms: a healthy run with noise raises none.
 public struct AlertThresholds: Sendable, Hashable, Codable {
-    /// Confidence of every judgement that rests on a slope (plateau, memory), one-sided.
+    /// Confidence of the judgement whether the loss still falls, one-sided.
     /// - Default: 0.95. Example: 0.99, for fewer and later alerts.
     public var confidence = 0.95
 
@@ -50,7 +50,8 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
     /// - Default: 0.5. Example: 0.8.
     public var throughputShare = 0.5
 
-    /// Memory grows when the later half of the readings grows by this share of the level, with confidence.
+    /// Memory grows on when it has grown, evenly, by this share of itself over the last forty readings (of those that
+    /// lie at least a hundredth of the run apart).
     /// - Default: 0.02. Example: 0.1.
     public var memoryGrowthShare = 0.02
 

@@ -54,9 +54,10 @@ public struct History: Sendable, Hashable, Codable {
     }
 
     private mutating func note(_ step: Int) {
-        guard let last = steps.last, last >= step else { return steps.append(step) }
-        guard !steps.contains(step) else { return }
-        steps.insert(step, at: steps.firstIndex { $0 > step } ?? steps.endIndex)
+        // Nearly always the newest step, so the search from the end takes one look.
+        let place = (steps.lastIndex { $0 <= step }).map { $0 + 1 } ?? 0
+        guard place == 0 || steps[place - 1] != step else { return }
+        steps.insert(step, at: place)
     }
 }
 
