@@ -13,6 +13,8 @@ public struct Monitor: Sendable, Hashable, Codable {
     public private(set) var policy = StableCheckpointPolicy()
     /// Scores of the probe answers, step by step.
     public private(set) var probes = ProbeHistory()
+    /// Time, tokens and memory.
+    public private(set) var totals = RunTotals()
     /// Every alert so far, in the order they began; those that last have no end.
     public private(set) var alerts: [Alert] = []
     /// The judgement of the last evaluation.
@@ -21,7 +23,7 @@ public struct Monitor: Sendable, Hashable, Codable {
     private var board = AlertBoard()
     private var totalSteps = 0
 
-    /// Steps beyond this are not a training's: nothing that is computed from them can overflow.
+    /// Steps beyond these are not a training's; nothing that is computed from these can overflow.
     private static let steps = 0...(1 << 52)
 
     /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
@@ -39,28 +41,25 @@ public struct Monitor: Sendable, Hashable, Codable {
 
     /// Takes in an event of the run, in order.
     public mutating func observe(_ event: RunEvent) -> [MonitorDecision] {
+        guard isInRange(event) else { return [] }
+        totals.add(event)
         switch event {
         case .started(let description):
             totalSteps = Self.steps.contains(description.totalSteps) ? description.totalSteps : 0
             if description.resumedAtStep > 0 { board.startProcess() }
             return []
         case .step(let metrics):
-            guard Self.steps.contains(metrics.step) else { return [] }
             history.add(metrics, loggingSteps: configuration.loggingSteps)
-            probes.addRunTime(metrics.seconds)
             return record(board.observe(metrics, totalSteps: totalSteps, configuration: configuration))
         case .evaluated(let metrics):
-            return Self.steps.contains(metrics.step) ? evaluated(metrics) : []
+            return evaluated(metrics)
         case .resources(let usage):
-            guard Self.steps.contains(usage.step) else { return [] }
             history.add(usage)
             return record(board.observe(usage, totalSteps: totalSteps, thresholds: configuration.alerts))
         case .probed(let step, let answers):
-            guard Self.steps.contains(step) else { return [] }
             return record(
                 probes.observe(answers, step: step, totalSteps: totalSteps, thresholds: configuration.probes))
         case .stepSkipped(let step, let reason, let records):
-            guard Self.steps.contains(step) else { return [] }
             return record(board.observeSkipped(step: step, reason: reason, records: records))
         case .checkpointSaved(let record): return saved(record)
         case .checkpointFailed(let step, let reason): return failed(step: step, reason: reason)
@@ -86,8 +85,18 @@ public struct Monitor: Sendable, Hashable, Codable {
     /// Alerts that last.
     public var openAlerts: [Alert] { alerts.filter { $0.endStep == nil } }
 
+    private func isInRange(_ event: RunEvent) -> Bool {
+        switch event {
+        case .step(let metrics): Self.steps.contains(metrics.step)
+        case .evaluated(let metrics): Self.steps.contains(metrics.step)
+        case .resources(let usage): Self.steps.contains(usage.step)
+        case .probed(let step, _), .stepSkipped(let step, _, _): Self.steps.contains(step)
+        case .checkpointSaved, .checkpointRemoved, .checkpointFailed: true
+        case .started, .notice, .warning, .finished: true
+        }
+    }
+
     private mutating func evaluated(_ metrics: EvaluationMetrics) -> [MonitorDecision] {
-        probes.addRunTime(metrics.seconds)
         history.add(metrics)
         var decisions = record(board.observe(metrics, totalSteps: totalSteps, configuration: configuration))
         guard metrics.loss.isMeasured else { return decisions }

@@ -11,7 +11,7 @@ struct MonitorTests {
         var run = SyntheticRun()
         run.noise = 0.1
         run.loss = { $0 > 0.6 && $0 < 0.7 ? 4 : 0.9 * exp(-2 * $0) }
-        run.evaluationLoss = { 0.6 + ($0 - 0.3) * ($0 - 0.3) }
+        run.evaluationLoss = { 0.6 + ($0 - 0.6) * ($0 - 0.6) }
         run.gradientNorm = { $0 > 0.4 && $0 < 0.5 ? 9 : 0.8 }
         run.memoryMiB = { 800 + 900 * $0 }
         run.edit = { step, events in

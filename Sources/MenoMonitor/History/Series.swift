@@ -15,9 +15,11 @@ public struct Series: Sendable, Hashable, Codable {
 
     public init() {}
 
-    /// Only numbers are points: nothing else may reach an average.
+    /// Only numbers are points: nothing else may reach an average. What is measured again at the same step replaces what
+    /// was measured before.
     mutating func append(_ value: Double, step: Int) {
         guard value.isFinite else { return }
+        if points.last?.step == step { points.removeLast() }
         points.append(Point(step: step, value: value))
     }
 

@@ -12,10 +12,9 @@ public struct TrainingMetricsRecord: Sendable, Hashable, Codable {
     public var gradientNorm: [Double]
     /// MiB.
     public var gpuMemoryUsage: [Double]
-    /// `nil` leaves the key out.
-    public var seriesSteps: [String: [Int]]?
+    public var seriesSteps: [String: [Int]]
 
-    public init(_ history: History, includingSeriesSteps: Bool = true) {
+    public init(_ history: History) {
         step = history.steps
         trainLoss = history.trainLoss.values
         evaluationLoss = history.evaluationLoss.values
@@ -23,7 +22,6 @@ public struct TrainingMetricsRecord: Sendable, Hashable, Codable {
         perplexity = history.perplexity.values
         gradientNorm = history.gradientNorm.values
         gpuMemoryUsage = history.gpuMemoryUsage.values
-        guard includingSeriesSteps else { return }
         seriesSteps = [
             CodingKeys.trainLoss.rawValue: history.trainLoss.steps,
             CodingKeys.evaluationLoss.rawValue: history.evaluationLoss.steps,

@@ -27,7 +27,7 @@ public struct AnswerScores: Sendable, Hashable, Codable {
     public var asksBack: Bool { !questions.isEmpty }
 
     /// 0…1
-    public var repeatedSpanShare: Double { units > 0 ? Double(longestRepeatedSpan) / Double(units) : 0 }
+    public var repeatedSpanShare: Double { Self.share(longestRepeatedSpan, of: units) }
 
     /// Shorter answers repeat nothing worth the name.
     private static let leastUnits = 12
@@ -48,10 +48,10 @@ public struct AnswerScores: Sendable, Hashable, Codable {
         script = ScriptShares(answer.answer).dominant
         let expected = ScriptShares(answer.question).dominant
         isInWrongLanguage = script != nil && expected != nil && script != expected
-        isRepetitive = false
-        isRepetitive =
-            units.count >= Self.leastUnits
-            && (distinct2.map { $0 < thresholds.minDistinct2 } == true
-                || repeatedSpanShare > thresholds.maxRepeatedSpanShare)
+        let isMonotonous = (distinct2 ?? 1) < thresholds.minDistinct2
+        let spanShare = Self.share(longestRepeatedSpan, of: units.count)
+        isRepetitive = units.count >= Self.leastUnits && (isMonotonous || spanShare > thresholds.maxRepeatedSpanShare)
     }
+
+    private static func share(_ part: Int, of whole: Int) -> Double { whole > 0 ? Double(part) / Double(whole) : 0 }
 }

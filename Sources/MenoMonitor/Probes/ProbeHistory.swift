@@ -10,9 +10,6 @@ public struct ProbeHistory: Sendable, Hashable, Codable {
 
     /// Oldest first.
     public private(set) var scores: [ProbeScores] = []
-    /// Wall-clock time of training, evaluation and probing.
-    public private(set) var runSeconds = 0.0
-    public private(set) var probeSeconds = 0.0
 
     private var recent: [[Asked]] = []
     private var bestAskingShare: Double?
@@ -20,27 +17,16 @@ public struct ProbeHistory: Sendable, Hashable, Codable {
 
     init() {}
 
-    /// The share of the run's time that probing took, 0…1; `nil` before anything took time.
-    public var costShare: Double? { runSeconds > 0 ? probeSeconds / runSeconds : nil }
-
-    mutating func addRunTime(_ seconds: Double) {
-        if seconds.isMeasured, seconds > 0 { runSeconds += seconds }
-    }
-
     mutating func observe(_ answers: [ProbeAnswer], step: Int, totalSteps: Int, thresholds: ProbeThresholds)
         -> [AlertChange]
     {
         guard !answers.isEmpty else { return [] }
         let scored = answers.map { AnswerScores($0, thresholds: thresholds) }
-        let seconds = answers.map(\.seconds).filter { $0.isMeasured && $0 > 0 }.reduce(0, +)
         let asked = zip(answers, scored).compactMap { answer, scores in
             scores.questions.last.map { Asked(probe: answer.question, question: TextUnits.normalized($0)) }
         }
-        let entry = ProbeScores(
-            step: step, answers: scored, sameQuestions: sameQuestions(asked, thresholds), seconds: seconds)
+        let entry = ProbeScores(step: step, answers: scored, sameQuestions: sameQuestions(asked, thresholds))
         scores.append(entry)
-        addRunTime(seconds)
-        probeSeconds += seconds
         recent.append(asked)
         recent = recent.suffix(max(0, thresholds.sameQuestionMemory))
         // What the model said before it was trained is where it started, not trouble.

@@ -5,8 +5,6 @@ public struct ProbeScores: Sendable, Hashable, Codable {
     public var answers: [AnswerScores]
     /// Answers whose last question is also asked in answer to another probe, now or at a recent probing.
     public var sameQuestions: Int
-    /// Wall-clock time that the answers took.
-    public var seconds: Double
 
     /// The share of the answers that ask something back, 0…1.
     public var askingShare: Double { share(\.asksBack) }

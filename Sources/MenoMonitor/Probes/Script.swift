@@ -1,5 +1,5 @@
 /// A writing system, as far as languages are told apart by it here.
-public enum Script: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
+public enum Script: String, Sendable, Hashable, Codable {
     case kana, han, latin, hangul, cyrillic, greek, arabic, hebrew, devanagari, thai, other
 
     /// `nil` of what is no letter.
@@ -23,11 +23,11 @@ public enum Script: String, Sendable, Hashable, Codable, CodingKeyRepresentable,
 }
 
 /// Which share of a text's letters is written in which script.
-public struct ScriptShares: Sendable, Hashable, Codable {
-    public private(set) var letters = 0
+struct ScriptShares {
+    private var letters = 0
     private var counts: [Script: Int] = [:]
 
-    public init(_ text: String) {
+    init(_ text: String) {
         for scalar in text.unicodeScalars {
             guard let script = Script(scalar) else { continue }
             letters += 1
@@ -36,13 +36,13 @@ public struct ScriptShares: Sendable, Hashable, Codable {
     }
 
     /// 0…1; 0 of a text without letters.
-    public func share(of script: Script) -> Double {
+    private func share(of script: Script) -> Double {
         letters > 0 ? Double(counts[script] ?? 0) / Double(letters) : 0
     }
 
     /// The script that tells the language: kana where a text of kana and Chinese characters has some of both. `nil`
     /// where there is too little to tell.
-    public var dominant: Script? {
+    var dominant: Script? {
         guard letters >= 4 else { return nil }
         let japanese = share(of: .kana) + share(of: .han)
         if japanese >= 0.5 {

@@ -1,11 +1,20 @@
-public import Foundation
-public import MenoMetrics
+internal import Foundation
+internal import MenoMetrics
 
 /// A run of Meno, as its `metrics.jsonl` records it: an event in every line.
-public enum EventLog {
+enum EventLog {
+    /// Whether the first line is an object of its own, as an event is; a `trainer_state.json` in one line is told by its
+    /// key.
+    static func begins(_ data: Data) -> Bool {
+        guard let line = data.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first,
+            let value = try? JSONReader.read([UInt8](line)), case .object(let members) = value.content
+        else { return false }
+        return members["log_history"] == nil
+    }
+
     /// - Parameter data: the file. A last line without an end, as a run that was killed leaves, may be cut short.
     /// - Throws: ``MonitorError`` with the line.
-    public static func events(from data: Data) throws -> [RunEvent] {
+    static func events(from data: Data) throws -> [RunEvent] {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")

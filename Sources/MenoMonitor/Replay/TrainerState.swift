@@ -1,8 +1,8 @@
-public import Foundation
-public import MenoMetrics
+internal import Foundation
+internal import MenoMetrics
 
 /// A run of Hugging Face's `Trainer`, as its `trainer_state.json` records it.
-public enum TrainerState {
+enum TrainerState {
     /// The events that a run with this log would have told, in order, for ``Monitor/observe(_:)``.
     ///
     /// What the log does not say is not invented: a gradient norm, learning rate or accuracy that is absent is NaN,
@@ -10,7 +10,7 @@ public enum TrainerState {
     /// `.stepSkipped`, though `Trainer` itself does not skip such steps.
     /// - Parameter data: the file. NaN and infinities may be written as Python writes them.
     /// - Throws: ``MonitorError`` with the line and column, or the entry and key.
-    public static func events(from data: Data) throws -> [RunEvent] {
+    static func events(from data: Data) throws -> [RunEvent] {
         let bytes = [UInt8](data)
         let root = try JSONReader.read(bytes)
         let state = try Fields(root, place: "the file", bytes: bytes)

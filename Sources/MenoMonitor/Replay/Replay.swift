@@ -1,0 +1,123 @@
+public import Foundation
+public import MenoMetrics
+
+/// A recorded run, to be judged over again: by other thresholds, or for the first time where another program made it.
+public struct Replay: Sendable {
+    public enum Source: String, Sendable, Hashable, Codable {
+        /// The `metrics.jsonl` of a run of Meno.
+        case metrics
+        /// The `trainer_state.json` of Hugging Face's `Trainer`.
+        case trainerState
+    }
+
+    public let source: Source
+    /// In order, for ``Monitor/observe(_:)``. Of a run that was resumed, what came after the checkpoint is not among them.
+    public let events: [RunEvent]
+
+    /// - Parameter data: a `metrics.jsonl` or `trainer_state.json`; which of them is told by its first line.
+    /// - Throws: ``MonitorError`` with the place in the file.
+    public init(_ data: Data) throws {
+        source = EventLog.begins(data) ? .metrics : .trainerState
+        switch source {
+        case .metrics: events = Self.withoutAbandoned(try EventLog.events(from: data))
+        case .trainerState: events = try TrainerState.events(from: data)
+        }
+    }
+
+    /// What the monitor says of the run.
+    ///
+    /// A stable checkpoint that it wants counts as saved, unless the run recorded that saving one failed at that step.
+    /// - Note: Each entry of a `trainer_state.json` counts as one optimizer step and one point of the series, whatever its
+    ///   `logging_steps`: `monitor.logging_steps` has no meaning there.
+    /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
+    public func judged(by configuration: MonitorConfiguration = MonitorConfiguration()) throws -> Judgement {
+        var configuration = configuration
+        if source == .trainerState { configuration.loggingSteps = 1 }
+        var judgement = Judgement(monitor: try Monitor(configuration: configuration))
+        for event in events {
+            switch event {
+            // What another monitor kept and removed, by its own thresholds.
+            case .checkpointSaved(let record) where record.kind == .stable: continue
+            case .checkpointRemoved(let record) where record.kind == .stable: continue
+            case .checkpointFailed: break
+            default: judgement.savePending()
+            }
+            judgement.observe(event)
+        }
+        judgement.savePending()
+        return judgement
+    }
+
+    /// A killed run goes on from its last checkpoint, and what it did after that is done again.
+    private static func withoutAbandoned(_ events: [RunEvent]) -> [RunEvent] {
+        var kept: [RunEvent] = []
+        for event in events {
+            if case .started(let description) = event {
+                kept.removeAll { $0.isAbandoned(byResumingAt: description.resumedAtStep) }
+            }
+            kept.append(event)
+        }
+        return kept
+    }
+}
+
+extension Replay {
+    /// The monitor's decisions over a recorded run.
+    public struct Judgement: Sendable, Hashable, Codable {
+        public struct Entry: Sendable, Hashable, Codable {
+            /// The last step done when it was decided.
+            public var step: Int
+            public var decision: MonitorDecision
+        }
+
+        /// After the last event.
+        public private(set) var monitor: Monitor
+        /// In the order they were made.
+        public private(set) var entries: [Entry] = []
+
+        private var step = 0
+        /// The step that a stable checkpoint is wanted of and was not saved of yet.
+        private var pending: Int?
+
+        fileprivate init(monitor: Monitor) { self.monitor = monitor }
+
+        public var alerts: [Alert] { monitor.alerts }
+
+        fileprivate mutating func observe(_ event: RunEvent) {
+            step = max(step, event.step ?? 0)
+            if case .checkpointFailed(let failed, _) = event, failed == pending { pending = nil }
+            for decision in monitor.observe(event) {
+                entries.append(Entry(step: step, decision: decision))
+                if case .saveStableCheckpoint(let verdict) = decision { pending = verdict.step }
+            }
+        }
+
+        fileprivate mutating func savePending() {
+            guard let step = pending else { return }
+            pending = nil
+            observe(
+                .checkpointSaved(
+                    CheckpointRecord(step: step, kind: .stable, path: "stable_checkpoint-\(step)", seconds: 0)))
+        }
+    }
+}
+
+extension RunEvent {
+    /// The last step done when it happened, where it says so.
+    fileprivate var step: Int? {
+        switch self {
+        case .step(let metrics): metrics.step
+        case .evaluated(let metrics): metrics.step
+        case .resources(let usage): usage.step
+        case .checkpointSaved(let record): record.step
+        case .checkpointFailed(let step, _), .probed(let step, _), .stepSkipped(let step, _, _): step
+        case .finished(let outcome): outcome.step
+        case .started, .checkpointRemoved, .notice, .warning: nil
+        }
+    }
+
+    fileprivate func isAbandoned(byResumingAt start: Int) -> Bool {
+        if case .finished = self { return true }
+        return (step ?? 0) > start
+    }
+}

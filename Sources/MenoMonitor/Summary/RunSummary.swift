@@ -1,0 +1,75 @@
+public import MenoMetrics
+
+/// The content of `training_summary.json`: what there is to tell of a run at its end, or of what there is of it so far.
+/// Keys of what was not measured are absent.
+public struct RunSummary: Sendable, Hashable, Codable {
+    /// `nil` of a run that goes on, or whose end was not recorded.
+    public var status: RunOutcome.Reason?
+    /// Why it ended so.
+    public var message: String?
+    public var steps: Int
+    public var skippedSteps: Int
+    public var durationSeconds: Double
+    /// The last point of each series, in nats.
+    public var finalTrainLoss: Double?
+    public var finalEvaluationLoss: Double?
+    public var finalPerplexity: Double?
+    /// The step that the run itself calls its best; else the one with the lowest evaluation loss.
+    public var bestStep: Int?
+    /// The evaluation loss of ``bestStep``, in nats.
+    public var bestEvaluationLoss: Double?
+    public var stableCheckpoints: StableCheckpointsSummary
+    /// Saves of stable checkpoints that failed since one succeeded.
+    public var consecutiveCheckpointErrors: Int
+    public var alerts: [Alert]
+    public var peakMemoryMiB: Double?
+    /// Accelerator by accelerator.
+    public var peakGPUMemoryMiB: [Double]
+    /// Trained on, without padding.
+    public var tokens: Double
+    /// Of training alone.
+    public var tokensPerSecond: Double?
+    /// The share of the run's time that probe questions took, 0…1.
+    public var probeShare: Double?
+
+    public init(_ monitor: Monitor) {
+        let (history, totals) = (monitor.history, monitor.totals)
+        status = totals.outcome?.reason
+        message = totals.outcome?.message
+        steps = totals.steps
+        skippedSteps = totals.skippedSteps
+        durationSeconds = totals.seconds
+        finalTrainLoss = history.trainLoss.last?.value
+        finalEvaluationLoss = history.evaluationLoss.last?.value
+        finalPerplexity = history.perplexity.last?.value
+        let evaluations = history.evaluationLoss.points
+        let lowest = evaluations.min { $0.value < $1.value }
+        bestStep = totals.outcome?.bestStep ?? lowest?.step
+        bestEvaluationLoss = evaluations.last { [bestStep] in $0.step == bestStep }?.value
+        stableCheckpoints = StableCheckpointsSummary(monitor.policy.checkpoints)
+        consecutiveCheckpointErrors = monitor.policy.consecutiveErrors
+        alerts = monitor.alerts
+        peakMemoryMiB = totals.peakResident.map { Double($0) / 1_048_576 }
+        peakGPUMemoryMiB = totals.peakAllocated.sorted { $0.key < $1.key }.map { Double($0.value) / 1_048_576 }
+        tokens = totals.tokens
+        tokensPerSecond = totals.tokensPerSecond
+        probeShare = totals.probeShare
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case status, message, steps, alerts, tokens
+        case skippedSteps = "skipped_steps"
+        case durationSeconds = "duration_seconds"
+        case finalTrainLoss = "final_train_loss"
+        case finalEvaluationLoss = "final_eval_loss"
+        case finalPerplexity = "final_perplexity"
+        case bestStep = "best_step"
+        case bestEvaluationLoss = "best_eval_loss"
+        case stableCheckpoints = "stable_checkpoints"
+        case consecutiveCheckpointErrors = "consecutive_checkpoint_errors"
+        case peakMemoryMiB = "peak_memory_mib"
+        case peakGPUMemoryMiB = "peak_gpu_memory_mib"
+        case tokensPerSecond = "tokens_per_second"
+        case probeShare = "probe_share"
+    }
+}
