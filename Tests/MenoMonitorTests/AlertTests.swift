@@ -207,12 +207,9 @@ struct AlertTests {
         run.memoryMiB = { $0 > 0.5 ? 3000 : 700 }
         run.edit = { step, events in
             guard step == 201 else { return }
-            events.insert(
-                .started(
-                    RunDescription(
-                        model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 1,
-                        evaluationSamples: 1, totalSteps: 400, stepsPerEpoch: 100, trainedParameters: 1,
-                        totalParameters: 1, resumedAtStep: 200)), at: 0)
+            var description = SyntheticRun().description
+            description.resumedAtStep = 200
+            events.insert(.started(description), at: 0)
         }
         try expectNoAlert(of: run)
     }

@@ -32,15 +32,15 @@ struct SyntheticRun {
     /// Changes the events of a step at will.
     var edit: (Int, inout [RunEvent]) -> Void = { _, _ in }
 
+    var description: RunDescription {
+        RunDescription(
+            model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 1000, evaluationSamples: 50,
+            totalSteps: totalSteps, stepsPerEpoch: 100, trainedParameters: 1, totalParameters: 2)
+    }
+
     var events: [RunEvent] {
         var generator = SeededGenerator(seed: seed)
-        var events: [RunEvent] = [
-            .started(
-                RunDescription(
-                    model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 1000,
-                    evaluationSamples: 50, totalSteps: totalSteps, stepsPerEpoch: 100, trainedParameters: 1,
-                    totalParameters: 2))
-        ]
+        var events: [RunEvent] = [.started(description)]
         for step in 1...totalSteps {
             let progress = Double(step) / Double(totalSteps)
             let tokens = 2000 + generator.below(500)

@@ -61,12 +61,14 @@ enum QuestionFinder {
     }
 
     private static let particles = [
-        "かね", "かな", "かなあ", "かしら", "のかい", "るかい", "ないかい", "したかい", "ったかい", "ですかい", "何だい", "なんだい", "どうだい", "どこだい", "誰だい",
+        "かね", "かな", "かなあ", "かしら", "のかい", "るかい", "ないかい", "したかい", "ったかい", "ですかい", "何だい",
+        "なんだい", "どうだい", "どこだい", "誰だい",
     ]
-    /// Endings in か that are no question: exclamations, particles, and words that merely end so.
+    /// Endings in か that are no question: proposals, exclamations, particles, and words that merely end so.
     private static let exceptions = [
-        "そうか", "ものか", "とか", "しか", "やか", "らか", "静か", "しずか", "豊か", "ゆたか", "確か", "たしか", "僅か", "わずか", "遥か", "はるか", "愚か", "おろか",
-        "細か", "ほのか", "ほか", "なか", "ばか",
+        "ようか", "うではないか", "うじゃないか", "そうか", "ものか", "とか", "しか", "やか", "らか", "静か", "しずか",
+        "豊か", "ゆたか", "確か", "たしか", "僅か", "わずか", "遥か", "はるか", "愚か", "おろか", "細か", "ほのか", "ほか",
+        "なか", "ばか",
     ]
     private static let pronouns = ["何か", "なにか", "誰か", "だれか", "どこか", "いつか", "どれか"]
 

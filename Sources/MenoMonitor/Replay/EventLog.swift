@@ -12,27 +12,27 @@ enum EventLog {
         return members["log_history"] == nil
     }
 
-    /// - Parameter data: the file. A last line without an end, as a run that was killed leaves, may be cut short.
-    /// - Throws: ``MonitorError`` with the line.
-    static func events(from data: Data) throws -> [RunEvent] {
+    /// - Returns: the events, and the numbers of the lines that are none: a run that was killed leaves a line cut short.
+    /// - Throws: ``MonitorError`` where there is no event at all.
+    static func events(from data: Data) throws -> (events: [RunEvent], unreadableLines: [Int]) {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
         var events: [RunEvent] = []
+        var unreadableLines: [Int] = []
         let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() where line.contains(where: { !($0 == 0x20 || $0 == 0x0D) }) {
-            do {
-                events.append(try decoder.decode(RunEvent.self, from: Data(line)))
-            } catch {
-                if index == lines.count - 1 { break }
-                throw MonitorError(
-                    .malformed, place: "line \(index + 1)", "this is no event of a run.",
-                    advice: "Give the metrics.jsonl of a run, or a trainer_state.json.")
+            if let event = try? decoder.decode(RunEvent.self, from: Data(line)) {
+                events.append(event)
+            } else {
+                unreadableLines.append(index + 1)
             }
         }
         guard !events.isEmpty else {
-            throw MonitorError(.malformed, place: nil, "the file holds no event of a run.")
+            throw MonitorError(
+                .malformed, place: "line 1", "this is no event of a run, and no other line is one.",
+                advice: "Give the metrics.jsonl of a run, or a trainer_state.json.")
         }
-        return events
+        return (events, unreadableLines)
     }
 }

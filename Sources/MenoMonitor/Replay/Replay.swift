@@ -13,14 +13,21 @@ public struct Replay: Sendable {
     public let source: Source
     /// In order, for ``Monitor/observe(_:)``. Of a run that was resumed, what came after the checkpoint is not among them.
     public let events: [RunEvent]
+    /// Lines of a `metrics.jsonl`, from 1, that are no events and were passed over: what a killed run had half written.
+    public let unreadableLines: [Int]
 
     /// - Parameter data: a `metrics.jsonl` or `trainer_state.json`; which of them is told by its first line.
     /// - Throws: ``MonitorError`` with the place in the file.
     public init(_ data: Data) throws {
         source = EventLog.begins(data) ? .metrics : .trainerState
         switch source {
-        case .metrics: events = Self.withoutAbandoned(try EventLog.events(from: data))
-        case .trainerState: events = try TrainerState.events(from: data)
+        case .metrics:
+            let log = try EventLog.events(from: data)
+            events = Self.withoutAbandoned(log.events)
+            unreadableLines = log.unreadableLines
+        case .trainerState:
+            events = try TrainerState.events(from: data)
+            unreadableLines = []
         }
     }
 
