@@ -6,7 +6,8 @@ enum EventLog {
     /// Whether the first line is an object of its own, as an event is; a `trainer_state.json` in one line is told by its
     /// key.
     static func begins(_ data: Data) -> Bool {
-        guard let line = data.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first,
+        let start = data.drop { $0 == 0x20 || $0 == 0x0D || $0 == 0x0A }
+        guard let line = start.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first,
             let value = try? JSONReader.read([UInt8](line)), case .object(let members) = value.content
         else { return false }
         return members["log_history"] == nil

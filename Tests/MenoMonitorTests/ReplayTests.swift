@@ -1,0 +1,197 @@
+import Foundation
+import MenoMetrics
+import MenoTesting
+import Testing
+
+@testable import MenoMonitor
+
+struct ReplayTests {
+    private func trainerState() throws -> Data { try Data(contentsOf: Fixtures.url("monitor/trainer_state.json")) }
+
+    private func log(_ events: [RunEvent]) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return Data(try events.map { try encoder.encode($0) }.joined(separator: Data("\n".utf8)))
+    }
+
+    private func refusal(_ text: String) -> MonitorError? {
+        do {
+            _ = try Replay(Data(text.utf8))
+            return nil
+        } catch { return error as? MonitorError }
+    }
+
+    // MARK: Hugging Face
+
+    private struct Expected: Decodable {
+        var step: Int
+        var stability: [String: Double]?
+        var balance: [String: Double]?
+    }
+
+    /// A run of `Trainer`, evaluation by evaluation, against the Python formulas over the same file.
+    @Test func aRunOfTrainerIsJudgedAsTheReferenceDoes() throws {
+        let expected = try JSONDecoder().decode(
+            [Expected].self, from: Data(contentsOf: Fixtures.url("monitor/replay.json")))
+        let replay = try Replay(trainerState())
+        #expect(replay.source == .trainerState && replay.unreadableLines.isEmpty)
+        let judgement = try replay.judged()
+        let verdicts = judgement.entries.compactMap { entry in
+            switch entry.decision {
+            case .saveStableCheckpoint(let verdict), .declinedStableCheckpoint(let verdict): verdict
+            default: nil
+            }
+        }
+        #expect(verdicts.map(\.step) == expected.map(\.step))
+        #expect(verdicts.last?.stability != nil && verdicts.last?.balance != nil)
+        for (verdict, expected) in zip(verdicts, expected) {
+            let pairs = [
+                (verdict.stability?.perplexityMean, expected.stability?["perplexity_mean"]),
+                (verdict.stability?.evaluationLossDeviation, expected.stability?["eval_loss_std"]),
+                (verdict.stability?.gradientNormMean, expected.stability?["grad_norm_mean"]),
+                (verdict.balance?.metrics.lossGap, expected.balance?["loss_gap"]),
+                (verdict.balance?.metrics.trainVariance, expected.balance?["train_variance"]),
+                (verdict.balance?.metrics.totalVariance, expected.balance?["total_variance"]),
+            ]
+            for (ours, theirs) in pairs {
+                #expect((ours == nil) == (theirs == nil), "step \(verdict.step)")
+                if let ours, let theirs { #expect(abs(ours - theirs) <= 1e-12 * max(1, abs(theirs))) }
+            }
+        }
+        #expect(judgement.monitor.history.trainLoss.points.count == 40)
+        #expect(judgement.monitor.totals.outcome?.reason == .completed)
+    }
+
+    @Test func whatTrainerDidNotLogIsNotInvented() throws {
+        let state = #"""
+            {"max_steps": 30, "num_train_epochs": 3, "best_global_step": null, "log_history": [
+              {"step": 10, "loss": 2.5},
+              {"step": 20, "loss": NaN, "grad_norm": 1.0, "learning_rate": 1e-4},
+              {"step": 20, "eval_loss": 2.25, "eval_runtime": 1.5},
+              {"step": 30, "loss": 2.0, "grad_norm": Infinity},
+              {"step": 30, "train_runtime": 12.5, "train_loss": 2.2}]}
+            """#
+        let replay = try Replay(Data(state.utf8))
+        #expect(replay.events.count == 6)
+        let monitor = try replay.judged().monitor
+        #expect(monitor.history.trainLoss.points == [Point(step: 10, value: 2.5)])
+        #expect(monitor.history.gradientNorm.points.isEmpty && monitor.history.learningRate.points.isEmpty)
+        #expect(monitor.history.evaluationLoss.points == [Point(step: 20, value: 2.25)])
+        #expect(monitor.alerts.map(\.kind) == [.notFinite])
+        #expect(monitor.alerts.map(\.startStep) == [20])
+        #expect(monitor.totals.skippedSteps == 2 && monitor.totals.seconds == 12.5)
+    }
+
+    @Test(arguments: [
+        (#"{"log_history": [{"step": 1, "loss": "low"}]}"#, "log_history[0].loss, line 1, column 38", "a number"),
+        (#"{"log_history": [{"loss": 1}]}"#, "log_history[0]", "no step"),
+        (#"{"log_history": [{"step": 2}, {"step": 1}]}"#, "log_history[1].step", "follows step 2"),
+        (#"{"log_history": [{"step": 1.5}]}"#, "log_history[0].step, line 1, column 27", "a whole number"),
+        (#"{"log_history": {}}"#, "log_history, line 1, column 17", "a list"),
+        ("{\n\"global_step\": 3\n}", "log_history", "no such key"),
+        ("{\n\"log_history\": [", "line 2, column 17", "the file ends"),
+        ("", "line 1, column 1", "the file ends"),
+        ("[1, 2]", "the file, line 1, column 1", "an object"),
+        ("\u{1}", "line 1, column 1", "byte 0x1"),
+        ("{\"log_history\": [" + String(repeating: "[", count: 200), "line 1, column 80", "levels of nesting"),
+    ])
+    func damagedFilesAreRefusedByPlace(text: String, place: String, message: String) throws {
+        let error = try #require(refusal(text))
+        #expect(error.code == .malformed && error.place == place)
+        #expect(error.message.contains(message), "\(error)")
+    }
+
+    @Test func mutatedFilesNeverCrash() throws {
+        var generator = SeededGenerator(seed: 11)
+        let state = [UInt8](try trainerState())
+        let log = [UInt8](try log(Array(SyntheticRun().events.prefix(60))))
+        for _ in 0..<400 {
+            for original in [state, log] {
+                // Whatever is read can be judged.
+                _ = try? Replay(Data(mutated(original, using: &generator))).judged()
+            }
+        }
+    }
+
+    // MARK: Meno
+
+    @Test func aLogIsJudgedAsTheRunWas() throws {
+        var run = SyntheticRun()
+        run.memoryMiB = { 800 + 1000 * $0 }
+        run.edit = { step, events in
+            if step == 77 { events[0] = .stepSkipped(step: 77, reason: "the loss is nan.", records: ["a:1"]) }
+        }
+        let live = try run.monitored()
+        let replay = try Replay(log(run.events))
+        #expect(replay.source == .metrics && replay.events == run.events)
+        let judgement = try replay.judged()
+        #expect(judgement.entries.map(\.decision) == live.decisions)
+        #expect(judgement.alerts == live.monitor.alerts && judgement.alerts.count == 2)
+        #expect(judgement.entries.allSatisfy { (1...400).contains($0.step) })
+        let data = try JSONEncoder().encode(judgement)
+        #expect(try JSONDecoder().decode(Replay.Judgement.self, from: data) == judgement)
+    }
+
+    /// Evaluations at which saving is wanted under the thresholds of ``easy``.
+    private func evaluations(_ extra: (Int) -> [RunEvent] = { _ in [] }) -> [RunEvent] {
+        (1...6).flatMap { index in
+            [
+                .step(step(index * 20, loss: 0.5)),
+                .evaluated(evaluation(index * 20, 0.9 - 0.05 * Double(index))),
+            ] + extra(index * 20)
+        }
+    }
+
+    private var easy: MonitorConfiguration {
+        var configuration = MonitorConfiguration()
+        configuration.windowSize = 2
+        configuration.minStepsBetweenCheckpoints = 20
+        configuration.maxStableCheckpoints = 2
+        return configuration
+    }
+
+    @Test func savesThatTheRecordDoesNotTellOfAreTakenToSucceed() throws {
+        let judgement = try Replay(log(evaluations())).judged(by: easy)
+        #expect(judgement.monitor.policy.checkpoints.map(\.step) == [100, 120])
+        let removed = judgement.entries.compactMap { entry -> Int? in
+            guard case .removeStableCheckpoint(let step, _) = entry.decision else { return nil }
+            return step
+        }
+        #expect(removed == [40, 60, 80])
+    }
+
+    @Test func whatTheRunKeptByOtherThresholdsDoesNotCountAndFailuresDo() throws {
+        let events = evaluations { step in
+            let record = CheckpointRecord(step: step, kind: .stable, path: "model/stable_checkpoint-\(step)", seconds: 1)
+            return step == 120
+                ? [.checkpointFailed(step: 120, reason: "disk full")]
+                : [.checkpointSaved(record), .checkpointRemoved(record)]
+        }
+        let judgement = try Replay(log(events)).judged(by: easy)
+        #expect(judgement.monitor.policy.checkpoints.map(\.step) == [80, 100])
+        #expect(judgement.monitor.policy.consecutiveErrors == 1)
+    }
+
+    /// A run that was killed after step 80 and went on from its checkpoint of step 40.
+    @Test func whatWasDoneAgainCountsOnce() throws {
+        let whole = evaluations()
+        var resumed = SyntheticRun().description
+        resumed.resumedAtStep = 40
+        let abandoned = whole.prefix(8) + [.finished(RunOutcome(reason: .interrupted, step: 80, seconds: 9))]
+        let replay = try Replay(log(abandoned + [.started(resumed)] + whole.dropFirst(4)))
+        #expect(replay.events == whole.prefix(4) + [.started(resumed)] + whole.dropFirst(4))
+        #expect(try replay.judged().monitor.history.evaluationLoss.steps == [20, 40, 60, 80, 100, 120])
+    }
+
+    @Test func halfWrittenLinesArePassedOverAndNamed() throws {
+        var data = try log(evaluations())
+        data.replaceSubrange(data.startIndex..<data.startIndex, with: Data("\r\n".utf8))
+        let whole = try Replay(data)
+        #expect(whole.events == evaluations() && whole.unreadableLines == [])
+        data += Data("\n{\"step\": {\"_0\": {\"st".utf8)
+        let replay = try Replay(data)
+        #expect(replay.events == evaluations() && replay.unreadableLines == [14])
+        #expect(refusal("{\"odd\": 1}\n{}\n")?.place == "line 1")
+    }
+}
