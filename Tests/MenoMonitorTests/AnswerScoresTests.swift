@@ -13,9 +13,10 @@ struct AnswerScoresTests {
         #expect(scores("君はどう思うかね？").asksBack)
         #expect(!scores("勇気とは、何ですか？").asksBack)
         #expect(!scores("それは恐れを知ることです。").asksBack)
-        #expect(scores("What is virtue? And what do you call good?", to: "What is virtue?").questions == [
-            "And what do you call good?"
-        ])
+        #expect(
+            scores("What is virtue? And what do you call good?", to: "What is virtue?").questions == [
+                "And what do you call good?"
+            ])
     }
 
     @Test func unitsAreCharactersInJapaneseAndWordsElsewhere() {

@@ -60,7 +60,9 @@ struct HistoryTests {
         var history = History()
         for index in 1...20 { history.add(step(index, loss: 1), loggingSteps: 10) }
         history.add(evaluation(15, 1.5))
-        let seven: Set = ["step", "train_loss", "eval_loss", "learning_rate", "perplexity", "grad_norm", "gpu_memory_usage"]
+        let seven: Set = [
+            "step", "train_loss", "eval_loss", "learning_rate", "perplexity", "grad_norm", "gpu_memory_usage",
+        ]
         let full = try object(TrainingMetricsRecord(history))
         #expect(Set(full.keys) == seven.union(["series_steps"]))
         #expect(full["step"] as? [Int] == [10, 15, 20])

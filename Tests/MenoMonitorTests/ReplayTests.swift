@@ -163,7 +163,8 @@ struct ReplayTests {
 
     @Test func whatTheRunKeptByOtherThresholdsDoesNotCountAndFailuresDo() throws {
         let events = evaluations { step in
-            let record = CheckpointRecord(step: step, kind: .stable, path: "model/stable_checkpoint-\(step)", seconds: 1)
+            let record = CheckpointRecord(
+                step: step, kind: .stable, path: "model/stable_checkpoint-\(step)", seconds: 1)
             return step == 120
                 ? [.checkpointFailed(step: 120, reason: "disk full")]
                 : [.checkpointSaved(record), .checkpointRemoved(record)]

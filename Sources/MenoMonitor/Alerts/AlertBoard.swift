@@ -21,7 +21,8 @@ struct AlertBoard: Sendable, Hashable, Codable {
         for index in acceleratorMemory.keys { acceleratorMemory[index]?.startProcess() }
     }
 
-    mutating func observe(_ metrics: StepMetrics, totalSteps: Int, configuration: MonitorConfiguration) -> [AlertChange] {
+    mutating func observe(_ metrics: StepMetrics, totalSteps: Int, configuration: MonitorConfiguration) -> [AlertChange]
+    {
         let thresholds = configuration.alerts
         let step = metrics.step
         guard metrics.loss.isMeasured else {

@@ -56,9 +56,11 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
         let change = spike.observe(verdict, step: step, raiseAfter: 1, clearAfter: 5) { start in
             Alert(
                 kind: .lossSpike, severity: .warning, startStep: start, detectedStep: step,
-                message: "The loss of step \(step) is \(format(loss)), \(format(z)) robust standard deviations above its "
+                message:
+                    "The loss of step \(step) is \(format(loss)), \(format(z)) robust standard deviations above its "
                     + "neighbours' median of \(format(centre)).",
-                advice: "A single spike is harmless when the loss comes back. If they recur, lower the learning rate or "
+                advice:
+                    "A single spike is harmless when the loss comes back. If they recur, lower the learning rate or "
                     + "max_grad_norm, or look at the records of the step.",
                 values: ["loss": loss, "median": centre, "z_score": z])
         }
@@ -77,7 +79,8 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
         return divergence.observe(verdict, step: step, raiseAfter: 3, clearAfter: 10, onset: onset) { start in
             Alert(
                 kind: .lossDivergence, severity: .critical, startStep: start, detectedStep: step,
-                message: "The loss diverges: the median of the last \(latest.capacity) steps is \(format(level)), after "
+                message:
+                    "The loss diverges: the median of the last \(latest.capacity) steps is \(format(level)), after "
                     + "\(format(reference)) at its best.",
                 advice: "Stop, and go on from an earlier checkpoint with a learning rate of a third or less, a longer "
                     + "warm-up or a smaller max_grad_norm.",

@@ -55,7 +55,8 @@ struct MemoryDetector: Sendable, Hashable, Codable {
     private var levels: [Double] {
         let values = readings.values
         return (0..<Self.parts).compactMap { part in
-            RobustStatistics.median(values[(part * values.count / Self.parts)..<((part + 1) * values.count / Self.parts)])
+            RobustStatistics.median(
+                values[(part * values.count / Self.parts)..<((part + 1) * values.count / Self.parts)])
         }
     }
 }

@@ -44,7 +44,8 @@ struct OverfittingDetector: Sendable, Hashable, Codable {
                 kind: .overfitting, severity: .warning, startStep: start, detectedStep: metrics.step,
                 message: "The evaluation loss rises: \(format(loss)) after \(format(best.value)) at step \(best.step), "
                     + "while the training loss is \(format(trainLoss)). The gap of \(format(gap)) is above \(bound).",
-                advice: "Take the model of step \(best.step). Train for fewer epochs, on more data, with more dropout or "
+                advice:
+                    "Take the model of step \(best.step). Train for fewer epochs, on more data, with more dropout or "
                     + "weight decay, or with a smaller rank.",
                 values: [
                     "eval_loss": loss, "best_eval_loss": best.value, "best_step": Double(best.step),

@@ -83,10 +83,12 @@ struct PlateauDetector: Sendable, Hashable, Codable {
                 message: "The loss does not fall: since step \(start) it is at \(format(level)), and with "
                     + "\(format(100 * thresholds.confidence)) % confidence it falls by less than "
                     + "\(format(100 * max(0, flattest?.upperShare ?? 0))) % over the window.",
-                advice: "Raise the learning rate, check that the labels match the inputs and that the adapters reach the "
+                advice:
+                    "Raise the learning rate, check that the labels match the inputs and that the adapters reach the "
                     + "layers that matter; or stop here: more steps at this rate gain nothing.",
                 values: [
-                    "loss": level, "fall_share": flattest?.share ?? .nan, "fall_share_upper": flattest?.upperShare ?? .nan,
+                    "loss": level, "fall_share": flattest?.share ?? .nan,
+                    "fall_share_upper": flattest?.upperShare ?? .nan,
                 ])
         }
     }

@@ -56,8 +56,10 @@ public struct StabilityRecord: Sendable, Hashable, Codable {
         let named: [(String, Double?)] = [
             ("eval_loss", evaluation.loss), ("eval_perplexity", evaluation.perplexity),
             ("eval_token_accuracy", evaluation.tokenAccuracy), ("eval_completion_loss", evaluation.completionLoss),
-            ("eval_completion_perplexity", evaluation.completionPerplexity), ("eval_samples", Double(evaluation.samples)),
-            ("eval_tokens", Double(evaluation.tokens)), ("eval_runtime", evaluation.seconds), ("epoch", evaluation.epoch),
+            ("eval_completion_perplexity", evaluation.completionPerplexity),
+            ("eval_samples", Double(evaluation.samples)),
+            ("eval_tokens", Double(evaluation.tokens)), ("eval_runtime", evaluation.seconds),
+            ("epoch", evaluation.epoch),
         ]
         evaluationMetrics = [:]
         for (name, value) in named {

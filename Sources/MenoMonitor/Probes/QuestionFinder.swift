@@ -23,7 +23,9 @@ enum QuestionFinder {
             index += 1
             guard isEnd else { continue }
             // "？！" and "？」" end one sentence.
-            while index < text.count, marks.contains(text[index]) || ends.contains(text[index]) || closers.contains(text[index]) {
+            while index < text.count,
+                marks.contains(text[index]) || ends.contains(text[index]) || closers.contains(text[index])
+            {
                 index += 1
             }
             sentences.append(text[start..<index])
@@ -109,7 +111,8 @@ enum QuestionFinder {
 
     private static func isContinued(_ text: [Character], after index: Int) -> Bool {
         guard let next = text[(index + 1)...].first(where: { $0 != " " && $0 != "　" }) else { return false }
-        return !(next.isNewline || marks.contains(next) || ends.contains(next) || next.isUppercase || quotes[next] != nil)
+        return
+            !(next.isNewline || marks.contains(next) || ends.contains(next) || next.isUppercase || quotes[next] != nil)
     }
 }
 

@@ -50,7 +50,9 @@ struct ScriptShares {
             // A few Chinese characters alone may be either language.
             return letters >= 12 ? .han : nil
         }
-        return counts.filter { $0.key != .kana && $0.key != .han }.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }
-            .flatMap { share(of: $0.key) >= 0.5 ? $0.key : nil }
+        return counts.filter { $0.key != .kana && $0.key != .han }.max {
+            ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue)
+        }
+        .flatMap { share(of: $0.key) >= 0.5 ? $0.key : nil }
     }
 }

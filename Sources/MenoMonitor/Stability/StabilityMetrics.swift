@@ -10,7 +10,8 @@ public struct StabilityMetrics: Sendable, Hashable, Codable {
     /// `nil` while there are fewer evaluations than the window takes.
     public init?(_ history: History, windowSize: Int) {
         self.init(
-            perplexity: history.perplexity.recent(windowSize), evaluationLoss: history.evaluationLoss.recent(windowSize),
+            perplexity: history.perplexity.recent(windowSize),
+            evaluationLoss: history.evaluationLoss.recent(windowSize),
             gradientNorm: history.gradientNorm.recent(windowSize), windowSize: windowSize)
     }
 
