@@ -12,7 +12,9 @@ struct ReplayTests {
         let encoder = JSONEncoder()
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        return Data(try events.map { try encoder.encode($0) }.joined(separator: Data("\n".utf8)))
+        return Data(
+            try ([.started(SyntheticRun().description)] + events).map { try encoder.encode($0) }.joined(
+                separator: Data("\n".utf8)))
     }
 
     private func refusal(_ text: String) -> MonitorError? {
@@ -105,7 +107,7 @@ struct ReplayTests {
     @Test func mutatedFilesNeverCrash() throws {
         var generator = SeededGenerator(seed: 11)
         let state = [UInt8](try trainerState())
-        let log = [UInt8](try log(Array(SyntheticRun().events.prefix(60))))
+        let log = [UInt8](try log(Array(SyntheticRun().events.dropFirst().prefix(60))))
         for _ in 0..<400 {
             for original in [state, log] {
                 // Whatever is read can be judged.
@@ -123,8 +125,8 @@ struct ReplayTests {
             if step == 77 { events[0] = .stepSkipped(step: 77, reason: "the loss is nan.", records: ["a:1"]) }
         }
         let live = try run.monitored()
-        let replay = try Replay(log(run.events))
-        #expect(replay.source == .metrics && replay.events == run.events)
+        let replay = try Replay(log(Array(run.events.dropFirst())))
+        #expect(replay.source == .log && replay.events == run.events)
         let judgement = try replay.judged()
         #expect(judgement.entries.map(\.decision) == live.decisions)
         #expect(judgement.alerts == live.monitor.alerts && judgement.alerts.count == 2)
@@ -177,22 +179,54 @@ struct ReplayTests {
     /// A run that was killed after step 80 and went on from its checkpoint of step 40.
     @Test func whatWasDoneAgainCountsOnce() throws {
         let whole = evaluations()
+        let (first, again) = (Array(whole[..<4]), Array(whole[4...]))
         var resumed = SyntheticRun().description
         resumed.resumedAtStep = 40
-        let abandoned = whole.prefix(8) + [.finished(RunOutcome(reason: .interrupted, step: 80, seconds: 9))]
-        let replay = try Replay(log(abandoned + [.started(resumed)] + whole.dropFirst(4)))
-        #expect(replay.events == whole.prefix(4) + [.started(resumed)] + whole.dropFirst(4))
+        let end = RunEvent.finished(RunOutcome(reason: .interrupted, step: 80, seconds: 9))
+        let replay = try Replay(
+            log(whole[..<8] + [.notice("stopping"), end] + [.started(resumed)] + again))
+        #expect(Array(replay.events.dropFirst()) == first + [.started(resumed)] + again)
         #expect(try replay.judged().monitor.history.evaluationLoss.steps == [20, 40, 60, 80, 100, 120])
+        // The line that says where it went on was written behind one that was cut short.
+        let lost = try Replay(log(whole[..<8] + again))
+        #expect(Array(lost.events.dropFirst()) == whole)
+        // Killed at the very step of the checkpoint, nothing is done again.
+        let exact = try Replay(log(first + [end, .started(resumed)] + again))
+        #expect(exact.events == replay.events)
     }
 
     @Test func halfWrittenLinesArePassedOverAndNamed() throws {
-        var data = try log(evaluations())
-        data.replaceSubrange(data.startIndex..<data.startIndex, with: Data("\r\n".utf8))
+        var data = Data("\r\n".utf8) + (try log(evaluations()))
         let whole = try Replay(data)
-        #expect(whole.events == evaluations() && whole.unreadableLines == [])
+        #expect(whole.events.count == 13 && whole.unreadableLines == [])
         data += Data("\n{\"step\": {\"_0\": {\"st".utf8)
         let replay = try Replay(data)
-        #expect(replay.events == evaluations() && replay.unreadableLines == [14])
+        #expect(replay.events == whole.events && replay.unreadableLines == [15])
         #expect(refusal("{\"odd\": 1}\n{}\n")?.place == "line 1")
+    }
+
+    /// `metrics.jsonl` has no times and no beginning, and its numbers are those of the steps.
+    @Test func aMetricsFileIsALogOfSteps() throws {
+        let text = #"""
+            {"epoch":0.1,"grad_norm":0.5,"labels":30,"learning_rate":0.0001,"loss":2.5,"step":10,"tokens":40}
+            {"records":["a.jsonl:3"],"skipped":"the loss is nan.","step":15}
+            {"epoch":0.2,"grad_norm":"NaN","labels":30,"learning_rate":0.0002,"loss":"Infinity","step":16,"tokens":40}
+            {"epoch":0.2,"grad_norm":0.25,"labels":10,"learning_rate":0.0002,"loss":1.5,"step":20,"tokens":50}
+            {"epoch":0.2,"eval_completion_loss":1.5,"eval_loss":2.25,"eval_perplexity":9.5,"eval_samples":4,"eval_token_accuracy":0.5,"eval_tokens":354,"step":20}
+            """#
+        let replay = try Replay(Data(text.utf8))
+        #expect(replay.source == .log && replay.unreadableLines.isEmpty)
+        #expect(replay.events.first == .started(.unknown(totalSteps: 20)))
+        #expect(replay.events[2] == .stepSkipped(step: 15, reason: "the loss is nan.", records: ["a.jsonl:3"]))
+        #expect(
+            replay.events[5]
+                == .evaluated(
+                    EvaluationMetrics(
+                        step: 20, epoch: 0.2, loss: 2.25, tokenAccuracy: 0.5, completionLoss: 1.5, tokens: 354,
+                        samples: 4, seconds: 0)))
+        let monitor = try replay.judged().monitor
+        #expect(monitor.history.trainLoss.values == [2.5, 1.5])
+        #expect(monitor.totals.tokens == 90 && monitor.totals.skippedSteps == 2)
+        #expect(monitor.alerts.map(\.startStep) == [15])
     }
 }

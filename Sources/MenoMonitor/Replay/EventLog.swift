@@ -1,10 +1,10 @@
 internal import Foundation
 internal import MenoMetrics
 
-/// A run of Meno, as its `metrics.jsonl` records it: an event in every line.
+/// A run of Meno, as its `events.jsonl` or `metrics.jsonl` records it: an event, or what a step or an evaluation measured,
+/// in every line.
 enum EventLog {
-    /// Whether the first line is an object of its own, as an event is; a `trainer_state.json` in one line is told by its
-    /// key.
+    /// Whether the first line is an object of its own; a `trainer_state.json` in one line is told by its key.
     static func begins(_ data: Data) -> Bool {
         let start = data.drop { $0 == 0x20 || $0 == 0x0D || $0 == 0x0A }
         guard let line = start.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first,
@@ -25,6 +25,8 @@ enum EventLog {
         for (index, line) in lines.enumerated() where line.contains(where: { !($0 == 0x20 || $0 == 0x0D) }) {
             if let event = try? decoder.decode(RunEvent.self, from: Data(line)) {
                 events.append(event)
+            } else if let measured = try? self.measured([UInt8](line)) {
+                events += measured
             } else {
                 unreadableLines.append(index + 1)
             }
@@ -32,8 +34,15 @@ enum EventLog {
         guard !events.isEmpty else {
             throw MonitorError(
                 .malformed, place: "line 1", "this is no event of a run, and no other line is one.",
-                advice: "Give the metrics.jsonl of a run, or a trainer_state.json.")
+                advice: "Give the events.jsonl or metrics.jsonl of a run, or a trainer_state.json.")
         }
         return (events, unreadableLines)
+    }
+
+    /// `nil` of an object that tells of no step.
+    private static func measured(_ line: [UInt8]) throws -> [RunEvent]? {
+        let entry = try Fields(JSONReader.read(line), place: nil, bytes: line)
+        guard let step = try entry.count("step") else { return nil }
+        return try LogEntry.events(entry, step: step)
     }
 }

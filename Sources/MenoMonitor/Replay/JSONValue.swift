@@ -14,6 +14,9 @@ struct JSONValue {
     /// Byte offset.
     let offset: Int
 
+    /// `nil` where it is something else.
+    var text: String? { if case .string(let text) = content { text } else { nil } }
+
     /// What this is, for messages.
     var kind: String {
         switch content {

@@ -4,31 +4,33 @@ public import MenoMetrics
 /// A recorded run, to be judged over again: by other thresholds, or for the first time where another program made it.
 public struct Replay: Sendable {
     public enum Source: String, Sendable, Hashable, Codable {
-        /// The `metrics.jsonl` of a run of Meno.
-        case metrics
-        /// The `trainer_state.json` of Hugging Face's `Trainer`.
+        /// The `events.jsonl` or `metrics.jsonl` of a run of Meno. The latter has no times, so nothing can be told of them.
+        case log
+        /// The `trainer_state.json` of Hugging Face's `Trainer`, or of a checkpoint of Meno.
         case trainerState
     }
 
     public let source: Source
-    /// In order, for ``Monitor/observe(_:)``. Of a run that was resumed, what came after the checkpoint is not among them.
+    /// In order, for ``Monitor/observe(_:)``. What a killed run did after the checkpoint that it went on from is not among
+    /// them.
     public let events: [RunEvent]
-    /// Lines of a `metrics.jsonl`, from 1, that are no events and were passed over: what a killed run had half written.
+    /// Lines of a log, from 1, that are no events and were passed over: what a killed run had half written.
     public let unreadableLines: [Int]
 
-    /// - Parameter data: a `metrics.jsonl` or `trainer_state.json`; which of them is told by its first line.
+    /// - Parameter data: an `events.jsonl`, `metrics.jsonl` or `trainer_state.json`; which of them is told by its first
+    ///   line.
     /// - Throws: ``MonitorError`` with the place in the file.
     public init(_ data: Data) throws {
-        source = EventLog.begins(data) ? .metrics : .trainerState
-        switch source {
-        case .metrics:
-            let log = try EventLog.events(from: data)
-            events = Self.withoutAbandoned(log.events)
-            unreadableLines = log.unreadableLines
-        case .trainerState:
+        guard EventLog.begins(data) else {
+            source = .trainerState
             events = try TrainerState.events(from: data)
             unreadableLines = []
+            return
         }
+        source = .log
+        let log = try EventLog.events(from: data)
+        events = Self.described(Self.withoutAbandoned(log.events))
+        unreadableLines = log.unreadableLines
     }
 
     /// What the monitor says of the run.
@@ -55,16 +57,36 @@ public struct Replay: Sendable {
         return judgement
     }
 
-    /// A killed run goes on from its last checkpoint, and what it did after that is done again.
+    /// A killed run goes on from its last checkpoint, and what it did after that is done again. The line that says so may
+    /// be lost, where it was written behind one cut short.
     private static func withoutAbandoned(_ events: [RunEvent]) -> [RunEvent] {
         var kept: [RunEvent] = []
+        var lastStep = 0
         for event in events {
-            if case .started(let description) = event {
-                kept.removeAll { $0.isAbandoned(byResumingAt: description.resumedAtStep) }
+            switch event {
+            case .started(let description):
+                lastStep = description.resumedAtStep
+                removeAbandoned(from: &kept) { $0.isEnd || $0.step ?? .max > lastStep }
+            case .step(let metrics):
+                if metrics.step <= lastStep { removeAbandoned(from: &kept) { $0.step ?? .max >= metrics.step } }
+                lastStep = metrics.step
+            default: break
             }
             kept.append(event)
         }
         return kept
+    }
+
+    private static func removeAbandoned(from events: inout [RunEvent], where isAbandoned: (RunEvent) -> Bool) {
+        while let last = events.last, isAbandoned(last) { events.removeLast() }
+    }
+
+    /// A `metrics.jsonl` does not tell the length of the run; what there is of it is taken for the whole.
+    private static func described(_ events: [RunEvent]) -> [RunEvent] {
+        guard case .started = events.first else {
+            return [.started(.unknown(totalSteps: events.compactMap(\.step).max() ?? 0))] + events
+        }
+        return events
     }
 }
 
@@ -113,18 +135,16 @@ extension RunEvent {
     /// The last step done when it happened, where it says so.
     fileprivate var step: Int? {
         switch self {
+        case .started(let description): description.resumedAtStep
         case .step(let metrics): metrics.step
         case .evaluated(let metrics): metrics.step
         case .resources(let usage): usage.step
         case .checkpointSaved(let record): record.step
         case .checkpointFailed(let step, _), .probed(let step, _), .stepSkipped(let step, _, _): step
         case .finished(let outcome): outcome.step
-        case .started, .checkpointRemoved, .notice, .warning: nil
+        case .checkpointRemoved, .notice, .warning: nil
         }
     }
 
-    fileprivate func isAbandoned(byResumingAt start: Int) -> Bool {
-        if case .finished = self { return true }
-        return (step ?? 0) > start
-    }
+    fileprivate var isEnd: Bool { if case .finished = self { true } else { false } }
 }
