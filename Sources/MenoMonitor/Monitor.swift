@@ -7,7 +7,7 @@ public import MenoMetrics
 ///
 /// - Note: In `StepMetrics` a gradient norm or learning rate that is NaN, and in any event a duration of 0, count as not
 ///   measured: recorded runs lack some of them.
-public struct Monitor: Sendable, Hashable, Codable {
+public struct Monitor: CheckpointPolicy, Sendable, Hashable, Codable {
     public private(set) var configuration: MonitorConfiguration
     public private(set) var history = History()
     public private(set) var policy = StableCheckpointPolicy()

@@ -172,6 +172,12 @@ struct AlertTests {
         #expect(alert.message.contains(norm > 1 ? "above 2.0" : "below 0.1"))
     }
 
+    @Test func aNormThatWandersAboutItsBoundIsOneEpisode() throws {
+        var run = SyntheticRun()
+        run.gradientNorm = { 2 + 0.15 * sin(40 * $0) }
+        #expect(try onlyAlert(.gradientNormOutOfBounds, of: run).endStep == nil)
+    }
+
     @Test func singleLargeGradientsAreNoTrouble() throws {
         var run = SyntheticRun()
         run.gradientNorm = { Int($0 * 400) % 4 == 0 ? 30 : 0.8 }

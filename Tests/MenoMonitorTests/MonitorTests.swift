@@ -78,6 +78,8 @@ struct MonitorTests {
         #expect(configuration.maxConsecutiveErrors == 3)
         #expect(configuration.varianceBiasWindow == 10)
         #expect(configuration.optimalGapRange == 0.1...0.3)
+        #expect(configuration.balancedTotalVariance == 0.1)
+        #expect(configuration.balancedVarianceRatio == 0.7)
         try configuration.validate()
     }
 

@@ -16,6 +16,7 @@ Histories are not stored: the tests draw the same ones from the same seeds (Spli
 import json
 import math
 import pathlib
+import tempfile
 
 import numpy as np
 
@@ -170,7 +171,7 @@ def simulate(seed):
     return {"outcomes": outcomes, "removed": removed, "kept": sorted(-s for _, s in policy.checkpoints)}
 
 
-def train_tiny():
+def train_tiny(folder):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
     torch.manual_seed(0)
@@ -182,7 +183,7 @@ def train_tiny():
         ids = [(start + stride * i) % 64 for i in range(12)]
         data.append({"input_ids": ids, "labels": ids})
     arguments = TrainingArguments(
-        output_dir="/tmp/meno-monitor-reference", max_steps=200, per_device_train_batch_size=8, learning_rate=1e-2,
+        output_dir=folder, max_steps=200, per_device_train_batch_size=8, learning_rate=1e-2,
         lr_scheduler_type="cosine", warmup_steps=20, logging_steps=5, eval_strategy="steps", eval_steps=20,
         save_steps=200, report_to=[], use_cpu=True, disable_tqdm=True, seed=0)
     collate = lambda batch: {k: torch.tensor([e[k] for e in batch]) for k in batch[0]}
@@ -190,7 +191,7 @@ def train_tiny():
                       data_collator=collate)
     trainer.train()
     trainer.save_state()
-    return pathlib.Path("/tmp/meno-monitor-reference/trainer_state.json").read_text()
+    return (pathlib.Path(folder) / "trainer_state.json").read_text()
 
 
 def replay(text):
@@ -212,6 +213,7 @@ if __name__ == "__main__":
     write = lambda name, value: (out / name).write_text(json.dumps(value, indent=0).replace("\n", "") + "\n")
     write("formulas.json", formulas())
     write("policy.json", [simulate(seed) for seed in range(200)])
-    state = train_tiny()
+    with tempfile.TemporaryDirectory() as folder:
+        state = train_tiny(folder)
     (out / "trainer_state.json").write_text(state)
     write("replay.json", replay(state))

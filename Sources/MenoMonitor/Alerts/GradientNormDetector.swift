@@ -14,8 +14,10 @@ struct GradientNormDetector: Sendable, Hashable, Codable {
         let bounds = configuration.gradientNormBounds
         let isInside = bounds.contains(median)
         let onset = norms.points.first { !bounds.contains($0.value) }?.step
-        let verdict = Verdict(trouble: !isInside, fine: isInside)
-        return episode.observe(verdict, step: step, raiseAfter: 5, clearAfter: 5, onset: onset) { start in
+        // A norm that wanders about a bound is one trouble, not many: it ends with a window that is a tenth inside.
+        let (low, high) = (bounds.lowerBound * 1.1, bounds.upperBound * 0.9)
+        let verdict = Verdict(trouble: !isInside, fine: isInside && (low > high || (low...high).contains(median)))
+        return episode.observe(verdict, step: step, raiseAfter: 5, clearAfter: window, onset: onset) { start in
             let isLarge = median > bounds.upperBound
             return Alert(
                 kind: .gradientNormOutOfBounds, severity: .warning, startStep: start, detectedStep: step,

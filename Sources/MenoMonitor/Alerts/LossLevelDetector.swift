@@ -1,6 +1,13 @@
 internal import MenoMetrics
 
 /// Notices single losses far above their neighbours, and a level of the loss well above the best it had.
+///
+/// A spike: z = (loss − median of the last 10 ordinary losses) / σ above the threshold, with σ = 1.4826 · MAD of the
+/// differences of neighbours / √2 over 50 ordinary losses (Iglewicz & Hoaglin's robust z-score; differences, so that a
+/// trend is no spread). It begins at once and ends after five losses with z below half the threshold.
+///
+/// A divergence: the median of 10 steps exceeds the lowest such median (or the first loss) by the threshold in σ, three
+/// steps in a row; it ends when the median has come back by half of that for ten steps.
 struct LossLevelDetector: Sendable, Hashable, Codable {
     /// Losses that noise and neighbourhood are judged by; spikes are not among them.
     private var ordinary = RollingWindow(50)

@@ -1,4 +1,11 @@
 /// Which states of a run are kept as stable checkpoints, and which of them go when there are too many.
+///
+/// After an evaluation the state is saved when the basic conditions are met (as many evaluations as the window takes,
+/// steps since the last one, mean perplexity, standard deviation of the evaluation loss, mean gradient norm) or training
+/// and evaluation are in balance; unless too many saves failed in a row, or it would be the worst of a full set.
+///
+/// Source: `_should_save_checkpoint`, `_safe_save_checkpoint` and `on_evaluate` of the seed's notebook, section 4.4, which
+/// has the thresholds but neither the basic conditions (its base class has no such method), nor the limits applied.
 public struct StableCheckpointPolicy: Sendable, Hashable, Codable {
     /// A save that was asked for, until it is told how it went.
     private struct Request: Sendable, Hashable, Codable {

@@ -1,4 +1,7 @@
-/// Whether training and evaluation are in balance, condition by condition.
+/// Whether training and evaluation are in balance: low ≤ gap ≤ high, total variance < 0.1 and variance ratio > 0.7, by
+/// the configuration's bounds.
+///
+/// Source: `_is_balanced_state` of the seed's notebook, section 4.4.
 public struct BalancedState: Sendable, Hashable, Codable {
     /// The gap lies in its range.
     public var hasGoodGap: Bool

@@ -1,4 +1,8 @@
-/// How calm a run is, over its last evaluations.
+/// How calm a run is, over its last `w` = `window_size` evaluations: the mean perplexity (1/w) Σ pᵢ, the standard deviation
+/// of the evaluation loss √((1/w) Σ (ℓᵢ − ℓ̄)²) and the mean gradient norm (1/w) Σ gᵢ.
+///
+/// Source: `_calculate_stability_metrics` of the seed's notebook, section 4.4. There the gradient norms were never
+/// recorded; here they are those of the log, and fewer than `w` are averaged as they are.
 public struct StabilityMetrics: Sendable, Hashable, Codable {
     /// Mean over the last `window_size` evaluations.
     public var perplexityMean: Double

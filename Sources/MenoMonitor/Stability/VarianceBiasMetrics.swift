@@ -1,4 +1,7 @@
-/// How far training and evaluation loss lie apart, and how much each moves.
+/// How far training and evaluation loss lie apart, and how much each moves, over the last `w` = `variance_bias_window`
+/// values of each: gap = ē − t̄, variances (1/w) Σ (x − x̄)², total variance = (var t + var e) / 2.
+///
+/// Source: `_calculate_variance_bias_metrics` of the seed's notebook, section 4.4.
 public struct VarianceBiasMetrics: Sendable, Hashable, Codable {
     /// Mean evaluation loss − mean training loss, in nats.
     public var lossGap: Double
@@ -30,7 +33,7 @@ public struct VarianceBiasMetrics: Sendable, Hashable, Codable {
         guard lossGap.isFinite, totalVariance.isFinite else { return nil }
     }
 
-    /// The smaller variance divided by the larger, 0…1; 1 where both are zero.
+    /// The smaller variance divided by the larger, 0…1; 1 where both are zero, where the notebook divides by zero.
     public var varianceRatio: Double {
         let largest = max(trainVariance, evaluationVariance)
         return largest == 0 ? 1 : min(trainVariance, evaluationVariance) / largest

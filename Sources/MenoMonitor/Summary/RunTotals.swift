@@ -34,8 +34,8 @@ public struct RunTotals: Sendable, Hashable, Codable {
     /// Of training alone; `nil` before anything took time.
     public var tokensPerSecond: Double? { stepSeconds > 0 ? tokens / stepSeconds : nil }
 
-    /// The share of the run's time that probing took, 0…1; `nil` before anything took time.
-    public var probeShare: Double? { seconds > 0 ? probeSeconds / seconds : nil }
+    /// The share of the run's time that probing took, 0…1; `nil` where none took any.
+    public var probeShare: Double? { probeSeconds > 0 ? min(1, probeSeconds / seconds) : nil }
 
     mutating func add(_ event: RunEvent) {
         switch event {
