@@ -1,7 +1,7 @@
 public import Foundation
 public import MenoMetrics
 
-/// `events.jsonl`: every event of a run with its times, a line of JSON each; a resumed run goes on in it.
+/// `events.jsonl`: every event of a run with its times, a line of JSON each; a resumed run goes on in it, after an empty line.
 public final class EventsFile: RunObserver {
     private let url: URL
     private var file: FileHandle?
@@ -21,6 +21,8 @@ public final class EventsFile: RunObserver {
             if !goesOn { try Data().write(to: url) }
             file = try FileHandle(forWritingTo: url)
             try file?.seekToEnd()
+            // A killed process may have left a line cut short.
+            if goesOn { try file?.write(contentsOf: Data("\n".utf8)) }
         }
         try file?.write(contentsOf: try encoder.encode(event) + Data("\n".utf8))
     }
