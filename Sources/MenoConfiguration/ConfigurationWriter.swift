@@ -34,7 +34,7 @@ extension ConfigurationKey {
     /// The reference of every key, in Markdown.
     public static var reference: String {
         var text =
-            "# Keys of RUN.yaml\n\nMade by `meno keys` from the table in `Sources/MenoConfiguration/ConfigurationKeys.swift`.\n"
+            "# Keys of RUN.yaml\n\nMade by `meno keys` from the tables in `Sources/MenoConfiguration/Keys`.\n"
         var section: String?
         for key in all {
             if key.section != section {

@@ -1,0 +1,62 @@
+extension ConfigurationKey {
+    /// Keys of the top level.
+    static let output = [
+        ConfigurationKey(
+            "base_output_dir", \.baseOutputDirectory, .text, "The folder that everything of the run is written to.",
+            example: "runs/socratic")
+    ]
+
+    /// `model:`
+    static let model = [
+        ConfigurationKey(
+            "model.name_or_path", \.model.nameOrPath, .text,
+            "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.", example: "gemma-3-270m"),
+        ConfigurationKey(
+            "model.dtype", \.model.dtype, .choice,
+            "What the model computes in; adapters and the optimizer's state are float32 in any case.",
+            example: "float32", caveat: "auto is bfloat16, or float32 with `training.bf16: false`."),
+        ConfigurationKey(
+            "model.device", \.model.device, .choice,
+            "Where the model computes; auto takes CUDA, then MPS, then the CPU.",
+            example: "cpu"),
+    ]
+
+    /// `data:`
+    static let data = [
+        ConfigurationKey(
+            "data.path", \.data.path, .text, "A .json or .jsonl file of records.", example: "dialogues.json"),
+        ConfigurationKey(
+            "data.format", \.data.format, .choice, "The shape of the records; auto goes by each record's keys.",
+            example: "messages"),
+        ConfigurationKey(
+            "data.chat_template", \.data.chatTemplate, .text,
+            "How dialogues become text: gemma, llama3, chatml, tokenizer (the template that came with the model), the path of a "
+                + ".jinja file, or auto: the built-in one whose turn markers the vocabulary has, else the model's own.",
+            example: "gemma"),
+        ConfigurationKey(
+            "data.max_length", \.data.maxLength, .integer(from: 2), "Tokens of the longest example.", example: "512"),
+        ConfigurationKey(
+            "data.too_long", \.data.tooLong, .choice, "Whether longer examples are cut at their end or left out.",
+            example: "skip", caveat: "A cut example ends without its end-of-turn token."),
+        ConfigurationKey(
+            "data.on_invalid", \.data.onInvalid, .choice, "Whether unfit records are left out or end the run.",
+            example: "stop"),
+        ConfigurationKey(
+            "data.train_fraction", \.data.trainFraction, .fraction,
+            "The share of the examples that is trained on; the rest is held out for evaluation.", example: "0.9"),
+        ConfigurationKey(
+            "data.max_eval_samples", \.data.maxEvaluationSamples, .integer(from: 0),
+            "How many of the held-out examples evaluations use, chosen evenly over sources and lengths.",
+            example: "200"),
+        ConfigurationKey(
+            "data.loss_on", \.data.lossOn, .choice,
+            "Which tokens are learnt: all, or completions (the assistant's, with the token that ends its turn).",
+            example: "completions"),
+        ConfigurationKey(
+            "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
+            example: "false"),
+        ConfigurationKey(
+            "data.seed", \.data.seed, .integer(from: 0),
+            "Seeds the split, the order, the adapters' first values and dropout.", example: "7"),
+    ]
+}
