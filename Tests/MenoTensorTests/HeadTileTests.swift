@@ -2,17 +2,20 @@ import MenoTensor
 import MenoTesting
 import Testing
 
-@Suite(.serialized) struct HeadTileTests {
+@Suite(.drawsRandomNumbers) struct HeadTileTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var dtype: DType
         var vocabulary: Int
         var softcap: Double
-        var testDescription: String { "\(dtype), \(vocabulary) words, cap \(softcap)" }
+        var smoothing: Double
+        var testDescription: String { "\(dtype), \(vocabulary) words, cap \(softcap), smoothing \(smoothing)" }
     }
 
     static let cases = [DType.float32, .bfloat16].flatMap { dtype in
         [7, 16, 1000, 70_001].flatMap { vocabulary in
-            [0.0, 5.0].map { Case(dtype: dtype, vocabulary: vocabulary, softcap: $0) }
+            [(0.0, 0.0), (5.0, 0.0), (0.0, 0.1), (5.0, 0.3)].map {
+                Case(dtype: dtype, vocabulary: vocabulary, softcap: $0.0, smoothing: $0.1)
+            }
         }
     }
 
@@ -25,11 +28,15 @@ import Testing
         let exact = try logits.to(.float64).detached().requiringGradient()
         let z = test.softcap > 0 ? try (exact / test.softcap).tanh() * test.softcap : exact
         let index = try Tensor(targets).unsqueezed(1)
-        let nll = try z.logSumExp(along: -1) - z.gathered(along: 1, at: index).squeezed(1)
+        let chosen = try z.gathered(along: 1, at: index).squeezed(1)
+        let nll =
+            try z.logSumExp(along: -1)
+            - (chosen * (1 - test.smoothing) + z.mean(along: [1]) * test.smoothing)
         try (nll * 0.5).sum().backward()
 
         let tile = try logits.cloned()
-        let (ours, correct) = try run(tile, targets: targets, softcap: test.softcap, scale: 0.5)
+        let (ours, correct) = try run(
+            tile, targets: targets, softcap: test.softcap, smoothing: test.smoothing, scale: 0.5)
         let expected = try nll.to(.float32).array(of: Float.self)
         #expect(maximumRelativeDifference(ours, expected, floor: 1e-2) < 2e-6)
         let argmax = try z.argmax(along: -1).array(of: Int64.self)
@@ -59,7 +66,8 @@ import Testing
         #expect(throws: TorchError.self) { try run(tile, targets: [-1]) }
     }
 
-    private func run(_ tile: Tensor, targets: [Int64], softcap: Double = 0, scale: Double = 1) throws
+    private func run(_ tile: Tensor, targets: [Int64], softcap: Double = 0, smoothing: Double = 0, scale: Double = 1)
+        throws
         -> (nll: [Float], correct: [UInt8])
     {
         var nll = [Float](repeating: 0, count: targets.count)
@@ -68,7 +76,8 @@ import Testing
             try nll.withUnsafeMutableBufferPointer { nll in
                 try correct.withUnsafeMutableBufferPointer { correct in
                     try tile.headTile_(
-                        targets: targets, softcap: softcap, gradientScale: scale, nll: nll, correct: correct)
+                        targets: targets, softcap: softcap, smoothing: smoothing, gradientScale: scale, loss: nll,
+                        correct: correct)
                 }
             }
         }

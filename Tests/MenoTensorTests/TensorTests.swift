@@ -1,7 +1,8 @@
 import MenoTensor
+import MenoTesting
 import Testing
 
-@Suite(.serialized) struct TensorTests {
+@Suite(.drawsRandomNumbers) struct TensorTests {
     @Test func elementsGoInAndComeOut() throws {
         let tensor = try Tensor([Float(1), 2, 3, 4, 5, 6], shape: [2, 3])
         #expect(tensor.shape == [2, 3])

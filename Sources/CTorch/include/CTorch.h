@@ -166,6 +166,8 @@ typedef struct ct_memory {
 int32_t ct_device_count(ct_device_type type);
 ct_status ct_synchronize(ct_device device);
 ct_status ct_memory_statistics(ct_device device, ct_memory *result);
+// Bytes of an accelerator that new tensors can still take.
+ct_status ct_free_memory(ct_device device, int64_t *result);
 ct_status ct_reset_peak_memory(ct_device device);
 ct_status ct_empty_cache(ct_device device);
 
@@ -183,13 +185,13 @@ char *ct_cpu_capability(void);
 //
 // For each of `rows` rows x = logits[row, 0..<vocabulary] (bfloat16 or float32, contiguous) with target t:
 //   z = softcap > 0 ? softcap · tanh(x / softcap) : x
-//   nll[row] = log Σ exp(z) − z[t]                      (float32, sums in float32 by blocks)
+//   loss[row] = log Σ exp(z) − (1 − ε) z[t] − ε · mean z, ε = smoothing   (float32, sums in float32 by blocks)
 //   correct[row] = argmax z == t
-// and, where `gradient_scale` ≠ 0, the row is overwritten with d(gradient_scale · nll)/dx.
+// and, where `gradient_scale` ≠ 0, the row is overwritten with d(gradient_scale · loss)/dx.
 // Rows are shared out over libtorch's threads; the result does not depend on how many there are.
 ct_status ct_head_tile(
-    ct_tensor *logits, const int64_t *targets, int64_t rows, float softcap, float gradient_scale, float *nll,
-    uint8_t *correct);
+    ct_tensor *logits, const int64_t *targets, int64_t rows, float softcap, float smoothing, float gradient_scale,
+    float *loss, uint8_t *correct);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,9 @@ public final class Decoder {
     public let device: Device
     /// Whether layers recompute their inner values in the backward pass instead of keeping them.
     public var usesGradientCheckpointing = false
+    /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
+    /// added to the embeddings of a sequence of L tokens of d values. 0: none.
+    public var embeddingNoise = 0.0
 
     let embedding: Parameter
     let layers: [DecoderLayer]
@@ -53,6 +56,7 @@ public final class Decoder {
         let context = try AttentionContext(
             layout: layout, offset: cache?.count ?? 0, global: globalRotary, window: windowRotary, device: device)
         var states = try embed(inputIDs)
+        if embeddingNoise > 0, isGradientEnabled { states = try states + noise(layout, dtype: states.dtype) }
         for (index, layer) in layers.enumerated() {
             if usesGradientCheckpointing, cache == nil {
                 let trained = layer.parameters.filter(\.isTrained).map(\.tensor)
@@ -78,18 +82,31 @@ public final class Decoder {
     ///   - inputIDs: `[tokens]`.
     ///   - labels: `[tokens]`; the label of a token is that token or −100. The prediction for label i is made at
     ///     token i − 1, so the label of a sequence's first token is never used.
+    ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
     /// - Returns: the losses of the used labels in order, and where they are in `labels`.
     public func loss(
-        inputIDs: [Int32], labels: [Int32], layout: SequenceLayout
+        inputIDs: [Int32], labels: [Int32], layout: SequenceLayout, labelSmoothing: Double = 0
     ) throws -> (losses: TokenLosses, labelIndices: [Int]) {
         precondition(labels.count == inputIDs.count)
         let indices = layout.targetIndices(labels: labels)
         guard !indices.isEmpty else {
-            return (TokenLosses(sum: try Tensor([Float(0)], shape: []), negativeLogLikelihoods: [], isCorrect: []), [])
+            return (TokenLosses(sum: try Tensor([Float(0)], shape: []), values: [], isCorrect: []), [])
         }
         let states = try hiddenStates(inputIDs: inputIDs, layout: layout)
         let rows = try states.indexed(by: Tensor(indices.map { Int64($0 - 1) }, device: device), along: 0)
-        return (try head.loss(rows, targets: indices.map { Int64(labels[$0]) }), indices)
+        return (try head.loss(rows, targets: indices.map { Int64(labels[$0]) }, smoothing: labelSmoothing), indices)
+    }
+
+    /// `[tokens, hidden]`.
+    private func noise(_ layout: SequenceLayout, dtype: DType) throws -> Tensor {
+        let bounds = layout.lengths.flatMap { length in
+            let bound = Float(embeddingNoise / Double(length * configuration.hiddenSize).squareRoot())
+            return Array(repeating: bound, count: length)
+        }
+        // Drawn on the CPU, so that a seed means the same on every device.
+        let noise = try Tensor(uninitialized: [layout.tokenCount, configuration.hiddenSize], dtype: .float32)
+            .uniform_(-1, 1)
+        return try (noise * Tensor(bounds).unsqueezed(1)).to(dtype).to(device)
     }
 
     private func embed(_ inputIDs: [Int32]) throws -> Tensor {

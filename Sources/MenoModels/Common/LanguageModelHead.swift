@@ -22,29 +22,30 @@ final class LanguageModelHead {
         return try (logits / softcap).tanh() * softcap
     }
 
-    /// The negative log-likelihood of each target, and whether it was the model's first choice.
+    /// The cross-entropy of each target, and whether it was the model's first choice.
     ///
     /// The gradient with respect to the hidden states (and to the weight, where it is trained) is formed while a
     /// tile's logits are at hand, so that no logits outlive their tile.
     /// - Parameters:
     ///   - hiddenStates: `[tokens, hidden]`, a row for each target.
     ///   - targets: `[tokens]`, indices into the vocabulary.
-    /// - Returns: the sum of the negative log-likelihoods as a scalar that can be differentiated, and the values.
-    func loss(_ hiddenStates: Tensor, targets: [Int64]) throws -> TokenLosses {
+    ///   - smoothing: the share of each target's probability that is spread evenly over the vocabulary.
+    /// - Returns: the sum of the losses as a scalar that can be differentiated, and the values.
+    func loss(_ hiddenStates: Tensor, targets: [Int64], smoothing: Double = 0) throws -> TokenLosses {
         precondition(hiddenStates.size(0) == targets.count)
-        var losses = TokenLosses(sum: nil, negativeLogLikelihoods: [], isCorrect: [])
+        var losses = TokenLosses(sum: nil, values: [], isCorrect: [])
         let trainsWeight = weight.isTrained
         let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
         let table = try withoutGradient { try weight.value(hiddenStates.dtype) }
         let computed = try withoutGradient {
             try tiles(
-                of: hiddenStates.detached(), table: table, targets: targets, inputGradient: needsGradient,
-                weightGradient: needsGradient && trainsWeight)
+                of: hiddenStates.detached(), table: table, targets: targets, smoothing: smoothing,
+                inputGradient: needsGradient, weightGradient: needsGradient && trainsWeight)
         }
-        losses.negativeLogLikelihoods = computed.nll
+        losses.values = computed.losses
         losses.isCorrect = computed.correct
         let sum = try Tensor(
-            [Float(computed.nll.reduce(0.0) { $0 + Double($1) })], shape: [], device: hiddenStates.device)
+            [Float(computed.losses.reduce(0.0) { $0 + Double($1) })], shape: [], device: hiddenStates.device)
         guard needsGradient else {
             losses.sum = sum
             return losses
@@ -60,21 +61,21 @@ final class LanguageModelHead {
     }
 
     private struct TileResults {
-        var nll: [Float]
+        var losses: [Float]
         var correct: [Bool]
         var inputGradient: Tensor?
         var weightGradient: Tensor?
     }
 
     private func tiles(
-        of hiddenStates: Tensor, table: Tensor, targets: [Int64], inputGradient needsInput: Bool,
-        weightGradient needsWeight: Bool
+        of hiddenStates: Tensor, table: Tensor, targets: [Int64], smoothing: Double,
+        inputGradient needsInput: Bool, weightGradient needsWeight: Bool
     ) throws -> TileResults {
         let count = targets.count
         let vocabulary = table.size(0)
         let rows = max(1, min(count, Self.tileElements / vocabulary))
         let device = hiddenStates.device
-        var nll = [Float](repeating: 0, count: count)
+        var losses = [Float](repeating: 0, count: count)
         var correct = [UInt8](repeating: 0, count: count)
         let inputGradient =
             needsInput ? try Tensor(uninitialized: hiddenStates.shape, dtype: hiddenStates.dtype, device: device) : nil
@@ -90,17 +91,19 @@ final class LanguageModelHead {
             let range = start..<start + size
             if device.kind == .cpu {
                 try targets[range].withUnsafeBufferPointer { targets in
-                    try nll.withUnsafeMutableBufferPointer { nll in
+                    try losses.withUnsafeMutableBufferPointer { losses in
                         try correct.withUnsafeMutableBufferPointer { correct in
                             try logits.headTile_(
-                                targets: targets, softcap: softcap ?? 0, gradientScale: needsInput ? 1 : 0,
-                                nll: .init(rebasing: nll[range]), correct: .init(rebasing: correct[range]))
+                                targets: targets, softcap: softcap ?? 0, smoothing: smoothing,
+                                gradientScale: needsInput ? 1 : 0, loss: .init(rebasing: losses[range]),
+                                correct: .init(rebasing: correct[range]))
                         }
                     }
                 }
             } else {
-                let results = try acceleratorTile(logits, targets: Array(targets[range]), gradient: needsInput)
-                nll.replaceSubrange(range, with: results.nll)
+                let results = try acceleratorTile(
+                    logits, targets: Array(targets[range]), smoothing: smoothing, gradient: needsInput)
+                losses.replaceSubrange(range, with: results.losses)
                 correct.replaceSubrange(range, with: results.correct)
             }
             if let inputGradient {
@@ -110,35 +113,39 @@ final class LanguageModelHead {
             start += size
         }
         return TileResults(
-            nll: nll, correct: correct.map { $0 != 0 }, inputGradient: inputGradient, weightGradient: weightGradient)
+            losses: losses, correct: correct.map { $0 != 0 }, inputGradient: inputGradient,
+            weightGradient: weightGradient)
     }
 
-    /// ``Tensor/headTile_(targets:softcap:gradientScale:nll:correct:)`` by libtorch's own operators.
+    /// ``Tensor/headTile_(targets:softcap:smoothing:gradientScale:loss:correct:)`` by libtorch's own operators.
     private func acceleratorTile(
-        _ logits: Tensor, targets: [Int64], gradient needsGradient: Bool
-    ) throws -> (nll: [Float], correct: [UInt8]) {
+        _ logits: Tensor, targets: [Int64], smoothing: Double, gradient needsGradient: Bool
+    ) throws -> (losses: [Float], correct: [UInt8]) {
         let index = try Tensor(targets, device: logits.device).unsqueezed(1)
         var z = try logits.to(.float32)
         if let softcap { z = try (z / softcap).tanh() * softcap }
         let logSum = try z.logSumExp(along: -1)
-        let nll = try logSum - z.gathered(along: 1, at: index).squeezed(1)
+        let chosen = try z.gathered(along: 1, at: index).squeezed(1)
+        let expected = smoothing == 0 ? chosen : try chosen * (1 - smoothing) + z.mean(along: [1]) * smoothing
+        let losses = try logSum - expected
         let correct = try z.argmax(along: -1).isEqual(to: index.squeezed(1))
         if needsGradient {
             var gradient = try (z - logSum.unsqueezed(1)).exp()
-            try gradient.scatterAdd_(along: 1, at: index, value: -1)
+            if smoothing != 0 { gradient = try gradient + -smoothing / Double(z.size(1)) }
+            try gradient.scatterAdd_(along: 1, at: index, value: smoothing - 1)
             if let softcap { gradient = try gradient * ((z / softcap).squared() * -1 + 1) }
             try logits.copy_(gradient)
         }
-        return (try nll.array(), try correct.to(.uint8).array())
+        return (try losses.array(), try correct.to(.uint8).array())
     }
 }
 
 /// What the targets of a pass cost.
 public struct TokenLosses {
-    /// Σ of the negative log-likelihoods, a scalar in float32; differentiable where gradients are on.
+    /// Σ of ``values``, a scalar in float32; differentiable where gradients are on.
     public var sum: Tensor!
-    /// −log p(target), in nats, for each target.
-    public var negativeLogLikelihoods: [Float]
+    /// −log p(target), in nats, for each target; with label smoothing, the cross-entropy with the smoothed target.
+    public var values: [Float]
     /// Whether each target was the most probable token.
     public var isCorrect: [Bool]
 }

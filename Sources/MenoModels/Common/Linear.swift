@@ -23,7 +23,12 @@ public final class Linear {
         let dtype = input.dtype
         let output = try input.linear(weight.value(dtype), bias: bias?.value(dtype))
         guard let adapter else { return output }
-        return try output + adapter(input)
+        return try adapter.change(output, of: self, input: input)
+    }
+
+    /// An output of this layer before its bias was added.
+    func withoutBias(_ output: Tensor) throws -> Tensor {
+        try bias.map { try output - $0.value(output.dtype) } ?? output
     }
 
     var parameters: [Parameter] {

@@ -17,6 +17,14 @@ public final class Parameter {
     /// Makes a frozen weight a trained one, in float32.
     func train() throws { tensor = try tensor.to(.float32).detached().requiringGradient() }
 
+    /// Whether this is a weight of a module whose full name ends like this one, as PEFT compares `modules_to_save`.
+    func belongs(to module: String) -> Bool {
+        name.lastIndex(of: ".").map { name[..<$0].hasSuffix(module) } ?? false
+    }
+
+    /// Replaces a frozen weight by a trained one of the same shape.
+    func train(_ values: Tensor) throws { tensor = try values.to(.float32).detached().requiringGradient() }
+
     /// The weight in the type of a computation. The gradient of a trained one flows back through the conversion.
     func value(_ dtype: DType) throws -> Tensor { try tensor.to(dtype) }
 }

@@ -8,39 +8,67 @@ public final class LoRAAdapter {
     public let down: Parameter
     /// B, `[outFeatures, rank]`.
     public let up: Parameter
+    /// The size of each row of the changed weight, `[outFeatures]`, where it is learnt apart (DoRA).
+    public let magnitude: Parameter?
     /// α / r, or α / √r where ranks are stabilised.
     public let scaling: Double
     /// The probability with which each element of the input is dropped while training.
     public let dropout: Double
     var isTraining = true
 
-    init(down: Parameter, up: Parameter, scaling: Double, dropout: Double) {
+    init(down: Parameter, up: Parameter, magnitude: Parameter? = nil, scaling: Double, dropout: Double) {
+        self.magnitude = magnitude
         self.down = down
         self.up = up
         self.scaling = scaling
         self.dropout = dropout
     }
 
-    /// A adapter that changes nothing yet: A is Kaiming-uniform with a = √5, that is uniform on ±1/√inFeatures, and B
+    /// An adapter that changes nothing yet: A is Kaiming-uniform with a = √5, that is uniform on ±1/√inFeatures, and B
     /// is zero, as PEFT initialises them.
     static func initialized(
-        layer: String, inFeatures: Int, outFeatures: Int, rank: Int, scaling: Double, dropout: Double, device: Device
+        layer: String, linear: Linear, settings: LoRASettings, device: Device
     ) throws -> LoRAAdapter {
+        let (inFeatures, outFeatures) = (linear.inFeatures, linear.outFeatures)
+        let rank = try settings.rank(of: layer)
         let bound = 1 / Double(inFeatures).squareRoot()
         // Drawn on the CPU, so that a seed means the same on every device.
         let down = try Tensor(uninitialized: [rank, inFeatures], dtype: .float32).uniform_(-bound, bound).to(device)
         let up = try Tensor.zeros([outFeatures, rank], device: device)
+        let magnitude =
+            settings.usesDoRA ? try withoutGradient { try linear.weight.tensor.to(.float32).rowNorms() } : nil
         return LoRAAdapter(
             down: Parameter("\(layer).lora_A.weight", try down.requiringGradient()),
-            up: Parameter("\(layer).lora_B.weight", try up.requiringGradient()), scaling: scaling, dropout: dropout)
+            up: Parameter("\(layer).lora_B.weight", try up.requiringGradient()),
+            magnitude: try magnitude.map {
+                Parameter("\(layer).lora_magnitude_vector", try $0.detached().requiringGradient())
+            },
+            scaling: try settings.scaling(of: layer), dropout: settings.dropout)
     }
 
-    /// What is added to the layer's output. `[..., inFeatures]` to `[..., outFeatures]`.
-    func callAsFunction(_ input: Tensor) throws -> Tensor {
-        let dropped = isTraining && isGradientEnabled ? try input.dropout(dropout) : input
+    /// The layer's output with the change. `[..., outFeatures]`.
+    /// - Parameters:
+    ///   - output: what the layer alone gives for the input.
+    ///   - linear: the layer.
+    func change(_ output: Tensor, of linear: Linear, input: Tensor) throws -> Tensor {
+        let drops = isTraining && isGradientEnabled && dropout > 0
+        let dropped = drops ? try input.dropout(dropout) : input
         // The rank is small: scaling between the two products costs next to nothing.
-        return try (dropped.linear(down.value(input.dtype)) * scaling).linear(up.value(input.dtype))
+        let change = try (dropped.linear(down.value(input.dtype)) * scaling).linear(up.value(input.dtype))
+        guard let magnitude else { return try output + change }
+        // m / ‖W + ΔW‖ scales every row; the norm is taken as a constant (Liu et al., section 4.3).
+        let norms = try withoutGradient {
+            try (linear.weight.tensor.to(.float32) + up.tensor.matmul(down.tensor) * scaling).rowNorms()
+        }
+        let scale = try (magnitude.tensor / norms).to(input.dtype)
+        let base = drops ? try dropped.linear(linear.weight.value(input.dtype)) : try linear.withoutBias(output)
+        return try output + (scale + -1) * base + scale * change
     }
 
-    var parameters: [Parameter] { [down, up] }
+    var parameters: [Parameter] { [down, up] + (magnitude.map { [$0] } ?? []) }
+}
+
+extension Tensor {
+    /// √Σx² of each row of a matrix.
+    fileprivate func rowNorms() throws -> Tensor { try squared().sum(along: [1]).squareRoot() }
 }

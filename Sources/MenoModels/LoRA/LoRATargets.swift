@@ -24,7 +24,37 @@ public enum LoRATargets: Sendable, Hashable {
     }
 }
 
-/// The low-rank adaptation of a model.
+/// Values for layers that a regular expression names, as PEFT's `rank_pattern` and `alpha_pattern` give them. Where several
+/// name a layer, the first in alphabetical order counts: `adapter_config.json` keeps no other order.
+public struct LayerPatterns<Value: Sendable & Hashable>: Sendable, Hashable {
+    public var entries: [(pattern: String, value: Value)] {
+        zip(patterns, values).map { ($0, $1) }
+    }
+    private var patterns: [String]
+    private var values: [Value]
+
+    public init(_ entries: [(pattern: String, value: Value)] = []) {
+        let entries = entries.sorted { $0.pattern < $1.pattern }
+        patterns = entries.map(\.pattern)
+        values = entries.map(\.value)
+    }
+
+    var dictionary: [String: Value] { Dictionary(zip(patterns, values), uniquingKeysWith: { first, _ in first }) }
+
+    /// The value of the first pattern that a layer's name is, or ends in after a dot.
+    func value(of layer: String) throws -> Value? {
+        for (pattern, value) in entries {
+            do {
+                if try layer.wholeMatch(of: Regex("(.*\\.)?(\(pattern))")) != nil { return value }
+            } catch {
+                throw ModelError(.mismatch, "the pattern \"\(pattern)\" is not a regular expression (\(error)).")
+            }
+        }
+        return nil
+    }
+}
+
+/// The low-rank adaptation of a model, by the names of PEFT's `LoraConfig`.
 public struct LoRASettings: Sendable, Hashable {
     /// r, the rank of every change.
     public var rank: Int
@@ -34,7 +64,17 @@ public struct LoRASettings: Sendable, Hashable {
     public var dropout: Double
     public var targets: LoRATargets
     /// Whether changes are scaled by α / √r instead (Kalajdzievski, 2023, arXiv:2312.03732).
-    public var usesRankStabilisation: Bool
+    public var usesRankStabilisation = false
+    /// Whether the size of each row of a weight is learnt apart from its direction (Liu et al., 2024, arXiv:2402.09353).
+    public var usesDoRA = false
+    /// The layers of the model that are adapted, from 0; `nil`: all.
+    public var layersToTransform: [Int]?
+    /// Other ranks for some layers.
+    public var rankPattern = LayerPatterns<Int>()
+    /// Other α for some layers.
+    public var alphaPattern = LayerPatterns<Double>()
+    /// Modules that are trained and saved as a whole beside the adapters: `embed_tokens`, `lm_head`, `norm`, …
+    public var modulesToSave: [String] = []
 
     public init(
         rank: Int, alpha: Double, dropout: Double, targets: LoRATargets, usesRankStabilisation: Bool = false
@@ -46,10 +86,25 @@ public struct LoRASettings: Sendable, Hashable {
         self.usesRankStabilisation = usesRankStabilisation
     }
 
-    var scaling: Double { usesRankStabilisation ? alpha / Double(rank).squareRoot() : alpha / Double(rank) }
+    func rank(of layer: String) throws -> Int { try rankPattern.value(of: layer) ?? rank }
+
+    /// What the change of a layer is scaled by.
+    func scaling(of layer: String) throws -> Double {
+        let (rank, alpha) = try (Double(rank(of: layer)), alphaPattern.value(of: layer) ?? alpha)
+        return usesRankStabilisation ? alpha / rank.squareRoot() : alpha / rank
+    }
+
+    /// Whether a layer (`model.layers.0.self_attn.q_proj`) is adapted.
+    func includes(_ layer: String) throws -> Bool {
+        guard try targets.includes(layer) else { return false }
+        guard let layersToTransform else { return true }
+        return layer.split(separator: ".").lazy.compactMap { Int($0) }.first.map(layersToTransform.contains) ?? false
+    }
 
     func validated() throws -> LoRASettings {
-        guard rank >= 1, rank <= 1 << 16 else { throw ModelError(.mismatch, "lora.r is \(rank); expected 1 or more.") }
+        for rank in [rank] + rankPattern.entries.map(\.value) where rank < 1 || rank > 1 << 16 {
+            throw ModelError(.mismatch, "a rank of \(rank) is no rank; expected 1 or more.")
+        }
         guard dropout >= 0, dropout < 1 else {
             throw ModelError(.mismatch, "lora.lora_dropout is \(dropout); expected at least 0 and below 1.")
         }
@@ -59,24 +114,45 @@ public struct LoRASettings: Sendable, Hashable {
 }
 
 extension Decoder {
-    /// Attaches fresh adapters, which change nothing yet, and freezes everything else.
+    /// Attaches fresh adapters, which change nothing yet, and freezes everything else but the modules to save.
     ///
     /// Initialised from the default generator in the order of the layers: the same seed gives the same adapters.
-    public func attachLoRA(_ settings: LoRASettings) throws {
-        let settings = try settings.validated()
+    /// - Returns: the settings as they hold for this model.
+    @discardableResult
+    public func attachLoRA(_ settings: LoRASettings) throws -> LoRASettings {
+        var settings = try settings.validated()
         var attached = 0
-        for (name, linear) in linears where try settings.targets.includes(name) {
+        for (name, linear) in linears where try settings.includes(name) {
             linear.adapter = try LoRAAdapter.initialized(
-                layer: name, inFeatures: linear.inFeatures, outFeatures: linear.outFeatures, rank: settings.rank,
-                scaling: settings.scaling, dropout: settings.dropout, device: device)
+                layer: name, linear: linear, settings: settings, device: device)
             attached += 1
         }
         guard attached > 0 else {
             let kinds = Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
             throw ModelError(
-                .mismatch, "lora.target_modules matches no layer of the model.",
+                .mismatch, "lora.target_modules (with lora.layers_to_transform) matches no layer of the model.",
                 advice: "Its linear layers are \(kinds.joined(separator: ", ")); or write \"all-linear\".")
         }
+        settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
+        for parameter in parameters where isSaved(parameter, settings) { try parameter.train() }
+        return settings
+    }
+
+    /// Checks names of modules; where the head is the embedding, both are named, so that PEFT keeps them equal.
+    private func modulesTrainedWhole(_ names: [String]) throws -> [String] {
+        for name in names where !parameters.contains(where: { $0.belongs(to: name) }) && name != "lm_head" {
+            throw ModelError(
+                .mismatch, "lora.modules_to_save: the model has no module \"\(name)\".",
+                advice: "For example embed_tokens, lm_head, norm.")
+        }
+        let both = ["embed_tokens", "lm_head"]
+        guard configuration.tiesEmbeddings, names.contains(where: both.contains) else { return names }
+        return names.filter { !both.contains($0) } + both
+    }
+
+    /// Whether a parameter is trained as part of a module that is saved whole.
+    func isSaved(_ parameter: Parameter, _ settings: LoRASettings) -> Bool {
+        !parameter.name.contains(".lora_") && settings.modulesToSave.contains { parameter.belongs(to: $0) }
     }
 
     /// Whether adapters drop elements of their inputs (in passes with gradient only).

@@ -32,7 +32,7 @@ struct ConfigurationJSON {
         self.path = path
     }
 
-    var isEmpty: Bool { object.isEmpty }
+    var keys: [String] { object.keys.sorted() }
 
     func has(_ key: String) -> Bool { object[key].map { !($0 is NSNull) } ?? false }
 
@@ -45,6 +45,13 @@ struct ConfigurationJSON {
         }
     }
     func strings(_ key: String) throws -> [String]? { try typed(key, "a list of strings") { $0 as? [String] } }
+    /// A list of whole numbers, or one.
+    func ints(_ key: String) throws -> [Int]? {
+        try typed(key, "a list of whole numbers") { value in
+            let values = (value as? [Any] ?? [value]).map(Self.int)
+            return values.contains(nil) ? nil : values.compactMap { $0 }
+        }
+    }
     func section(_ key: String) throws -> ConfigurationJSON? {
         try typed(key, "an object") { ($0 as? [String: Any]).map { ConfigurationJSON($0, path: path) } }
     }

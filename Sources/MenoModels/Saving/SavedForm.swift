@@ -25,7 +25,7 @@ public enum SavedForm: Sendable {
 
     /// Writes a model's trained values into an existing folder.
     public func write(_ weights: NamedValues, to folder: URL) throws {
-        try weights.write(to: folder.appending(path: weightsName), prefix: prefix)
+        try withHead(weights).write(to: folder.appending(path: weightsName), prefix: prefix)
         switch self {
         case .adapter(let settings, let baseModel):
             try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, to: folder)
@@ -37,6 +37,18 @@ public enum SavedForm: Sendable {
                 try FileManager.default.copyItem(at: original, to: copy)
             }
         }
+    }
+
+    /// PEFT takes a head that is the embedding for a module of its own: it gets the same values.
+    private func withHead(_ weights: NamedValues) -> NamedValues {
+        guard case .adapter(let settings, _) = self, settings.modulesToSave.contains("lm_head"),
+            !weights.entries.contains(where: { $0.name == "lm_head.weight" }),
+            var head = weights.entries.first(where: { $0.name == "model.embed_tokens.weight" })
+        else { return weights }
+        head.name = "lm_head.weight"
+        var weights = weights
+        weights.entries.append(head)
+        return weights
     }
 
     /// Puts saved values back into a model that has the same adapters.

@@ -16,6 +16,7 @@ extension Tensor {
     public static prefix func - (operand: Tensor) throws -> Tensor { try ATen.neg.one(.tensor(operand)) }
 
     public func squared() throws -> Tensor { try ATen.powScalar.one(.tensor(self), .int(2)) }
+    public func squareRoot() throws -> Tensor { try ATen.sqrt.one(.tensor(self)) }
     /// 1 / √x.
     public func rsqrt() throws -> Tensor { try ATen.rsqrt.one(.tensor(self)) }
     public func exp() throws -> Tensor { try ATen.exp.one(.tensor(self)) }
@@ -23,6 +24,8 @@ extension Tensor {
     public func sin() throws -> Tensor { try ATen.sin.one(.tensor(self)) }
     public func cos() throws -> Tensor { try ATen.cos.one(.tensor(self)) }
     public func abs() throws -> Tensor { try ATen.abs.one(.tensor(self)) }
+    /// −1, 0 or 1.
+    public func sign() throws -> Tensor { try ATen.sign.one(.tensor(self)) }
 
     /// x · sigmoid(x).
     public func silu() throws -> Tensor { try ATen.silu.one(.tensor(self)) }

@@ -6,19 +6,21 @@ extension Tensor {
     /// - Parameters:
     ///   - targets: `[rows]`, each an index into the vocabulary.
     ///   - softcap: where positive, z = softcap · tanh(x / softcap) takes the logits' place.
+    ///   - smoothing: ε, the share of each target's probability that is spread evenly over the vocabulary (Szegedy et
+    ///     al., 2015, arXiv:1512.00567).
     ///   - gradientScale: where not zero, the logits `[rows, vocabulary]` (float32 or bfloat16, contiguous) are
-    ///     overwritten with d(gradientScale · nll)/d(logits).
-    ///   - nll: receives log Σ exp(z) − z[target] for each row.
+    ///     overwritten with d(gradientScale · loss)/d(logits).
+    ///   - loss: receives log Σ exp(z) − (1 − ε) z[target] − ε · mean(z) for each row.
     ///   - correct: receives whether the target is the argmax, for each row.
     public func headTile_(
-        targets: UnsafeBufferPointer<Int64>, softcap: Double, gradientScale: Double,
-        nll: UnsafeMutableBufferPointer<Float>, correct: UnsafeMutableBufferPointer<UInt8>
+        targets: UnsafeBufferPointer<Int64>, softcap: Double, smoothing: Double = 0, gradientScale: Double,
+        loss: UnsafeMutableBufferPointer<Float>, correct: UnsafeMutableBufferPointer<UInt8>
     ) throws {
-        precondition(targets.count == nll.count && targets.count == correct.count)
+        precondition(targets.count == loss.count && targets.count == correct.count)
         try check(
             ct_head_tile(
-                handle, targets.baseAddress, Int64(targets.count), Float(softcap), Float(gradientScale),
-                nll.baseAddress, correct.baseAddress),
+                handle, targets.baseAddress, Int64(targets.count), Float(softcap), Float(smoothing),
+                Float(gradientScale), loss.baseAddress, correct.baseAddress),
             "head tile")
     }
 }
