@@ -71,6 +71,22 @@ ct_status ct_memory_statistics(ct_device device, ct_memory *result) {
     });
 }
 
+ct_status ct_free_memory(ct_device device, int64_t *result) {
+    return guarded([&] {
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
+        auto *allocator = at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type));
+        auto index = static_cast<c10::DeviceIndex>(device.index < 0 ? 0 : device.index);
+        auto total = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+        auto statistics = allocator->getDeviceStats(index);
+        // What the allocator keeps for new tensors is free to them as well.
+        auto kept = statistics.reserved_bytes[total].current - statistics.allocated_bytes[total].current;
+        *result = static_cast<int64_t>(allocator->getMemoryInfo(index).first) + kept;
+#else
+        TORCH_CHECK(false, "this libtorch does not tell the free memory of a device");
+#endif
+    });
+}
+
 ct_status ct_reset_peak_memory(ct_device device) {
     return guarded([&] {
         at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type))

@@ -9,6 +9,10 @@ public struct TrainingError: Error, Sendable, CustomStringConvertible {
         case cannotSave
         /// A checkpoint is broken, or belongs to another run.
         case cannotResume
+        /// Not even one example fits into memory.
+        case outOfMemory
+        /// The system does not tell what is needed for a forecast.
+        case cannotPlan
         /// The caller asked to end.
         case interrupted
     }

@@ -8,7 +8,7 @@ import Testing
 @testable import MenoTraining
 
 /// Runs that are cut and resumed, and checkpoints that are broken.
-@Suite(.serialized) struct CheckpointTests {
+@Suite(.drawsRandomNumbers) struct CheckpointTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
@@ -162,5 +162,51 @@ import Testing
         #expect(saving.store.newest().url == nil)
         try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
         #expect(!FileManager.default.fileExists(atPath: remains.path))
+    }
+}
+
+/// A checkpoint that Hugging Face's Trainer wrote (`Tests/Reference/make_adapters.py`).
+@Suite(.drawsRandomNumbers) struct ForeignCheckpointTests {
+    private let checkpoint = Fixtures.url("adapters/trainer/checkpoint-3")
+
+    private func loop(_ folder: URL, observers: [any RunObserver], totalSteps: Int = 6, rank: Int = 4) throws
+        -> TrainingLoop
+    {
+        let model = try ModelFiles(Fixtures.url("models/llama-untied")).load(dtype: .float32)
+        let settings = LoRASettings(rank: rank, alpha: 8, dropout: 0, targets: .names(["q_proj", "v_proj"]))
+        try model.attachLoRA(settings)
+        return try TinyRun.loop(
+            model: model, observers: observers,
+            saving: RunSaving(
+                store: CheckpointStore(folder), form: .adapter(settings, baseModel: "tiny"), settings: [:])
+        ) {
+            $0.maxSteps = totalSteps
+            $0.evaluationStrategy = .no
+        }
+    }
+
+    @Test func itIsGoneOnFromAndWhatItLacksIsSaid() throws {
+        let (folder, events) = (try TemporaryFolder(), Recorder())
+        let loop = try loop(folder.url, observers: [events])
+        try loop.resume(from: checkpoint)
+        try loop.run(model: "tiny")
+        #expect(events.steps.map(\.step) == [4, 5, 6])
+        #expect(
+            events.all.contains {
+                if case .warning(let text) = $0 { text.contains("optimizer's moments") } else { false }
+            })
+        let state = try CheckpointStore.decoder.decode(
+            TrainerState.self, from: Data(contentsOf: folder.url.appending(path: "checkpoint-6/\(TrainerState.name)")))
+        #expect(state.logHistory.map(\.step) == [1, 2, 3, 6])
+        #expect(abs(try #require(state.logHistory[0].loss) - 5.770725250244141) < 1e-12)
+    }
+
+    @Test func anotherRunIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let error = #expect(throws: TrainingError.self) {
+            try loop(folder.url, observers: [], totalSteps: 9, rank: 2).resume(from: checkpoint)
+        }
+        #expect(error?.code == .cannotResume)
+        #expect(error?.message.contains("lora.r was 4, is 2") == true && error?.message.contains("was 6, is 9") == true)
     }
 }

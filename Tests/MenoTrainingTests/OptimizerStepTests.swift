@@ -7,7 +7,7 @@ import MenoTraining
 import Testing
 
 /// Against eight steps of transformers' `Trainer` with PEFT (`Tests/Reference/make_models.py`).
-@Suite(.serialized) struct OptimizerStepTests {
+@Suite(.drawsRandomNumbers) struct OptimizerStepTests {
     static let names = ["gemma3-tiny", "gemma2-tiny", "llama-tiny", "llama-untied"]
 
     struct Step: Decodable {

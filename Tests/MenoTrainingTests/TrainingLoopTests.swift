@@ -8,7 +8,7 @@ import MenoTraining
 import Testing
 
 /// With a tiny random model that learns to repeat one sequence.
-@Suite(.serialized) struct TrainingLoopTests {
+@Suite(.drawsRandomNumbers) struct TrainingLoopTests {
     @Test func itLearnsAndTellsWhatHappens() throws {
         let events = Recorder()
         let outcome = try TinyRun.loop(observers: [events]).run(model: "tiny")
@@ -111,7 +111,7 @@ import Testing
 
     @Test func epochsAndWarmUpAreCountedAsTransformersCountsThem() {
         var arguments = TrainingArguments()
-        let batches = arguments.batches(exampleCount: 1600)
+        let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))
         #expect(batches.stepsPerEpoch == 100)
         #expect(arguments.totalSteps(batches) == 3000)
         #expect(arguments.learningRates(totalSteps: 3000).warmupSteps == 300)

@@ -8,9 +8,13 @@ public struct BatchSchedule: Sendable, Hashable {
     public var seed: UInt64
     /// `false` takes the examples in their own order, every epoch the same.
     public var shuffles: Bool
+    /// `[exampleCount]`: lengths that examples of about the same are taken together by; `nil`: they are not.
+    public var lengths: [Int]?
 
-    public init(exampleCount: Int, examplesPerStep: Int, seed: UInt64, shuffles: Bool) {
+    public init(exampleCount: Int, examplesPerStep: Int, seed: UInt64, shuffles: Bool, lengths: [Int]? = nil) {
         precondition(exampleCount > 0 && examplesPerStep > 0)
+        precondition(lengths == nil || lengths?.count == exampleCount)
+        self.lengths = lengths
         self.exampleCount = exampleCount
         self.examplesPerStep = examplesPerStep
         self.seed = seed
@@ -26,14 +30,40 @@ public struct BatchSchedule: Sendable, Hashable {
     /// The examples of an optimizer step; the first is step 0.
     public func examples(ofStep step: Int) -> [Int] {
         let (epoch, within) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
-        let order = order(ofEpoch: epoch)
-        return Array(order[within * examplesPerStep..<min(exampleCount, (within + 1) * examplesPerStep)])
+        return examples(ofStep: within, in: order(ofEpoch: epoch))
+    }
+
+    /// - Parameters:
+    ///   - step: counted from the beginning of the epoch.
+    ///   - order: the epoch's order.
+    public func examples(ofStep step: Int, in order: [Int]) -> [Int] {
+        Array(order[step * examplesPerStep..<min(exampleCount, (step + 1) * examplesPerStep)])
     }
 
     /// The order of an epoch's examples; it depends on nothing but the seed and the epoch, so a run can be taken up
     /// anywhere.
     public func order(ofEpoch epoch: Int) -> [Int] {
-        shuffles
+        let order =
+            shuffles
             ? Permutation.make(count: exampleCount, seed: seed, stream: UInt64(epoch) + 1) : Array(0..<exampleCount)
+        return lengths.map { grouped(order, by: $0) } ?? order
+    }
+
+    /// Sorts stretches of the order by length, longest first, as `group_by_length` of transformers does: a stretch is
+    /// at most 50 steps long and at most a quarter of the epoch. The one with the longest example comes first, so that
+    /// too little memory shows at once.
+    private func grouped(_ order: [Int], by lengths: [Int]) -> [Int] {
+        let steps = max(1, min(exampleCount / (examplesPerStep * 4), 50))
+        var stretches = stride(from: 0, to: order.count, by: steps * examplesPerStep).map { start in
+            order[start..<min(order.count, start + steps * examplesPerStep)].enumerated()
+                .sorted { (-lengths[$0.element], $0.offset) < (-lengths[$1.element], $1.offset) }.map(\.element)
+        }
+        if let longest = stretches.indices.max(by: { lengths[stretches[$0][0]] < lengths[stretches[$1][0]] }) {
+            // Only the longest example itself changes places: the last stretch may be a short one.
+            let first = stretches[0][0]
+            stretches[0][0] = stretches[longest][0]
+            stretches[longest][0] = first
+        }
+        return stretches.flatMap { $0 }
     }
 }

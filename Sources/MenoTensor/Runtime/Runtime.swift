@@ -26,6 +26,14 @@ extension Device {
             peakAllocated: Int(memory.peak_allocated), peakReserved: Int(memory.peak_reserved))
     }
 
+    /// Bytes that new tensors can still take on this accelerator; `nil` on the CPU.
+    public func freeMemory() throws -> Int? {
+        guard kind != .cpu else { return nil }
+        var bytes: Int64 = 0
+        try check(ct_free_memory(raw, &bytes), "free memory")
+        return Int(bytes)
+    }
+
     /// Starts the peaks of ``memory()`` anew.
     public func resetPeakMemory() throws {
         guard kind != .cpu else { return }

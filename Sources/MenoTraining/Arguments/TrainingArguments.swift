@@ -14,10 +14,16 @@ public struct TrainingArguments: Sendable, Hashable {
     public var warmupRatio = 0.1
     /// Steps over which the rate rises; overrides ``warmupRatio`` where above 0.
     public var warmupSteps = 0
-    /// AdamW's β, ε and decoupled decay. Biases and norms are not decayed.
-    public var optimizer = AdamW.Options(weightDecay: 0.01)
+    /// What only some schedules ask for.
+    public var scheduleOptions = LearningRateSchedule.Options()
+    /// The optimizer and its constants. Default AdamW with a decay of 0.01; biases and norms are not decayed.
+    public var optimizer = OptimizerOptions(weightDecay: 0.01)
     /// Larger gradients are scaled down to this norm; `nil`: never. Default 1.
     public var maxGradientNorm: Double? = 1
+    /// The share of each target's probability that is spread evenly over the vocabulary in training. Default 0.
+    public var labelSmoothing = 0.0
+    /// NEFTune's α: noise on the embeddings in training. Default 0: none.
+    public var embeddingNoise = 0.0
     /// Examples of a micro-batch. With ``gradientAccumulationSteps`` it says how many make an optimizer step; how they
     /// are computed together is decided by memory and changes nothing but rounding. Default 2.
     public var batchSize = 2
@@ -25,16 +31,25 @@ public struct TrainingArguments: Sendable, Hashable {
     public var gradientAccumulationSteps = 8
     /// Whether layers are computed again in the backward pass instead of kept. Default true.
     public var gradientCheckpointing = true
-    /// Tokens that go through the model together. Default 2048.
-    public var tokensPerPass = 2048
+    /// Tokens that go through the model together; `nil`: as many as memory allows, up to
+    /// ``MemoryPlan/preferredTokens``.
+    public var tokensPerPass: Int?
+    /// Whether steps take examples of about the same length.
+    public var groupsByLength = false
+    /// Steps whose passes are prepared ahead, while the one before is computed. Default 1.
+    public var stepsAhead = 1
     /// When the model is evaluated. Default: every ``evaluationSteps``, and after the last step.
     public var evaluationStrategy = Interval.steps
     /// Steps between two evaluations. Default 100.
     public var evaluationSteps = 100
     /// Whether the model is evaluated before the first step.
     public var evaluatesOnStart = false
+    /// When the log gets a line. Default: every ``loggingSteps``.
+    public var loggingStrategy = Interval.steps
     /// Steps between two lines of the log. Default 10.
     public var loggingSteps = 10
+    /// Whether the first step has a line of its own.
+    public var logsFirstStep = false
     /// When a checkpoint is saved. Default: every ``saveSteps``, and after the last step.
     public var saveStrategy = Interval.steps
     /// Steps between two checkpoints. Default 100.
@@ -73,6 +88,11 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Steps between two checkpoints; `nil`: there are none.
     public func saveInterval(_ batches: BatchSchedule) -> Int? { interval(saveStrategy, steps: saveSteps, batches) }
 
+    /// Steps between two lines of the log; `nil`: there are none.
+    public func loggingInterval(_ batches: BatchSchedule) -> Int? {
+        interval(loggingStrategy, steps: loggingSteps, batches)
+    }
+
     private func interval(_ strategy: Interval, steps: Int, _ batches: BatchSchedule) -> Int? {
         switch strategy {
         case .no: nil
@@ -84,8 +104,11 @@ public struct TrainingArguments: Sendable, Hashable {
     public var examplesPerStep: Int { batchSize * gradientAccumulationSteps }
 
     /// The order of the examples of a run.
-    public func batches(exampleCount: Int) -> BatchSchedule {
-        BatchSchedule(exampleCount: exampleCount, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles)
+    /// - Parameter lengths: the tokens of each.
+    public func batches(lengths: [Int]) -> BatchSchedule {
+        BatchSchedule(
+            exampleCount: lengths.count, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles,
+            lengths: groupsByLength ? lengths : nil)
     }
 
     /// Optimizer steps of a run.
@@ -94,6 +117,8 @@ public struct TrainingArguments: Sendable, Hashable {
     /// The learning rates of a run of `totalSteps`.
     public func learningRates(totalSteps: Int) -> LearningRateSchedule {
         let warmup = warmupSteps > 0 ? warmupSteps : Int((warmupRatio * Double(totalSteps)).rounded(.up))
-        return LearningRateSchedule(peak: learningRate, course: schedule, warmupSteps: warmup, totalSteps: totalSteps)
+        return LearningRateSchedule(
+            peak: learningRate, course: schedule, options: scheduleOptions, warmupSteps: warmup,
+            totalSteps: totalSteps)
     }
 }

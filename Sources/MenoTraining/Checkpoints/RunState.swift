@@ -9,6 +9,8 @@ struct RunState: Codable {
     var step: Int
     /// What the run means, key by key; another value is another run.
     var settings: [String: String]
+    /// The most tokens of a pass, where memory decided it.
+    var tokensPerPass: Int?
     /// The generators of random numbers, by device.
     var randomStates: [String: Data]
     var best: BestModel

@@ -42,6 +42,8 @@ struct StepLog: Codable {
     private var lossSum = 0.0
     private var steps = 0
 
+    init(entries: [TrainerState.LogEntry] = []) { self.entries = entries }
+
     mutating func add(_ metrics: StepMetrics, isLogged: Bool) {
         tokens += metrics.tokens
         lossSum += metrics.loss

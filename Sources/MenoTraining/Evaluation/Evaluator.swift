@@ -40,7 +40,7 @@ public struct Evaluator {
                 start += examples[row].ids.count
                 row += 1
             }
-            let cost = Double(losses.negativeLogLikelihoods[place])
+            let cost = Double(losses.values[place])
             rows[row].tokens += 1
             rows[row].negativeLogLikelihood += cost
             if losses.isCorrect[place] { rows[row].correct += 1 }

@@ -22,7 +22,7 @@ public struct Pass: Sendable, Hashable {
 
 /// What an optimizer step did.
 public struct StepResult: Sendable, Hashable {
-    /// Σ of the negative log-likelihoods / number of labels, over all passes, in nats.
+    /// Σ of the losses / number of labels, over all passes, in nats.
     public var loss: Double
     /// The norm of the gradient before it was clipped.
     public var gradientNorm: Double
@@ -40,11 +40,15 @@ public final class OptimizerStep {
     let optimizer: any Optimizer
     private let parameters: [Tensor]
     private let maxGradientNorm: Double?
+    private let labelSmoothing: Double
 
     /// - Parameters:
     ///   - maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
+    ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
     /// - Throws: ``TrainingError`` when the model has no trained parameter.
-    public init(model: Decoder, options: AdamW.Options, maxGradientNorm: Double? = 1) throws {
+    public init(
+        model: Decoder, options: OptimizerOptions, maxGradientNorm: Double? = 1, labelSmoothing: Double = 0
+    ) throws {
         let trained = model.trainedParameters
         guard !trained.isEmpty else {
             throw TrainingError(
@@ -53,10 +57,8 @@ public final class OptimizerStep {
         self.model = model
         self.maxGradientNorm = maxGradientNorm
         parameters = trained.map(\.tensor)
-        optimizer = try AdamW(trained.map { ($0.name, $0.tensor) }, options: options) { name in
-            // Biases and norms are not decayed, as Trainer groups them.
-            !name.hasSuffix(".bias") && !name.contains("norm")
-        }
+        self.labelSmoothing = labelSmoothing
+        optimizer = try options.optimizer(of: trained.map { ($0.name, $0.tensor) })
     }
 
     /// Makes one step.
@@ -70,11 +72,13 @@ public final class OptimizerStep {
         }
         var total = 0.0
         for (index, pass) in passes.enumerated() {
-            let losses = try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses
-            let sum = losses.negativeLogLikelihoods.reduce(0.0) { $0 + Double($1) }
+            let losses = try model.loss(
+                inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout, labelSmoothing: labelSmoothing
+            ).losses
+            let sum = losses.values.reduce(0.0) { $0 + Double($1) }
             guard sum.isFinite else { throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(sum).") }
             total += sum
-            if !losses.negativeLogLikelihoods.isEmpty { try (losses.sum / Double(labelCount)).backward() }
+            if !losses.values.isEmpty { try (losses.sum / Double(labelCount)).backward() }
         }
         let gradients = try parameters.compactMap { try $0.gradient() }
         let norm = try Gradients.norm(gradients)

@@ -12,17 +12,22 @@ extension Pass {
     /// Divides examples, in their order, into passes of at most `tokens` tokens; a longer example goes alone.
     /// - Returns: for each pass the positions of its examples.
     public static func plan(_ examples: [Example], tokens: Int) -> [Range<Int>] {
+        plan(lengths: examples.map(\.ids.count), tokens: tokens)
+    }
+
+    /// The same from the examples' lengths.
+    static func plan(lengths: [Int], tokens: Int) -> [Range<Int>] {
         var passes: [Range<Int>] = []
         var start = 0
         var total = 0
-        for (index, example) in examples.enumerated() {
-            if index > start, total + example.ids.count > tokens {
+        for (index, length) in lengths.enumerated() {
+            if index > start, total + length > tokens {
                 passes.append(start..<index)
                 (start, total) = (index, 0)
             }
-            total += example.ids.count
+            total += length
         }
-        if start < examples.count { passes.append(start..<examples.count) }
+        if start < lengths.count { passes.append(start..<lengths.count) }
         return passes
     }
 }

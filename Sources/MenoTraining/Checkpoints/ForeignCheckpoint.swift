@@ -1,0 +1,60 @@
+internal import Foundation
+internal import MenoModels
+
+/// A `checkpoint-N` of Hugging Face's Trainer with PEFT: its adapter and its log can be gone on from. Its optimizer and its
+/// random states are Python pickles, which are not read.
+struct ForeignCheckpoint {
+    private struct State: Decodable {
+        var globalStep: Int
+        var maxSteps: Int
+        var logHistory: [TrainerState.LogEntry]
+    }
+
+    let folder: URL
+    let step: Int
+    private let state: State
+
+    /// - Returns: `nil` where the folder is none.
+    init?(_ folder: URL) throws {
+        let names = Set((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+        guard names.contains(TrainerState.name), !names.contains(RunState.name),
+            !names.contains(CheckpointManifest.name)
+        else { return nil }
+        let url = folder.appending(path: TrainerState.name)
+        do {
+            state = try CheckpointStore.decoder.decode(State.self, from: Data(contentsOf: url))
+        } catch {
+            throw TrainingError(.cannotResume, "\(url.path) is no state of Trainer (\(error)).")
+        }
+        guard state.globalStep >= 0 else {
+            throw TrainingError(.cannotResume, "\(url.path): \"global_step\" is \(state.globalStep).")
+        }
+        self.folder = folder
+        step = state.globalStep
+    }
+
+    var log: StepLog { StepLog(entries: state.logHistory) }
+
+    /// What of the run differs, in words, as far as the files tell.
+    func changes(form: SavedForm, totalSteps: Int) throws -> [String] {
+        var changes: [String] = []
+        func compare(_ name: String, _ before: some CustomStringConvertible, _ now: some CustomStringConvertible) {
+            if "\(before)" != "\(now)" { changes.append("\(name) was \(before), is \(now)") }
+        }
+        compare("the number of steps", state.maxSteps, totalSteps)
+        if case .adapter(let now, _) = form {
+            let before = try LoRAFiles.settings(in: folder)
+            compare("lora.r", before.rank, now.rank)
+            compare("lora.lora_alpha", before.alpha, now.alpha)
+            compare("lora.lora_dropout", before.dropout, now.dropout)
+            compare("lora.use_rslora", before.usesRankStabilisation, now.usesRankStabilisation)
+            compare("lora.use_dora", before.usesDoRA, now.usesDoRA)
+        }
+        return changes
+    }
+
+    /// What such a checkpoint cannot give.
+    static let lacks =
+        "a checkpoint of Trainer: the adapter, the step and the log go on; the optimizer's moments and the random states are "
+        + "Python pickles and begin anew, so that the first steps differ from an unbroken run's. The best model so far is not known."
+}

@@ -1,0 +1,93 @@
+internal import Dispatch
+internal import MenoData
+internal import Synchronization
+
+/// The examples of a step, and how they go through the model.
+struct PreparedStep: Sendable {
+    /// Positions among the training examples.
+    var examples: [Int]
+    var passes: [Pass]
+}
+
+/// Prepares the passes of the coming steps while the present one is computed.
+final class StepLoader {
+    private let source: Source
+    private let depth: Int
+    private let totalSteps: Int
+    private let queue = DispatchQueue(label: "meno.steps")
+    private var pending: [Int: Pending] = [:]
+    private var tokensPerPass: Int?
+
+    /// - Parameter depth: steps that are prepared ahead; 0: each when it is asked for.
+    init(_ batches: BatchSchedule, examples: [Example], depth: Int, totalSteps: Int) {
+        source = Source(batches: batches, examples: examples)
+        self.depth = depth
+        self.totalSteps = totalSteps
+    }
+
+    /// - Parameter tokens: the most that go through the model together; a longer example goes alone.
+    func load(_ step: Int, tokensPerPass tokens: Int) -> PreparedStep {
+        if tokens != tokensPerPass {
+            pending.removeAll()
+            tokensPerPass = tokens
+        }
+        let current = pending.removeValue(forKey: step)
+        for next in step + 1..<max(step + 1, min(totalSteps, step + 1 + depth)) where pending[next] == nil {
+            let promise = Pending()
+            pending[next] = promise
+            queue.async { [source] in promise.fulfil(source.prepare(next, tokensPerPass: tokens)) }
+        }
+        return current?.wait() ?? source.prepare(step, tokensPerPass: tokens)
+    }
+
+    /// Where steps come from; remembers the order of one epoch.
+    private final class Source: Sendable {
+        private let batches: BatchSchedule
+        private let examples: [Example]
+        private let known = Mutex<KnownOrder?>(nil)
+
+        private struct KnownOrder {
+            var epoch: Int
+            var order: [Int]
+        }
+
+        init(batches: BatchSchedule, examples: [Example]) {
+            self.batches = batches
+            self.examples = examples
+        }
+
+        func prepare(_ step: Int, tokensPerPass: Int) -> PreparedStep {
+            let (epoch, within) = step.quotientAndRemainder(dividingBy: batches.stepsPerEpoch)
+            let order = order(ofEpoch: epoch)
+            let chosen = batches.examples(ofStep: within, in: order)
+            let batch = chosen.map { examples[$0] }
+            let passes = Pass.plan(batch, tokens: tokensPerPass).map { Pass(Array(batch[$0])) }
+            return PreparedStep(examples: chosen, passes: passes)
+        }
+
+        private func order(ofEpoch epoch: Int) -> [Int] {
+            known.withLock { known in
+                if let known, known.epoch == epoch { return known.order }
+                let order = batches.order(ofEpoch: epoch)
+                known = KnownOrder(epoch: epoch, order: order)
+                return order
+            }
+        }
+    }
+
+    /// A step that is being prepared.
+    private final class Pending: Sendable {
+        private let result = Mutex<PreparedStep?>(nil)
+        private let isDone = DispatchSemaphore(value: 0)
+
+        func fulfil(_ step: PreparedStep) {
+            result.withLock { $0 = step }
+            isDone.signal()
+        }
+
+        func wait() -> PreparedStep? {
+            isDone.wait()
+            return result.withLock { $0 }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+public import Foundation
+internal import MenoData
+internal import MenoMetrics
+internal import MenoModels
+internal import MenoTensor
+
+/// Saving and resuming.
+extension TrainingLoop {
+    /// Begins to write a checkpoint of this moment. A fault is told and does not harm the training.
+    func save() {
+        guard let saving, let writer, stepsDone > 0, savedStep != stepsDone else { return }
+        savedStep = stepsDone
+        do {
+            let files = [
+                RunState.name: try CheckpointStore.encoder.encode(try runState(saving)),
+                TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving)),
+            ]
+            let contents = CheckpointStore.Contents(
+                step: stepsDone, form: saving.form, weights: try model.trainedValues(),
+                optimizer: try NamedValues(optimizerStep.optimizer.state), files: files)
+            writer.begin(contents, keeping: best.step.map { [$0] } ?? [])
+        } catch {
+            observers.emit(.checkpointFailed(step: stepsDone, reason: "\(error)"))
+        }
+    }
+
+    func emitSaved() { for event in writer?.takeEvents() ?? [] { observers.emit(event) } }
+
+    func finishSaving() {
+        writer?.wait()
+        emitSaved()
+    }
+
+    /// The devices whose random numbers the run draws.
+    var generators: [Device] { model.device == .cpu ? [.cpu] : [.cpu, model.device] }
+
+    func randomStates() throws -> [(device: Device, state: [UInt8])] {
+        try generators.map { ($0, try RandomGenerator.state(of: $0)) }
+    }
+
+    func runState(_ saving: RunSaving) throws -> RunState {
+        let randomStates = try randomStates().map { ("\($0.device)", Data($0.state)) }
+        return RunState(
+            step: stepsDone, settings: saving.settings, tokensPerPass: tokensPerPass,
+            randomStates: Dictionary(uniqueKeysWithValues: randomStates), best: best, log: log,
+            skippedSteps: skippedSteps, observers: observers.states())
+    }
+
+    func trainerState(_ saving: RunSaving) -> TrainerState {
+        TrainerState(
+            bestGlobalStep: best.step, bestMetric: best.value,
+            bestModelCheckpoint: best.step.map { saving.store.url(step: $0).lastPathComponent },
+            epoch: epoch(after: stepsDone), evalSteps: arguments.evaluationInterval(batches) ?? totalSteps,
+            globalStep: stepsDone, logHistory: log.entries, loggingSteps: arguments.loggingSteps, maxSteps: totalSteps,
+            numInputTokensSeen: log.tokens, numTrainEpochs: arguments.epochs,
+            saveSteps: arguments.saveInterval(batches) ?? totalSteps, trainBatchSize: arguments.batchSize)
+    }
+
+    /// Goes back to a checkpoint; ``run(model:)`` then continues from there.
+    /// - Parameter allowsChanges: whether settings that change the run's meaning may differ.
+    /// - Throws: ``TrainingError`` with `cannotResume`, which names what is broken or has changed.
+    public func resume(from folder: URL, allowsChanges: Bool = false) throws {
+        guard let saving else {
+            throw TrainingError(.cannotResume, "a run that saves nothing cannot be resumed.")
+        }
+        if let foreign = try ForeignCheckpoint(folder) {
+            return try resume(from: foreign, saving, allowsChanges: allowsChanges)
+        }
+        let saved = try SavedRun(folder)
+        let changes = saved.changes(saving.settings)
+        let state = saved.state
+        try checkChanges(changes, step: state.step, of: folder, allowsChanges: allowsChanges)
+        try saving.form.restore(model, from: folder)
+        try NamedValues.restore(
+            optimizerStep.optimizer.state, from: folder.appending(path: CheckpointStore.optimizerName))
+        for device in generators {
+            guard let bytes = state.randomStates["\(device)"] else { continue }
+            try RandomGenerator.setState([UInt8](bytes), of: device)
+        }
+        // Another division into passes would round differently.
+        tokensPerPass = arguments.tokensPerPass ?? state.tokensPerPass
+        (stepsDone, savedStep, resumedAtStep) = (state.step, state.step, state.step)
+        (best, log, skippedSteps) = (state.best, state.log, state.skippedSteps)
+        observers.restore(state.observers)
+        for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
+    }
+
+    func resume(from checkpoint: ForeignCheckpoint, _ saving: RunSaving, allowsChanges: Bool) throws {
+        let changes = try checkpoint.changes(form: saving.form, totalSteps: totalSteps)
+        try checkChanges(changes, step: checkpoint.step, of: checkpoint.folder, allowsChanges: allowsChanges)
+        try saving.form.restore(model, from: checkpoint.folder)
+        try RandomGenerator.seed(arguments.seed &+ UInt64(checkpoint.step))
+        (stepsDone, savedStep, resumedAtStep) = (checkpoint.step, checkpoint.step, checkpoint.step)
+        log = checkpoint.log
+        observers.emit(.warning(ForeignCheckpoint.lacks))
+        for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
+    }
+
+    func checkChanges(_ changes: [String], step: Int, of folder: URL, allowsChanges: Bool) throws {
+        guard changes.isEmpty || allowsChanges else {
+            throw TrainingError(
+                .cannotResume, "\(folder.path) is of a run with other settings: \(changes.joined(separator: "; ")).",
+                advice: "Undo the changes, or give --allow-changes to go on with them.")
+        }
+        guard step <= totalSteps else {
+            throw TrainingError(
+                .cannotResume, "\(folder.path) is of step \(step); the run ends at step \(totalSteps).")
+        }
+    }
+
+    /// Tells apart data, tokenizers and templates: FNV-1a over every id and label.
+    static func fingerprint(_ examples: [Example]) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        let mix = { (value: Int32) in hash = (hash ^ UInt64(UInt32(bitPattern: value))) &* 0x100_0000_01B3 }
+        for example in examples {
+            mix(Int32(truncatingIfNeeded: example.ids.count))
+            example.ids.forEach(mix)
+            example.labels.forEach(mix)
+        }
+        return "\(examples.count) examples, \(String(hash, radix: 16))"
+    }
+}

@@ -1,0 +1,73 @@
+public import MenoModels
+internal import MenoTensor
+
+/// How many tokens go through a model together, from the memory that there is.
+///
+/// The cost of a pass is measured on two small ones and is taken to grow linearly with their examples: attention is
+/// computed example by example, and no logits outlive their tile.
+public struct MemoryPlan: Sendable {
+    /// Tokens of a pass beyond which nothing is gained in speed.
+    public static let preferredTokens = 2048
+    /// The share of the available memory that is planned with; the rest is for what is not measured.
+    private static let usableShare = 0.9
+
+    /// Bytes held before any pass: weights, adapters, the optimizer's state, the program.
+    public var resident: Int
+    /// Bytes that could be taken beyond them; `nil`: unknown.
+    public var available: Int?
+    /// Tokens of the longest example, which stands for all.
+    public var exampleLength: Int
+    /// A pass of n of them takes at its height ``fixedBytes`` + n · ``bytesPerExample``.
+    public var fixedBytes: Int
+    public var bytesPerExample: Int
+    /// Seconds of a forward and backward pass for each token, and of a forward pass alone.
+    public var trainingSecondsPerToken: Double
+    public var evaluationSecondsPerToken: Double
+
+    /// Measures passes of a model that is ready to train.
+    /// - Parameters:
+    ///   - longest: tokens of the longest example.
+    ///   - examples: of the two passes measured; larger ones take longer and tell more.
+    /// - Returns: `nil` where the system does not tell what is needed.
+    /// - Throws: `TorchError` with `outOfMemory` where not even one example fits.
+    public static func measure(
+        _ model: Decoder, longest: Int, examples: (small: Int, large: Int) = (1, 2)
+    ) throws -> MemoryPlan? {
+        let resident = try model.device.memory()?.allocated ?? ProcessMemory.current().resident
+        let available = MemoryLimit.available(on: model.device)
+        guard
+            let measured = try PassProbe(model: model).measure(
+                length: longest, examples: [examples.small, examples.large])
+        else { return nil }
+        let (small, large) = (measured.bytes[0].bytes, measured.bytes[1].bytes)
+        let slope = max(0, large - small) / (examples.large - examples.small)
+        return MemoryPlan(
+            resident: resident, available: available, exampleLength: longest,
+            fixedBytes: max(0, large - slope * examples.large), bytesPerExample: slope,
+            trainingSecondsPerToken: measured.trainingSecondsPerToken,
+            evaluationSecondsPerToken: measured.evaluationSecondsPerToken)
+    }
+
+    /// Bytes at the height of a pass of some tokens, all that was held before included.
+    public func peak(tokens: Int) -> Int {
+        resident + fixedBytes + Int(Double(bytesPerExample) * Double(tokens) / Double(exampleLength))
+    }
+
+    /// The most tokens of a pass, at least those of the longest example and at most ``preferredTokens`` or those.
+    /// - Throws: ``TrainingError`` where the longest example does not fit.
+    public func tokensPerPass() throws -> Int {
+        guard let available else { return max(exampleLength, Self.preferredTokens) }
+        let usable = Int(Double(available) * Self.usableShare) - fixedBytes
+        let examples = bytesPerExample > 0 ? usable / bytesPerExample : Int.max
+        guard usable > 0, examples > 0 else {
+            throw TrainingError(
+                .outOfMemory,
+                "an example of \(exampleLength) tokens needs \((fixedBytes + bytesPerExample) >> 20) MiB beside the "
+                    + "model; \(available >> 20) MiB are available.",
+                advice: "Set training.gradient_checkpointing: true, a smaller data.max_length, or free memory; "
+                    + "training.tokens_per_pass overrides this judgement.")
+        }
+        let wished = max(exampleLength, Self.preferredTokens)
+        return examples >= wished / exampleLength ? wished : examples * exampleLength
+    }
+}

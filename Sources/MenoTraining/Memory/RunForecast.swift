@@ -1,0 +1,100 @@
+public import MenoModels
+
+/// What a run will take: steps, memory, time and disk.
+public struct RunForecast: Sendable, Encodable {
+    public struct Memory: Sendable, Encodable {
+        /// Bytes held before the first step: weights, adapters, the optimizer's state, the program.
+        public var resident: Int
+        /// Bytes at the height of the run's largest pass, all included.
+        public var peak: Int
+        /// Bytes that could be taken beyond ``resident``; `nil`: unknown.
+        public var available: Int?
+
+        /// Whether the run fits; `true` where the available memory is not known.
+        public var fits: Bool { available.map { peak - resident <= $0 } ?? true }
+    }
+
+    public struct Disk: Sendable, Encodable {
+        /// Bytes of a checkpoint, and of the final adapter or model.
+        public var checkpoint: Int
+        public var final: Int
+        /// Checkpoints that are there at the same time, at most.
+        public var checkpoints: Int
+        /// Bytes in all, with the checkpoint that is being written before an old one goes.
+        public var total: Int { checkpoint * (checkpoints > 0 ? checkpoints + 1 : 0) + final }
+    }
+
+    public var steps: Int
+    public var stepsPerEpoch: Int
+    public var examples: Int
+    /// Tokens trained on in all steps.
+    public var tokens: Int
+    public var evaluations: Int
+    public var evaluationTokens: Int
+    public var trainedParameters: Int
+    public var totalParameters: Int
+    /// The limit on a pass, and the tokens of the largest one.
+    public var tokensPerPass: Int
+    public var largestPass: Int
+    public var passes: Int
+    public var memory: Memory
+    public var disk: Disk
+    public var trainingSeconds: Double
+    public var evaluationSeconds: Double
+}
+
+extension TrainingLoop {
+    /// Forecasts the run by measuring two passes; nothing is trained.
+    /// - Throws: ``TrainingError`` with `outOfMemory` where not even one example fits, or with `cannotPlan` where the system
+    ///   does not tell what a pass takes.
+    public func forecast() throws -> RunForecast {
+        let longest = training.reduce(1) { max($0, $1.ids.count) }
+        // Larger passes than a run's own measurement: a forecast may take its time.
+        guard let plan = try MemoryPlan.measure(model, longest: longest, examples: (2, 4)) else {
+            throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
+        }
+        let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
+        let (tokens, largest, passes) = passes(tokensPerPass: limit)
+        let interval = arguments.evaluationInterval(batches)
+        let evaluations =
+            evaluation.isEmpty
+            ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
+        let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
+        let weights = model.trainedParameters.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
+        let state = optimizerStep.optimizer.state.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
+        let saves = arguments.saveInterval(batches).map { (totalSteps + $0 - 1) / $0 } ?? 0
+        // While a checkpoint is being written its values are held a second time.
+        let peak = plan.peak(tokens: largest) + (saves > 0 ? weights + state : 0)
+        return RunForecast(
+            steps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch, examples: training.count, tokens: tokens,
+            evaluations: evaluations, evaluationTokens: evaluationTokens * evaluations,
+            trainedParameters: weights / MemoryLayout<Float>.size,
+            totalParameters: model.parameters.reduce(0) { $0 + $1.tensor.count }, tokensPerPass: limit,
+            largestPass: largest, passes: passes,
+            memory: .init(
+                resident: plan.resident, peak: max(peak, ProcessMemory.loadPeak(on: model.device)),
+                available: plan.available),
+            disk: .init(
+                checkpoint: weights + state, final: weights, checkpoints: min(saves, arguments.saveTotalLimit ?? saves)),
+            trainingSeconds: Double(tokens) * plan.trainingSecondsPerToken,
+            evaluationSeconds: Double(evaluationTokens * evaluations) * plan.evaluationSecondsPerToken)
+    }
+
+    /// What all steps take: tokens, those of the largest pass, and passes.
+    private func passes(tokensPerPass: Int) -> (tokens: Int, largest: Int, count: Int) {
+        var (tokens, largest, count) = (0, 0, 0)
+        for epoch in 0..<(totalSteps + batches.stepsPerEpoch - 1) / batches.stepsPerEpoch {
+            let order = batches.order(ofEpoch: epoch)
+            for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch) {
+                let lengths = batches.examples(ofStep: step, in: order).map { training[$0].ids.count }
+                for pass in Pass.plan(lengths: lengths, tokens: tokensPerPass) {
+                    let size = lengths[pass].reduce(0, +)
+                    tokens += size
+                    largest = max(largest, size)
+                    count += 1
+                }
+            }
+        }
+        return (tokens, largest, count)
+    }
+}
