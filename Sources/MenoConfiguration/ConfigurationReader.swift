@@ -44,8 +44,58 @@ extension RunConfiguration {
                     + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
                 advice: "Set `training.eval_strategy: no`, or hold examples out.")
         }
+        try checkContradictions(name)
         try checkBestModel(name)
         return self
+    }
+
+    /// Pairs of keys that cannot both hold.
+    private func checkContradictions(_ name: String) throws {
+        if computesInFloat16 {
+            throw ConfigurationError(
+                place: name, "`training.fp16: true` is not honoured: float16 needs its losses scaled.",
+                advice: "Use `training.bf16: true`, or `model.dtype: float32`.")
+        }
+        if usesNoCUDA, model.device == .cuda || model.device == .mps {
+            throw ConfigurationError(
+                place: name, "`training.no_cuda: true` contradicts `model.device: \(model.device.rawValue)`.",
+                advice: "Leave one of them out.")
+        }
+        if model.dtype == .float16 {
+            throw ConfigurationError(
+                place: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
+                advice: "Use `bfloat16` or `float32`.")
+        }
+        if let greaterIsBetter, greaterIsBetter != training.bestMetric.greaterIsBetter {
+            throw ConfigurationError(
+                place: name,
+                "`training.greater_is_better: \(greaterIsBetter)` contradicts `training.metric_for_best_model: "
+                    + "\(training.bestMetric.rawValue)`, of which "
+                    + (training.bestMetric.greaterIsBetter ? "greater" : "lower") + " values are better.",
+                advice: "Leave greater_is_better out.")
+        }
+        if training.earlyStoppingPatience != nil, training.evaluationStrategy == .no {
+            throw ConfigurationError(
+                place: name,
+                "`training.early_stopping_patience` needs evaluations, which `training.eval_strategy: no` forbids.")
+        }
+        try checkSchedule(name)
+    }
+
+    private func checkSchedule(_ name: String) throws {
+        let options = training.scheduleOptions
+        if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {
+            throw ConfigurationError(
+                place: name,
+                "`num_decay_steps` (\(decaySteps)) of `training.lr_scheduler_kwargs` is more than `training.max_steps` "
+                    + "(\(maxSteps)).")
+        }
+        if training.schedule == .polynomial, options.endRate >= training.learningRate, training.learningRate > 0 {
+            throw ConfigurationError(
+                place: name,
+                "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
+                    + "(\(training.learningRate)).")
+        }
     }
 
     /// The best model can be loaded only where every evaluation has its checkpoint.
@@ -137,8 +187,8 @@ private struct ConfigurationReader {
     }
 
     private func unknown(_ path: String, place: String) -> ConfigurationError {
-        if ConfigurationKey.notYetSupported.contains(path) {
-            return ConfigurationError(place: place, "`\(path)` is not supported yet.", advice: "Leave it out.")
+        if let reason = ConfigurationKey.refused[path] {
+            return ConfigurationError(place: place, "`\(path)` is not honoured: \(reason)")
         }
         let known = Array(Self.keys.keys) + Self.sections
         let nearest = known.min { (distance(path, $0), $0) < (distance(path, $1), $1) }

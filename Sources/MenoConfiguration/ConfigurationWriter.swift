@@ -46,6 +46,10 @@ extension ConfigurationKey {
             if let caveat = key.caveat { text += " *\(caveat)*" }
             text += "\n"
         }
+        text += "\n## Other names\n\n"
+        for (other, key) in synonyms.sorted(by: { $0.key < $1.key }) { text += "`\(other)` is `\(key)`.\n" }
+        text += "\n## Known and refused\n\n| key | why |\n|---|---|\n"
+        for (key, reason) in refused.sorted(by: { $0.key < $1.key }) { text += "| `\(key)` | \(reason) |\n" }
         return text
     }
 }

@@ -1,4 +1,5 @@
 public import MenoData
+public import MenoModels
 public import MenoTraining
 
 /// A run as `RUN.yaml` describes it. Each field is documented with its key in ``ConfigurationKey/all``.
@@ -32,6 +33,11 @@ public struct RunConfiguration: Sendable {
         public var dropout = 0.1
         public var targetModules = ["q_proj", "k_proj", "v_proj"]
         public var usesRankStabilisation = false
+        public var usesDoRA = false
+        public var layersToTransform: [Int]?
+        public var rankPattern = LayerPatterns<Int>()
+        public var alphaPattern = LayerPatterns<Double>()
+        public var modulesToSave: [String] = []
         public var initialAdapter: String?
     }
 
@@ -43,6 +49,22 @@ public struct RunConfiguration: Sendable {
     public var training = TrainingArguments()
     /// `training.bf16`: what `model.dtype: auto` means.
     public var computesInBFloat16 = true
+    /// `training.fp16`, which is refused where it is true.
+    public var computesInFloat16 = false
+    /// `training.no_cuda`: computes on the CPU.
+    public var usesNoCUDA = false
+    /// `training.greater_is_better`; `nil`: as the metric says.
+    public var greaterIsBetter: Bool?
+    /// `training.run_name`: what the run is called; `nil`: by its folder.
+    public var runName: String?
+    /// Keys that say how `Trainer` computes and that change nothing here.
+    public var withoutEffect = WithoutEffect()
+
+    public struct WithoutEffect: Sendable {
+        public var evaluationBatchSize = 2
+        public var evaluationAccumulationSteps: Int? = 4
+        public var pinsMemory = true
+    }
 
     public init() {}
 

@@ -1,4 +1,6 @@
 internal import Foundation
+internal import MenoModels
+internal import MenoTraining
 internal import Yams
 
 /// What a key's value may be: how it is read from YAML, written back, and named in an error.
@@ -62,6 +64,18 @@ extension ValueKind where Value == Int? {
     }
 }
 
+extension ValueKind where Value == Int? {
+    /// A whole number above 0, or auto for none.
+    static var countOrAutomatic: Self {
+        Self(expected: "a whole number above 0, or auto") { node in
+            if node.scalar?.string == "auto" { return .some(nil) }
+            return ValueKind<Int>.integer(from: 1).read(node).map { .some($0) }
+        } write: {
+            $0.map { "\($0)" } ?? "auto"
+        }
+    }
+}
+
 extension ValueKind where Value == Bool {
     static var flag: Self {
         Self(expected: "true or false") { node in
@@ -107,6 +121,112 @@ extension ValueKind where Value == [String] {
         } write: {
             "[\($0.map(quoted).joined(separator: ", "))]"
         }
+    }
+}
+
+extension ValueKind where Value == [Int]? {
+    /// A list of whole numbers, or one.
+    static var integersOrNone: Self {
+        Self(expected: "a whole number of 0 or more, a list of them, or null") { node in
+            if isNull(node) { return .some(nil) }
+            let nodes = node.sequence.map(Array.init) ?? [node]
+            let values = nodes.compactMap(ValueKind<Int>.integer(from: 0).read)
+            return values.isEmpty || values.count != nodes.count ? nil : .some(values)
+        } write: {
+            $0.map { "\($0)" } ?? "null"
+        }
+    }
+}
+
+extension ValueKind where Value == [String] {
+    /// A list of texts that may be empty.
+    static var textsOrNone: Self {
+        Self(expected: "a text, a list of texts, or null") { node in
+            isNull(node) || node.sequence?.isEmpty == true ? [] : texts.read(node)
+        } write: {
+            texts.write($0)
+        }
+    }
+}
+
+extension ValueKind where Value == Bool? {
+    static var flagOrNone: Self {
+        Self(expected: "true, false or null") { node in
+            isNull(node) ? .some(nil) : ValueKind<Bool>.flag.read(node).map { .some($0) }
+        } write: {
+            $0.map { "\($0)" } ?? "null"
+        }
+    }
+}
+
+extension ValueKind {
+    /// A mapping of patterns of layers to values.
+    static func patterns<Element: Sendable & Hashable>(
+        _ element: ValueKind<Element>
+    ) -> ValueKind<LayerPatterns<Element>> where Value == LayerPatterns<Element> {
+        ValueKind(expected: "a mapping of patterns of layers to \(element.expected)") { node in
+            if isNull(node) { return LayerPatterns() }
+            guard let mapping = node.mapping else { return nil }
+            let entries = mapping.compactMap { key, value in
+                key.scalar.flatMap { key in element.read(value).map { (pattern: key.string, value: $0) } }
+            }
+            return entries.count == mapping.count ? LayerPatterns(entries) : nil
+        } write: { patterns in
+            "{" + patterns.entries.map { "\(quoted($0.pattern)): \(element.write($0.value))" }.joined(separator: ", ")
+                + "}"
+        }
+    }
+}
+
+extension ValueKind where Value == LearningRateSchedule.Options {
+    /// A mapping of the names that transformers' schedules know.
+    static var scheduleOptions: Self {
+        let names = "num_cycles, power, lr_end, timescale, num_decay_steps, min_lr_ratio, decay_type"
+        return Self(expected: "a mapping with some of \(names)") { node in
+            var options = LearningRateSchedule.Options()
+            if isNull(node) { return options }
+            guard let mapping = node.mapping else { return nil }
+            for (key, value) in mapping {
+                guard options.set(key.scalar?.string ?? "", value) else { return nil }
+            }
+            return options
+        } write: {
+            $0.yaml
+        }
+    }
+}
+
+extension LearningRateSchedule.Options {
+    fileprivate mutating func set(_ name: String, _ value: Node) -> Bool {
+        func put<Kind>(_ field: WritableKeyPath<Self, Kind>, _ kind: ValueKind<Kind>) -> Bool {
+            guard let value = kind.read(value) else { return false }
+            self[keyPath: field] = value
+            return true
+        }
+        return switch name {
+        case "num_cycles": put(\.cycles, .integer(from: 1))
+        case "power": put(\.power, .positive)
+        case "lr_end": put(\.endRate, .notNegative)
+        case "timescale": put(\.timescale, .countOrNone)
+        case "num_decay_steps": put(\.decaySteps, .countOrNone)
+        case "min_lr_ratio": put(\.minimumRatio, .fraction)
+        case "decay_type": put(\.decayShape, .choice)
+        default: false
+        }
+    }
+
+    /// What differs from the defaults.
+    fileprivate var yaml: String {
+        let usual = Self()
+        var parts: [String] = []
+        if cycles != usual.cycles { parts.append("num_cycles: \(cycles)") }
+        if power != usual.power { parts.append("power: \(power)") }
+        if endRate != usual.endRate { parts.append("lr_end: \(endRate)") }
+        if let timescale { parts.append("timescale: \(timescale)") }
+        if let decaySteps { parts.append("num_decay_steps: \(decaySteps)") }
+        if minimumRatio != usual.minimumRatio { parts.append("min_lr_ratio: \(minimumRatio)") }
+        if decayShape != usual.decayShape { parts.append("decay_type: \(decayShape.rawValue)") }
+        return "{\(parts.joined(separator: ", "))}"
     }
 }
 

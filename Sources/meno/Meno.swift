@@ -5,7 +5,8 @@ struct Meno: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meno", abstract: "Fine-tunes causal language models.",
         subcommands: [
-            Demo.self, Train.self, Evaluate.self, Chat.self, Tokenize.self, Inspect.self, Models.self, Keys.self,
+            Demo.self, Train.self, Plan.self, Evaluate.self, Chat.self, Tokenize.self, Inspect.self, Models.self,
+            Keys.self,
             Doctor.self,
         ])
 }

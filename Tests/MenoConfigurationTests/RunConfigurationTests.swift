@@ -39,7 +39,7 @@ import Testing
         ("training: {learning_rate: fast}", "a number of 0 or more"), ("lora: {r: 0}", "a whole number of 1 or more"),
         ("data: {loss_on: some}", "all, completions"),
         ("training: {eval_steps: 10, save_steps: 15}", "`training.load_best_model_at_end`"),
-        ("training: {group_by_length: true}", "not supported yet"),
+        ("training: {fsdp: true}", "one process on one device"),
         ("training: [1]", "no mapping"), ("training: {learning_rate: 1", "is not YAML"),
         ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
         ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),

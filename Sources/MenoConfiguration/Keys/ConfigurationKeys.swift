@@ -10,19 +10,38 @@ extension ConfigurationKey {
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
         "training.metric_for_best_model", "training.load_best_model_at_end", "training.early_stopping_patience",
         "training.early_stopping_threshold", "training.max_skipped_steps", "training.memory_clear_interval",
+        "training.per_device_eval_batch_size", "training.eval_accumulation_steps", "training.dataloader_num_workers",
+        "training.dataloader_pin_memory", "training.no_cuda", "training.greater_is_better",
+        "training.logging_strategy", "training.logging_first_step", "training.run_name",
     ]
 
     /// Other names of keys.
-    static let synonyms = ["training.evaluation_strategy": "training.eval_strategy"]
+    static let synonyms = [
+        "training.evaluation_strategy": "training.eval_strategy", "training.use_cpu": "training.no_cuda",
+        "training.activation_checkpointing": "training.gradient_checkpointing",
+    ]
 
-    /// Keys of `TrainingArguments` that are known, but that nothing honours yet.
-    static let notYetSupported: Set<String> = [
-        "training.greater_is_better",
-        "training.optim", "training.fp16", "training.report_to", "training.run_name", "training.logging_dir",
-        "training.logging_strategy", "training.no_cuda", "training.disable_tqdm", "training.dataloader_num_workers",
-        "training.dataloader_pin_memory", "training.eval_accumulation_steps", "training.per_device_eval_batch_size",
-        "training.label_smoothing_factor", "training.neftune_noise_alpha",
-        "training.group_by_length", "lora.use_dora", "lora.modules_to_save", "lora.layers_to_transform",
-        "lora.rank_pattern", "lora.alpha_pattern",
+    /// Keys of `TrainingArguments` and `LoraConfig` that are known and refused, with the reason.
+    static let refused: [String: String] = [
+        "training.report_to": "it is not built yet.",
+        "training.logging_dir": "it is not built yet.",
+        "training.disable_tqdm": "it is not built yet.",
+        "training.deepspeed": "a run has one process on one device.",
+        "training.fsdp": "a run has one process on one device.",
+        "training.auto_find_batch_size":
+            "`training.tokens_per_pass: auto` divides a batch as memory allows, and a step that "
+            + "runs out of it is done again in smaller passes, without changing the batch.",
+        "training.torch_compile": "what is trained is compiled already.",
+        "training.push_to_hub": "Meno never uses the network while it trains.",
+        "training.remove_unused_columns": "records are read by their keys; others are left alone.",
+        "training.output_dir": "write `base_output_dir` at the top level.",
+        "training.overwrite_output_dir": "give --overwrite on the command line.",
+        "training.resume_from_checkpoint": "give --resume on the command line.",
+        "training.seed": "write `data.seed`, which seeds everything.",
+        "training.data_seed": "write `data.seed`, which seeds everything.",
+        "lora.bias": "biases are frozen; name modules in `lora.modules_to_save` to train them.",
+        "lora.fan_in_fan_out": "no model that Meno knows has transposed weights.",
+        "lora.init_lora_weights": "adapters begin as PEFT's default has it; `lora.init_adapter` gives others.",
+        "lora.task_type": "models are causal language models.",
     ]
 }

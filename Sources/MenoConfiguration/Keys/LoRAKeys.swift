@@ -15,6 +15,24 @@ extension ConfigurationKey {
             "lora.use_rslora", \.adapter.usesRankStabilisation, .flag, "Whether changes are scaled by α / √r instead.",
             example: "true"),
         ConfigurationKey(
+            "lora.use_dora", \.adapter.usesDoRA, .flag,
+            "Whether the size of each row of a weight is learnt apart from its direction.", example: "true",
+            caveat: "Slower: every pass computes the changed weights' norms."),
+        ConfigurationKey(
+            "lora.layers_to_transform", \.adapter.layersToTransform, .integersOrNone,
+            "The layers of the model that are adapted, from 0; null: all.", example: "[16, 17]"),
+        ConfigurationKey(
+            "lora.rank_pattern", \.adapter.rankPattern, .patterns(.integer(from: 1)),
+            "Other ranks for the layers that a regular expression names.", example: "{v_proj: 16}",
+            caveat: "Where several match, the first in alphabetical order counts."),
+        ConfigurationKey(
+            "lora.alpha_pattern", \.adapter.alphaPattern, .patterns(.positive),
+            "Other α for the layers that a regular expression names.", example: "{v_proj: 32}"),
+        ConfigurationKey(
+            "lora.modules_to_save", \.adapter.modulesToSave, .textsOrNone,
+            "Modules that are trained and saved as a whole beside the adapters.", example: "[embed_tokens, lm_head]",
+            caveat: "Where the head is the embedding, naming one means both: they stay one."),
+        ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
             "The folder of an adapter in PEFT's form to go on from.", example: "runs/first/model",
             caveat: "Its rank, α, dropout and layers replace those of this section."),

@@ -11,7 +11,11 @@ extension ConfigurationKey {
             example: "1.0e-4"),
         ConfigurationKey(
             "training.lr_scheduler_type", \.training.schedule, .choice, "How the rate moves after the warm-up.",
-            example: "linear"),
+            example: "linear", caveat: "constant has no warm-up, as in transformers; constant_with_warmup has."),
+        ConfigurationKey(
+            "training.lr_scheduler_kwargs", \.training.scheduleOptions, .scheduleOptions,
+            "What only some schedules ask for: num_cycles (cosine_with_restarts), power and lr_end (polynomial), timescale (inverse_sqrt), num_decay_steps, min_lr_ratio and decay_type (warmup_stable_decay).",
+            example: "{num_cycles: 3}"),
         ConfigurationKey(
             "training.warmup_ratio", \.training.warmupRatio, .fraction,
             "The share of all steps, rounded up, over which the rate rises.", example: "0.03"),
@@ -19,17 +23,32 @@ extension ConfigurationKey {
             "training.warmup_steps", \.training.warmupSteps, .integer(from: 0),
             "Steps over which the rate rises; above 0 it overrides the ratio.", example: "20"),
         ConfigurationKey(
+            "training.optim", \.training.optimizer.kind, .choice,
+            "The optimizer.", example: "adafactor",
+            caveat:
+                "Both names of AdamW mean the same fused computation. lion wants a learning rate about a tenth of AdamW's."
+        ),
+        ConfigurationKey(
             "training.weight_decay", \.training.optimizer.weightDecay, .notNegative,
-            "AdamW's decoupled decay; biases and norms are not decayed.", example: "0.1"),
+            "λ of the decay, which is decoupled from the gradient; biases and norms are not decayed.", example: "0.1"),
         ConfigurationKey(
-            "training.adam_beta1", \.training.optimizer.beta1, .belowOne, "AdamW's β₁.", example: "0.9"),
+            "training.adam_beta1", \.training.optimizer.beta1, .belowOne, "β₁ of AdamW and Lion.", example: "0.9"),
         ConfigurationKey(
-            "training.adam_beta2", \.training.optimizer.beta2, .belowOne, "AdamW's β₂.", example: "0.95"),
+            "training.adam_beta2", \.training.optimizer.beta2, .belowOne, "β₂ of AdamW and Lion.", example: "0.95"),
         ConfigurationKey(
             "training.adam_epsilon", \.training.optimizer.epsilon, .positive, "AdamW's ε.", example: "1.0e-6"),
         ConfigurationKey(
             "training.max_grad_norm", \.training.maxGradientNorm, .positiveOrNone,
             "Larger gradients are scaled down to this norm.", example: "0.5"),
+        ConfigurationKey(
+            "training.label_smoothing_factor", \.training.labelSmoothing, .belowOne,
+            "The share of each target's probability that is spread evenly over the vocabulary in training.",
+            example: "0.1",
+            caveat: "The training loss is then the smoothed one; evaluations are not smoothed."),
+        ConfigurationKey(
+            "training.neftune_noise_alpha", \.training.embeddingNoise, .notNegative,
+            "α of the noise on the embeddings in training, within ±α / √(length · hidden size); 0: none.", example: "5",
+            caveat: "The length is each example's own, not that of a padded batch."),
         ConfigurationKey(
             "training.per_device_train_batch_size", \.training.batchSize, .integer(from: 1),
             "Examples of a micro-batch.", example: "4",
@@ -39,15 +58,44 @@ extension ConfigurationKey {
             "training.gradient_accumulation_steps", \.training.gradientAccumulationSteps, .integer(from: 1),
             "Micro-batches of an optimizer step.", example: "4"),
         ConfigurationKey(
+            "training.per_device_eval_batch_size", \.withoutEffect.evaluationBatchSize, .integer(from: 1),
+            "Examples of a batch of an evaluation.", example: "8",
+            caveat:
+                "Without effect: tokens_per_pass decides what is evaluated together, and the result does not depend on it."
+        ),
+        ConfigurationKey(
+            "training.eval_accumulation_steps", \.withoutEffect.evaluationAccumulationSteps, .countOrNone,
+            "Batches of an evaluation whose results are gathered before they leave the device.", example: "1",
+            caveat: "Without effect: no logits are kept, so there is nothing to gather."),
+        ConfigurationKey(
+            "training.group_by_length", \.training.groupsByLength, .flag,
+            "Whether a step takes examples of about the same length.", example: "true",
+            caveat: "Nothing is padded here, so there is little to gain; steps become less alike."),
+        ConfigurationKey(
+            "training.dataloader_num_workers", \.training.stepsAhead, .integer(from: 0),
+            "Steps whose batches are prepared in the background, ahead of the one that is computed.", example: "2"),
+        ConfigurationKey(
+            "training.dataloader_pin_memory", \.withoutEffect.pinsMemory, .flag,
+            "Whether batches are copied to an accelerator from pinned memory.", example: "false",
+            caveat: "Without effect: a step copies some kilobytes of ids."),
+        ConfigurationKey(
             "training.gradient_checkpointing", \.training.gradientCheckpointing, .flag,
             "Whether layers are computed again in the backward pass instead of kept: less memory, a third more time.",
             example: "false"),
         ConfigurationKey(
-            "training.tokens_per_pass", \.training.tokensPerPass, .integer(from: 1),
-            "Tokens that go through the model together; it changes memory and speed, but no result beyond rounding.",
-            example: "1024"),
+            "training.tokens_per_pass", \.training.tokensPerPass, .countOrAutomatic,
+            "Tokens that go through the model together; auto: as many as memory allows, up to 2048. It changes memory and "
+                + "speed, but no result beyond rounding.",
+            example: "1024", caveat: "A step that runs out of memory is done again in smaller passes."),
         ConfigurationKey(
             "training.bf16", \.computesInBFloat16, .flag, "Whether `model.dtype: auto` is bfloat16.", example: "false"),
+        ConfigurationKey(
+            "training.fp16", \.computesInFloat16, .flag,
+            "Whether `model.dtype: auto` is float16.", example: "false",
+            caveat: "true is refused: float16 needs its losses scaled, which Meno does not do; use bf16."),
+        ConfigurationKey(
+            "training.no_cuda", \.usesNoCUDA, .flag,
+            "Whether `model.device: auto` is the CPU.", example: "true"),
         ConfigurationKey(
             "training.eval_strategy", \.training.evaluationStrategy, .choice,
             "Whether the model is evaluated every eval_steps, every epoch, or never.", example: "no"),
@@ -73,6 +121,10 @@ extension ConfigurationKey {
             "By which value of an evaluation models are compared; only token_accuracy is better when greater.",
             example: "loss"),
         ConfigurationKey(
+            "training.greater_is_better", \.greaterIsBetter, .flagOrNone,
+            "Whether a greater value of that metric is a better one; null: as it is by its nature.", example: "false",
+            caveat: "A value that contradicts the metric is an error."),
+        ConfigurationKey(
             "training.load_best_model_at_end", \.training.loadsBestModelAtEnd, .flag,
             "Whether the run ends with the best saved model instead of the last.", example: "false",
             caveat: "Evaluations and checkpoints must then fall on the same steps."),
@@ -87,9 +139,18 @@ extension ConfigurationKey {
             "Steps in a row whose loss or gradient is not finite, after which the run ends; none of them is applied.",
             example: "1"),
         ConfigurationKey(
+            "training.logging_strategy", \.training.loggingStrategy, .choice,
+            "Whether the log gets a line every logging_steps, every epoch, or never.", example: "epoch"),
+        ConfigurationKey(
             "training.logging_steps", \.training.loggingSteps, .integer(from: 1),
             "Steps between two lines on the console.",
             example: "1"),
+        ConfigurationKey(
+            "training.logging_first_step", \.training.logsFirstStep, .flag,
+            "Whether the first step has a line of its own.", example: "true"),
+        ConfigurationKey(
+            "training.run_name", \.runName, .textOrNone,
+            "What the run is called in reports; null: as its folder.", example: "socratic-2"),
         ConfigurationKey(
             "training.memory_clear_interval", \.training.memoryClearInterval, .integer(from: 0),
             "Steps between two releases of memory that nothing uses; 0: only after evaluations.", example: "20"),

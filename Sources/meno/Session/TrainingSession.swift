@@ -28,7 +28,8 @@ struct TrainingSession {
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
         Console.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
-            configuration.model.nameOrPath, dtype: dtype, device: configuration.model.device.device())
+            configuration.model.nameOrPath, dtype: dtype,
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
         template = try model.template(data.chatTemplate, for: records)
         let examples = try ExampleBuilder(
             tokenizer: model.tokenizer, template: template, maxLength: data.maxLength, lossTarget: data.lossOn,
@@ -68,11 +69,15 @@ struct TrainingSession {
         }
         let targets: LoRATargets =
             lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
-        let settings = LoRASettings(
+        var settings = LoRASettings(
             rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout, targets: targets,
             usesRankStabilisation: lora.usesRankStabilisation)
-        try decoder.attachLoRA(settings)
-        return .adapter(settings, baseModel: model.name)
+        settings.usesDoRA = lora.usesDoRA
+        settings.layersToTransform = lora.layersToTransform
+        settings.rankPattern = lora.rankPattern
+        settings.alphaPattern = lora.alphaPattern
+        settings.modulesToSave = lora.modulesToSave
+        return .adapter(try decoder.attachLoRA(settings), baseModel: model.name)
     }
 
     /// What a run goes on from.
@@ -91,20 +96,11 @@ struct TrainingSession {
         Interruption.install()
         if case .none = resumption { try folders.create(clears: true) } else { try folders.create(clears: false) }
         try folders.write(configuration.yaml, to: "run.yaml")
-        var arguments = configuration.training
-        arguments.seed = UInt64(configuration.data.seed)
-        arguments.shuffles = configuration.data.shuffle
-        let console = ConsoleReporter(loggingSteps: configuration.training.loggingSteps) { Console.note($0) }
+        let console = ConsoleReporter(loggingSteps: loggingSteps) { Console.note($0) }
         let metrics = MetricsFile(folders.progress.appending(path: "metrics.jsonl"))
         let events = EventsFile(folders.progress.appending(path: "events.jsonl"))
-        let store = CheckpointStore(folders.model)
-        model.decoder.setTraining(true)
-        let loop = try TrainingLoop(
-            model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
-            observers: [console, metrics, events] + observers,
-            saving: RunSaving(store: store, form: form, settings: configuration.meaning),
-            shouldStop: { Interruption.isRequested })
-        if let checkpoint = try checkpoint(resumption, store) {
+        let loop = try loop(observers: [console, metrics, events] + observers)
+        if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             Console.note("resumed from \(checkpoint.path)")
         }
@@ -119,7 +115,30 @@ struct TrainingSession {
         return outcome
     }
 
-    private func checkpoint(_ resumption: Resumption, _ store: CheckpointStore) throws -> URL? {
+    /// The loop of this run, ready to start; nothing is written before it does.
+    func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
+        model.decoder.setTraining(true)
+        return try TrainingLoop(
+            model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
+            observers: observers,
+            saving: RunSaving(store: CheckpointStore(folders.model), form: form, settings: configuration.meaning),
+            shouldStop: { Interruption.isRequested })
+    }
+
+    private var arguments: TrainingArguments {
+        var arguments = configuration.training
+        arguments.seed = UInt64(configuration.data.seed)
+        arguments.shuffles = configuration.data.shuffle
+        return arguments
+    }
+
+    /// Steps between two lines on the console; a run without a log shows its first and last.
+    private var loggingSteps: Int {
+        arguments.loggingInterval(arguments.batches(lengths: training.map(\.ids.count))) ?? .max
+    }
+
+    private func checkpoint(_ resumption: Resumption) throws -> URL? {
+        let store = CheckpointStore(folders.model)
         switch resumption {
         case .none: return nil
         case .from(let url):
