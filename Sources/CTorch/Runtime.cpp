@@ -105,6 +105,12 @@ void ct_set_thread_count(int32_t count) { at::set_num_threads(count); }
 const char *ct_libtorch_version(void) { return TORCH_VERSION; }
 char *ct_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str()); }
 
+void ct_limit_primitive_caches(void) {
+    // oneDNN and ideep, libtorch's wrapper of it, read these once, when they are first used.
+    setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32", 0);
+    setenv("LRU_CACHE_CAPACITY", "32", 0);
+}
+
 extern "C" void ct_release_host_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MenoTensor
 
 @main
 struct Meno: ParsableCommand {
@@ -9,4 +10,9 @@ struct Meno: ParsableCommand {
             Keys.self,
             Doctor.self,
         ])
+
+    static func main() {
+        Torch.limitPrimitiveCaches()
+        main(nil)
+    }
 }

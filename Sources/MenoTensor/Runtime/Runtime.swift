@@ -62,6 +62,11 @@ public enum Torch {
         set { ct_set_thread_count(Int32(newValue)) }
     }
 
+    /// Bounds what the CPU's matrix library remembers of shapes it has seen, each with its working memory: by default 1,024
+    /// of them, which for packed sequences of ever new lengths grows to gigabytes. To be called before anything is
+    /// computed; limits that the environment sets are kept.
+    public static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
+
     /// Gives host memory that was freed, but is kept for later, back to the system.
     public static func releaseUnusedHostMemory() { ct_release_host_memory() }
 }

@@ -33,7 +33,6 @@ public struct MemoryPlan: Sendable {
     public static func measure(
         _ model: Decoder, longest: Int, examples: (small: Int, large: Int) = (1, 2)
     ) throws -> MemoryPlan? {
-        let resident = try model.device.memory()?.allocated ?? ProcessMemory.current().resident
         let available = MemoryLimit.available(on: model.device)
         guard
             let measured = try PassProbe(model: model).measure(
@@ -42,7 +41,7 @@ public struct MemoryPlan: Sendable {
         let (small, large) = (measured.bytes[0].bytes, measured.bytes[1].bytes)
         let slope = max(0, large - small) / (examples.large - examples.small)
         return MemoryPlan(
-            resident: resident, available: available, exampleLength: longest,
+            resident: measured.resident, available: available, exampleLength: longest,
             fixedBytes: max(0, large - slope * examples.large), bytesPerExample: slope,
             trainingSecondsPerToken: measured.trainingSecondsPerToken,
             evaluationSecondsPerToken: measured.evaluationSecondsPerToken)
@@ -51,6 +50,19 @@ public struct MemoryPlan: Sendable {
     /// Bytes at the height of a pass of some tokens, all that was held before included.
     public func peak(tokens: Int) -> Int {
         resident + fixedBytes + Int(Double(bytesPerExample) * Double(tokens) / Double(exampleLength))
+    }
+
+    /// Replaces the linear estimate by a measurement of a pass of about so many tokens.
+    mutating func refine(_ model: Decoder, tokens: Int) throws {
+        let count = max(1, Int((Double(tokens) / Double(exampleLength)).rounded()))
+        guard let measured = try PassProbe(model: model).measure(length: exampleLength, examples: [count]) else {
+            return
+        }
+        resident = measured.resident
+        fixedBytes = max(0, measured.bytes[0].bytes - count * bytesPerExample)
+        if fixedBytes == 0 { bytesPerExample = measured.bytes[0].bytes / count }
+        trainingSecondsPerToken = measured.trainingSecondsPerToken
+        evaluationSecondsPerToken = measured.evaluationSecondsPerToken
     }
 
     /// The most tokens of a pass, at least those of the longest example and at most ``preferredTokens`` or those.

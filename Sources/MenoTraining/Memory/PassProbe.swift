@@ -9,6 +9,8 @@ struct PassProbe {
     struct Measurement: Sendable {
         /// Tokens of an example.
         var length: Int
+        /// Bytes held before the last pass; the ones before it leave behind what a program needs but once.
+        var resident: Int
         /// Bytes that a pass of some examples takes at its height, beyond what was held before it.
         var bytes: [(examples: Int, bytes: Int)]
         /// Forward and backward, and forward alone, in the largest pass.
@@ -28,17 +30,19 @@ struct PassProbe {
             try? model.device.emptyCache()
             Torch.releaseUnusedHostMemory()
         }
-        var result = Measurement(length: length, bytes: [], trainingSecondsPerToken: 0, evaluationSecondsPerToken: 0)
+        var result = Measurement(
+            length: length, resident: 0, bytes: [], trainingSecondsPerToken: 0, evaluationSecondsPerToken: 0)
         let clock = ContinuousClock()
         for count in counts {
-            let pass = synthetic(length: length, examples: count)
             guard let before = try startMeasuring() else { return nil }
+            result.resident = before
+            // What the allocator keeps from one pass, the next of another length often cannot use.
+            try trainingPass(length: max(2, length - 1), examples: count)
             let start = clock.now
-            try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses.sum.backward()
-            try model.device.synchronize()
+            try trainingPass(length: length, examples: count)
             result.bytes.append((count, max(0, try peak() - before)))
-            for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
             let middle = clock.now
+            let pass = synthetic(length: length, examples: count)
             _ = try withoutGradient {
                 try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
             }
@@ -48,6 +52,13 @@ struct PassProbe {
             result.evaluationSecondsPerToken = (clock.now - middle).seconds / tokens
         }
         return result
+    }
+
+    private func trainingPass(length: Int, examples: Int) throws {
+        let pass = synthetic(length: length, examples: examples)
+        try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses.sum.backward()
+        try model.device.synchronize()
+        for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
     }
 
     /// Ids do not matter to memory or time.

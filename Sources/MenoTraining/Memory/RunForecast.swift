@@ -49,12 +49,15 @@ extension TrainingLoop {
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
         let longest = training.reduce(1) { max($0, $1.ids.count) }
-        // Larger passes than a run's own measurement: a forecast may take its time.
-        guard let plan = try MemoryPlan.measure(model, longest: longest, examples: (2, 4)) else {
+        guard var plan = try MemoryPlan.measure(model, longest: longest) else {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
         let (tokens, largest, passes) = passes(tokensPerPass: limit)
+        // A forecast may take its time: where it is safe, the largest pass itself is measured.
+        if plan.available.map({ plan.peak(tokens: largest) - plan.resident < $0 / 2 }) ?? false {
+            try plan.refine(model, tokens: largest)
+        }
         let interval = arguments.evaluationInterval(batches)
         let evaluations =
             evaluation.isEmpty
