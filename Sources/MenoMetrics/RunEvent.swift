@@ -7,11 +7,14 @@ public enum RunEvent: Sendable, Hashable, Codable {
     case checkpointSaved(CheckpointRecord)
     case checkpointRemoved(CheckpointRecord)
     /// A save that did not succeed; training went on.
-    case checkpointFailed(step: Int, reason: String)
+    case checkpointFailed(kind: CheckpointRecord.Kind, step: Int, reason: String)
     /// Answers that the model gave to the probe questions.
     case probed(step: Int, answers: [ProbeAnswer])
     /// A step that was not applied, because its loss or gradient was not finite.
     case stepSkipped(step: Int, reason: String, records: [String])
+    case alertBegan(Alert)
+    /// The alert as it began, with its end.
+    case alertEnded(Alert)
     case notice(String)
     case warning(String)
     case finished(RunOutcome)

@@ -18,8 +18,21 @@ public protocol ResumableObserver: RunObserver {
     func restore(_ state: Data) throws
 }
 
-/// What a checkpoint policy answers after an evaluation.
-public protocol CheckpointPolicy {
-    /// Whether the present state deserves a stable checkpoint, and why.
-    func stableCheckpointReason(afterStep step: Int) -> String?
+/// What an observer asks of the run that it follows.
+public enum RunRequest: Sendable, Hashable {
+    /// Tell all observers of something, this one included.
+    case tell(RunEvent)
+    /// Save the present state as a stable checkpoint, with these small files beside it, by their names. The outcome is
+    /// told as `.checkpointSaved` or `.checkpointFailed` of kind `stable`.
+    case saveStableCheckpoint(files: [String: Data])
+    /// Remove the stable checkpoint of a step.
+    case removeStableCheckpoint(step: Int)
+    /// End the run after the present step, with a checkpoint to go on from.
+    case stop(reason: String)
+}
+
+/// An observer that asks something of the run in answer to what it is told.
+public protocol SteeringObserver: RunObserver {
+    /// What is asked since this was last called, in order.
+    func takeRequests() -> [RunRequest]
 }

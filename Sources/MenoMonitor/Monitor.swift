@@ -7,7 +7,7 @@ public import MenoMetrics
 ///
 /// - Note: In `StepMetrics` a gradient norm or learning rate that is NaN, and in any event a duration of 0, count as not
 ///   measured: recorded runs lack some of them.
-public struct Monitor: CheckpointPolicy, Sendable, Hashable, Codable {
+public struct Monitor: Sendable, Hashable, Codable {
     public private(set) var configuration: MonitorConfiguration
     public private(set) var history = History()
     public private(set) var policy = StableCheckpointPolicy()
@@ -62,21 +62,16 @@ public struct Monitor: CheckpointPolicy, Sendable, Hashable, Codable {
         case .stepSkipped(let step, let reason, let records):
             return record(board.observeSkipped(step: step, reason: reason, records: records))
         case .checkpointSaved(let record): return saved(record)
-        case .checkpointFailed(let step, let reason): return failed(step: step, reason: reason)
+        case .checkpointFailed(let kind, let step, let reason):
+            return kind == .stable ? failed(step: step, reason: reason) : []
         case .checkpointRemoved(let record):
             if record.kind == .stable { policy.forget(path: record.path) }
             return []
         case .finished:
             history.closeInterval()
             return []
-        case .notice, .warning: return []
+        case .notice, .warning, .alertBegan, .alertEnded: return []
         }
-    }
-
-    /// Why the state after this step deserves a stable checkpoint; `nil` where it does not.
-    public func stableCheckpointReason(afterStep step: Int) -> String? {
-        guard let lastVerdict, lastVerdict.step == step, lastVerdict.outcome.saves else { return nil }
-        return lastVerdict.explanation
     }
 
     /// Forgets stable checkpoints that are not on disk, for a run that goes on after a break.
@@ -92,7 +87,7 @@ public struct Monitor: CheckpointPolicy, Sendable, Hashable, Codable {
         case .resources(let usage): Self.steps.contains(usage.step)
         case .probed(let step, _), .stepSkipped(let step, _, _): Self.steps.contains(step)
         case .checkpointSaved, .checkpointRemoved, .checkpointFailed: true
-        case .started, .notice, .warning, .finished: true
+        case .started, .alertBegan, .alertEnded, .notice, .warning, .finished: true
         }
     }
 

@@ -279,7 +279,7 @@ struct AlertTests {
                 _ = monitor.observe(.resources(ResourceUsage(step: odd, resident: .max, peakResident: .min)))
                 _ = monitor.observe(.stepSkipped(step: odd, reason: "", records: []))
                 _ = monitor.observe(.probed(step: odd, answers: []))
-                _ = monitor.observe(.checkpointFailed(step: odd, reason: ""))
+                _ = monitor.observe(.checkpointFailed(kind: .stable, step: odd, reason: ""))
                 _ = monitor.observe(
                     .checkpointSaved(CheckpointRecord(step: odd, kind: .stable, path: "", seconds: value)))
             }

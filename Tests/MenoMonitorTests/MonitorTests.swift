@@ -28,7 +28,7 @@ struct MonitorTests {
             guard step % 20 == 0 else { return }
             events.append(
                 step % 60 == 0
-                    ? .checkpointFailed(step: step, reason: "full")
+                    ? .checkpointFailed(kind: .stable, step: step, reason: "full")
                     : .checkpointSaved(CheckpointRecord(step: step, kind: .stable, path: "s\(step)", seconds: 1)))
         }
         return run.events

@@ -168,7 +168,7 @@ struct ReplayTests {
             let record = CheckpointRecord(
                 step: step, kind: .stable, path: "model/stable_checkpoint-\(step)", seconds: 1)
             return step == 120
-                ? [.checkpointFailed(step: 120, reason: "disk full")]
+                ? [.checkpointFailed(kind: .stable, step: 120, reason: "disk full")]
                 : [.checkpointSaved(record), .checkpointRemoved(record)]
         }
         let judgement = try Replay(log(events)).judged(by: easy)

@@ -51,7 +51,7 @@ struct StableCheckpointPolicyTests {
                 continue
             }
             if generator.uniform() < failing {
-                _ = monitor.observe(.checkpointFailed(step: now, reason: "no space"))
+                _ = monitor.observe(.checkpointFailed(kind: .stable, step: now, reason: "no space"))
             } else {
                 let record = CheckpointRecord(step: now, kind: .stable, path: "stable_checkpoint-\(now)", seconds: 1)
                 removed += monitor.observe(.checkpointSaved(record)).compactMap {
@@ -97,8 +97,6 @@ struct StableCheckpointPolicyTests {
         #expect(verdict.outcome == .saveStable)
         #expect(verdict.conditions.count == 4 && verdict.conditions.allSatisfy(\.isMet))
         #expect(verdict.explanation.contains("mean perplexity 2.014, allowed below 2.5"))
-        #expect(monitor.stableCheckpointReason(afterStep: 100) == verdict.explanation)
-        #expect(monitor.stableCheckpointReason(afterStep: 99) == nil)
     }
 
     struct Unmet: Sendable {
@@ -152,13 +150,13 @@ struct StableCheckpointPolicyTests {
                     .checkpointSaved(CheckpointRecord(step: now, kind: .stable, path: "\(now)", seconds: 1)))
                 continue
             }
-            for decision in monitor.observe(.checkpointFailed(step: now, reason: "disk full")) {
+            for decision in monitor.observe(.checkpointFailed(kind: .stable, step: now, reason: "disk full")) {
                 guard case .note(let text) = decision else { continue }
                 #expect(text.contains("disk full"))
                 notes += 1
             }
-            // A second failure at the same step is not the stable checkpoint's.
-            #expect(monitor.observe(.checkpointFailed(step: now, reason: "regular")).isEmpty)
+            // A failure of another kind is not the stable checkpoint's.
+            #expect(monitor.observe(.checkpointFailed(kind: .regular, step: now, reason: "regular")).isEmpty)
         }
         #expect(outcomes == Array(repeating: .saveStable, count: 6) + [.tooManyErrors])
         #expect(notes == 1)

@@ -151,7 +151,9 @@ import Testing
         let events = Recorder()
         let outcome = try TinyRun.loop(observers: [events], saving: saving("run"), arguments).run(model: "tiny")
         #expect(outcome.reason == .completed)
-        let failures = events.all.compactMap { if case .checkpointFailed(let step, _) = $0 { step } else { nil } }
+        let failures = events.all.compactMap {
+            if case .checkpointFailed(.regular, let step, _) = $0 { step } else { nil }
+        }
         #expect(failures == [2, 4, 6, 8, 10, 12])
     }
 

@@ -12,7 +12,6 @@ public struct StableCheckpointPolicy: Sendable, Hashable, Codable {
         var step: Int
         var metrics: StabilityMetrics
         var evaluationLoss: Double
-        var isOpen = true
     }
 
     /// Those on disk, oldest first.
@@ -110,9 +109,8 @@ public struct StableCheckpointPolicy: Sendable, Hashable, Codable {
     /// Counts a failed save of this step, once.
     /// - Returns: whether it was one, and the last that is tried.
     mutating func failed(step: Int, configuration: MonitorConfiguration) -> Bool {
-        // The request is kept: another save of the same step may have failed, and this one still succeed.
-        guard request?.step == step, request?.isOpen == true else { return false }
-        request?.isOpen = false
+        guard request?.step == step else { return false }
+        request = nil
         consecutiveErrors += 1
         return consecutiveErrors == configuration.maxConsecutiveErrors
     }

@@ -77,7 +77,7 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
         case memoryGrowthMiB = "memory_growth_mib"
     }
 
-    func validate() throws {
+    func validate() throws(MonitorError) {
         typealias Check = MonitorConfiguration
         try Check.require("alerts.confidence", confidence, from: 0.5, through: 0.999_999)
         try Check.require("alerts.spike_z_score", spikeZScore, above: 0)

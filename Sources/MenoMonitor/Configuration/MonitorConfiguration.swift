@@ -84,7 +84,7 @@ public struct MonitorConfiguration: Sendable, Hashable, Codable {
 
     /// Checks that a run can be judged by these values.
     /// - Throws: ``MonitorError`` that names the key.
-    public func validate() throws {
+    public func validate() throws(MonitorError) {
         try Self.require("window_size", windowSize, in: 1...100_000)
         try Self.require("min_steps_between_checkpoints", minStepsBetweenCheckpoints, in: 0...Int.max)
         try Self.require("max_stable_checkpoints", maxStableCheckpoints, in: 0...100_000)
@@ -103,7 +103,7 @@ public struct MonitorConfiguration: Sendable, Hashable, Codable {
 }
 
 extension MonitorConfiguration {
-    static func require(_ key: String, _ value: Int, in range: ClosedRange<Int>) throws {
+    static func require(_ key: String, _ value: Int, in range: ClosedRange<Int>) throws(MonitorError) {
         guard range.contains(value) else {
             let expected =
                 range.upperBound == .max
@@ -112,18 +112,20 @@ extension MonitorConfiguration {
         }
     }
 
-    static func require(_ key: String, _ value: Double, above bound: Double) throws {
+    static func require(_ key: String, _ value: Double, above bound: Double) throws(MonitorError) {
         guard value.isFinite, value > bound else { throw invalid(key, "is \(value); expected more than \(bound).") }
     }
 
-    static func require(_ key: String, _ value: Double, from bound: Double, through upper: Double = .infinity) throws {
+    static func require(_ key: String, _ value: Double, from bound: Double, through upper: Double = .infinity)
+        throws(MonitorError)
+    {
         guard value.isFinite, value >= bound, value <= upper else {
             let expected = upper == .infinity ? "\(bound) or more" : "between \(bound) and \(upper)"
             throw invalid(key, "is \(value); expected \(expected).")
         }
     }
 
-    static func require(_ key: String, _ range: ClosedRange<Double>) throws {
+    static func require(_ key: String, _ range: ClosedRange<Double>) throws(MonitorError) {
         guard range.lowerBound.isFinite, range.upperBound.isFinite else {
             throw invalid(key, "is [\(range.lowerBound), \(range.upperBound)]; expected two finite numbers.")
         }

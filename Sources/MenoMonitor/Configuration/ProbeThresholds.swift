@@ -63,7 +63,7 @@ public struct ProbeThresholds: Sendable, Hashable, Codable {
         case maxWrongLanguageShare = "max_wrong_language_share"
     }
 
-    func validate() throws {
+    func validate() throws(MonitorError) {
         typealias Check = MonitorConfiguration
         let shares = [
             ("min_asking_share", minAskingShare), ("max_asking_fall", maxAskingFall), ("min_distinct_2", minDistinct2),

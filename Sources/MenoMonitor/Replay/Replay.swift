@@ -114,7 +114,7 @@ extension Replay {
 
         fileprivate mutating func observe(_ event: RunEvent) {
             step = max(step, event.step ?? 0)
-            if case .checkpointFailed(let failed, _) = event, failed == pending { pending = nil }
+            if case .checkpointFailed(.stable, let failed, _) = event, failed == pending { pending = nil }
             for decision in monitor.observe(event) {
                 entries.append(Entry(step: step, decision: decision))
                 if case .saveStableCheckpoint(let verdict) = decision { pending = verdict.step }
@@ -140,7 +140,9 @@ extension RunEvent {
         case .evaluated(let metrics): metrics.step
         case .resources(let usage): usage.step
         case .checkpointSaved(let record): record.step
-        case .checkpointFailed(let step, _), .probed(let step, _), .stepSkipped(let step, _, _): step
+        case .checkpointFailed(_, let step, _), .probed(let step, _), .stepSkipped(let step, _, _): step
+        case .alertBegan(let alert): alert.detectedStep
+        case .alertEnded(let alert): alert.endStep
         case .finished(let outcome): outcome.step
         case .checkpointRemoved, .notice, .warning: nil
         }

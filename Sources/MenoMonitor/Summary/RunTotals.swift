@@ -60,7 +60,7 @@ public struct RunTotals: Sendable, Hashable, Codable {
             outcome.seconds = Self.duration(outcome.seconds)
             outcome.bestMetric = outcome.bestMetric.flatMap { $0.isMeasured ? $0 : nil }
             self.outcome = outcome
-        case .checkpointRemoved, .checkpointFailed, .notice, .warning: break
+        case .checkpointRemoved, .checkpointFailed, .alertBegan, .alertEnded, .notice, .warning: break
         }
     }
 

@@ -1,5 +1,6 @@
 public import Foundation
 internal import MenoFormats
+public import MenoMetrics
 internal import MenoModels
 
 #if canImport(Glibc)
@@ -8,14 +9,22 @@ internal import MenoModels
     internal import Darwin
 #endif
 
-/// The checkpoints of a run: `checkpoint-N` in one folder.
+/// The checkpoints of one kind of a run, in one folder: `checkpoint-N`, or `stable_checkpoint-N`.
 ///
 /// One is staged in a hidden folder, brought to the disk file by file, its manifest last, and renamed: whatever happens,
 /// a folder of that name with a true manifest is whole.
 public struct CheckpointStore: Sendable {
     public let folder: URL
+    public let kind: CheckpointRecord.Kind
 
-    public init(_ folder: URL) { self.folder = folder }
+    /// - Parameter kind: regular or stable.
+    public init(_ folder: URL, kind: CheckpointRecord.Kind = .regular) {
+        precondition(kind != .final)
+        self.folder = folder
+        self.kind = kind
+    }
+
+    private var prefix: String { kind == .stable ? "stable_checkpoint-" : "checkpoint-" }
 
     /// What a checkpoint holds, ready to be written.
     struct Contents: Sendable {
@@ -34,12 +43,15 @@ public struct CheckpointStore: Sendable {
     private static let reserve = 4 << 20
 
     /// Where the checkpoint of a step is.
-    public func url(step: Int) -> URL { folder.appending(path: "checkpoint-\(step)") }
+    public func url(step: Int) -> URL { folder.appending(path: "\(prefix)\(step)") }
+
+    /// A checkpoint's name relative to the run's folder.
+    public func path(step: Int) -> String { "\(folder.lastPathComponent)/\(prefix)\(step)" }
 
     /// The steps of all checkpoints, whole or not, in order.
     public var steps: [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return names.compactMap { $0.hasPrefix("checkpoint-") ? Int($0.dropFirst("checkpoint-".count)) : nil }.sorted()
+        return names.compactMap { $0.hasPrefix(prefix) ? Int($0.dropFirst(prefix.count)) : nil }.sorted()
     }
 
     /// The newest whole checkpoint, and what is wrong with the newer ones.
@@ -58,7 +70,7 @@ public struct CheckpointStore: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         removeRemains()
         try checkSpace(for: contents.size)
-        let staged = folder.appending(path: ".checkpoint-\(contents.step).partial")
+        let staged = folder.appending(path: ".\(prefix)\(contents.step).partial")
         try? FileManager.default.removeItem(at: staged)
         do {
             try FileManager.default.createDirectory(at: staged, withIntermediateDirectories: false)
@@ -72,7 +84,7 @@ public struct CheckpointStore: Sendable {
             try Self.encoder.encode(CheckpointManifest(of: staged)).write(to: manifest)
             try Self.synchronize(manifest)
             try Self.synchronize(staged)
-            remove(step: contents.step)
+            _ = try remove(step: contents.step)
             try FileManager.default.moveItem(at: staged, to: url(step: contents.step))
             try Self.synchronize(folder)
         } catch {
@@ -131,21 +143,23 @@ public struct CheckpointStore: Sendable {
         let steps = steps
         let removable = steps.dropLast().filter { !kept.contains($0) }
         let removed = Array(removable.prefix(max(0, steps.count - limit)))
-        for step in removed { remove(step: step) }
-        return removed
+        return removed.filter { (try? remove(step: $0)) ?? false }
     }
 
     /// Takes the name away first, so that a half removed folder is never taken for a checkpoint.
-    private func remove(step: Int) {
-        let hidden = folder.appending(path: ".checkpoint-\(step).removed")
+    /// - Returns: whether there was one.
+    func remove(step: Int) throws -> Bool {
+        guard FileManager.default.fileExists(atPath: url(step: step).path) else { return false }
+        let hidden = folder.appending(path: ".\(prefix)\(step).removed")
         try? FileManager.default.removeItem(at: hidden)
-        guard (try? FileManager.default.moveItem(at: url(step: step), to: hidden)) != nil else { return }
+        try FileManager.default.moveItem(at: url(step: step), to: hidden)
         try? FileManager.default.removeItem(at: hidden)
+        return true
     }
 
     /// Removes what an earlier process left when it was killed.
     private func removeRemains() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        where name.hasPrefix(".checkpoint-") { try? FileManager.default.removeItem(at: folder.appending(path: name)) }
+        where name.hasPrefix(".\(prefix)") { try? FileManager.default.removeItem(at: folder.appending(path: name)) }
     }
 }

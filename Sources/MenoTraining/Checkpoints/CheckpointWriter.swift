@@ -3,34 +3,45 @@ internal import Foundation
 internal import MenoMetrics
 internal import Synchronization
 
-/// Writes checkpoints while training goes on, one at a time.
+/// Writes and removes checkpoints while training goes on, one at a time.
 final class CheckpointWriter: Sendable {
-    private let store: CheckpointStore
+    private let regular: CheckpointStore
+    private let stable: CheckpointStore
     private let limit: Int?
     private let queue = DispatchQueue(label: "meno.checkpoints")
     private let events = Mutex<[RunEvent]>([])
 
-    /// - Parameter limit: how many checkpoints are kept; `nil`: all.
-    init(_ store: CheckpointStore, limit: Int?) {
-        self.store = store
+    /// - Parameter limit: how many regular checkpoints are kept; `nil`: all.
+    init(_ saving: RunSaving, limit: Int?) {
+        regular = saving.store
+        stable = saving.stableStore
         self.limit = limit
     }
 
-    /// Begins to write; waits first until the one before is done.
+    /// Begins to write a regular checkpoint; waits first until what was begun before is done.
     /// - Parameter kept: steps whose checkpoints are not removed.
     func begin(_ contents: CheckpointStore.Contents, keeping kept: Set<Int>) {
         wait()
         queue.async { [self] in
-            let start = ContinuousClock.now
-            do {
-                try store.write(contents)
-            } catch {
-                add(.checkpointFailed(step: contents.step, reason: "\(error)"))
-                return
+            guard write(contents, to: regular) else { return }
+            for step in regular.rotate(limit: limit, keeping: kept) {
+                add(.checkpointRemoved(record(step, of: regular)))
             }
-            add(.checkpointSaved(record(contents.step, seconds: (ContinuousClock.now - start).seconds)))
-            for step in store.rotate(limit: limit, keeping: kept) {
-                add(.checkpointRemoved(record(step, seconds: 0)))
+        }
+    }
+
+    /// Begins to write a stable checkpoint, which only ``removeStable(step:)`` removes.
+    func beginStable(_ contents: CheckpointStore.Contents) {
+        wait()
+        queue.async { [self] in _ = write(contents, to: stable) }
+    }
+
+    func removeStable(step: Int) {
+        queue.async { [self] in
+            do {
+                if try stable.remove(step: step) { add(.checkpointRemoved(record(step, of: stable))) }
+            } catch {
+                add(.warning("\(stable.path(step: step)) could not be removed (\(error.localizedDescription))."))
             }
         }
     }
@@ -46,10 +57,21 @@ final class CheckpointWriter: Sendable {
         }
     }
 
+    private func write(_ contents: CheckpointStore.Contents, to store: CheckpointStore) -> Bool {
+        let start = ContinuousClock.now
+        do {
+            try store.write(contents)
+        } catch {
+            add(.checkpointFailed(kind: store.kind, step: contents.step, reason: "\(error)"))
+            return false
+        }
+        add(.checkpointSaved(record(contents.step, of: store, seconds: (ContinuousClock.now - start).seconds)))
+        return true
+    }
+
     private func add(_ event: RunEvent) { events.withLock { $0.append(event) } }
 
-    private func record(_ step: Int, seconds: Double) -> CheckpointRecord {
-        CheckpointRecord(
-            step: step, kind: .regular, path: "\(store.folder.lastPathComponent)/checkpoint-\(step)", seconds: seconds)
+    private func record(_ step: Int, of store: CheckpointStore, seconds: Double = 0) -> CheckpointRecord {
+        CheckpointRecord(step: step, kind: store.kind, path: store.path(step: step), seconds: seconds)
     }
 }

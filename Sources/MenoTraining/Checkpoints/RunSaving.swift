@@ -5,6 +5,7 @@ internal import MenoTensor
 
 /// Where and how a run saves itself.
 public struct RunSaving: Sendable {
+    /// Of regular checkpoints; stable ones are beside them.
     public var store: CheckpointStore
     public var form: SavedForm
     /// What the run means, key by key; a checkpoint is resumed only where nothing of it has changed.
@@ -15,6 +16,8 @@ public struct RunSaving: Sendable {
         self.form = form
         self.settings = settings
     }
+
+    var stableStore: CheckpointStore { CheckpointStore(store.folder, kind: .stable) }
 }
 
 /// A checkpoint that is gone on from.

@@ -7,6 +7,7 @@ final class Observers {
     private let observers: [any RunObserver]
     private let logger: Logger
     private var failed: Set<Int> = []
+    private var requests: [RunRequest] = []
 
     init(_ observers: [any RunObserver], logger: Logger) {
         self.observers = observers
@@ -14,7 +15,23 @@ final class Observers {
     }
 
     func emit(_ event: RunEvent) {
-        for (index, observer) in observers.enumerated() { attempt(index) { try observer.observe(event) } }
+        var events = [event]
+        // What is told in answer may be answered in its turn, but not for ever.
+        for _ in 0..<4 where !events.isEmpty {
+            for event in events {
+                for (index, observer) in observers.enumerated() { attempt(index) { try observer.observe(event) } }
+            }
+            events = []
+            for request in observers.flatMap({ ($0 as? any SteeringObserver)?.takeRequests() ?? [] }) {
+                if case .tell(let event) = request { events.append(event) } else { requests.append(request) }
+            }
+        }
+    }
+
+    /// What observers ask of the run, beside telling events.
+    func takeRequests() -> [RunRequest] {
+        defer { requests = [] }
+        return requests
     }
 
     /// What observers need to go on after the run was cut.

@@ -10,25 +10,57 @@ extension TrainingLoop {
     func save() {
         guard let saving, let writer, stepsDone > 0, savedStep != stepsDone else { return }
         savedStep = stepsDone
+        // What observers know of the checkpoints before this one is part of its state.
+        finishSaving()
         do {
-            let files = [
-                RunState.name: try CheckpointStore.encoder.encode(try runState(saving)),
-                TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving)),
-            ]
-            let contents = CheckpointStore.Contents(
-                step: stepsDone, form: saving.form, weights: try model.trainedValues(),
-                optimizer: try NamedValues(optimizerStep.optimizer.state), files: files)
-            writer.begin(contents, keeping: best.step.map { [$0] } ?? [])
+            writer.begin(try contents(saving), keeping: best.step.map { [$0] } ?? [])
         } catch {
-            observers.emit(.checkpointFailed(step: stepsDone, reason: "\(error)"))
+            observers.emit(.checkpointFailed(kind: .regular, step: stepsDone, reason: "\(error)"))
         }
     }
 
-    func emitSaved() { for event in writer?.takeEvents() ?? [] { observers.emit(event) } }
+    func saveStable(_ files: [String: Data]) {
+        guard let saving, let writer, stepsDone > 0 else { return }
+        do {
+            var contents = try contents(saving)
+            contents.files.merge(files) { own, _ in own }
+            writer.beginStable(contents)
+        } catch {
+            observers.emit(.checkpointFailed(kind: .stable, step: stepsDone, reason: "\(error)"))
+        }
+    }
 
+    private func contents(_ saving: RunSaving) throws -> CheckpointStore.Contents {
+        CheckpointStore.Contents(
+            step: stepsDone, form: saving.form, weights: try model.trainedValues(),
+            optimizer: try NamedValues(optimizerStep.optimizer.state),
+            files: [
+                RunState.name: try CheckpointStore.encoder.encode(try runState(saving)),
+                TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving)),
+            ])
+    }
+
+    /// Tells what became of checkpoints, and does what observers ask for.
+    func settle() {
+        for event in writer?.takeEvents() ?? [] { observers.emit(event) }
+        for request in observers.takeRequests() {
+            switch request {
+            case .saveStableCheckpoint(let files): saveStable(files)
+            case .removeStableCheckpoint(let step): writer?.removeStable(step: step)
+            case .stop(let reason): stopReason = stopReason ?? reason
+            case .tell: break
+            }
+        }
+    }
+
+    /// Waits until everything that was asked for is on the disk.
     func finishSaving() {
-        writer?.wait()
-        emitSaved()
+        // What is told of one checkpoint may ask for the removal of another.
+        for _ in 0..<3 {
+            settle()
+            writer?.wait()
+        }
+        settle()
     }
 
     /// The devices whose random numbers the run draws.

@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 public import Logging
 public import MenoData
 public import MenoMetrics
@@ -29,6 +29,8 @@ public final class TrainingLoop {
     var log = StepLog()
     var skippedSteps = 0
     var resumedAtStep: Int?
+    /// Why an observer wants the run to end.
+    var stopReason: String?
     /// The most tokens of a pass; `nil` until it is decided.
     var tokensPerPass: Int?
 
@@ -58,7 +60,7 @@ public final class TrainingLoop {
         var saving = saving
         saving?.settings["data"] = Self.fingerprint(training)
         self.saving = saving
-        writer = saving.map { CheckpointWriter($0.store, limit: arguments.saveTotalLimit) }
+        writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
         batches = arguments.batches(lengths: training.map(\.ids.count))
         totalSteps = arguments.totalSteps(batches)
         tokensPerPass = arguments.tokensPerPass
@@ -102,17 +104,24 @@ public final class TrainingLoop {
             guard !shouldStop() else { return .interrupted }
             try step(stepsDone)
             stepsDone += 1
+            if isLogged(stepsDone) { emitResources() }
             let isLast = stepsDone == totalSteps
             if arguments.memoryClearInterval > 0, stepsDone % arguments.memoryClearInterval == 0 { releaseMemory() }
             var stopsEarly = false
             if let interval = arguments.evaluationInterval(batches), stepsDone % interval == 0 || isLast {
                 stopsEarly = try evaluate()
             }
-            if let interval = arguments.saveInterval(batches), stepsDone % interval == 0 || isLast { save() }
-            emitSaved()
-            if stopsEarly { return .stoppedEarly }
+            settle()
+            if savesNow(isLast: isLast) { save() }
+            if stopsEarly || stopReason != nil { return .stoppedEarly }
         }
         return .completed
+    }
+
+    /// Beside the regular steps, a new best model is saved where it is to be loaded at the end.
+    func savesNow(isLast: Bool) -> Bool {
+        guard let interval = arguments.saveInterval(batches) else { return false }
+        return isLast || stepsDone % interval == 0 || (arguments.loadsBestModelAtEnd && best.step == stepsDone)
     }
 
     func step(_ step: Int) throws {
@@ -126,6 +135,10 @@ public final class TrainingLoop {
             seconds: (clock.now - start).seconds)
         log.add(metrics, isLogged: isLogged(step + 1))
         observers.emit(.step(metrics))
+    }
+
+    func emitResources() {
+        observers.emit(.resources(ResourceReading.current(step: stepsDone, device: model.device)))
     }
 
     func isLogged(_ step: Int) -> Bool {
@@ -167,6 +180,9 @@ public final class TrainingLoop {
     @discardableResult
     func evaluate() throws -> Bool {
         guard !evaluation.isEmpty else { return false }
+        // A checkpoint is judged by what is on the disk.
+        writer?.wait()
+        settle()
         let result = try Evaluator(model, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens).evaluate(
             evaluation
         ) { _ in
@@ -180,7 +196,7 @@ public final class TrainingLoop {
         log.add(metrics)
         _ = best.offer(metrics, arguments.bestMetric, threshold: arguments.earlyStoppingThreshold)
         observers.emit(.evaluated(metrics))
-        observers.emit(.resources(ResourceReading.current(step: stepsDone, device: model.device)))
+        emitResources()
         return arguments.earlyStoppingPatience.map { best.evaluationsWithoutImprovement >= $0 } ?? false
     }
 
@@ -188,13 +204,15 @@ public final class TrainingLoop {
         if reason == .interrupted || reason == .stoppedEarly { save() }
         finishSaving()
         if reason != .interrupted { try loadBest() }
-        let outcome = outcome(reason, message: nil, since: start)
+        let outcome = outcome(reason, message: reason == .stoppedEarly ? stopReason : nil, since: start)
         observers.emit(.finished(outcome))
         return outcome
     }
 
     func loadBest() throws {
-        guard arguments.loadsBestModelAtEnd, let step = best.step, step != stepsDone, let saving else { return }
+        guard arguments.loadsBestModelAtEnd, arguments.saveInterval(batches) != nil, let saving, let step = best.step,
+            step != stepsDone
+        else { return }
         let folder = saving.store.url(step: step)
         if let fault = CheckpointManifest.fault(of: folder) {
             return observers.emit(

@@ -1,4 +1,4 @@
-public import MenoModels
+internal import MenoModels
 
 /// What a run will take: steps, memory, time and disk.
 public struct RunForecast: Sendable, Encodable {
