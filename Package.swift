@@ -65,7 +65,7 @@ let package = Package(
 
         .target(
             name: "MenoConfiguration",
-            dependencies: ["MenoTraining", "MenoData", .product(name: "Yams", package: "Yams")],
+            dependencies: ["MenoTraining", "MenoData", "MenoMonitor", .product(name: "Yams", package: "Yams")],
             swiftSettings: swiftSettings),
 
         // The composition root

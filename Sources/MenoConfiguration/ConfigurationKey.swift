@@ -34,6 +34,7 @@ public struct ConfigurationKey: Sendable {
     /// The value where nothing is said.
     public var defaultValue: String { write(RunConfiguration()) }
 
-    var section: String? { path.split(separator: ".").count > 1 ? String(path.split(separator: ".")[0]) : nil }
+    /// `training`, or `monitor.probes`; `nil` of a key of the top level.
+    var section: String? { path.lastIndex(of: ".").map { String(path[..<$0]) } }
     var name: String { String(path.split(separator: ".").last ?? "") }
 }

@@ -45,7 +45,6 @@ extension RunConfiguration {
                 advice: "Set `training.eval_strategy: no`, or hold examples out.")
         }
         try checkContradictions(name)
-        try checkBestModel(name)
         return self
     }
 
@@ -80,6 +79,22 @@ extension RunConfiguration {
                 "`training.early_stopping_patience` needs evaluations, which `training.eval_strategy: no` forbids.")
         }
         try checkSchedule(name)
+        try checkMonitor(name)
+    }
+
+    private func checkMonitor(_ name: String) throws {
+        do {
+            try monitor.thresholds.validate()
+        } catch {
+            throw ConfigurationError(
+                place: name, "`\(error.place ?? "monitor")` \(error.message)", advice: error.advice)
+        }
+        guard (monitor.onAlert == .command) == (monitor.alertCommand != nil) else {
+            throw ConfigurationError(
+                place: name,
+                "`monitor.on_alert: \(monitor.onAlert.rawValue)` and `monitor.alert_command` contradict each other: the "
+                    + "command is for `on_alert: command`, which needs one.")
+        }
     }
 
     private func checkSchedule(_ name: String) throws {
@@ -95,24 +110,6 @@ extension RunConfiguration {
                 place: name,
                 "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
                     + "(\(training.learningRate)).")
-        }
-    }
-
-    /// The best model can be loaded only where every evaluation has its checkpoint.
-    private func checkBestModel(_ name: String) throws {
-        guard training.loadsBestModelAtEnd, training.evaluationStrategy != .no, training.saveStrategy != .no else {
-            return
-        }
-        let sameKind = training.evaluationStrategy == training.saveStrategy
-        let sameSteps = training.saveStrategy != .steps || training.saveSteps % training.evaluationSteps == 0
-        guard sameKind, sameSteps else {
-            throw ConfigurationError(
-                place: name,
-                "`training.load_best_model_at_end` needs checkpoints where evaluations are: `training.save_strategy: "
-                    + "\(training.saveStrategy.rawValue)` with `training.save_steps: \(training.saveSteps)` does not "
-                    + "fit `training.eval_strategy: \(training.evaluationStrategy.rawValue)` with "
-                    + "`training.eval_steps: \(training.evaluationSteps)`.",
-                advice: "Make save_steps a multiple of eval_steps, or set `load_best_model_at_end: false`.")
         }
     }
 }
@@ -137,24 +134,30 @@ private struct ConfigurationReader {
         guard let mapping = root.mapping else {
             throw ConfigurationError(place: name, "is no mapping of keys to values.")
         }
+        try read(mapping, under: nil)
+    }
+
+    private mutating func read(_ mapping: Node.Mapping, under parent: String?) throws {
         for (key, node) in mapping {
-            let section = key.scalar?.string ?? ""
-            guard Self.sections.contains(section) else {
-                try set(section, node, place: place(key))
+            let path = [parent, key.scalar?.string ?? ""].compactMap(\.self).joined(separator: ".")
+            guard Self.sections.contains(path) else {
+                try set(path, node, place: place(key))
                 continue
             }
-            if section == "lora", isNull(node) {
-                configuration.lora = nil
-                continue
-            }
-            guard let entries = node.mapping else {
-                if isNull(node) { continue }
-                throw ConfigurationError(place: place(node), "`\(section)` is no mapping of keys to values.")
-            }
-            for (key, value) in entries {
-                try set("\(section).\(key.scalar?.string ?? "")", value, place: place(key))
+            if isNull(node) {
+                switchOff(path)
+            } else if let entries = node.mapping {
+                try read(entries, under: path)
+            } else {
+                throw ConfigurationError(place: place(node), "`\(path)` is no mapping of keys to values.")
             }
         }
+    }
+
+    /// What a section without content means.
+    private mutating func switchOff(_ section: String) {
+        if section == "lora" { configuration.lora = nil }
+        if section == "monitor" { configuration.monitor.isEnabled = false }
     }
 
     mutating func apply(_ override: String) throws {
@@ -169,8 +172,8 @@ private struct ConfigurationReader {
         } catch {
             throw ConfigurationError(place: place, "the value is not YAML (\(error)).")
         }
-        if path == "lora", isNull(node) {
-            configuration.lora = nil
+        if Self.sections.contains(path), isNull(node) {
+            switchOff(path)
         } else {
             try set(path, node, place: place)
         }

@@ -9,14 +9,19 @@ extension RunConfiguration {
                 section = key.section
                 continue
             }
+            let parents = key.path.split(separator: ".").dropLast()
             if key.section != section {
-                lines += ["", "\(key.section ?? ""):"]
+                // Sections within a section follow its own keys.
+                if parents.count == 1 { lines.append("") }
+                lines.append(indent(parents.count - 1) + "\(parents.last ?? ""):")
                 section = key.section
             }
-            lines.append((section == nil ? "" : "  ") + "\(key.name): \(key.write(self))")
+            lines.append(indent(parents.count) + "\(key.name): \(key.write(self))")
         }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    private func indent(_ depth: Int) -> String { String(repeating: "  ", count: depth) }
 }
 
 extension RunConfiguration {
@@ -24,7 +29,7 @@ extension RunConfiguration {
     public var meaning: [String: String] {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
-                if ConfigurationKey.withoutMeaning.contains(key.path) { return nil }
+                if !key.hasMeaning { return nil }
                 return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
             })
     }

@@ -1,5 +1,6 @@
 public import MenoData
 public import MenoModels
+public import MenoMonitor
 public import MenoTraining
 
 /// A run as `RUN.yaml` describes it. Each field is documented with its key in ``ConfigurationKey/all``.
@@ -41,12 +42,27 @@ public struct RunConfiguration: Sendable {
         public var initialAdapter: String?
     }
 
+    public struct Monitoring: Sendable {
+        public enum AlertAction: String, Sendable, CaseIterable { case log, stop, command }
+        public enum Probing: String, Sendable, CaseIterable { case evaluation, never }
+
+        public var isEnabled = true
+        public var thresholds = MonitorConfiguration()
+        public var onAlert = AlertAction.log
+        public var alertCommand: String?
+        public var probing = Probing.evaluation
+        public var probeQuestions = ["auto"]
+        public var probeMaxNewTokens = 64
+        public var probeMaxShare = 0.05
+    }
+
     public var baseOutputDirectory = "runs/meno"
     public var model = Model()
     public var data = Data()
     /// `nil` is full fine-tuning.
     public var lora: LoRA? = LoRA()
     public var training = TrainingArguments()
+    public var monitor = Monitoring()
     /// `training.bf16`: what `model.dtype: auto` means.
     public var computesInBFloat16 = true
     /// `training.fp16`, which is refused where it is true.

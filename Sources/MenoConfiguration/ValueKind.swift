@@ -26,6 +26,20 @@ extension ValueKind where Value == Double {
     static var belowOne: Self { number("a number of at least 0 and below 1") { $0 >= 0 && $0 < 1 } }
 }
 
+extension ValueKind where Value == ClosedRange<Double> {
+    /// `[lowest, highest]`
+    static var range: Self {
+        Self(expected: "two numbers, the lower one first: [0.1, 2.0]") { node in
+            let values = (node.sequence ?? []).compactMap { $0.scalar.flatMap { Double($0.string) } }
+            guard values.count == 2, node.sequence?.count == 2, values.allSatisfy(\.isFinite), values[0] <= values[1]
+            else { return nil }
+            return values[0]...values[1]
+        } write: {
+            "[\($0.lowerBound), \($0.upperBound)]"
+        }
+    }
+}
+
 extension ValueKind where Value == Double? {
     /// A number above 0; 0 and null stand for none.
     static var positiveOrNone: Self {

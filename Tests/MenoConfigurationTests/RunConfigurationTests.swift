@@ -38,9 +38,13 @@ import Testing
         ("training: {learning_rat: 1}", "training.learning_rate"), ("trainig: {}", "`training`"),
         ("training: {learning_rate: fast}", "a number of 0 or more"), ("lora: {r: 0}", "a whole number of 1 or more"),
         ("data: {loss_on: some}", "all, completions"),
-        ("training: {eval_steps: 10, save_steps: 15}", "`training.load_best_model_at_end`"),
         ("training: {fsdp: true}", "one process on one device"),
         ("training: [1]", "no mapping"), ("training: {learning_rate: 1", "is not YAML"),
+        ("monitor: {grad_norm_bounds: [2, 1]}", "the lower one first"),
+        ("monitor: {alerts: {confidence: 0.2}}", "`monitor.alerts.confidence` is 0.2"),
+        ("monitor: {alerts: {spike_zscore: 2}}", "monitor.alerts.spike_z_score"),
+        ("monitor: {alerts: 3}", "no mapping"),
+        ("monitor: {on_alert: command}", "monitor.alert_command"),
         ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
         ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),
     ])
@@ -51,6 +55,17 @@ import Testing
         }
         #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
         #expect(error?.description.contains("run.yaml") == true)
+    }
+
+    @Test func aMonitorIsConfiguredAndSwitchedOff() throws {
+        let run = try RunConfiguration.read(
+            yaml: minimal + "monitor: {window_size: 3, probes: {when: never}, alerts: null}\n", name: "run.yaml")
+        #expect(run.monitor.thresholds.windowSize == 3 && run.monitor.probing == .never && run.monitor.isEnabled)
+        #expect(try RunConfiguration.read(yaml: run.yaml, name: "again.yaml").yaml == run.yaml)
+        let off = try RunConfiguration.read(yaml: minimal + "monitor: null\n", name: "run.yaml")
+        #expect(!off.monitor.isEnabled)
+        // It watches and changes nothing: a run may be resumed with another.
+        #expect(run.meaning == off.meaning)
     }
 
     @Test func aKeyOfTheFileIsFoundByItsLine() {
@@ -70,7 +85,10 @@ import Testing
 
     @Test func everyKeyReadsItsOwnExample() throws {
         for key in ConfigurationKey.all {
-            _ = try RunConfiguration.read(yaml: minimal, name: "run.yaml", overrides: ["\(key.path)=\(key.example)"])
+            // A command says nothing without the key that asks for it.
+            let others = key.path == "monitor.alert_command" ? ["monitor.on_alert=command"] : []
+            _ = try RunConfiguration.read(
+                yaml: minimal, name: "run.yaml", overrides: others + ["\(key.path)=\(key.example)"])
         }
     }
 

@@ -1,10 +1,10 @@
 extension ConfigurationKey {
     /// Every key, section by section.
-    public static let all: [ConfigurationKey] = output + model + data + lora + training
+    public static let all: [ConfigurationKey] = output + model + data + lora + training + monitor + alerts + probes
 
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
     /// other values of them.
-    static let withoutMeaning: Set<String> = [
+    private static let withoutMeaning: Set<String> = [
         "base_output_dir", "model.device", "data.path", "data.on_invalid", "training.gradient_checkpointing",
         "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
@@ -14,6 +14,9 @@ extension ConfigurationKey {
         "training.dataloader_pin_memory", "training.no_cuda", "training.greater_is_better",
         "training.logging_strategy", "training.logging_first_step", "training.run_name",
     ]
+
+    /// Whether another value makes another run. A monitor only watches.
+    var hasMeaning: Bool { !path.hasPrefix("monitor.") && !Self.withoutMeaning.contains(path) }
 
     /// Other names of keys.
     static let synonyms = [

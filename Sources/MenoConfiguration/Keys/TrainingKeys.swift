@@ -127,7 +127,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "training.load_best_model_at_end", \.training.loadsBestModelAtEnd, .flag,
             "Whether the run ends with the best saved model instead of the last.", example: "false",
-            caveat: "Evaluations and checkpoints must then fall on the same steps."),
+            caveat:
+                "A new best model is then saved between save_steps, too; with `save_strategy: no` nothing is loaded."),
         ConfigurationKey(
             "training.early_stopping_patience", \.training.earlyStoppingPatience, .countOrNone,
             "Evaluations without improvement after which the run ends.", example: "5"),
