@@ -23,7 +23,16 @@ import Testing
         let usage = ResourceUsage(
             step: 3, resident: 12_345 << 18, peakResident: 4 << 30,
             accelerators: [.init(index: 0, allocated: 1 << 20, reserved: 2 << 20, peakAllocated: 3 << 19)])
-        let lines = try lines(loggingSteps: 1, total: 1) { try $0.observe(.resources(usage)) }
+        let evaluation = EvaluationMetrics(
+            step: usage.step, epoch: 1, loss: 1, tokenAccuracy: 0.5, completionLoss: nil, tokens: 10, samples: 1,
+            seconds: 1)
+        // Between evaluations they are in the files alone.
+        let between = try lines(loggingSteps: 1, total: 1) { try $0.observe(.resources(usage)) }
+        #expect(!between.contains { $0.contains("Memory") })
+        let lines = try lines(loggingSteps: 1, total: 1) {
+            try $0.observe(.evaluated(evaluation))
+            try $0.observe(.resources(usage))
+        }
         #expect(lines[lines.count - 5].hasPrefix("CPU Memory usage: 3086.25 MB"))
         #expect(
             lines.suffix(4) == [

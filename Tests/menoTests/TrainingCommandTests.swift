@@ -8,7 +8,8 @@ import Testing
 )
 struct TrainingCommandTests {
     @Test func aTrainedAdapterIsBetterThanTheModelAlone() throws {
-        let folder = try temporaryFolder()
+        let temporary = try TemporaryFolder()
+        let folder = temporary.url
         let run = folder.appending(path: "run.yaml")
         let data = try firstDialogues(12, folder)
         try """
@@ -48,6 +49,52 @@ struct TrainingCommandTests {
         #expect(abs(exp(losses[0].loss) - losses[0].perplexity) < 1e-9)
     }
 
+    @Test func aMonitoredRunKeepsStableCheckpointsAndAnswers() throws {
+        let folder = try TemporaryFolder()
+        let run = folder.url.appending(path: "run.yaml")
+        let data = try firstDialogues(12, folder.url)
+        try """
+        base_output_dir: \(folder.url.path)/run
+        model: {name_or_path: smollm2-135m}
+        data: {path: \(data.path), max_length: 64, train_fraction: 0.75}
+        training: {max_steps: 6, learning_rate: 5.0e-4, per_device_train_batch_size: 2, gradient_accumulation_steps: 1,
+                   eval_steps: 1, save_steps: 3, eval_on_start: true, logging_steps: 1}
+        monitor: {window_size: 2, min_steps_between_checkpoints: 2, perplexity_threshold: 1000,
+                  eval_loss_variance_threshold: 5, grad_norm_bounds: [0, 1000], max_stable_checkpoints: 2,
+                  probes: {questions: [愛とは何ですか。], max_new_tokens: 8, max_share: 1}}
+        """.write(to: run, atomically: true, encoding: .utf8)
+        let trained = try meno("train", run.path)
+        #expect(trained.status == 0, "\(trained.errors)")
+        #expect(trained.errors.contains("Q: 愛とは何ですか。") && trained.errors.contains("saving a stable checkpoint"))
+        let (model, progress) = (
+            folder.url.appending(path: "run/model"), folder.url.appending(path: "run/training_progress")
+        )
+        let stable = try FileManager.default.contentsOfDirectory(atPath: model.path)
+            .filter { $0.hasPrefix("stable_checkpoint-") }
+        #expect(stable.count == 2)
+        for name in stable {
+            let record = model.appending(path: "\(name)/stability_metrics.json")
+            #expect(FileManager.default.fileExists(atPath: record.path), "\(name)")
+        }
+        let summary = try #require(
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: progress.appending(path: "training_summary.json"))) as? [String: Any])
+        let listed = try #require((summary["stable_checkpoints"] as? [String: Any])?["checkpoints"] as? [[String: Any]])
+        #expect(Set(listed.compactMap { $0["path"] as? String }) == Set(stable.map { "model/\($0)" }))
+        #expect(summary["status"] as? String == "completed")
+        let history = try #require(
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: progress.appending(path: "training_metrics.json"))) as? [String: Any])
+        #expect((history["eval_loss"] as? [Double])?.count == 7)
+        // The monitor only watches: without it the adapter has the same bytes.
+        let adapter = { try Data(contentsOf: model.appending(path: "adapter_model.safetensors")) }
+        let watched = try adapter()
+        #expect(try meno("train", run.path, "--overwrite", "--set", "monitor=null").status == 0)
+        #expect(try adapter() == watched)
+        let rest = try FileManager.default.contentsOfDirectory(atPath: model.path)
+        #expect(!rest.contains { $0.hasPrefix("stable_checkpoint-") })
+    }
+
     @Test func chatAnswersOnStandardOutput() throws {
         let answer = {
             try meno(
@@ -60,7 +107,8 @@ struct TrainingCommandTests {
     }
 
     @Test func interruptionKeepsWhatWasLearnt() throws {
-        let folder = try temporaryFolder()
+        let temporary = try TemporaryFolder()
+        let folder = temporary.url
         let run = folder.appending(path: "run.yaml")
         let data = try firstDialogues(8, folder)
         try """
@@ -110,12 +158,6 @@ struct TrainingCommandTests {
         var tokens: Int
         var samples: Int
         var rows: [Row]
-    }
-
-    private func temporaryFolder() throws -> URL {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "meno-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return folder
     }
 
     private func firstDialogues(_ count: Int, _ folder: URL) throws -> URL {

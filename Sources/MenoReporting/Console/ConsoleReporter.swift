@@ -9,6 +9,7 @@ public final class ConsoleReporter: RunObserver {
     private var window: [StepMetrics] = []
     private var trainingSeconds = 0.0
     private var stepsSeen = 0
+    private var evaluatedStep: Int?
 
     /// - Parameters:
     ///   - loggingSteps: steps between two lines; a line shows the means over them.
@@ -23,14 +24,21 @@ public final class ConsoleReporter: RunObserver {
         switch event {
         case .started(let description): started(description)
         case .step(let metrics): step(metrics)
-        case .evaluated(let metrics): evaluated(metrics)
-        case .resources(let usage): resources(usage)
+        case .evaluated(let metrics):
+            evaluated(metrics)
+            evaluatedStep = metrics.step
+        // They are read with every line of the log; to a reader they tell little between evaluations.
+        case .resources(let usage): if usage.step == evaluatedStep { resources(usage) }
         case .checkpointSaved(let record): write("saved \(record.path)")
         case .checkpointRemoved(let record): write("removed \(record.path)")
-        case .checkpointFailed(let step, let reason): write("step \(step): saving failed, training goes on: \(reason)")
+        case .checkpointFailed(_, let step, let reason):
+            write("step \(step): saving failed, training goes on: \(reason)")
         case .probed(_, let answers): for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
         case .stepSkipped(let step, let reason, let records):
             write("step \(step) was not applied: \(reason) Records: \(records.joined(separator: ", "))")
+        case .alertBegan(let alert):
+            write("\(alert.severity.rawValue), since step \(alert.startStep): \(alert.message) \(alert.advice)")
+        case .alertEnded(let alert): write("over since step \(alert.endStep ?? alert.detectedStep): \(alert.message)")
         case .notice(let text): write(text)
         case .warning(let text): write("warning: \(text)")
         case .finished(let outcome): finished(outcome)

@@ -50,11 +50,11 @@ struct Chat: ParsableCommand {
 
     private func answer(_ messages: [ChatMessage], _ model: LoadedModel, _ template: ChatTemplate) throws -> String {
         let sampling = Sampling(temperature: temperature, topK: topK, topP: topP, seed: seed)
-        let text = try model.answer(messages, template: template, sampling: sampling, maxNewTokens: maxNewTokens) {
+        let answer = try model.answer(messages, template: template, sampling: sampling, maxNewTokens: maxNewTokens) {
             FileHandle.standardOutput.write(Data($0.utf8))
             return true
         }
         FileHandle.standardOutput.write(Data("\n".utf8))
-        return text
+        return answer.text
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import MenoConfiguration
 import MenoMetrics
 import MenoModels
+import MenoMonitor
 import MenoTokenizers
 
 struct Demo: ParsableCommand {
@@ -13,9 +14,7 @@ struct Demo: ParsableCommand {
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
 
-    private static let questions = [
-        "幸せとは何だと思いますか？", "友達に嘘をつくのは、いつでも悪いことでしょうか。", "勉強する意味がわからなくなりました。",
-    ]
+    private static let questions = Array(ProbeQuestions.japanese.prefix(3))
 
     func run() throws {
         try reportingErrors {
@@ -63,7 +62,8 @@ struct Demo: ParsableCommand {
         session.model.decoder.setTraining(false)
         return try Self.questions.map {
             try session.model.answer(
-                [ChatMessage(.user, $0)], template: template, sampling: .greedy, maxNewTokens: 80)
+                [ChatMessage(.user, $0)], template: template, sampling: .greedy, maxNewTokens: 80
+            ).text
         }
     }
 

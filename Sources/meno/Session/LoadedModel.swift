@@ -34,15 +34,21 @@ struct LoadedModel {
         Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
     }
 
+    struct Answer {
+        let text: String
+        let tokens: Int
+        let end: GenerationEnd
+    }
+
     /// Answers a conversation.
-    /// - Parameter onText: called with each new piece of the answer.
+    /// - Parameter onText: called with each new piece of the answer; returning `false` ends it.
     func answer(
         _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
         onText: (String) -> Bool = { _ in true }
-    ) throws -> String {
+    ) throws -> Answer {
         let prompt = tokenizer.encode(try template.render(messages, addGenerationPrompt: true))
         var text = StreamingText(tokenizer)
-        _ = try decoder.generate(
+        let (tokens, end) = try decoder.generate(
             prompt: prompt.ids, maxNewTokens: maxNewTokens, stopTokens: stopTokens(template), sampling: sampling
         ) { token in
             let piece = text.append(token)
@@ -50,7 +56,7 @@ struct LoadedModel {
         }
         let rest = text.finish()
         if !rest.isEmpty { _ = onText(rest) }
-        return text.shown
+        return Answer(text: text.shown, tokens: tokens.count, end: end)
     }
 }
 

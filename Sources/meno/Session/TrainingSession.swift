@@ -3,6 +3,7 @@ import MenoConfiguration
 import MenoData
 import MenoMetrics
 import MenoModels
+import MenoMonitor
 import MenoReporting
 import MenoTensor
 import MenoTokenizers
@@ -99,7 +100,7 @@ struct TrainingSession {
         let console = ConsoleReporter(loggingSteps: loggingSteps) { Console.note($0) }
         let metrics = MetricsFile(folders.progress.appending(path: "metrics.jsonl"))
         let events = EventsFile(folders.progress.appending(path: "events.jsonl"))
-        let loop = try loop(observers: [console, metrics, events] + observers)
+        let loop = try loop(observers: [console, metrics, events] + monitorObservers() + observers)
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             Console.note("resumed from \(checkpoint.path)")
@@ -123,6 +124,36 @@ struct TrainingSession {
             observers: observers,
             saving: RunSaving(store: CheckpointStore(folders.model), form: form, settings: configuration.meaning),
             shouldStop: { Interruption.isRequested })
+    }
+
+    /// What watches the run: a monitor, and before it the one who asks the probe questions.
+    private func monitorObservers() throws -> [any RunObserver] {
+        let settings = configuration.monitor
+        guard settings.isEnabled else { return [] }
+        var thresholds = settings.thresholds
+        thresholds.loggingSteps = min(loggingSteps, 1 << 40)
+        let action: MonitorObserver.AlertAction =
+            switch settings.onAlert {
+            case .log: .log
+            case .stop: .stop
+            case .command: .command(AlertCommand(settings.alertCommand ?? "", runFolder: folders.base))
+            }
+        let stable = CheckpointStore(folders.model, kind: .stable)
+        let monitor = try MonitorObserver(
+            thresholds, action: action, files: SummaryFiles(folders.progress),
+            stableCheckpoints: { Set(stable.steps.map(stable.path)) })
+        guard settings.probing == .evaluation, let template else { return [monitor] }
+        let prober = Prober(
+            model: model, template: template, questions: probeQuestions, maxNewTokens: settings.probeMaxNewTokens,
+            maxShare: settings.probeMaxShare, isCancelled: { Interruption.isRequested })
+        return [prober, monitor]
+    }
+
+    private var probeQuestions: [String] {
+        let questions = configuration.monitor.probeQuestions
+        guard questions == ["auto"] else { return questions }
+        let sample = training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
+        return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 
     private var arguments: TrainingArguments {
@@ -181,7 +212,7 @@ struct RunFolders {
     func create(clears: Bool) throws {
         if clears {
             for name in (try? FileManager.default.contentsOfDirectory(atPath: model.path)) ?? []
-            where name.hasPrefix("checkpoint-") {
+            where name.hasPrefix("checkpoint-") || name.hasPrefix("stable_checkpoint-") {
                 try? FileManager.default.removeItem(at: model.appending(path: name))
             }
         }

@@ -1,0 +1,26 @@
+public import Foundation
+internal import MenoMonitor
+
+/// The files that tell what a monitor knows: `training_metrics.json`, `stable_checkpoints_summary.json` and
+/// `training_summary.json`. Each is replaced as a whole, so that it can be read at any time.
+public struct SummaryFiles: Sendable {
+    private let folder: URL
+
+    public init(_ folder: URL) { self.folder = folder }
+
+    func write(_ monitor: Monitor) throws {
+        try write(TrainingMetricsRecord(monitor.history), to: "training_metrics.json")
+        try write(StableCheckpointsSummary(monitor.policy.checkpoints), to: "stable_checkpoints_summary.json")
+        try write(RunSummary(monitor), to: "training_summary.json")
+    }
+
+    private func write(_ record: some Encodable, to name: String) throws {
+        try Self.encoder.encode(record).write(to: folder.appending(path: name), options: .atomic)
+    }
+
+    static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+}
