@@ -69,7 +69,7 @@ import Testing
         #expect(saving.store.steps == [12])
         for step in stable.steps { #expect(CheckpointManifest.fault(of: stable.url(step: step)) == nil) }
         let names = try FileManager.default.contentsOfDirectory(atPath: stable.url(step: 6).path)
-        #expect(names.contains("stability_metrics.json") && names.count == 7)
+        #expect(names.contains("stability_metrics.json") && names.count == 8)
         let removed = observer.all.compactMap { event -> Int? in
             if case .checkpointRemoved(let record) = event, record.kind == .stable { record.step } else { nil }
         }
@@ -91,8 +91,8 @@ import Testing
         }
         try TinyRun.loop(observers: [observer], saving: saving, arguments).run(model: "tiny")
         // Six stable ones and, as every evaluation is the best so far, regular ones of steps 2, 4, 6, 8 and 10.
-        let state = try SavedRun(saving.store.url(step: 12)).state
-        #expect(state.observers["steering"] == Data("11".utf8))
+        let states = try SavedRun(saving.store.url(step: 12)).observers
+        #expect(states["steering"] == Data("11".utf8))
     }
 
     @Test func whatIsToldReachesEveryObserverAndNeverForEver() throws {

@@ -3,8 +3,12 @@ import Foundation
 /// Runs the program that was built beside the tests.
 func meno(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) { try meno(arguments) }
 
-func meno(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+/// - Parameter threads: of libtorch; `nil`: as many as it likes.
+func meno(_ arguments: [String], threads: Int? = nil) throws -> (status: Int32, output: String, errors: String) {
     let process = Process()
+    if let threads {
+        process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "\(threads)"]) { $1 }
+    }
     process.executableURL = program
     process.arguments = arguments
     // Both pipes would have to be read at once; a file takes whatever comes.

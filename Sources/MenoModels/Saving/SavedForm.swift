@@ -16,6 +16,12 @@ public enum SavedForm: Sendable {
         }
     }
 
+    /// What a folder of transformers holds beside its weights.
+    private static let copiedNames = [
+        "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "chat_template.jinja",
+    ]
+
     private var prefix: String {
         switch self {
         case .adapter: LoRAFiles.prefix
@@ -30,7 +36,7 @@ public enum SavedForm: Sendable {
         case .adapter(let settings, let baseModel):
             try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, to: folder)
         case .model(let source):
-            for name in ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"] {
+            for name in Self.copiedNames {
                 let (original, copy) = (source.appending(path: name), folder.appending(path: name))
                 guard FileManager.default.fileExists(atPath: original.path) else { continue }
                 try? FileManager.default.removeItem(at: copy)

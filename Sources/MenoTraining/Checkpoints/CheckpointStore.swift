@@ -39,6 +39,7 @@ public struct CheckpointStore: Sendable {
     }
 
     static let optimizerName = "optimizer.safetensors"
+    static let observersName = "observers.json"
     /// Free space beyond a checkpoint's own size that is asked for before one is written.
     private static let reserve = 4 << 20
 

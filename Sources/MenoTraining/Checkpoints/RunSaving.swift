@@ -23,6 +23,9 @@ public struct RunSaving: Sendable {
 /// A checkpoint that is gone on from.
 struct SavedRun {
     var state: RunState
+    /// What observers need to go on, by their names. It may hold times, so it is apart from ``RunState``, which is the
+    /// same for a run that was cut and one that was not.
+    let observers: [String: Data]
     var log: [TrainerState.LogEntry] { state.log.entries }
 
     /// Reads a whole checkpoint of ours.
@@ -32,15 +35,20 @@ struct SavedRun {
                 .cannotResume, "\(folder.path) cannot be resumed from: \(fault).",
                 advice: "Give another checkpoint, or `--resume auto`, which takes the newest whole one.")
         }
-        let url = folder.appending(path: RunState.name)
-        do {
-            state = try CheckpointStore.decoder.decode(RunState.self, from: Data(contentsOf: url))
-        } catch {
-            throw TrainingError(.cannotResume, "\(url.path) cannot be read (\(error)).")
-        }
+        state = try Self.read(RunState.name, in: folder)
+        observers = try Self.read(CheckpointStore.observersName, in: folder)
         guard state.version == 1 else {
             throw TrainingError(
-                .cannotResume, "\(url.path) is of version \(state.version); this program knows version 1.")
+                .cannotResume, "\(folder.path) is of version \(state.version); this program knows version 1.")
+        }
+    }
+
+    private static func read<Value: Decodable>(_ name: String, in folder: URL) throws -> Value {
+        let url = folder.appending(path: name)
+        do {
+            return try CheckpointStore.decoder.decode(Value.self, from: Data(contentsOf: url))
+        } catch {
+            throw TrainingError(.cannotResume, "\(url.path) cannot be read (\(error)).")
         }
     }
 

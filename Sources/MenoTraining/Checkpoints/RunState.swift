@@ -17,6 +17,4 @@ struct RunState: Codable {
     var log: StepLog
     /// Steps in a row that were not applied, because something was not finite.
     var skippedSteps: Int
-    /// The state of observers, by their names.
-    var observers: [String: Data]
 }

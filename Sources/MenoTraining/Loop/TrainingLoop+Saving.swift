@@ -37,6 +37,7 @@ extension TrainingLoop {
             files: [
                 RunState.name: try CheckpointStore.encoder.encode(try runState(saving)),
                 TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving)),
+                CheckpointStore.observersName: try CheckpointStore.encoder.encode(observers.states()),
             ])
     }
 
@@ -75,7 +76,7 @@ extension TrainingLoop {
         return RunState(
             step: stepsDone, settings: saving.settings, tokensPerPass: tokensPerPass,
             randomStates: Dictionary(uniqueKeysWithValues: randomStates), best: best, log: log,
-            skippedSteps: skippedSteps, observers: observers.states())
+            skippedSteps: skippedSteps)
     }
 
     func trainerState(_ saving: RunSaving) -> TrainerState {
@@ -113,7 +114,7 @@ extension TrainingLoop {
         tokensPerPass = arguments.tokensPerPass ?? state.tokensPerPass
         (stepsDone, savedStep, resumedAtStep) = (state.step, state.step, state.step)
         (best, log, skippedSteps) = (state.best, state.log, state.skippedSteps)
-        observers.restore(state.observers)
+        observers.restore(saved.observers)
         for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
     }
 

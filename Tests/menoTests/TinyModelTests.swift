@@ -1,0 +1,75 @@
+import Foundation
+import MenoTesting
+import Testing
+
+/// Whole runs of the program, with a model small enough to try every way to train.
+@Suite(.serialized) struct TinyModelTests {
+    private let tiny: TinyModel
+
+    init() throws { tiny = try TinyModel() }
+
+    @Test func everyWeightIsTrained() throws {
+        let keys = "max_steps: 12, learning_rate: 1.0e-2, eval_steps: 6, save_steps: 6, bf16: false"
+        let trained = try tiny.train(keys, lora: "null")
+        #expect(trained.status == 0, "\(trained.errors)")
+        #expect(trained.errors.contains("(100.00 %)"))
+        let model = tiny.run.appending(path: "model")
+        // It is a model of its own: no adapter, and every file that loading it takes.
+        for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+            #expect(FileManager.default.fileExists(atPath: model.appending(path: name).path), "\(name)")
+        }
+        let losses = try [tiny.model, model].map { model in
+            let result = try meno(
+                "evaluate", "--model", model.path, "--data", tiny.data.path, "--dtype", "float32", "--json")
+            #expect(result.status == 0, "\(result.errors)")
+            let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+            return try #require(object?["loss"] as? Double)
+        }
+        #expect(losses[1] < losses[0] - 0.5)
+        // Resumed from the middle it comes to the same bytes.
+        let weights = { try Data(contentsOf: model.appending(path: "model.safetensors")) }
+        let unbroken = try weights()
+        let middle = model.appending(path: "checkpoint-6").path
+        #expect(try tiny.train(keys, lora: "null", ["--resume", middle]).status == 0)
+        #expect(try weights() == unbroken)
+    }
+
+    @Test func bfloat16LearnsAsFloat32Does() throws {
+        let keys = "max_steps: 12, learning_rate: 5.0e-3, eval_steps: 4"
+        var losses: [[Double]] = []
+        for type in ["bfloat16", "float32"] {
+            let trained = try tiny.train(keys, ["--overwrite", "--set", "model.dtype=\(type)"])
+            #expect(trained.status == 0 && trained.errors.contains("in \(type)"), "\(trained.errors)")
+            losses.append(try tiny.metrics().compactMap { $0.loss ?? $0.evalLoss })
+            // Adapters and their optimizer state are float32 either way.
+            let adapter = try Data(contentsOf: tiny.run.appending(path: "model/adapter_model.safetensors"))
+            let header = String(decoding: adapter.dropFirst(8).prefix(4000), as: UTF8.self)
+            #expect(header.contains(#""dtype":"F32""#) && !header.contains("BF16"))
+        }
+        #expect(losses[0].count == losses[1].count && losses[0].last! < losses[0].first! - 0.3)
+        for (rounded, exact) in zip(losses[0], losses[1]) {
+            // bfloat16 has 8 bits: 0.4 % in each weight and activation.
+            #expect(abs(rounded - exact) < 0.02 * exact)
+            #expect(rounded != exact)
+        }
+    }
+
+    @Test func theBatchIsMeaningAndThePassIsPhysics() throws {
+        let shapes = [(2, 8), (4, 4), (16, 1), (1, 16)]
+        var runs: [[Double]] = []
+        for (batch, accumulation) in shapes {
+            for rest in [[], ["training.tokens_per_pass=32"], ["training.gradient_checkpointing=true"]] {
+                let keys = [
+                    "training.per_device_train_batch_size=\(batch)",
+                    "training.gradient_accumulation_steps=\(accumulation)", "model.dtype=float32",
+                ]
+                let trained = try tiny.train(
+                    "max_steps: 6, learning_rate: 5.0e-3, eval_steps: 3", lora: "{lora_dropout: 0}",
+                    ["--overwrite"] + (keys + rest).flatMap { ["--set", $0] })
+                #expect(trained.status == 0, "\(trained.errors)")
+                runs.append(try tiny.metrics().compactMap { $0.loss ?? $0.evalLoss })
+            }
+        }
+        for run in runs { for (loss, first) in zip(run, runs[0]) { #expect(abs(loss - first) < 1e-4 * first) } }
+    }
+}
