@@ -5,9 +5,10 @@
 evaluate: the mean loss of 30 dialogues by `meno evaluate` and by transformers on the same dequantised weights.
 train: eight optimizer steps of 2 x 8 dialogues from the same initial adapter by `meno train` and by Trainer + PEFT (no
 dropout, no shuffling; the collator masks padding by its place), then the final adapter of `meno` in PEFT.
-Ends with status 1 where a difference is above the tolerance.
+The environment variable MENO names another program than `./meno`. Ends with status 1 where a difference is above the tolerance.
 """
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCa
 
 from smollm2_tokenizer import smollm2
 
-root = pathlib.Path(__file__).parents[2]
+program = os.environ.get("MENO", str(pathlib.Path(__file__).parents[2] / "meno"))
 path, data, out = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
 parts = sys.argv[4:] or ["evaluate", "train"]
 out.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,7 @@ def text(messages):
 
 
 def meno(*arguments):
-    result = subprocess.run([root / "meno", *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    result = subprocess.run([program, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
     if result.returncode != 0:
         sys.exit(f"meno {arguments[0]} ended with {result.returncode}")
     return result.stdout

@@ -5,18 +5,24 @@ public import MenoMetrics
 public final class ConsoleReporter: RunObserver {
     private let loggingSteps: Int
     private let write: (String) -> Void
+    private let progress: ((String) -> Void)?
     private var description: RunDescription?
     private var window: [StepMetrics] = []
     private var trainingSeconds = 0.0
     private var stepsSeen = 0
-    private var evaluatedStep: Int?
+    private var evaluation: EvaluationMetrics?
+    private var resident = 0
 
     /// - Parameters:
     ///   - loggingSteps: steps between two lines; a line shows the means over them.
+    ///   - progress: takes, after every step, a line that replaces the one before it; `nil`: there is none.
     ///   - write: takes a line without its end.
-    public init(loggingSteps: Int, write: @escaping (String) -> Void) {
+    public init(
+        loggingSteps: Int, progress: ((String) -> Void)? = nil, write: @escaping (String) -> Void
+    ) {
         precondition(loggingSteps > 0)
         self.loggingSteps = loggingSteps
+        self.progress = progress
         self.write = write
     }
 
@@ -26,9 +32,11 @@ public final class ConsoleReporter: RunObserver {
         case .step(let metrics): step(metrics)
         case .evaluated(let metrics):
             evaluated(metrics)
-            evaluatedStep = metrics.step
-        // They are read with every line of the log; to a reader they tell little between evaluations.
-        case .resources(let usage): if usage.step == evaluatedStep { resources(usage) }
+            evaluation = metrics
+        case .resources(let usage):
+            resident = usage.resident
+            // They are read with every line of the log; to a reader they tell little between evaluations.
+            if usage.step == evaluation?.step { resources(usage) }
         case .checkpointSaved(let record): write("saved \(record.path)")
         case .checkpointRemoved(let record): write("removed \(record.path)")
         case .checkpointFailed(_, let step, let reason):
@@ -62,6 +70,7 @@ public final class ConsoleReporter: RunObserver {
         trainingSeconds += metrics.seconds
         stepsSeen += 1
         let total = description?.totalSteps ?? 0
+        defer { progress?(progressLine(metrics, total: total)) }
         guard metrics.step % loggingSteps == 0 || metrics.step == total || metrics.step == 1 else { return }
         // The mean over tokens, as the loss of one large step would be.
         let labels = window.reduce(0) { $0 + $1.labels }
@@ -69,11 +78,29 @@ public final class ConsoleReporter: RunObserver {
         let tokens = window.reduce(0) { $0 + $1.tokens }
         let seconds = window.reduce(0) { $0 + $1.seconds }
         window.removeAll()
-        let left = trainingSeconds / Double(stepsSeen) * Double(total - metrics.step)
         write(
             "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(loss, 4))  "
                 + "lr \(String(format: "%.2e", metrics.learningRate))  grad norm \(fixed(metrics.gradientNorm, 3))  "
-                + "\(Int(Double(tokens) / max(seconds, 1e-9))) tokens/s  \(duration(left)) left")
+                + "\(Int(Double(tokens) / max(seconds, 1e-9))) tokens/s  \(timeLeft(metrics, total: total)) left")
+    }
+
+    private func timeLeft(_ metrics: StepMetrics, total: Int) -> String {
+        duration(trainingSeconds / Double(stepsSeen) * Double(total - metrics.step))
+    }
+
+    /// What fits beside a bar: steps, epoch, loss, perplexity, speed, memory, time.
+    private func progressLine(_ metrics: StepMetrics, total: Int) -> String {
+        let width = 20
+        let done = total > 0 ? min(width, width * metrics.step / total) : 0
+        let bar = String(repeating: "█", count: done) + String(repeating: "░", count: width - done)
+        var parts = [
+            "\(bar) \(metrics.step)/\(total)", "epoch \(fixed(metrics.epoch, 2))", "loss \(fixed(metrics.loss, 3))",
+        ]
+        if let evaluation { parts.append("ppl \(fixed(evaluation.perplexity, 2))") }
+        parts.append("\(Int(metrics.tokensPerSecond)) tok/s")
+        if resident > 0 { parts.append("\(resident >> 20) MiB") }
+        parts.append("\(timeLeft(metrics, total: total)) left")
+        return parts.joined(separator: "  ")
     }
 
     private func evaluated(_ metrics: EvaluationMetrics) {

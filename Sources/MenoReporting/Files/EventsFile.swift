@@ -1,7 +1,8 @@
 public import Foundation
 public import MenoMetrics
 
-/// `events.jsonl`: every event of a run with its times, a line of JSON each; a resumed run goes on in it, after an empty line.
+/// `events.jsonl`: every event of a run with what it took, a line of JSON each; a resumed run goes on in it, after an
+/// empty line.
 public final class EventsFile: RunObserver {
     private let url: URL
     private var file: FileHandle?
@@ -9,10 +10,7 @@ public final class EventsFile: RunObserver {
 
     public init(_ url: URL) {
         self.url = url
-        encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        encoder = EventEncoder.make()
     }
 
     public func observe(_ event: RunEvent) throws {

@@ -42,11 +42,8 @@ public final class MetricsFile: ResumableObserver {
     /// - Parameter url: the file; one that is there is replaced when a run starts anew.
     public init(_ url: URL) {
         self.url = url
-        encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder = EventEncoder.make()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     }
 
     public func observe(_ event: RunEvent) throws {

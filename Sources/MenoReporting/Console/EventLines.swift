@@ -1,0 +1,22 @@
+internal import Foundation
+public import MenoMetrics
+
+/// Tells events as lines of JSON, for programs that follow a run.
+public final class EventLines: RunObserver {
+    private let isTold: (RunEvent) -> Bool
+    private let write: (String) -> Void
+    private let encoder = EventEncoder.make()
+
+    /// - Parameters:
+    ///   - isTold: which events have a line.
+    ///   - write: takes a line without its end.
+    public init(of isTold: @escaping (RunEvent) -> Bool = { _ in true }, write: @escaping (String) -> Void) {
+        self.isTold = isTold
+        self.write = write
+    }
+
+    public func observe(_ event: RunEvent) throws {
+        guard isTold(event) else { return }
+        write(String(decoding: try encoder.encode(event), as: UTF8.self))
+    }
+}

@@ -1,0 +1,64 @@
+public import Foundation
+internal import MenoMetrics
+
+/// The language of a report.
+public enum ReportLanguage: String, Sendable, CaseIterable {
+    case japanese = "ja"
+    case english = "en"
+
+    /// The one of the user's settings (`LC_ALL`, `LC_MESSAGES`, `LANG`, the first that is set): Japanese or English.
+    public static func preferred(_ environment: [String: String] = ProcessInfo.processInfo.environment)
+        -> ReportLanguage
+    {
+        let settings = ["LC_ALL", "LC_MESSAGES", "LANG"].lazy.compactMap { environment[$0] }
+        return settings.first { !$0.isEmpty }?.hasPrefix("ja") == true ? .japanese : .english
+    }
+
+    func callAsFunction(_ english: String, _ japanese: String) -> String {
+        self == .japanese ? japanese : english
+    }
+}
+
+extension Alert.Kind {
+    func title(_ text: ReportLanguage) -> String {
+        switch self {
+        case .lossPlateau: text("The loss does not fall any more", "損失が下がらなくなった")
+        case .lossDivergence: text("The loss diverges", "損失が発散している")
+        case .lossSpike: text("Spikes of the loss", "損失の急な跳ね上がり")
+        case .overfitting: text("Over-fitting", "過学習")
+        case .gradientNormOutOfBounds: text("Gradient norm out of bounds", "勾配ノルムが範囲外")
+        case .learningRateZero: text("Learning rate effectively zero", "学習率が実質ゼロ")
+        case .throughputCollapse: text("Training has become slow", "学習速度の低下")
+        case .memoryGrowth: text("Memory grows", "メモリ使用量の増加")
+        case .notFinite: text("Loss or gradient not finite", "損失または勾配が有限でない")
+        case .questionsMissing: text("Answers ask nothing back", "問い返しがない")
+        case .answersRepetitive: text("Answers repeat themselves", "回答が繰り返しになっている")
+        case .questionsRepeated: text("The same question again and again", "同じ問いばかり返す")
+        case .answersEmpty: text("Empty answers", "空の回答")
+        case .answersTruncated: text("Answers do not end", "回答が終わらない")
+        case .wrongLanguage: text("Answers in another language", "回答の言語が違う")
+        }
+    }
+
+    /// What can be done, in Japanese; in English the alert itself says it.
+    var japaneseAdvice: String {
+        switch self {
+        case .lossPlateau: "学習率を上げるか、LoRA のランクを増やしてください。十分に低ければ、ここで終えてもかまいません。"
+        case .lossDivergence: "学習率を下げ、ひとつ前のチェックポイントから再開してください。"
+        case .lossSpike: "そのステップの記録を確かめてください。続くようなら学習率を下げてください。"
+        case .overfitting: "エポック数を減らすか、データを増やすか、lora_dropout を上げてください。最良のチェックポイントは保存されています。"
+        case .gradientNormOutOfBounds:
+            "損失が下がっているなら monitor.grad_norm_bounds を広げてください(小さなモデルの勾配は大きめです)。下がらないなら学習率を下げてください。"
+        case .learningRateZero: "スケジューラーとステップ数の設定を確かめてください。残りのステップでは何も学習されません。"
+        case .throughputCollapse: "ほかの処理が同じ機械で動いていないか、メモリが足りているかを確かめてください。"
+        case .memoryGrowth: "増え続けるなら、チェックポイントから再開し、training.tokens_per_pass を小さくしてください。"
+        case .notFinite: "記録された行のデータを確かめ、学習率を下げてください。"
+        case .questionsMissing: "問いで終わる対話が学習データに足りているかを確かめてください。"
+        case .answersRepetitive: "学習しすぎのしるしです。前のチェックポイントの回答と比べてください。"
+        case .questionsRepeated: "データの問いかけの種類を増やしてください。"
+        case .answersEmpty: "チャットテンプレートと終了トークンの扱いを確かめてください。"
+        case .answersTruncated: "終了トークンが学習の対象になっているか、max_new_tokens が足りているかを確かめてください。"
+        case .wrongLanguage: "データの言語の割合を確かめてください。"
+        }
+    }
+}

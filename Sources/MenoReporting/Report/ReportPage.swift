@@ -1,0 +1,259 @@
+internal import Foundation
+internal import MenoMetrics
+internal import MenoMonitor
+
+/// A run as one page of HTML that needs nothing else: no network, no script.
+struct ReportPage {
+    private let run: RunRecord
+    private let title: String
+    private let text: ReportLanguage
+
+    init(_ run: RunRecord, title: String, language: ReportLanguage) {
+        self.run = run
+        self.title = title
+        text = language
+    }
+
+    var html: String {
+        """
+        <!doctype html>
+        <html lang="\(text.rawValue)"><head><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>\(HTML.escape(title)) · Meno</title>
+        <style>\(ReportStyle.css)\(SVGChart.style)</style></head>
+        <body>\(body)</body></html>
+
+        """
+    }
+
+    /// What changes while the run goes on.
+    var body: String {
+        """
+        <header><h1>\(HTML.escape(title))</h1>\(status)</header>
+        <main>\(cards)\(alerts)\(charts)\(probes)\(checkpoints)\(troubles)\(facts)</main>
+        """
+    }
+
+    // MARK: At the top
+
+    private var status: String {
+        let summary = run.summary
+        let total = run.description?.totalSteps ?? 0
+        let (word, kind): (String, String) =
+            switch run.outcome?.reason {
+            case .completed: (text("completed", "完了"), "good")
+            case .stoppedEarly: (text("stopped early", "早期終了"), "good")
+            case .interrupted: (text("interrupted", "中断"), "warn")
+            case .failed: (text("failed", "失敗"), "bad")
+            case nil: (text("no end recorded: it goes on, or broke off", "終了の記録なし(実行中または中断)"), "warn")
+            }
+        let steps = total > 0 ? "\(summary.steps) / \(total)" : "\(summary.steps)"
+        let message = run.outcome?.message.map { "<p class=\"message\">\(HTML.escape($0))</p>" } ?? ""
+        return """
+            <p><span class="badge \(kind)">\(HTML.escape(word))</span> \(text("step", "ステップ")) \(steps) · \
+            \(duration(summary.durationSeconds))</p>\(message)
+            """
+    }
+
+    private var cards: String {
+        let summary = run.summary
+        let first = run.evaluations.first
+        var cards: [(String, String, String)] = []
+        if let perplexity = summary.finalPerplexity {
+            let from = first.map { $0.step < (run.evaluations.last?.step ?? 0) ? fixed($0.perplexity, 2) : "" } ?? ""
+            cards.append(
+                (
+                    text("perplexity, held out", "評価パープレキシティ"), fixed(perplexity, 2),
+                    from.isEmpty ? "" : text("\(from) at step \(first!.step)", "ステップ \(first!.step) では \(from)")
+                ))
+        }
+        if let loss = summary.finalEvaluationLoss {
+            cards.append((text("evaluation loss", "評価損失"), fixed(loss, 4), text("nats a token", "nat/トークン")))
+        }
+        if let loss = summary.finalTrainLoss { cards.append((text("training loss", "学習損失"), fixed(loss, 4), "")) }
+        if let best = summary.bestStep {
+            let loss = summary.bestEvaluationLoss.map { text("loss \(fixed($0, 4))", "損失 \(fixed($0, 4))") } ?? ""
+            cards.append((text("best step", "最良ステップ"), "\(best)", loss))
+        }
+        let stable = run.checkpoints.filter { $0.kind == .stable }.count
+        cards.append((text("stable checkpoints", "安定チェックポイント"), "\(stable)", ""))
+        cards.append((text("alerts", "警告"), "\(run.alerts.count)", openAlerts))
+        if let speed = summary.tokensPerSecond {
+            let tokens = text("\(Int(summary.tokens)) tokens", "計 \(Int(summary.tokens)) トークン")
+            cards.append((text("tokens a second", "トークン/秒"), "\(Int(speed))", tokens))
+        }
+        if let peak = summary.peakMemoryMiB {
+            let gpu = summary.peakGPUMemoryMiB.map { "\(Int($0))" }.joined(separator: ", ")
+            cards.append((text("peak memory", "最大メモリ"), "\(Int(peak)) MiB", gpu.isEmpty ? "" : "GPU \(gpu) MiB"))
+        }
+        let boxes = cards.map { name, value, note in
+            """
+            <div class="card"><div class="name">\(HTML.escape(name))</div><div class="value">\(HTML.escape(value))</div>\
+            <div class="note">\(HTML.escape(note))</div></div>
+            """
+        }
+        return "<section class=\"cards\">\(boxes.joined())</section>"
+    }
+
+    private var openAlerts: String {
+        let open = run.alerts.filter { $0.endStep == nil }.count
+        return open > 0 ? text("\(open) not over", "\(open) 件は継続中") : ""
+    }
+
+    // MARK: Alerts and charts
+
+    private var alerts: String {
+        guard !run.alerts.isEmpty else { return "" }
+        let items = run.alerts.map { alert in
+            let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("not over", "継続中")
+            let detail =
+                text == .japanese
+                ? alert.values.sorted { $0.key < $1.key }.map { "\($0.key) = \(short($0.value))" }
+                    .joined(separator: ", ") : alert.message
+            let advice = text == .japanese ? alert.kind.japaneseAdvice : alert.advice
+            return """
+                <li class="\(alert.severity.rawValue)"><strong>\(HTML.escape(alert.kind.title(text)))</strong> \
+                <span class="when">\(text("step", "ステップ")) \(alert.startStep) \(HTML.escape(end)) \
+                (\(text("noticed at", "検知")) \(alert.detectedStep))</span>\
+                <div>\(HTML.escape(detail))</div><div class="advice">\(HTML.escape(advice))</div></li>
+                """
+        }
+        return section(text("Alerts", "警告"), "<ul class=\"alerts\">\(items.joined())</ul>")
+    }
+
+    private var charts: String {
+        let figures = RunCharts(run, language: text).all.map { "<figure>\(SVGChart($0).inline)</figure>" }
+        return figures.isEmpty
+            ? "<p>\(text("Nothing was measured yet.", "まだ何も測定されていません。"))</p>"
+            : section(text("Course", "経過"), "<div class=\"charts\">\(figures.joined())</div>")
+    }
+
+    // MARK: Answers
+
+    private var probes: String {
+        guard let last = run.probes.last else { return "" }
+        let questions = last.answers.map(\.question)
+        let blocks = questions.enumerated().map { index, question in
+            let rows = run.probes.compactMap { step, answers -> String? in
+                guard let place = answers.firstIndex(where: { $0.question == question }) else { return nil }
+                let scores = run.monitor.probes.scores.last { $0.step == step }?.answers
+                let badges = scores.flatMap { $0.indices.contains(place) ? self.badges($0[place]) : nil } ?? ""
+                return """
+                    <tr><th>\(step)</th><td><div class="answer">\(answer(answers[place].answer))</div>\(badges)</td></tr>
+                    """
+            }
+            return """
+                <details\(index == 0 ? " open" : "")><summary>\(HTML.escape(question))</summary>\
+                <table class="answers">\(rows.joined())</table></details>
+                """
+        }
+        let share = run.summary.probeShare.map {
+            text(
+                "They took \(fixed(100 * $0, 1)) % of the run's time.",
+                "所要時間は全体の \(fixed(100 * $0, 1)) % です。")
+        }
+        let note = text("Greedy answers, step by step.", "ステップごとの回答(貪欲法)です。") + " " + (share ?? "")
+        return section(
+            text("Answers to the probe questions", "プローブ質問への回答"), "<p>\(HTML.escape(note))</p>\(blocks.joined())")
+    }
+
+    private func answer(_ answer: String) -> String {
+        let answer = answer.trimmingCharacters(in: .whitespacesAndNewlines)
+        return answer.isEmpty ? "<em>\(text("(empty)", "(空)"))</em>" : HTML.escape(answer)
+    }
+
+    private func badges(_ scores: AnswerScores) -> String {
+        var badges: [(String, String)] = []
+        if scores.asksBack { badges.append((text("asks back", "問い返す"), "good")) }
+        if scores.isRepetitive { badges.append((text("repeats itself", "繰り返し"), "bad")) }
+        if scores.isTruncated { badges.append((text("does not end", "終わらない"), "warn")) }
+        if scores.isInWrongLanguage { badges.append((text("another language", "言語が違う"), "bad")) }
+        return badges.map { " <span class=\"badge \($0.1)\">\(HTML.escape($0.0))</span>" }.joined()
+    }
+
+    // MARK: What was kept, and the facts
+
+    private var checkpoints: String {
+        guard !run.checkpoints.isEmpty else { return "" }
+        let stable = run.monitor.policy.checkpoints
+        let rows = run.checkpoints.sorted { ($0.step, $0.path) < ($1.step, $1.path) }.map { record -> String in
+            let evaluation = run.evaluations.last { $0.step == record.step }
+            let loss = evaluation.map { "\(fixed($0.loss, 4)) / \(fixed($0.perplexity, 2))" } ?? ""
+            let deviation = stable.first { $0.step == record.step && record.kind == .stable }.map {
+                "σ \(fixed($0.metrics.evaluationLossDeviation, 4))"
+            }
+            let best = record.kind == .regular && record.step == run.summary.bestStep
+            let badge = best ? " <span class=\"badge good\">\(text("best", "最良"))</span>" : ""
+            return """
+                <tr><th>\(record.step)</th><td><code>\(HTML.escape(record.path))</code>\(badge)</td>\
+                <td>\(HTML.escape(loss))</td><td>\(HTML.escape(deviation ?? ""))</td></tr>
+                """
+        }
+        let head = """
+            <tr><th>\(text("step", "ステップ"))</th><td>\(text("folder", "フォルダー"))</td>\
+            <td>\(text("evaluation loss / perplexity", "評価損失 / パープレキシティ"))</td><td></td></tr>
+            """
+        return section(text("Checkpoints", "チェックポイント"), "<table class=\"list\">\(head)\(rows.joined())</table>")
+    }
+
+    private var troubles: String {
+        let skipped = run.skipped.map {
+            "<li>\(text("step", "ステップ")) \($0.step): \(HTML.escape($0.reason)) \(HTML.escape($0.records.joined(separator: ", ")))</li>"
+        }
+        let failures = run.failures.map {
+            "<li>\(text("step", "ステップ")) \($0.step): \(HTML.escape($0.reason))</li>"
+        }
+        return
+            (skipped.isEmpty
+            ? "" : section(text("Steps that were not applied", "適用されなかったステップ"), "<ul>\(skipped.joined())</ul>"))
+            + (failures.isEmpty
+                ? ""
+                : section(
+                    text("Checkpoints that could not be saved", "保存できなかったチェックポイント"), "<ul>\(failures.joined())</ul>"))
+    }
+
+    private var facts: String {
+        var rows: [(String, String)] = []
+        if let run = run.description, !run.model.isEmpty {
+            let share = 100 * Double(run.trainedParameters) / Double(max(1, run.totalParameters))
+            rows = [
+                (text("model", "モデル"), "\(run.model) (\(run.architecture))"),
+                (text("computed on", "計算"), "\(run.device), \(run.dtype)"),
+                (
+                    text("trained parameters", "学習パラメーター"),
+                    "\(run.trainedParameters) / \(run.totalParameters) (\(fixed(share, 2)) %)"
+                ),
+                (
+                    text("examples", "データ"),
+                    text(
+                        "\(run.trainSamples) trained on, \(run.evaluationSamples) evaluated",
+                        "学習 \(run.trainSamples) 件、評価 \(run.evaluationSamples) 件")
+                ),
+                (text("steps an epoch", "1エポックのステップ数"), "\(run.stepsPerEpoch)"),
+            ]
+        }
+        rows.append((text("read from", "記録"), run.source))
+        let configuration = run.configuration.map {
+            "<details><summary>run.yaml</summary><pre>\(HTML.escape($0))</pre></details>"
+        }
+        return section(text("The run", "実行内容"), HTML.table(rows) + (configuration ?? ""))
+    }
+
+    private func section(_ title: String, _ content: String) -> String {
+        "<section><h2>\(HTML.escape(title))</h2>\(content)</section>"
+    }
+
+    private func fixed(_ value: Double, _ digits: Int) -> String {
+        guard value.isFinite else { return "\(value)" }
+        return abs(value) < 1e7 ? String(format: "%.\(digits)f", value) : String(format: "%.4g", value)
+    }
+
+    private func short(_ value: Double) -> String { String(format: "%.4g", value) }
+
+    private func duration(_ seconds: Double) -> String {
+        let seconds = Int(max(0, min(seconds, 1e9)).rounded())
+        let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60)
+        if h > 0 { return text("\(h) h \(m) min", "\(h) 時間 \(m) 分") }
+        return m > 0 ? text("\(m) min \(s) s", "\(m) 分 \(s) 秒") : text("\(s) s", "\(s) 秒")
+    }
+}

@@ -1,0 +1,183 @@
+internal import Foundation
+internal import MenoMetrics
+internal import MenoMonitor
+
+/// The charts of a run: what was not measured has none.
+struct RunCharts {
+    private let run: RunRecord
+    private let text: ReportLanguage
+
+    init(_ run: RunRecord, language: ReportLanguage) {
+        self.run = run
+        text = language
+    }
+
+    var all: [Chart] {
+        let last = Double(max(1, run.steps.last?.step ?? 0, run.evaluations.last?.step ?? 0))
+        let first = Double(min(run.steps.first?.step ?? 0, run.evaluations.first?.step ?? 0))
+        return [loss, perplexity, learningRate, gradientNorm, gap, memory, speed, probes].filter { !$0.isEmpty }.map {
+            var chart = $0
+            chart.steps = min(first, last - 1)...last
+            return chart
+        }
+    }
+
+    // MARK: Learning
+
+    private var loss: Chart {
+        let steps = points(run.steps) { $0.loss }
+        var lines = [Chart.Line(name: text("each step", "各ステップ"), points: steps, style: .faint, colour: 0)]
+        lines[0].points = Thinning.extremes(steps)
+        if steps.count > 20 {
+            lines.append(
+                Chart.Line(
+                    name: text("training", "学習"), points: Thinning.means(steps, count: min(80, steps.count / 5)),
+                    colour: 0))
+        } else {
+            lines[0].style = .solid
+            lines[0].name = text("training", "学習")
+        }
+        let evaluations = points(run.evaluations) { $0.loss }
+        lines.append(Chart.Line(name: text("evaluation", "評価"), points: evaluations, style: .dots, colour: 1))
+        return Chart(
+            id: "loss", title: text("Loss", "損失"), unit: text("nats a token", "nat/トークン"), lines: lines,
+            marks: checkpointMarks { $0.loss }, spans: spans(of: Self.lossAlerts))
+    }
+
+    private var perplexity: Chart {
+        var lines = [
+            Chart.Line(
+                name: text("all tokens", "全トークン"), points: points(run.evaluations) { $0.perplexity }, style: .dots,
+                colour: 1)
+        ]
+        let completions = run.evaluations.compactMap { metrics in
+            metrics.completionPerplexity.map { (x: Double(metrics.step), y: $0) }
+        }
+        lines.append(
+            Chart.Line(name: text("the assistant's alone", "アシスタントの発言のみ"), points: completions, style: .dots, colour: 3)
+        )
+        return Chart(
+            id: "perplexity", title: text("Perplexity", "パープレキシティ"), unit: text("lower is better", "低いほど良い"),
+            lines: lines, marks: checkpointMarks { $0.perplexity }, isLogarithmic: true)
+    }
+
+    private func checkpointMarks(_ value: @escaping (EvaluationMetrics) -> Double) -> [Chart.Mark] {
+        let at = { (step: Int) -> (x: Double, y: Double, title: String)? in
+            guard let metrics = run.evaluations.last(where: { $0.step == step }) else { return nil }
+            return (Double(step), value(metrics), "\(text("step", "ステップ")) \(step)")
+        }
+        let stable = run.checkpoints.filter { $0.kind == .stable }.compactMap { at($0.step) }
+        let best = run.summary.bestStep.flatMap(at)
+        return [
+            Chart.Mark(name: text("stable", "安定"), shape: .star, points: stable),
+            Chart.Mark(name: text("best", "最良"), shape: .ring, points: best.map { [$0] } ?? []),
+        ]
+    }
+
+    private var learningRate: Chart {
+        let points = points(run.steps) { $0.learningRate }
+        return Chart(
+            id: "learning_rate", title: text("Learning rate", "学習率"), unit: "",
+            lines: [Chart.Line(name: "", points: Thinning.extremes(points), colour: 3)],
+            spans: spans(of: [.learningRateZero]))
+    }
+
+    private var gradientNorm: Chart {
+        let points = points(run.steps) { $0.gradientNorm }
+        return Chart(
+            id: "gradient_norm", title: text("Gradient norm", "勾配ノルム"), unit: text("before clipping", "クリップ前"),
+            lines: [Chart.Line(name: "", points: Thinning.extremes(points), colour: 2)],
+            band: points.isEmpty
+                ? nil
+                : Chart.Band(
+                    name: text("its bounds", "許容範囲"), range: run.monitor.configuration.gradientNormBounds),
+            spans: spans(of: [.gradientNormOutOfBounds, .notFinite]))
+    }
+
+    /// Evaluation loss − mean training loss since the evaluation before.
+    private var gap: Chart {
+        var points: [(x: Double, y: Double)] = []
+        var last = 0
+        for evaluation in run.evaluations {
+            let since = run.steps.filter { $0.step > last && $0.step <= evaluation.step }.map(\.loss)
+            last = evaluation.step
+            guard !since.isEmpty else { continue }
+            points.append((Double(evaluation.step), evaluation.loss - since.reduce(0, +) / Double(since.count)))
+        }
+        return Chart(
+            id: "loss_gap", title: text("Evaluation loss − training loss", "評価損失 − 学習損失"), unit: text("nats", "nat"),
+            lines: [Chart.Line(name: "", points: points, style: .dots, colour: 4)],
+            band: Chart.Band(
+                name: text("balanced", "均衡"), range: run.monitor.configuration.optimalGapRange),
+            spans: spans(of: [.overfitting]))
+    }
+
+    // MARK: Resources and answers
+
+    private var memory: Chart {
+        let resident = run.resources.map { (x: Double($0.step), y: Double($0.resident) / 1_048_576) }
+        var lines = [
+            Chart.Line(name: text("process", "プロセス"), points: Thinning.extremes(resident), colour: 5)
+        ]
+        for index in Set(run.resources.flatMap { $0.accelerators.map(\.index) }).sorted() {
+            let points = run.resources.compactMap { usage in
+                usage.accelerators.first { $0.index == index }.map {
+                    (x: Double(usage.step), y: Double($0.allocated) / 1_048_576)
+                }
+            }
+            lines.append(Chart.Line(name: "GPU \(index)", points: Thinning.extremes(points), colour: index % 5))
+        }
+        return Chart(
+            id: "memory", title: text("Memory", "メモリ"), unit: "MiB", lines: lines, spans: spans(of: [.memoryGrowth]))
+    }
+
+    private var speed: Chart {
+        let points = points(run.steps.filter { $0.seconds > 0 }) { $0.tokensPerSecond }
+        return Chart(
+            id: "speed", title: text("Speed", "速度"), unit: text("tokens a second", "トークン/秒"),
+            lines: [Chart.Line(name: "", points: Thinning.means(points), colour: 0)],
+            spans: spans(of: [.throughputCollapse]))
+    }
+
+    private var probes: Chart {
+        let scores = run.monitor.probes.scores
+        let line = { (name: String, colour: Int, share: (ProbeScores) -> Double) in
+            Chart.Line(
+                name: name, points: scores.map { (Double($0.step), 100 * share($0)) }, style: .dots, colour: colour)
+        }
+        return Chart(
+            id: "answers", title: text("Answers to the probe questions", "プローブ質問への回答"), unit: "%",
+            lines: [
+                line(text("ask back", "問い返す"), 2, \.askingShare),
+                line(text("repeat", "繰り返し"), 4, \.repetitiveShare),
+                line(text("do not end", "終わらない"), 1, \.truncatedShare),
+            ], spans: spans(of: Self.answerAlerts))
+    }
+
+    // MARK: Parts
+
+    private static let lossAlerts: Set<Alert.Kind> = [.lossPlateau, .lossDivergence, .lossSpike, .notFinite]
+    private static let answerAlerts: Set<Alert.Kind> = [
+        .questionsMissing, .answersRepetitive, .questionsRepeated, .answersEmpty, .answersTruncated, .wrongLanguage,
+    ]
+
+    private func spans(of kinds: Set<Alert.Kind>) -> [Chart.Span] {
+        let last = max(run.steps.last?.step ?? 0, run.evaluations.last?.step ?? 0)
+        return run.alerts.filter { kinds.contains($0.kind) }.map { alert in
+            let end = max(alert.endStep ?? last, alert.startStep)
+            return Chart.Span(
+                range: Double(alert.startStep)...Double(end), title: alert.kind.title(text),
+                isCritical: alert.severity == .critical)
+        }
+    }
+
+    private func points(_ steps: [StepMetrics], _ value: (StepMetrics) -> Double) -> [(x: Double, y: Double)] {
+        steps.map { (Double($0.step), value($0)) }.filter { $0.1.isFinite }
+    }
+
+    private func points(_ evaluations: [EvaluationMetrics], _ value: (EvaluationMetrics) -> Double)
+        -> [(x: Double, y: Double)]
+    {
+        evaluations.map { (Double($0.step), value($0)) }.filter { $0.1.isFinite }
+    }
+}

@@ -1,0 +1,135 @@
+public import Foundation
+public import MenoMetrics
+public import MenoMonitor
+
+/// What there is to tell of a run, read from what it recorded: of one that ended, goes on or broke off, ours or `Trainer`'s.
+public struct RunRecord: Sendable {
+    public private(set) var description: RunDescription?
+    public private(set) var steps: [StepMetrics] = []
+    public private(set) var evaluations: [EvaluationMetrics] = []
+    public private(set) var resources: [ResourceUsage] = []
+    /// Those that are still there.
+    public private(set) var checkpoints: [CheckpointRecord] = []
+    public private(set) var probes: [(step: Int, answers: [ProbeAnswer])] = []
+    public private(set) var skipped: [(step: Int, reason: String, records: [String])] = []
+    public private(set) var failures: [(step: Int, reason: String)] = []
+    public private(set) var outcome: RunOutcome?
+    /// As the run told them; of a run without a monitor, what ours says of it.
+    public private(set) var alerts: [Alert] = []
+    /// After the last event.
+    public let monitor: Monitor
+    /// The name of the file that the run was read from.
+    public let source: String
+    /// `run.yaml`, where there is one.
+    public let configuration: String?
+
+    public var summary: RunSummary { RunSummary(monitor) }
+
+    /// Reads the run of a folder: its `events.jsonl`, else its `metrics.jsonl`, else a `trainer_state.json` in it or in the
+    /// newest of its checkpoints.
+    /// - Parameters:
+    ///   - folder: of a run; or one of those files.
+    ///   - thresholds: that the monitor judges by.
+    /// - Throws: ``ReportError`` where nothing was recorded, ``MonitorError`` with the place in the file.
+    public init(_ folder: URL, thresholds: MonitorConfiguration = MonitorConfiguration()) throws {
+        guard let file = Self.recording(in: folder) else {
+            throw ReportError(
+                path: folder.path, "there is no record of a run here.",
+                advice:
+                    "Expected training_progress/events.jsonl, training_progress/metrics.jsonl or a trainer_state.json "
+                    + "(of Trainer, also in checkpoint-N).")
+        }
+        let data: Data
+        do {
+            data = try Data(contentsOf: file)
+        } catch {
+            throw ReportError(path: file.path, "cannot be read (\(error.localizedDescription)).")
+        }
+        let yaml = folder.appending(path: "run.yaml")
+        try self.init(
+            data, source: file.lastPathComponent, thresholds: thresholds,
+            configuration: try? String(contentsOf: yaml, encoding: .utf8))
+    }
+
+    init(_ data: Data, source: String, thresholds: MonitorConfiguration, configuration: String?) throws {
+        let replay = try Replay(data)
+        let judgement = try replay.judged(by: thresholds)
+        self.source = source
+        self.configuration = configuration
+        monitor = judgement.monitor
+        var told: [Alert] = []
+        for event in replay.events {
+            switch event {
+            case .alertBegan(let alert): told.append(alert)
+            case .alertEnded(let alert):
+                guard
+                    let index = told.lastIndex(where: {
+                        $0.kind == alert.kind && $0.detectedStep == alert.detectedStep
+                    })
+                else { continue }
+                told[index] = alert
+            default: add(event)
+            }
+        }
+        alerts = told.isEmpty ? judgement.alerts : told
+    }
+
+    private mutating func add(_ event: RunEvent) {
+        switch event {
+        case .started(let description): self.description = description.merging(self.description)
+        case .step(let metrics): steps.append(metrics)
+        case .evaluated(let metrics): evaluations.append(metrics)
+        case .resources(let usage): resources.append(usage)
+        case .checkpointSaved(let record):
+            checkpoints.removeAll { $0.path == record.path }
+            checkpoints.append(record)
+        case .checkpointRemoved(let record): checkpoints.removeAll { $0.path == record.path }
+        case .checkpointFailed(_, let step, let reason): failures.append((step, reason))
+        case .probed(let step, let answers): probes.append((step, answers))
+        case .stepSkipped(let step, let reason, let records): skipped.append((step, reason, records))
+        case .finished(let outcome): self.outcome = outcome
+        case .alertBegan, .alertEnded, .notice, .warning: break
+        }
+    }
+
+    /// The file that tells of the run.
+    public static func recording(in folder: URL) -> URL? {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { return nil }
+        guard isFolder.boolValue else { return folder }
+        let names = ["training_progress/events.jsonl", "training_progress/metrics.jsonl", "trainer_state.json"]
+        let checkpoints = ["", "model"].flatMap { parent -> [(step: Int, path: String)] in
+            let url = parent.isEmpty ? folder : folder.appending(path: parent)
+            let found = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+            return found.compactMap { name in
+                guard name.hasPrefix("checkpoint-"), let step = Int(name.dropFirst(11)) else { return nil }
+                return (step, "\(parent.isEmpty ? "" : "\(parent)/")\(name)/trainer_state.json")
+            }
+        }.sorted { $0.step > $1.step }
+        return (names + checkpoints.map(\.path)).map { folder.appending(path: $0) }.first {
+            ((try? FileManager.default.attributesOfItem(atPath: $0.path)[.size] as? Int) ?? 0) > 0
+        }
+    }
+}
+
+extension RunDescription {
+    /// A resumed run's description; what only the first one knows is kept.
+    fileprivate func merging(_ earlier: RunDescription?) -> RunDescription {
+        model.isEmpty ? earlier ?? self : self
+    }
+}
+
+/// What a report cannot be made from: where, and what to do.
+public struct ReportError: Error, Sendable, CustomStringConvertible {
+    public var path: String
+    public var message: String
+    public var advice: String?
+
+    init(path: String, _ message: String, advice: String? = nil) {
+        self.path = path
+        self.message = message
+        self.advice = advice
+    }
+
+    public var description: String { ["\(path): \(message)", advice].compactMap { $0 }.joined(separator: " ") }
+}

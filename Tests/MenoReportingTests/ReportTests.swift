@@ -1,0 +1,163 @@
+import Foundation
+import MenoMetrics
+import MenoMonitor
+import MenoTesting
+import Testing
+
+@testable import MenoReporting
+
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
+@Suite struct ReportTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    @Test(arguments: ReportLanguage.allCases) func aRunIsToldOnOnePage(_ language: ReportLanguage) throws {
+        let run = try recorded(events())
+        let page = Report(run, title: "<ソクラテス>", language: language).html
+        #expect(page.contains("lang=\"\(language.rawValue)\""))
+        #expect(page.contains("&lt;ソクラテス&gt;") && !page.contains("<ソクラテス>"))
+        // Nothing is fetched, and nothing runs.
+        for outside in ["http:", "https:", "//", "src=", "<script", "@import", "url("] {
+            #expect(!page.contains(outside), "\(outside)")
+        }
+        #expect(page.contains(language == .japanese ? "問い返す" : "asks back"))
+        #expect(page.contains(language == .japanese ? "過学習" : "Over-fitting"))
+        // What a model answers is shown as text, whatever it is.
+        #expect(page.contains("&lt;img onerror=alert(1)&gt;それはなぜですか?"))
+        #expect(page.contains("stable_checkpoint-40") && !page.contains("stable_checkpoint-20"))
+    }
+
+    @Test func everyChartIsAFileOfWellFormedSVG() throws {
+        let run = try recorded(events())
+        let output = folder.url.appending(path: "out")
+        try Report(run, title: "run", language: .english).write(to: output)
+        let files = try FileManager.default.contentsOfDirectory(at: output, includingPropertiesForKeys: nil)
+        let charts = files.filter { $0.pathExtension == "svg" }
+        #expect(
+            Set(charts.map(\.lastPathComponent))
+                == Set(
+                    ["loss", "perplexity", "learning_rate", "gradient_norm", "loss_gap", "memory", "speed", "answers"]
+                        .map { "chart_\($0).svg" }))
+        for chart in charts {
+            let parser = try #require(XMLParser(contentsOf: chart))
+            #expect(parser.parse(), "\(chart.lastPathComponent): \(String(describing: parser.parserError))")
+        }
+        // Spikes survive thinning, and every number is a number.
+        let loss = try String(contentsOf: output.appending(path: "chart_loss.svg"), encoding: .utf8)
+        #expect(!loss.contains("nan") && !loss.contains("inf"))
+    }
+
+    @Test func aRunOfTrainerIsToldAsFarAsItGoes() throws {
+        let checkpoint = folder.url.appending(path: "checkpoint-20")
+        try FileManager.default.createDirectory(at: checkpoint, withIntermediateDirectories: true)
+        try Data(
+            #"""
+            {"max_steps": 40, "num_train_epochs": 2, "log_history": [
+              {"step": 10, "epoch": 0.5, "loss": 2.5, "learning_rate": 1e-4, "grad_norm": NaN},
+              {"step": 20, "epoch": 1.0, "loss": 2.25, "learning_rate": 5e-5, "grad_norm": 1.5},
+              {"step": 20, "epoch": 1.0, "eval_loss": 2.125, "eval_runtime": 3.5}]}
+            """#.utf8
+        ).write(to: checkpoint.appending(path: "trainer_state.json"))
+        let run = try RunRecord(folder.url)
+        #expect(run.source == "trainer_state.json" && run.steps.map(\.step) == [20] && run.skipped.map(\.step) == [10])
+        let page = Report(run, title: "trainer", language: .english).html
+        #expect(page.contains("8.37") && page.contains("no end recorded") && page.contains("step 20 / 40"))
+    }
+
+    @Test func whatIsNoRunIsAnErrorThatSaysWhatIsExpected() throws {
+        let error = #expect(throws: ReportError.self) { try RunRecord(folder.url) }
+        #expect("\(error!)".contains(folder.url.path) && "\(error!)".contains("trainer_state.json"))
+        try Data("{}".utf8).write(to: folder.url.appending(path: "trainer_state.json"))
+        #expect(throws: MonitorError.self) { try RunRecord(folder.url) }
+    }
+
+    @Test func aRunThatHasOnlyBegunHasAPage() throws {
+        let run = try recorded([events()[0]])
+        #expect(Report(run, title: "new", language: .english).html.contains("Nothing was measured yet."))
+    }
+
+    // MARK: Parts
+
+    @Test(arguments: [
+        (0.0...1.0, 0.2), (0...64, 20), (0.0001...0.0005, 0.0001), (3.2...3.3, 0.02), (-1.5...0.6, 0.5),
+    ]) func ticksAreRound(_ range: ClosedRange<Double>, _ step: Double) {
+        let scale = Scale([range.lowerBound, range.upperBound])
+        #expect(scale.range.lowerBound <= range.lowerBound && scale.range.upperBound >= range.upperBound)
+        for (tick, next) in zip(scale.ticks, scale.ticks.dropFirst()) { #expect(abs(next - tick - step) < 1e-9 * step) }
+        #expect(scale.ticks.count >= 3)
+    }
+
+    @Test func aLogarithmicAxisIsLogarithmic() {
+        let scale = Scale([15.8, 369.9], isLogarithmic: true)
+        #expect(scale.ticks == [20, 50, 100, 200])
+        let (a, b) = (scale.position(200) - scale.position(20), scale.position(100) - scale.position(20))
+        #expect(abs(b / a - log10(5)) < 1e-9)
+        #expect(!Scale([2, 9], isLogarithmic: true).isLogarithmic)
+        #expect(Scale([.nan, 5]).range.contains(5) && Scale([]).ticks.count > 1 && Scale([7, 7]).range.contains(7))
+    }
+
+    @Test func thinningKeepsSpikes() {
+        var points = (0..<10_000).map { (x: Double($0), y: 1.0) }
+        points[4321].y = 99
+        let thin = Thinning.extremes(points)
+        #expect(thin.count <= 480 && thin.contains { $0.x == 4321 && $0.y == 99 })
+        #expect(zip(thin, thin.dropFirst()).allSatisfy { $0.x < $1.x })
+        #expect(Thinning.means(points).count == 240)
+    }
+
+    // MARK: A run
+
+    private func recorded(_ events: [RunEvent]) throws -> RunRecord {
+        let progress = folder.url.appending(path: "training_progress")
+        try FileManager.default.createDirectory(at: progress, withIntermediateDirectories: true)
+        let file = EventsFile(progress.appending(path: "events.jsonl"))
+        for event in events { try file.observe(event) }
+        return try RunRecord(folder.url)
+    }
+
+    private func events() -> [RunEvent] {
+        var events: [RunEvent] = [
+            .started(
+                RunDescription(
+                    model: "tiny", architecture: "llama", device: "cpu", dtype: "float32", trainSamples: 8,
+                    evaluationSamples: 2, totalSteps: 60, stepsPerEpoch: 30, trainedParameters: 1, totalParameters: 4))
+        ]
+        for step in 1...60 {
+            events.append(
+                .step(
+                    StepMetrics(
+                        step: step, epoch: Double(step) / 30, loss: 3 / Double(step) + 1, gradientNorm: 1,
+                        learningRate: 1e-4, tokens: 100, labels: 90, seconds: 0.5)))
+            guard step % 20 == 0 else { continue }
+            events += [
+                .evaluated(
+                    EvaluationMetrics(
+                        step: step, epoch: 1, loss: 1.5, tokenAccuracy: 0.5, completionLoss: nil, tokens: 20,
+                        samples: 2, seconds: 1)),
+                .resources(ResourceUsage(step: step, resident: step << 24, peakResident: 1 << 31)),
+                .probed(
+                    step: step,
+                    answers: [
+                        ProbeAnswer(
+                            question: "勇気とは何ですか。", answer: "<img onerror=alert(1)>それはなぜですか?", isComplete: true,
+                            tokens: 9, seconds: 0.1)
+                    ]),
+                .checkpointSaved(
+                    CheckpointRecord(step: step, kind: .stable, path: "model/stable_checkpoint-\(step)", seconds: 0)),
+            ]
+        }
+        events += [
+            .checkpointRemoved(
+                CheckpointRecord(step: 20, kind: .stable, path: "model/stable_checkpoint-20", seconds: 0)),
+            .alertBegan(
+                Alert(
+                    kind: .overfitting, severity: .warning, startStep: 30, detectedStep: 40, message: "m", advice: "a")),
+            .finished(RunOutcome(reason: .completed, step: 60, seconds: 33)),
+        ]
+        return events
+    }
+}
