@@ -56,6 +56,24 @@ public struct RunConfiguration: Sendable {
         public var probeMaxShare = 0.05
     }
 
+    public struct Reporting: Sendable {
+        public enum Destination: String, Sendable, CaseIterable { case none, all, tensorboard }
+        public enum Language: String, Sendable, CaseIterable {
+            case automatic = "auto"
+            case japanese = "ja"
+            case english = "en"
+        }
+
+        public var destinations: [Destination] = []
+        /// `nil`: `logs` in the run's folder.
+        public var logDirectory: String?
+        public var hidesProgress = false
+        public var language = Language.automatic
+
+        /// Whether event files for TensorBoard are written.
+        public var writesTensorBoard: Bool { destinations.contains(.tensorboard) || destinations.contains(.all) }
+    }
+
     public var baseOutputDirectory = "runs/meno"
     public var model = Model()
     public var data = Data()
@@ -63,6 +81,7 @@ public struct RunConfiguration: Sendable {
     public var lora: LoRA? = LoRA()
     public var training = TrainingArguments()
     public var monitor = Monitoring()
+    public var report = Reporting()
     /// `training.bf16`: what `model.dtype: auto` means.
     public var computesInBFloat16 = true
     /// `training.fp16`, which is refused where it is true.

@@ -244,6 +244,21 @@ extension LearningRateSchedule.Options {
     }
 }
 
+extension ValueKind {
+    /// A list of some of an enumeration's values, or one of them; null and [] stand for none.
+    static func choices<Choice>() -> Self where Value == [Choice], Choice: RawRepresentable<String> & CaseIterable {
+        let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        return Self(expected: "a list of \(names)") { node in
+            if isNull(node) { return [] }
+            let nodes = node.sequence.map(Array.init) ?? [node]
+            let values = nodes.compactMap { $0.scalar.flatMap { Choice(rawValue: $0.string) } }
+            return values.count == nodes.count ? values : nil
+        } write: {
+            "[\($0.map(\.rawValue).joined(separator: ", "))]"
+        }
+    }
+}
+
 extension ValueKind where Value: CaseIterable & RawRepresentable & Sendable, Value.RawValue == String {
     static var choice: Self {
         Self(expected: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")) { node in

@@ -7,8 +7,7 @@ struct Meno: ParsableCommand {
         commandName: "meno", abstract: "Fine-tunes causal language models.",
         subcommands: [
             Demo.self, Train.self, Plan.self, Evaluate.self, Chat.self, Tokenize.self, Inspect.self, Models.self,
-            Keys.self,
-            Doctor.self,
+            MonitorCommand.self, ReportCommand.self, Keys.self, Doctor.self,
         ])
 
     static func main() {

@@ -1,6 +1,7 @@
 extension ConfigurationKey {
     /// Every key, section by section.
-    public static let all: [ConfigurationKey] = output + model + data + lora + training + monitor + alerts + probes
+    public static let all: [ConfigurationKey] =
+        output + model + data + lora + training + telling + monitor + alerts + probes + report
 
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
     /// other values of them.
@@ -13,6 +14,7 @@ extension ConfigurationKey {
         "training.per_device_eval_batch_size", "training.eval_accumulation_steps", "training.dataloader_num_workers",
         "training.dataloader_pin_memory", "training.no_cuda", "training.greater_is_better",
         "training.logging_strategy", "training.logging_first_step", "training.run_name",
+        "training.report_to", "training.logging_dir", "training.disable_tqdm", "report.language",
     ]
 
     /// Whether another value makes another run. A monitor only watches.
@@ -26,9 +28,6 @@ extension ConfigurationKey {
 
     /// Keys of `TrainingArguments` and `LoraConfig` that are known and refused, with the reason.
     static let refused: [String: String] = [
-        "training.report_to": "it is not built yet.",
-        "training.logging_dir": "it is not built yet.",
-        "training.disable_tqdm": "it is not built yet.",
         "training.deepspeed": "a run has one process on one device.",
         "training.fsdp": "a run has one process on one device.",
         "training.auto_find_batch_size":

@@ -52,6 +52,7 @@ struct Demo: ParsableCommand {
             print("\nheld-out perplexity  \(values[0]) before, \(values[1]) after (\(last.samples) dialogues)")
         }
         print("the adapter          \(configuration.baseOutputDirectory)/model")
+        print("the report           \(configuration.baseOutputDirectory)/training_progress/report.html")
         print(
             "talk with it         ./meno chat --model \(configuration.model.nameOrPath) --adapter \(configuration.baseOutputDirectory)/model"
         )

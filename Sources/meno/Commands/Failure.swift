@@ -4,6 +4,8 @@ import MenoConfiguration
 import MenoData
 import MenoFormats
 import MenoModels
+import MenoMonitor
+import MenoReporting
 import MenoTensor
 import MenoTokenizers
 import MenoTraining
@@ -31,6 +33,7 @@ private func status(of error: any Error) -> Int32? {
     case let error as FormatError: error.code == .notFound ? Status.notFound : Status.badInput
     case let error as ModelError: error.code == .notFound ? Status.notFound : Status.badInput
     case let error as DataError: error.code == .notFound ? Status.notFound : Status.badInput
+    case is MonitorError, is ReportError: Status.badInput
     case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput
     case is TokenizerError: Status.badInput
     case let error as TrainingError: error.code == .interrupted ? Status.interrupted : Status.failed

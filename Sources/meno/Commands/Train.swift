@@ -18,6 +18,7 @@ struct Train: ParsableCommand {
     var resume: String?
     @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
     var allowChanges = false
+    @OptionGroup var logging: RunLogOptions
 
     func run() throws {
         try reportingErrors {
@@ -25,8 +26,9 @@ struct Train: ParsableCommand {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
             let resumption: TrainingSession.Resumption =
                 resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
-            let outcome = try TrainingSession(configuration, overwrites: overwrite, resumes: resume != nil)
-                .run(resumption: resumption, allowsChanges: allowChanges)
+            let outcome = try TrainingSession(
+                configuration, overwrites: overwrite, resumes: resume != nil, log: logging.log
+            ).run(resumption: resumption, allowsChanges: allowChanges)
             if outcome.reason == .interrupted { throw ExitCode(Status.interrupted) }
         }
     }

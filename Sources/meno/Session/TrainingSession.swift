@@ -18,10 +18,14 @@ struct TrainingSession {
     private let evaluation: [Example]
     private let form: SavedForm
     private let folders: RunFolders
+    private let log: RunLog
 
     /// Loads model and data and shows what will be trained on.
-    init(_ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false) throws {
+    init(
+        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, log: RunLog = RunLog()
+    ) throws {
         self.configuration = configuration
+        self.log = log
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
         let data = configuration.data
         var (records, report) = try RecordFile.read(
@@ -46,7 +50,7 @@ struct TrainingSession {
             of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
         ).map { heldOut[$0] }
         form = try Self.prepare(model, configuration)
-        if let first = training.first { Console.note("\n" + first.preview(model.tokenizer) + "\n") }
+        if log.style == .text, let first = training.first { Console.note("\n" + first.preview(model.tokenizer) + "\n") }
     }
 
     /// Attaches the adapter that is trained, or makes every weight trained.
@@ -97,10 +101,7 @@ struct TrainingSession {
         Interruption.install()
         if case .none = resumption { try folders.create(clears: true) } else { try folders.create(clears: false) }
         try folders.write(configuration.yaml, to: "run.yaml")
-        let console = ConsoleReporter(loggingSteps: loggingSteps) { Console.note($0) }
-        let metrics = MetricsFile(folders.progress.appending(path: "metrics.jsonl"))
-        let events = EventsFile(folders.progress.appending(path: "events.jsonl"))
-        let loop = try loop(observers: [console, metrics, events] + monitorObservers() + observers)
+        let loop = try loop(observers: reporters() + monitorObservers() + observers + [reportObserver()])
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             Console.note("resumed from \(checkpoint.path)")
@@ -126,12 +127,36 @@ struct TrainingSession {
             shouldStop: { Interruption.isRequested })
     }
 
+    /// What tells of the run: on the console, in its files.
+    private func reporters() throws -> [any RunObserver] {
+        let logs = configuration.report.logDirectory.map { URL(filePath: $0) } ?? folders.base.appending(path: "logs")
+        var reporters: [any RunObserver] = [
+            MetricsFile(folders.progress.appending(path: "metrics.jsonl")),
+            EventsFile(folders.progress.appending(path: "events.jsonl")),
+        ]
+        reporters += try log.observers(
+            loggingSteps: loggingSteps, showsProgress: !configuration.report.hidesProgress, logs: logs)
+        if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
+        return reporters
+    }
+
+    /// Writes the report at the end: the last of the observers, so that the others have recorded everything.
+    private func reportObserver() -> ReportObserver {
+        ReportObserver(
+            folders.base, title: configuration.runName ?? folders.base.lastPathComponent, thresholds: thresholds,
+            language: configuration.report.language.chosen)
+    }
+
+    private var thresholds: MonitorConfiguration {
+        var thresholds = configuration.monitor.thresholds
+        thresholds.loggingSteps = min(loggingSteps, 1 << 40)
+        return thresholds
+    }
+
     /// What watches the run: a monitor, and before it the one who asks the probe questions.
     private func monitorObservers() throws -> [any RunObserver] {
         let settings = configuration.monitor
         guard settings.isEnabled else { return [] }
-        var thresholds = settings.thresholds
-        thresholds.loggingSteps = min(loggingSteps, 1 << 40)
         let action: MonitorObserver.AlertAction =
             switch settings.onAlert {
             case .log: .log

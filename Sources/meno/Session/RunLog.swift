@@ -1,0 +1,91 @@
+import ArgumentParser
+import Foundation
+import MenoConfiguration
+import MenoMetrics
+import MenoReporting
+
+/// What a run tells on the console while it goes on.
+struct RunLog {
+    enum Style: String, CaseIterable, ExpressibleByArgument {
+        case text
+        /// Every event as a line of JSON.
+        case json
+    }
+
+    var style = Style.text
+    /// Only what needs attention: warnings, alerts, failures.
+    var isQuiet = false
+
+    /// The console and the log file.
+    /// - Parameters:
+    ///   - showsProgress: whether a terminal gets a line that moves with every step.
+    ///   - logs: the folder of the log file, which holds all that the console tells in its text style.
+    func observers(loggingSteps: Int, showsProgress: Bool, logs: URL) throws -> [any RunObserver] {
+        let file: LogFile
+        do {
+            file = try LogFile(in: logs)
+        } catch {
+            throw ConfigurationError(
+                place: logs.path, "the log cannot be written there (\(error.localizedDescription)).",
+                advice: "`training.logging_dir` must be a folder that you may write to.")
+        }
+        let showsText = style == .text && !isQuiet
+        let showsLine = showsText && showsProgress && Console.isTerminal
+        var observers: [any RunObserver] = [
+            ConsoleReporter(loggingSteps: loggingSteps, progress: showsLine ? { Console.progress($0) } : nil) { line in
+                file.write(line)
+                if showsText { Console.note(line) }
+            }
+        ]
+        let needsAttention = { (event: RunEvent) in isQuiet ? event.needsAttention : true }
+        if style == .json {
+            observers.append(EventLines(of: needsAttention) { Console.note($0) })
+        } else if isQuiet {
+            let reporter = ConsoleReporter(loggingSteps: loggingSteps) { Console.note($0) }
+            observers.append(Filtered(reporter, needsAttention))
+        }
+        return observers
+    }
+}
+
+/// Tells an observer only of some events.
+private struct Filtered: RunObserver {
+    private let observer: any RunObserver
+    private let isTold: (RunEvent) -> Bool
+
+    init(_ observer: any RunObserver, _ isTold: @escaping (RunEvent) -> Bool) {
+        self.observer = observer
+        self.isTold = isTold
+    }
+
+    func observe(_ event: RunEvent) throws { if isTold(event) { try observer.observe(event) } }
+}
+
+extension RunEvent {
+    fileprivate var needsAttention: Bool {
+        switch self {
+        case .warning, .checkpointFailed, .stepSkipped: true
+        case .alertBegan(let alert): alert.severity > .info
+        case .finished(let outcome): outcome.reason != .completed
+        default: false
+        }
+    }
+}
+
+/// Options of commands that train.
+struct RunLogOptions: ParsableArguments {
+    @Flag(help: "Tell only of warnings, alerts and failures.") var quiet = false
+    @Option(help: "text, or json: every event as a line of JSON on standard error.") var logFormat = RunLog.Style.text
+
+    var log: RunLog { RunLog(style: logFormat, isQuiet: quiet) }
+}
+
+extension RunConfiguration.Reporting.Language {
+    var chosen: ReportLanguage {
+        switch self {
+        case .automatic: .preferred()
+        case .japanese: .japanese
+        case .english: .english
+        }
+    }
+}
