@@ -3,14 +3,34 @@ import Foundation
 /// Runs the program that was built beside the tests.
 func meno(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) { try meno(arguments) }
 
-/// - Parameter threads: of libtorch; `nil`: as many as it likes.
-func meno(_ arguments: [String], threads: Int? = nil) throws -> (status: Int32, output: String, errors: String) {
+/// - Parameters:
+///   - threads: of libtorch; `nil`: as many as it likes.
+///   - onLine: called with each line of standard error as it comes; standard output is not read then.
+func meno(
+    _ arguments: [String], threads: Int? = nil, onLine: ((Substring) -> Void)? = nil
+) throws -> (status: Int32, output: String, errors: String) {
     let process = Process()
     if let threads {
         process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "\(threads)"]) { $1 }
     }
     process.executableURL = program
     process.arguments = arguments
+    if let onLine {
+        let errors = Pipe()
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = errors
+        try process.run()
+        var (text, rest) = ("", "")
+        while case let part = errors.fileHandleForReading.availableData, !part.isEmpty {
+            rest += String(decoding: part, as: UTF8.self)
+            let lines = rest.split(separator: "\n", omittingEmptySubsequences: false)
+            lines.dropLast().forEach(onLine)
+            text += rest.dropLast(lines.last?.count ?? 0)
+            rest = String(lines.last ?? "")
+        }
+        process.waitUntilExit()
+        return (process.terminationStatus, "", text + rest)
+    }
     // Both pipes would have to be read at once; a file takes whatever comes.
     let file = FileManager.default.temporaryDirectory.appending(path: "meno-\(UUID().uuidString).log")
     try Data().write(to: file)

@@ -35,7 +35,8 @@ struct TinyModel {
     /// Runs `meno train`, on one thread, with the keys of a training on 32 of the lines, evaluated on 8.
     func train(
         _ training: String, lora: String = "{r: 4, lora_alpha: 8, target_modules: all-linear}",
-        monitor: String = "{probes: {when: never}}", output: String? = nil, _ arguments: [String] = []
+        monitor: String = "{probes: {when: never}}", output: String? = nil, _ arguments: [String] = [],
+        onLine: ((Substring) -> Void)? = nil
     ) throws -> (status: Int32, output: String, errors: String) {
         let file = folder.url.appending(path: "run.yaml")
         try """
@@ -47,7 +48,7 @@ struct TinyModel {
                    logging_steps: 1, \(training)}
         monitor: \(monitor)
         """.write(to: file, atomically: true, encoding: .utf8)
-        return try meno(["train", file.path] + arguments, threads: 1)
+        return try meno(["train", file.path] + arguments, threads: 1, onLine: onLine)
     }
 
     struct Line: Decodable {

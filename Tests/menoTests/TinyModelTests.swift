@@ -72,4 +72,42 @@ import Testing
         }
         for run in runs { for (loss, first) in zip(run, runs[0]) { #expect(abs(loss - first) < 1e-4 * first) } }
     }
+
+    @Test func aRunIsReportedWatchedAgainAndReadByMachines() throws {
+        let keys = "max_steps: 8, learning_rate: 5.0e-3, eval_steps: 2, report_to: tensorboard"
+        let trained = try tiny.train(keys, ["--log-format", "json"])
+        #expect(trained.status == 0, "\(trained.errors)")
+        // Every line from the first event on is JSON.
+        let lines = trained.errors.split(separator: "\n").drop { !$0.hasPrefix("{") }
+        #expect(lines.count { (try? JSONSerialization.jsonObject(with: Data($0.utf8))) != nil } >= 20)
+        #expect(lines.contains { $0.hasPrefix(#"{"finished""#) })
+        let page = try String(contentsOf: tiny.progress.appending(path: "report.html"), encoding: .utf8)
+        #expect(page.contains("chart") && page.contains("8 / 8"))
+        let logs = try FileManager.default.contentsOfDirectory(atPath: tiny.run.appending(path: "logs").path)
+        #expect(logs.contains { $0.hasPrefix("events.out.tfevents.") })
+        let log = try #require(logs.first { $0.hasPrefix("training_log_") && $0.hasSuffix(".log") })
+        let text = try String(contentsOf: tiny.run.appending(path: "logs/\(log)"), encoding: .utf8)
+        #expect(text.contains("step 8/8") && text.contains("CPU Memory usage"))
+
+        let report = try meno("report", tiny.run.path, "--language", "ja", "--output", tiny.folder.url.path + "/ja")
+        #expect(report.status == 0 && report.output.hasSuffix("/ja/report.html\n"), "\(report.errors)")
+        let japanese = try String(contentsOf: tiny.folder.url.appending(path: "ja/report.html"), encoding: .utf8)
+        #expect(japanese.contains("損失") && japanese.contains("完了"))
+        // The run, and Trainer's record of it in the last checkpoint, replayed.
+        let state = tiny.run.appending(path: "model/checkpoint-8/trainer_state.json").path
+        for path in [tiny.run.path, state] {
+            let replayed = try meno("monitor", "replay", path, "--json")
+            #expect(replayed.status == 0, "\(replayed.errors)")
+            let object = try JSONSerialization.jsonObject(with: Data(replayed.output.utf8)) as? [String: Any]
+            #expect((object?["summary"] as? [String: Any])?["steps"] as? Int == 8)
+        }
+        #expect(try meno("report", tiny.folder.url.path).status == 65)
+        #expect(try meno("report", "/nowhere").status == 66)
+    }
+
+    @Test func aQuietRunTellsOnlyWhatNeedsAttention() throws {
+        let trained = try tiny.train("max_steps: 2, eval_steps: 2", monitor: "null", ["--quiet"])
+        #expect(trained.status == 0)
+        #expect(!trained.errors.contains("step 1/2") && !trained.errors.contains("evaluation after"))
+    }
 }

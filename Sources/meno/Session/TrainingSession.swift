@@ -111,10 +111,23 @@ struct TrainingSession {
         if outcome.reason == .interrupted {
             Console.note("go on with `meno train … --resume auto`")
         } else {
-            try form.write(model.decoder.trainedValues(), to: folders.model)
-            Console.note("the final \(configuration.lora == nil ? "model" : "adapter") is in \(folders.model.path)")
+            try writeResult()
         }
         return outcome
+    }
+
+    private func writeResult() throws {
+        let result = configuration.lora == nil ? "model" : "adapter"
+        do {
+            try form.write(model.decoder.trainedValues(), to: folders.model)
+        } catch {
+            let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
+            throw TrainingError(
+                .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
+                advice: newest.map { "Make room there, then go on from \($0) with --resume auto." }
+                    ?? "Nothing of the run could be saved.")
+        }
+        Console.note("the final \(result) is in \(folders.model.path)")
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
@@ -253,6 +266,13 @@ struct RunFolders {
     }
 
     func write(_ text: String, to name: String) throws {
-        try Data(text.utf8).write(to: base.appending(path: name), options: .atomic)
+        let file = base.appending(path: name)
+        do {
+            try Data(text.utf8).write(to: file, options: .atomic)
+        } catch {
+            throw ConfigurationError(
+                place: file.path, "cannot be written (\(error.localizedDescription)).",
+                advice: "`base_output_dir` must be a folder with some room that you may write to.")
+        }
     }
 }
