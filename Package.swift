@@ -26,12 +26,15 @@ let package = Package(
         .library(name: "MenoMonitor", targets: ["MenoMonitor"]),
         .library(name: "MenoTraining", targets: ["MenoTraining"]),
         .library(name: "MenoReporting", targets: ["MenoReporting"]),
+        .library(name: "MenoDashboard", targets: ["MenoDashboard"]),
         .library(name: "MenoConfiguration", targets: ["MenoConfiguration"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -54,6 +57,14 @@ let package = Package(
             name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", logging],
             swiftSettings: swiftSettings),
 
+        .target(
+            name: "MenoDashboard",
+            dependencies: [
+                "MenoReporting", "MenoMonitor", logging, .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings),
+
         // Models and their training
         .target(name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
@@ -72,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "meno",
             dependencies: [
-                "MenoTraining", "MenoReporting", "MenoMonitor", "MenoConfiguration",
+                "MenoTraining", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoConfiguration",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
             ],
@@ -94,6 +105,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoReportingTests", dependencies: ["MenoReporting", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoDashboardTests", dependencies: ["MenoDashboard", "MenoReporting", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoModelsTests", dependencies: ["MenoModels", "MenoFormats", "MenoTesting"],

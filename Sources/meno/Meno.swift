@@ -2,16 +2,16 @@ import ArgumentParser
 import MenoTensor
 
 @main
-struct Meno: ParsableCommand {
+struct Meno: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meno", abstract: "Fine-tunes causal language models.",
         subcommands: [
             Demo.self, Train.self, Plan.self, Evaluate.self, Chat.self, Tokenize.self, Inspect.self, Models.self,
-            MonitorCommand.self, ReportCommand.self, Keys.self, Doctor.self,
+            MonitorCommand.self, ReportCommand.self, Dashboard.self, Keys.self, Doctor.self,
         ])
 
-    static func main() {
+    static func main() async {
         Torch.limitPrimitiveCaches()
-        main(nil)
+        await main(nil)
     }
 }

@@ -20,10 +20,13 @@ import Testing
         let disk = try MountedDisk(tiny.folder.url.appending(path: "disk"), kibibytes: 3000)
         let trained = try tiny.train(keys, output: disk.url.path + "/run")
         #expect(trained.status == 0, "\(trained.errors)")
-        #expect(trained.errors.contains("step 4: saving failed, training goes on") && trained.errors.contains("MiB are free"))
+        #expect(
+            trained.errors.contains("step 4: saving failed, training goes on")
+                && trained.errors.contains("MiB are free"))
         let model = disk.url.appending(path: "run/model")
         #expect(FileManager.default.fileExists(atPath: model.appending(path: "adapter_model.safetensors").path))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: model.path).allSatisfy { !$0.contains("checkpoint") })
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: model.path).allSatisfy { !$0.contains("checkpoint") })
     }
 
     @Test func aDiskThatFillsUpLosesNoCheckpoint() throws {

@@ -1,7 +1,7 @@
 /// Text inside HTML or SVG.
-enum HTML {
+public enum HTML {
     /// Safe as an element's content and as a quoted attribute. Control characters, which XML does not know, are left out.
-    static func escape(_ text: String) -> String {
+    public static func escape(_ text: String) -> String {
         var escaped = ""
         escaped.reserveCapacity(text.utf8.count)
         for scalar in text.unicodeScalars {

@@ -34,5 +34,8 @@ public struct Report: Sendable {
     }
 
     /// The page.
-    public var html: String { ReportPage(run, title: title, language: language).html }
+    public var html: String { ReportShell.page(title: title, language: language, body: body) }
+
+    /// What stands on the page, and changes while the run goes on.
+    public var body: String { ReportPage(run, title: title, language: language).body }
 }

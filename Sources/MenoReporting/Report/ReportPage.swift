@@ -14,18 +14,6 @@ struct ReportPage {
         text = language
     }
 
-    var html: String {
-        """
-        <!doctype html>
-        <html lang="\(text.rawValue)"><head><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>\(HTML.escape(title)) · Meno</title>
-        <style>\(ReportStyle.css)\(SVGChart.style)</style></head>
-        <body>\(body)</body></html>
-
-        """
-    }
-
     /// What changes while the run goes on.
     var body: String {
         """

@@ -28,6 +28,14 @@ func reportingErrors(_ body: () throws -> Void) throws {
     }
 }
 
+func reportingErrors(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch {
+        try reportingErrors { throw error }
+    }
+}
+
 private func status(of error: any Error) -> Int32? {
     switch error {
     case let error as FormatError: error.code == .notFound ? Status.notFound : Status.badInput

@@ -1,0 +1,86 @@
+internal import Foundation
+internal import MenoReporting
+
+/// What the dashboard shows under each of its addresses.
+struct DashboardPages: Sendable {
+    enum Page {
+        /// A whole page, with the script that keeps it up to date.
+        case page(String)
+        /// What stands on a page.
+        case fragment(String)
+        /// Tells whenever the fragment beside it has changed.
+        case updates(stamp: @Sendable () -> String)
+        case redirect(String)
+        case notFound
+    }
+
+    let catalogue: RunCatalogue
+    let cache: RunCache
+    let language: ReportLanguage
+
+    /// - Parameter path: decoded, part by part.
+    func page(_ path: [String], nonce: String) async -> Page {
+        switch (path.count, path.first) {
+        case (0, _):
+            let runs = catalogue.runs
+            if runs.count == 1 { return .redirect(Self.address(of: runs[0].name)) }
+            return .page(shell("Meno", await comparison(), nonce))
+        case (1, "body"): return .fragment(await comparison())
+        case (1, "updates"):
+            return .updates { [catalogue] in catalogue.runs.map { catalogue.stamp(of: $0.url) }.joined(separator: ";") }
+        case (2, "runs"), (3, "runs"): return await run(path[1], part: path.count == 3 ? path[2] : nil, nonce)
+        default: return .notFound
+        }
+    }
+
+    static func address(of run: String) -> String {
+        "/runs/"
+            + (run.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "-._~"))) ?? "")
+    }
+
+    private func run(_ name: String, part: String?, _ nonce: String) async -> Page {
+        guard let url = catalogue.run(named: name) else { return .notFound }
+        switch part {
+        case nil: return .page(shell(name, await body(of: url, name), nonce))
+        case "body": return .fragment(await body(of: url, name))
+        case "updates": return .updates { [catalogue] in catalogue.stamp(of: url) }
+        default: return .notFound
+        }
+    }
+
+    private func body(of url: URL, _ name: String) async -> String {
+        do {
+            return Report(try await cache.record(url), title: name, language: language).body
+        } catch {
+            return "<header><h1>\(HTML.escape(name))</h1></header><main><p>\(HTML.escape("\(error)"))</p></main>"
+        }
+    }
+
+    private func comparison() async -> String {
+        var runs: [(name: String, run: RunRecord)] = []
+        for (name, url) in catalogue.runs {
+            // One that cannot be read has a page that says why; here it would only be in the way.
+            if let record = try? await cache.record(url) { runs.append((name, record)) }
+        }
+        return Comparison(runs, language: language, link: Self.address).body
+    }
+
+    private func shell(_ title: String, _ body: String, _ nonce: String) -> String {
+        ReportShell.page(title: title, language: language, body: body, script: Self.script, nonce: nonce)
+    }
+
+    /// Fetches what stands on the page whenever it has changed; what the reader has opened stays open.
+    private static let script = """
+        const base = location.pathname.replace(/\\/$/, '');
+        const live = document.getElementById('live');
+        new EventSource(base + '/updates').addEventListener('update', async () => {
+          const answer = await fetch(base + '/body');
+          if (!answer.ok) return;
+          const open = new Set([...live.querySelectorAll('details[open] > summary')].map(s => s.textContent));
+          const fresh = live.childElementCount;
+          live.innerHTML = await answer.text();
+          for (const details of live.querySelectorAll('details'))
+            if (fresh) details.open = open.has(details.querySelector('summary').textContent);
+        });
+        """
+}

@@ -1,0 +1,88 @@
+internal import Foundation
+
+/// Several runs side by side: a table of where they stand, and their curves in the same charts.
+public struct Comparison {
+    private let runs: [(name: String, run: RunRecord)]
+    private let text: ReportLanguage
+    private let link: (String) -> String
+
+    /// A chart has so many colours.
+    private static let limit = 6
+
+    /// - Parameter link: the address of a run's own page.
+    public init(_ runs: [(name: String, run: RunRecord)], language: ReportLanguage, link: @escaping (String) -> String)
+    {
+        self.runs = runs
+        text = language
+        self.link = link
+    }
+
+    /// HTML.
+    public var body: String {
+        let title = text("Runs", "実行一覧")
+        guard !runs.isEmpty else {
+            return
+                "<header><h1>\(title)</h1></header><main><p>\(text("There is no run here yet.", "まだ実行がありません。"))</p></main>"
+        }
+        let charts = self.charts.filter { !$0.isEmpty }.map { "<figure>\(SVGChart($0).inline)</figure>" }
+        return """
+            <header><h1>\(title)</h1></header><main>\(table)\
+            <section><h2>\(text("Side by side", "比較"))</h2><div class="charts">\(charts.joined())</div></section></main>
+            """
+    }
+
+    private var table: String {
+        let rows = runs.map { name, run -> String in
+            let summary = run.summary
+            let total = run.description.map { $0.totalSteps > 0 ? " / \($0.totalSteps)" : "" } ?? ""
+            let cells = [
+                run.outcome?.reason.rawValue ?? text("no end recorded", "終了の記録なし"), "\(summary.steps)\(total)",
+                summary.finalEvaluationLoss.map { String(format: "%.4f", $0) } ?? "",
+                summary.finalPerplexity.map { String(format: "%.2f", $0) } ?? "", "\(run.alerts.count)",
+            ]
+            return """
+                <tr><th><a href="\(HTML.escape(link(name)))">\(HTML.escape(name))</a></th>\
+                \(cells.map { "<td>\(HTML.escape($0))</td>" }.joined())</tr>
+                """
+        }
+        let head = [
+            text("state", "状態"), text("step", "ステップ"), text("evaluation loss", "評価損失"), text("perplexity", "パープレキシティ"),
+            text("alerts", "警告"),
+        ]
+        return """
+            <table class="list"><tr><th>\(text("run", "実行"))</th>\(head.map { "<td>\($0)</td>" }.joined())</tr>\
+            \(rows.joined())</table>
+            """
+    }
+
+    private var charts: [Chart] {
+        [
+            chart("loss", text("Training loss", "学習損失")) { run in
+                let points = run.steps.map { (x: Double($0.step), y: $0.loss) }
+                return Thinning.means(points, count: 80)
+            },
+            chart("evaluation", text("Evaluation loss", "評価損失"), style: .dots) { run in
+                run.evaluations.map { (Double($0.step), $0.loss) }
+            },
+            chart("rate", text("Learning rate", "学習率")) { run in
+                Thinning.extremes(
+                    run.steps.filter { $0.learningRate.isFinite }.map { (Double($0.step), $0.learningRate) })
+            },
+            chart("gradient", text("Gradient norm", "勾配ノルム")) { run in
+                Thinning.means(
+                    run.steps.filter { $0.gradientNorm.isFinite }.map { (Double($0.step), $0.gradientNorm) }, count: 80)
+            },
+        ]
+    }
+
+    private func chart(
+        _ id: String, _ title: String, style: Chart.Line.Style = .solid,
+        _ points: (RunRecord) -> [(x: Double, y: Double)]
+    ) -> Chart {
+        let lines = runs.prefix(Self.limit).enumerated().map { place, entry in
+            Chart.Line(name: String(entry.name.prefix(14)), points: points(entry.run), style: style, colour: place)
+        }
+        let last = lines.flatMap { $0.points.map(\.x) }.max() ?? 1
+        return Chart(id: id, title: title, unit: "", lines: lines, steps: 0...max(1, last))
+    }
+}
