@@ -35,7 +35,7 @@ public struct DashboardServer: Sendable {
     public func run(onStart: @escaping @Sendable (String) -> Void) async throws {
         let router = Router()
         router.add(middleware: LoopbackOnly())
-        router.get("**") { request, _ in await respond(to: request) }
+        for path: RouterPath in ["/", "**"] { router.get(path) { request, _ in await respond(to: request) } }
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "meno"),
             onServerRunning: { channel in onStart("http://127.0.0.1:\(channel.localAddress?.port ?? port)/") },
