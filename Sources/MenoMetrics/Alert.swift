@@ -2,30 +2,30 @@
 public struct Alert: Sendable, Hashable, Codable {
     public enum Kind: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
         /// The loss does not fall any more, though the learning rate is still high.
-        case lossPlateau
+        case lossPlateau = "loss_plateau"
         /// The loss has risen well above the best level it had, and stays there.
-        case lossDivergence
+        case lossDivergence = "loss_divergence"
         /// Single steps with a loss far above their neighbours'.
-        case lossSpike
+        case lossSpike = "loss_spike"
         /// The evaluation loss rises while the training loss is far below it.
         case overfitting
-        case gradientNormOutOfBounds
+        case gradientNormOutOfBounds = "grad_norm_out_of_bounds"
         /// The learning rate is effectively zero while steps remain.
-        case learningRateZero
-        case throughputCollapse
-        case memoryGrowth
+        case learningRateZero = "learning_rate_zero"
+        case throughputCollapse = "throughput_collapse"
+        case memoryGrowth = "memory_growth"
         /// A loss or a gradient was not a finite number.
-        case notFinite
+        case notFinite = "not_finite"
         /// Answers to the probe questions do not ask anything back.
-        case questionsMissing
+        case questionsMissing = "questions_missing"
         /// Answers repeat themselves.
-        case answersRepetitive
+        case answersRepetitive = "answers_repetitive"
         /// Different probe questions get the same question back.
-        case questionsRepeated
-        case answersEmpty
+        case questionsRepeated = "questions_repeated"
+        case answersEmpty = "answers_empty"
         /// Answers do not end by themselves.
-        case answersTruncated
-        case wrongLanguage
+        case answersTruncated = "answers_truncated"
+        case wrongLanguage = "wrong_language"
     }
 
     public enum Severity: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
@@ -66,5 +66,13 @@ public struct Alert: Sendable, Hashable, Codable {
         self.advice = advice
         // JSON has no other numbers, and alerts travel as JSON.
         self.values = values.filter(\.value.isFinite)
+    }
+
+    /// As the other keys of the files and commands that alerts are written for.
+    private enum CodingKeys: String, CodingKey {
+        case kind, severity, message, advice, values
+        case startStep = "start_step"
+        case detectedStep = "detected_step"
+        case endStep = "end_step"
     }
 }

@@ -118,6 +118,7 @@ public final class ConsoleReporter: RunObserver {
             write("  - Allocated: \(mebibytes(accelerator.allocated)) MB")
             write("  - Reserved: \(mebibytes(accelerator.reserved)) MB")
             write("  - Max Allocated: \(mebibytes(accelerator.peakAllocated)) MB")
+            if let share = accelerator.utilization { write("  - Utilization: \(Int((100 * share).rounded())) %") }
         }
     }
 

@@ -19,6 +19,17 @@ public enum ReportLanguage: String, Sendable, CaseIterable {
     }
 }
 
+extension RunOutcome.Reason {
+    func title(_ text: ReportLanguage) -> String {
+        switch self {
+        case .completed: text("completed", "完了")
+        case .stoppedEarly: text("stopped early", "早期終了")
+        case .interrupted: text("interrupted", "中断")
+        case .failed: text("failed", "失敗")
+        }
+    }
+}
+
 extension Alert.Kind {
     func title(_ text: ReportLanguage) -> String {
         switch self {

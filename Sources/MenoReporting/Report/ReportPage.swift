@@ -27,14 +27,15 @@ struct ReportPage {
     private var status: String {
         let summary = run.summary
         let total = run.description?.totalSteps ?? 0
-        let (word, kind): (String, String) =
+        let kind =
             switch run.outcome?.reason {
-            case .completed: (text("completed", "完了"), "good")
-            case .stoppedEarly: (text("stopped early", "早期終了"), "good")
-            case .interrupted: (text("interrupted", "中断"), "warn")
-            case .failed: (text("failed", "失敗"), "bad")
-            case nil: (text("no end recorded: it goes on, or broke off", "終了の記録なし(実行中または中断)"), "warn")
+            case .completed, .stoppedEarly: "good"
+            case .interrupted, nil: "warn"
+            case .failed: "bad"
             }
+        let word =
+            run.outcome?.reason.title(text)
+            ?? text("no end recorded: it goes on, or broke off", "終了の記録なし(実行中または中断)")
         let steps = total > 0 ? "\(summary.steps) / \(total)" : "\(summary.steps)"
         let message = run.outcome?.message.map { "<p class=\"message\">\(HTML.escape($0))</p>" } ?? ""
         return """

@@ -3,12 +3,12 @@
 enum ReportStyle {
     static let css = """
         :root{color-scheme:light dark;--ink:#1f2937;--soft:#6b7280;--paper:#fff;--box:#f9fafb;--rule:#e5e7eb;\
-        --good:#059669;--warn:#b45309;--bad:#dc2626}
+        --good:#059669;--warn:#b45309;--bad:#dc2626;--link:#2563eb}
         @media (prefers-color-scheme:dark){:root{--ink:#e5e7eb;--soft:#9ca3af;--paper:#111827;--box:#1f2937;--rule:#374151;\
-        --good:#34d399;--warn:#fbbf24;--bad:#f87171}}
+        --good:#34d399;--warn:#fbbf24;--bad:#f87171;--link:#60a5fa}}
         *{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:16px;background:var(--paper);color:var(--ink);\
         font:15px/1.6 system-ui,"Hiragino Sans","Noto Sans CJK JP","Noto Sans JP",sans-serif;overflow-wrap:anywhere}
-        h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.1rem;margin:1.6em 0 .6em;border-bottom:1px solid var(--rule)}
+        a{color:var(--link)}h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.1rem;margin:1.6em 0 .6em;border-bottom:1px solid var(--rule)}
         header p{margin:.2em 0;color:var(--soft)}.message{color:var(--bad)!important}
         .badge{display:inline-block;font-size:.75rem;padding:0 .6em;border-radius:1em;border:1px solid currentColor;\
         white-space:nowrap}
