@@ -113,7 +113,8 @@ let package = Package(
             name: "MenoModelsTests", dependencies: ["MenoModels", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTrainingTests", dependencies: ["MenoTraining", "MenoModels", "MenoFormats", "MenoTesting"],
+            name: "MenoTrainingTests",
+            dependencies: ["MenoTraining", "MenoModels", "MenoFormats", "MenoReporting", "MenoMonitor", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoTesting"],

@@ -95,6 +95,42 @@ struct TrainingCommandTests {
         #expect(!rest.contains { $0.hasPrefix("stable_checkpoint-") })
     }
 
+    #if os(Linux)
+        /// Addresses are what a process can be refused on Linux; memory itself is taken without asking.
+        @Test func aStepThatRunsOutOfMemoryIsDoneAgainInSmallerPasses() throws {
+            let folder = try TemporaryFolder()
+            let run = folder.url.appending(path: "run.yaml")
+            let data = try firstDialogues(14, folder.url)
+            try """
+            base_output_dir: \(folder.url.path)/run
+            model: {name_or_path: smollm2-135m, dtype: float32}
+            data: {path: \(data.path), max_length: 96, train_fraction: 1, max_eval_samples: 0}
+            lora: {lora_dropout: 0}
+            training: {max_steps: 2, learning_rate: 1.0e-3, warmup_steps: 0, per_device_train_batch_size: 14,
+                       gradient_accumulation_steps: 1, eval_strategy: "no", save_strategy: "no", logging_steps: 1,
+                       gradient_checkpointing: false, tokens_per_pass: 2048}
+            monitor: null
+            """.write(to: run, atomically: true, encoding: .utf8)
+            let losses = { () throws -> [Double] in
+                let metrics = folder.url.appending(path: "run/training_progress/metrics.jsonl")
+                return try String(contentsOf: metrics, encoding: .utf8).split(separator: "\n").map { line in
+                    let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                    return try #require(object?["loss"] as? Double)
+                }
+            }
+            let free = try meno(["train", run.path], threads: 1)
+            #expect(free.status == 0 && !free.errors.contains("out of memory"), "\(free.errors)")
+            let expected = try losses()
+            let limited = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 2300)
+            #expect(limited.status == 0 && limited.errors.contains("out of memory in a pass"), "\(limited.errors)")
+            for (loss, other) in zip(try losses(), expected) { #expect(abs(loss - other) < 1e-5 * other) }
+            // Where not even one example fits, that is said, with what can be done.
+            let hopeless = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1250)
+            #expect(hopeless.status == 1)
+            #expect(hopeless.errors.contains("memory"), "\(hopeless.errors)")
+        }
+    #endif
+
     @Test func chatAnswersOnStandardOutput() throws {
         let answer = {
             try meno(

@@ -11,7 +11,8 @@ public enum ResourceReading {
             usage.accelerators = [
                 .init(
                     index: 0, allocated: accelerator.allocated, reserved: accelerator.reserved,
-                    peakAllocated: accelerator.peakAllocated)
+                    peakAllocated: accelerator.peakAllocated,
+                    utilization: device.kind == .cuda ? AcceleratorUtilization.current(index: device.index) : nil)
             ]
         }
         return usage
