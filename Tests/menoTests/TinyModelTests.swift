@@ -83,6 +83,7 @@ import Testing
         #expect(lines.contains { $0.hasPrefix(#"{"finished""#) })
         let page = try String(contentsOf: tiny.progress.appending(path: "report.html"), encoding: .utf8)
         #expect(page.contains("chart") && page.contains("8 / 8"))
+        #expect(page.contains("libtorch") && page.contains("SHA-256"))
         let logs = try FileManager.default.contentsOfDirectory(atPath: tiny.run.appending(path: "logs").path)
         #expect(logs.contains { $0.hasPrefix("events.out.tfevents.") })
         let log = try #require(logs.first { $0.hasPrefix("training_log_") && $0.hasSuffix(".log") })

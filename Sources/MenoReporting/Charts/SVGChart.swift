@@ -182,7 +182,7 @@ struct SVGChart {
         .chart .ground{fill:var(--paper)}.chart .grid{stroke:var(--rule)}.chart .axis{stroke:var(--soft)}
         .chart .line{fill:none;stroke-width:1.8;stroke-linejoin:round}.chart .faint{stroke-width:1;opacity:.35}
         .chart .band{fill:var(--good);opacity:.14}.chart .span{fill:var(--warn);opacity:.16}
-        .chart .critical{fill:var(--bad)}.chart .star{fill:var(--warn);stroke:var(--paper)}
+        .chart .critical{fill:var(--bad)}.chart .star{fill:var(--good);stroke:var(--paper)}
         .chart .ring{fill:none;stroke:var(--bad);stroke-width:2}
         .chart .c0{stroke:var(--c0)}.chart .c1{stroke:var(--c1)}.chart .c2{stroke:var(--c2)}.chart .c3{stroke:var(--c3)}
         .chart .c4{stroke:var(--c4)}.chart .c5{stroke:var(--c5)}

@@ -1,6 +1,4 @@
-internal import Crypto
 internal import Foundation
-internal import MenoFormats
 
 /// The last file of a checkpoint: the size and SHA-256 of each other one. Without it, or where it is not true, a folder is
 /// no checkpoint.
@@ -40,12 +38,7 @@ struct CheckpointManifest: Codable {
     }
 
     private static func describe(_ url: URL) throws -> File {
-        let file = try MemoryMappedFile(contentsOf: url)
-        let digest = file.withUnsafeBytes { bytes in
-            var hash = SHA256()
-            hash.update(bufferPointer: bytes)
-            return hash.finalize()
-        }
-        return File(size: file.count, sha256: digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+        let digest = try FileDigest(of: url)
+        return File(size: digest.size, sha256: digest.sha256)
     }
 }

@@ -100,7 +100,7 @@ struct TrainingSession {
     ) throws -> RunOutcome {
         Interruption.install()
         if case .none = resumption { try folders.create(clears: true) } else { try folders.create(clears: false) }
-        try folders.write(configuration.yaml, to: "run.yaml")
+        try folders.write(provenance + configuration.yaml, to: "run.yaml")
         let loop = try loop(observers: reporters() + monitorObservers() + observers + [reportObserver()])
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
@@ -138,6 +138,18 @@ struct TrainingSession {
             observers: observers,
             saving: RunSaving(store: CheckpointStore(folders.model), form: form, settings: configuration.meaning),
             shouldStop: { Interruption.isRequested })
+    }
+
+    /// With which programs and on what the run was made, as comments.
+    private var provenance: String {
+        let data = (try? FileDigest(of: URL(filePath: configuration.data.path))).map {
+            "\($0.size) bytes, SHA-256 \($0.sha256)"
+        }
+        return """
+            # Meno \(Meno.version), libtorch \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads
+            # data: \(data ?? "could not be read again")
+
+            """
     }
 
     /// What tells of the run: on the console, in its files.
