@@ -19,6 +19,16 @@ import Testing
         #expect(run.data.maxLength == 256)
     }
 
+    /// Every value of the seed's run, in a file, is the default of its key.
+    @Test func theSeedsRunIsThatOfTheDefaults() throws {
+        let seed = try RunConfiguration.read(Fixtures.repository.appending(path: "Examples/seed.yaml"))
+        var plain = try RunConfiguration.read(yaml: minimal, name: "run.yaml")
+        plain.model.nameOrPath = seed.model.nameOrPath
+        plain.data.path = seed.data.path
+        plain.baseOutputDirectory = seed.baseOutputDirectory
+        #expect(seed.yaml == plain.yaml)
+    }
+
     @Test func whatIsWrittenIsReadBackTheSame() throws {
         var yaml = minimal + "lora: null\n"
         yaml +=
