@@ -77,10 +77,9 @@ struct DashboardPages: Sendable {
           const answer = await fetch(base + '/body');
           if (!answer.ok) return;
           const open = new Set([...live.querySelectorAll('details[open] > summary')].map(s => s.textContent));
-          const fresh = live.childElementCount;
           live.innerHTML = await answer.text();
           for (const details of live.querySelectorAll('details'))
-            if (fresh) details.open = open.has(details.querySelector('summary').textContent);
+            details.open = open.has(details.querySelector('summary').textContent);
         });
         """
 }
