@@ -24,8 +24,8 @@ struct DashboardPages: Sendable {
         case (0, _):
             let runs = catalogue.runs
             if runs.count == 1 { return .redirect(Self.address(of: runs[0].name)) }
-            return .page(shell("Meno", await comparison(), nonce))
-        case (1, "body"): return .fragment(await comparison())
+            return .page(shell("Meno", await comparison(runs), nonce))
+        case (1, "body"): return .fragment(await comparison(catalogue.runs))
         case (1, "updates"):
             return .updates { [catalogue] in catalogue.runs.map { catalogue.stamp(of: $0.url) }.joined(separator: ";") }
         case (2, "runs"), (3, "runs"): return await run(path[1], part: path.count == 3 ? path[2] : nil, nonce)
@@ -56,13 +56,13 @@ struct DashboardPages: Sendable {
         }
     }
 
-    private func comparison() async -> String {
-        var runs: [(name: String, run: RunRecord)] = []
-        for (name, url) in catalogue.runs {
+    private func comparison(_ runs: [(name: String, url: URL)]) async -> String {
+        var records: [(name: String, run: RunRecord)] = []
+        for (name, url) in runs {
             // One that cannot be read has a page that says why; here it would only be in the way.
-            if let record = try? await cache.record(url) { runs.append((name, record)) }
+            if let record = try? await cache.record(url) { records.append((name, record)) }
         }
-        return Comparison(runs, language: language, link: Self.address).body
+        return Comparison(records, language: language, link: Self.address).body
     }
 
     private func shell(_ title: String, _ body: String, _ nonce: String) -> String {

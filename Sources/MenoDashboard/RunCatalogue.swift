@@ -14,7 +14,7 @@ public struct RunCatalogue: Sendable {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.filter { !$0.hasPrefix(".") }.map { ($0, folder.appending(path: $0)) }
             .filter { holdsRun($0.1) }
-            .map { (name: $0.0, url: $0.1, date: date(of: $0.1)) }
+            .map { (name: $0.0, url: $0.1, date: recorded(by: $0.1)?.date ?? .distantPast) }
             .sorted { ($1.date, $0.name) < ($0.date, $1.name) }
             .map { ($0.name, $0.url) }
     }
@@ -23,13 +23,7 @@ public struct RunCatalogue: Sendable {
     public func run(named name: String) -> URL? { runs.first { $0.name == name }?.url }
 
     /// Changes when there is something new to tell of a run.
-    func stamp(of run: URL) -> String {
-        guard let file = RunRecord.recording(in: run),
-            let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
-        else { return "" }
-        let date = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-        return "\(attributes[.size] as? Int ?? 0) \(date)"
-    }
+    func stamp(of run: URL) -> String { recorded(by: run).map { "\($0.size) \($0.date.timeIntervalSince1970)" } ?? "" }
 
     private func holdsRun(_ url: URL) -> Bool {
         guard let file = RunRecord.recording(in: url), isInside(file) else { return false }
@@ -41,9 +35,10 @@ public struct RunCatalogue: Sendable {
         url.resolvingSymlinksInPath().path.hasPrefix(folder.path.hasSuffix("/") ? folder.path : folder.path + "/")
     }
 
-    private func date(of run: URL) -> Date {
-        RunRecord.recording(in: run).flatMap {
-            (try? FileManager.default.attributesOfItem(atPath: $0.path))?[.modificationDate] as? Date
-        } ?? .distantPast
+    private func recorded(by run: URL) -> (size: Int, date: Date)? {
+        guard let file = RunRecord.recording(in: run),
+            let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
+        else { return nil }
+        return (attributes[.size] as? Int ?? 0, attributes[.modificationDate] as? Date ?? .distantPast)
     }
 }

@@ -2,7 +2,6 @@
 struct Chart: Sendable {
     struct Line: Sendable {
         enum Style: String, Sendable {
-            /// One of the six colours of the palette, by the order of lines.
             case solid
             case faint
             case dots
@@ -11,7 +10,7 @@ struct Chart: Sendable {
         var name: String
         var points: [(x: Double, y: Double)]
         var style = Style.solid
-        /// The colour's place in the palette.
+        /// The colour's place in the palette of six.
         var colour: Int
     }
 

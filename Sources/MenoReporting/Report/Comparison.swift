@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MenoMetrics
 
 /// Several runs side by side: a table of where they stand, and their curves in the same charts.
 public struct Comparison {
@@ -57,30 +58,21 @@ public struct Comparison {
 
     private var charts: [Chart] {
         [
-            chart("loss", text("Training loss", "学習損失")) { run in
-                let points = run.steps.map { (x: Double($0.step), y: $0.loss) }
-                return Thinning.means(points, count: 80)
-            },
-            chart("evaluation", text("Evaluation loss", "評価損失"), style: .dots) { run in
-                run.evaluations.map { (Double($0.step), $0.loss) }
-            },
-            chart("rate", text("Learning rate", "学習率")) { run in
-                Thinning.extremes(
-                    run.steps.filter { $0.learningRate.isFinite }.map { (Double($0.step), $0.learningRate) })
-            },
-            chart("gradient", text("Gradient norm", "勾配ノルム")) { run in
-                Thinning.means(
-                    run.steps.filter { $0.gradientNorm.isFinite }.map { (Double($0.step), $0.gradientNorm) }, count: 80)
+            chart("loss", text("Training loss", "学習損失")) { Thinning.means(points($0.steps) { $0.loss }, count: 80) },
+            chart("evaluation", text("Evaluation loss", "評価損失"), style: .dots) { points($0.evaluations) { $0.loss } },
+            chart("rate", text("Learning rate", "学習率")) { Thinning.extremes(points($0.steps) { $0.learningRate }) },
+            chart("gradient", text("Gradient norm", "勾配ノルム")) {
+                Thinning.means(points($0.steps) { $0.gradientNorm }, count: 80)
             },
         ]
     }
 
     private func chart(
         _ id: String, _ title: String, style: Chart.Line.Style = .solid,
-        _ points: (RunRecord) -> [(x: Double, y: Double)]
+        _ course: (RunRecord) -> [(x: Double, y: Double)]
     ) -> Chart {
         let lines = runs.prefix(Self.limit).enumerated().map { place, entry in
-            Chart.Line(name: String(entry.name.prefix(14)), points: points(entry.run), style: style, colour: place)
+            Chart.Line(name: String(entry.name.prefix(14)), points: course(entry.run), style: style, colour: place)
         }
         let last = lines.flatMap { $0.points.map(\.x) }.max() ?? 1
         return Chart(id: id, title: title, unit: "", lines: lines, steps: 0...max(1, last))

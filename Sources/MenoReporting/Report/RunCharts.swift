@@ -26,17 +26,16 @@ struct RunCharts {
 
     private var loss: Chart {
         let steps = points(run.steps) { $0.loss }
-        var lines = [Chart.Line(name: text("each step", "各ステップ"), points: steps, style: .faint, colour: 0)]
-        lines[0].points = Thinning.extremes(steps)
+        // Of a short run each step can be seen; of a long one they are the ground that the course is drawn on.
+        var course = Chart.Line(name: text("training", "学習"), points: steps, colour: 0)
+        var lines: [Chart.Line] = []
         if steps.count > 20 {
+            course.points = Thinning.means(steps, count: min(80, steps.count / 5))
             lines.append(
                 Chart.Line(
-                    name: text("training", "学習"), points: Thinning.means(steps, count: min(80, steps.count / 5)),
-                    colour: 0))
-        } else {
-            lines[0].style = .solid
-            lines[0].name = text("training", "学習")
+                    name: text("each step", "各ステップ"), points: Thinning.extremes(steps), style: .faint, colour: 0))
         }
+        lines.append(course)
         let evaluations = points(run.evaluations) { $0.loss }
         lines.append(Chart.Line(name: text("evaluation", "評価"), points: evaluations, style: .dots, colour: 1))
         return Chart(
@@ -170,14 +169,19 @@ struct RunCharts {
                 isCritical: alert.severity == .critical)
         }
     }
+}
 
-    private func points(_ steps: [StepMetrics], _ value: (StepMetrics) -> Double) -> [(x: Double, y: Double)] {
-        steps.map { (Double($0.step), value($0)) }.filter { $0.1.isFinite }
-    }
+/// What was measured at a step.
+protocol MeasuredAtStep {
+    var step: Int { get }
+}
 
-    private func points(_ evaluations: [EvaluationMetrics], _ value: (EvaluationMetrics) -> Double)
-        -> [(x: Double, y: Double)]
-    {
-        evaluations.map { (Double($0.step), value($0)) }.filter { $0.1.isFinite }
-    }
+extension StepMetrics: MeasuredAtStep {}
+extension EvaluationMetrics: MeasuredAtStep {}
+
+/// A value of each, by its step; what is no number has no point.
+func points<Measured: MeasuredAtStep>(
+    _ measured: [Measured], _ value: (Measured) -> Double
+) -> [(x: Double, y: Double)] {
+    measured.map { (Double($0.step), value($0)) }.filter { $0.1.isFinite }
 }

@@ -32,27 +32,16 @@ public struct RunRecord: Sendable {
     ///   - thresholds: that the monitor judges by.
     /// - Throws: ``ReportError`` where nothing was recorded, ``MonitorError`` with the place in the file.
     public init(_ folder: URL, thresholds: MonitorConfiguration = MonitorConfiguration()) throws {
-        guard let file = Self.recording(in: folder) else {
-            throw ReportError(
-                path: folder.path, "there is no record of a run here.",
-                advice:
-                    "Expected training_progress/events.jsonl, training_progress/metrics.jsonl or a trainer_state.json "
-                    + "(of Trainer, also in checkpoint-N).")
-        }
-        let data: Data
-        do {
-            data = try Data(contentsOf: file)
-        } catch {
-            throw ReportError(path: file.path, "cannot be read (\(error.localizedDescription)).")
-        }
+        let (replay, file) = try Self.replay(of: folder)
         let yaml = folder.appending(path: "run.yaml")
         try self.init(
-            data, source: file.lastPathComponent, thresholds: thresholds,
+            replay, source: file.lastPathComponent, thresholds: thresholds,
             configuration: try? String(contentsOf: yaml, encoding: .utf8))
     }
 
-    init(_ data: Data, source: String, thresholds: MonitorConfiguration, configuration: String?) throws {
-        let replay = try Replay(data)
+    private init(
+        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?
+    ) throws {
         let judgement = try replay.judged(by: thresholds)
         self.source = source
         self.configuration = configuration
@@ -89,6 +78,31 @@ public struct RunRecord: Sendable {
         case .stepSkipped(let step, let reason, let records): skipped.append((step, reason, records))
         case .finished(let outcome): self.outcome = outcome
         case .alertBegan, .alertEnded, .notice, .warning: break
+        }
+    }
+
+    /// What a folder's recording tells, and the file that it is.
+    /// - Throws: ``ReportError`` where nothing was recorded, ``MonitorError`` with the file and the place in it.
+    public static func replay(of folder: URL) throws -> (replay: Replay, file: URL) {
+        guard let file = recording(in: folder) else {
+            throw ReportError(
+                path: folder.path, "there is no record of a run here.",
+                advice:
+                    "Expected training_progress/events.jsonl, training_progress/metrics.jsonl or a trainer_state.json "
+                    + "(of Trainer, also in checkpoint-N).")
+        }
+        let data: Data
+        do {
+            data = try Data(contentsOf: file)
+        } catch {
+            throw ReportError(path: file.path, "cannot be read (\(error.localizedDescription)).")
+        }
+        do {
+            return (try Replay(data), file)
+        } catch let error as MonitorError {
+            throw MonitorError(
+                error.code, place: [file.path, error.place].compactMap { $0 }.joined(separator: ", "), error.message,
+                advice: error.advice)
         }
     }
 

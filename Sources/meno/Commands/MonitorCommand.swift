@@ -24,19 +24,7 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let recorded = try RecordedRun(path, configuration: config)
-            guard let file = RunRecord.recording(in: recorded.url) else {
-                _ = try RunRecord(recorded.url)
-                return
-            }
-            let replay: Replay
-            do {
-                replay = try Replay(Data(contentsOf: file))
-            } catch let error as MonitorError {
-                throw MonitorError(
-                    error.code, place: [file.path, error.place].compactMap { $0 }.joined(separator: ", "),
-                    error.message,
-                    advice: error.advice)
-            }
+            let replay = try RunRecord.replay(of: recorded.url).replay
             let judgement = try replay.judged(by: recorded.thresholds)
             if json {
                 print(try Output(judgement, replay).json)
