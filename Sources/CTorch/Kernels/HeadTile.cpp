@@ -1,68 +1,15 @@
 // The softmax cross-entropy of a language-model head over one tile of logits, with its gradient in place.
-//
-// Plain loops over fixed-width lanes: the compiler turns them into vector code for each instruction set
-// named below, and the loader picks one. exp is a polynomial, since libm's stops vectorisation.
 
-#include <ATen/Parallel.h>
-
-#include <bit>
-#include <cmath>
 #include <limits>
 
-#include "Internal.h"
-
-#if defined(__x86_64__) && defined(__linux__)
-#define MENO_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define MENO_VECTOR_CLONES
-#endif
-#define MENO_INLINE static inline __attribute__((always_inline))
+#include "../Internal.h"
+#include "Parallel.h"
+#include "Vector.h"
 
 namespace {
 
-constexpr int64_t kLanes = 16;
 // Sums run in float32 inside a block and in float64 across blocks.
 constexpr int64_t kBlock = 4096;
-
-struct Float32 {
-    using Storage = float;
-    MENO_INLINE float load(float x) { return x; }
-    MENO_INLINE float store(float x) { return x; }
-};
-
-struct BFloat16 {
-    using Storage = uint16_t;
-    MENO_INLINE float load(uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
-    MENO_INLINE uint16_t store(float x) {  // to nearest, ties to even; the values here are finite
-        uint32_t bits = std::bit_cast<uint32_t>(x);
-        return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-    }
-};
-
-// exp within 2 units in the last place on [-87, 88], 0 below, exp(88) above. Cephes' reduction and minimax polynomial.
-MENO_INLINE float vector_exp(float x) {
-    bool vanishes = x < -87.0f;
-    x = vanishes ? -87.0f : (x > 88.0f ? 88.0f : x);
-    constexpr float shift = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
-    float n = (x * 1.44269504088896341f + shift) - shift;
-    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    int32_t exponent = static_cast<int32_t>(n) + 127;
-    return vanishes ? 0.0f : p * std::bit_cast<float>(exponent << 23);
-}
-
-template <bool capped>
-MENO_INLINE float capped_logit(float x, float cap, float inverse_cap) {
-    if constexpr (!capped) return x;
-    float t = vector_exp(2.0f * x * inverse_cap);
-    return cap * (1.0f - 2.0f / (t + 1.0f));
-}
 
 template <class Element, bool capped>
 MENO_INLINE float row_max(const typename Element::Storage *row, int64_t n, float cap, float inverse_cap) {
@@ -195,12 +142,10 @@ ct_status ct_head_tile(
                            : (softcap > 0 ? row_float32_capped : row_float32);
         char *data = static_cast<char *>(tile.data_ptr());
         int64_t stride = vocabulary * tile.element_size();
-        at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
-            for (int64_t r = begin; r < end; ++r) {
-                auto result = kernel(data + r * stride, vocabulary, targets[r], softcap, smoothing, gradient_scale);
-                loss[r] = result.loss;
-                correct[r] = result.correct;
-            }
+        meno::parallel(rows, [&](int64_t r) {
+            auto result = kernel(data + r * stride, vocabulary, targets[r], softcap, smoothing, gradient_scale);
+            loss[r] = result.loss;
+            correct[r] = result.correct;
         });
     });
 }

@@ -1,0 +1,64 @@
+// What the kernels share: element types, exp at vector speed, and code for several instruction sets.
+//
+// Kernels are plain loops over fixed-width lanes: the compiler turns them into vector code for each instruction set named
+// below, and the loader picks one. Where a loop is not enough (matrix products), there are intrinsics.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#if defined(__x86_64__) && defined(__linux__)
+#define MENO_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define MENO_VECTOR_CLONES
+#endif
+#define MENO_INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+constexpr int64_t kLanes = 16;
+
+struct Float32 {
+    using Storage = float;
+    MENO_INLINE float load(float x) { return x; }
+    MENO_INLINE float store(float x) { return x; }
+};
+
+struct BFloat16 {
+    using Storage = uint16_t;
+    MENO_INLINE float load(uint16_t x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
+    MENO_INLINE uint16_t store(float x) {  // to nearest, ties to even; a NaN stays one
+        uint32_t bits = std::bit_cast<uint32_t>(x);
+        uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+        return static_cast<uint16_t>(x != x ? 0x7FC0u : rounded);
+    }
+};
+
+// exp within 2 units in the last place on [-87, 88], 0 below, exp(88) above. Cephes' reduction and minimax polynomial.
+MENO_INLINE float vector_exp(float x) {
+    bool vanishes = x < -87.0f;
+    x = vanishes ? -87.0f : (x > 88.0f ? 88.0f : x);
+    constexpr float shift = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
+    float n = (x * 1.44269504088896341f + shift) - shift;
+    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    int32_t exponent = static_cast<int32_t>(n) + 127;
+    return vanishes ? 0.0f : p * std::bit_cast<float>(exponent << 23);
+}
+
+// cap · tanh(x / cap), Gemma 2's bound on logits.
+template <bool capped>
+MENO_INLINE float capped_logit(float x, float cap, float inverse_cap) {
+    if constexpr (!capped) return x;
+    float t = vector_exp(2.0f * x * inverse_cap);
+    return cap * (1.0f - 2.0f / (t + 1.0f));
+}
+
+}  // namespace
