@@ -181,7 +181,54 @@ const char *ct_libtorch_version(void);
 // Name of the instruction set that libtorch's own CPU kernels use ("AVX512", …).
 char *ct_cpu_capability(void);
 
+// MARK: Products with frozen weights
+
+// Whether this processor takes this project's own products (AVX2 without AVX-512); elsewhere libtorch's are as good.
+bool ct_has_own_products(void);
+// x · Wᵀ for x [..., columns] float32 and W [rows, columns] float32 or bfloat16, both contiguous on the CPU; with
+// `transposed` x · W for x [..., rows]. Sums in float32. Takes no part in autograd; only where ct_has_own_products.
+ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transposed, ct_tensor **result);
+
 // MARK: Fused kernels
+
+// The cross-entropy of a frozen head, for states h [rows, hidden] and a table W [vocabulary, hidden] on the CPU, without
+// more logits at hand than a chunk of the vocabulary for a block of rows:
+//   z = softcap > 0 ? softcap · tanh(hWᵀ / softcap) : hWᵀ
+//   loss[row] = log Σ exp(z) − z[t],  correct[row] = argmax z == t,  t = targets[row]
+//   gradient[row] = (softmax(z) − onehot(t)) · dz/d(hWᵀ) · W, where `gradient` is not null, in the states' type.
+// With `threshold` > 0, softmax entries below threshold · (what the sum is known to be at least) are not taken one by one:
+// the sum of those of a chunk of 512 words is multiplied with the chunk's row of `centroids`.
+// States are float32 with ct_has_own_products, and then W is float32 or bfloat16; elsewhere both are of one type, and a
+// gradient needs a threshold. The result does not depend on the number of threads.
+ct_status ct_vocabulary_loss(
+    const ct_tensor *states, const ct_tensor *table, const ct_tensor *centroids, const int64_t *targets, int64_t rows,
+    float softcap, double threshold, float *loss, uint8_t *correct, ct_tensor **gradient);
+// The means of every 512 rows of a table [vocabulary, hidden], float32.
+ct_status ct_vocabulary_centroids(const ct_tensor *table, ct_tensor **result);
+
+// The following take contiguous CPU tensors in float32 or bfloat16, compute in float32 and return tensors like their input.
+// They take no part in autograd.
+
+// y = x · s · (weight + offset) over the last dimension, s = 1 / √(mean(x²) + ε); `scales` receives s for each row.
+ct_status ct_rms_norm(
+    const ct_tensor *input, const ct_tensor *weight, float offset, float epsilon, ct_tensor **output, ct_tensor **scales);
+// The gradient with respect to the input.
+ct_status ct_rms_norm_backward(
+    const ct_tensor *gradient, const ct_tensor *input, const ct_tensor *weight, const ct_tensor *scales, float offset,
+    ct_tensor **result);
+
+// x · cos + (−x₂, x₁) · sin for heads [tokens, heads, size] and float32 tables of tokens · size values; `inverse` turns
+// back, which is what takes a gradient from the output to the input.
+ct_status ct_rotate(
+    const ct_tensor *input, const ct_tensor *cosines, const ct_tensor *sines, bool inverse, ct_tensor **output);
+
+typedef enum ct_activation { CT_SILU = 0, CT_GELU_TANH = 1 } ct_activation;
+
+// activation(gate) · up.
+ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation activation, ct_tensor **output);
+ct_status ct_gate_backward(
+    const ct_tensor *gradient, const ct_tensor *gate, const ct_tensor *up, ct_activation activation,
+    ct_tensor **gate_gradient, ct_tensor **up_gradient);
 
 // One tile of a language-model head on the CPU, in place over its logits.
 //

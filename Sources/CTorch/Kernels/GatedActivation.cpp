@@ -1,0 +1,126 @@
+// activation(gate) · up of a gated feed-forward block, and its derivatives, without anything in between.
+
+#include "../Internal.h"
+#include "Parallel.h"
+#include "Vector.h"
+
+namespace {
+
+struct Value {
+    float activation, slope;
+};
+
+// x · sigmoid(x).
+struct SiLU {
+    MENO_INLINE Value at(float x) {
+        float sigmoid = 1.0f / (1.0f + vector_exp(-x));
+        return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid))};
+    }
+};
+
+// x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
+struct GELUTanh {
+    MENO_INLINE Value at(float x) {
+        constexpr float root = 0.7978845608028654f, cubic = 0.044715f;
+        float inner = root * (x + cubic * x * x * x);
+        // (1 + tanh u) / 2 = 1 / (1 + exp(−2u)).
+        float upper = 1.0f / (1.0f + vector_exp(-2.0f * inner));
+        float slope = root * (1.0f + 3.0f * cubic * x * x);
+        return {x * upper, upper + 2.0f * x * upper * (1.0f - upper) * slope};
+    }
+};
+
+template <class Activation, class Element>
+MENO_INLINE void forward(
+    const typename Element::Storage *gate, const typename Element::Storage *up, int64_t n, typename Element::Storage *out) {
+    for (int64_t i = 0; i < n; ++i)
+        out[i] = Element::store(Activation::at(Element::load(gate[i])).activation * Element::load(up[i]));
+}
+
+template <class Activation, class Element>
+MENO_INLINE void backward(
+    const typename Element::Storage *gradient, const typename Element::Storage *gate, const typename Element::Storage *up,
+    int64_t n, typename Element::Storage *gate_gradient, typename Element::Storage *up_gradient) {
+    for (int64_t i = 0; i < n; ++i) {
+        float g = Element::load(gradient[i]);
+        Value value = Activation::at(Element::load(gate[i]));
+        gate_gradient[i] = Element::store(g * Element::load(up[i]) * value.slope);
+        up_gradient[i] = Element::store(g * value.activation);
+    }
+}
+
+#define MENO_GATE_KERNELS(suffix, Activation, Element)                                                                \
+    MENO_VECTOR_CLONES void forward_##suffix(const void *gate, const void *up, int64_t n, void *out) {                 \
+        using Storage = Element::Storage;                                                                             \
+        forward<Activation, Element>(                                                                                 \
+            static_cast<const Storage *>(gate), static_cast<const Storage *>(up), n, static_cast<Storage *>(out));    \
+    }                                                                                                                 \
+    MENO_VECTOR_CLONES void backward_##suffix(                                                                        \
+        const void *gradient, const void *gate, const void *up, int64_t n, void *gate_gradient, void *up_gradient) {  \
+        using Storage = Element::Storage;                                                                             \
+        backward<Activation, Element>(                                                                                \
+            static_cast<const Storage *>(gradient), static_cast<const Storage *>(gate),                               \
+            static_cast<const Storage *>(up), n, static_cast<Storage *>(gate_gradient),                               \
+            static_cast<Storage *>(up_gradient));                                                                     \
+    }
+MENO_GATE_KERNELS(silu_float32, SiLU, Float32)
+MENO_GATE_KERNELS(silu_bfloat16, SiLU, BFloat16)
+MENO_GATE_KERNELS(gelu_float32, GELUTanh, Float32)
+MENO_GATE_KERNELS(gelu_bfloat16, GELUTanh, BFloat16)
+
+constexpr int64_t kGrain = 1 << 14;
+
+void check(const at::Tensor &gate, const at::Tensor &up) {
+    TORCH_CHECK(
+        meno::has_vector_kernels(gate) && meno::has_vector_kernels(up) && gate.sizes() == up.sizes() &&
+            gate.scalar_type() == up.scalar_type(),
+        "expected two contiguous tensors of one shape in float32 or bfloat16 on the CPU, got ", gate.sizes(), " and ",
+        up.sizes());
+}
+
+}  // namespace
+
+ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation activation, ct_tensor **output) {
+    return meno::guarded([&] {
+        const at::Tensor &g = gate->value, &u = up->value;
+        check(g, u);
+        bool wide = g.scalar_type() == at::kFloat;
+        auto kernel = activation == CT_SILU ? (wide ? forward_silu_float32 : forward_silu_bfloat16)
+                                            : (wide ? forward_gelu_float32 : forward_gelu_bfloat16);
+        at::Tensor out = at::empty(g.sizes(), g.options());
+        auto *first = static_cast<const char *>(g.data_ptr());
+        auto *second = static_cast<const char *>(u.data_ptr());
+        auto *to = static_cast<char *>(out.data_ptr());
+        int64_t size = g.element_size();
+        meno::parallel_rows(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
+            kernel(first + begin * size, second + begin * size, end - begin, to + begin * size);
+        });
+        *output = meno::wrap(out);
+    });
+}
+
+ct_status ct_gate_backward(
+    const ct_tensor *gradient, const ct_tensor *gate, const ct_tensor *up, ct_activation activation,
+    ct_tensor **gate_gradient, ct_tensor **up_gradient) {
+    return meno::guarded([&] {
+        const at::Tensor &d = gradient->value, &g = gate->value, &u = up->value;
+        check(g, u);
+        check(d, g);
+        bool wide = g.scalar_type() == at::kFloat;
+        auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
+                                            : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
+        at::Tensor dg = at::empty(g.sizes(), g.options()), du = at::empty(g.sizes(), g.options());
+        auto *slope = static_cast<const char *>(d.data_ptr());
+        auto *first = static_cast<const char *>(g.data_ptr());
+        auto *second = static_cast<const char *>(u.data_ptr());
+        auto *to_gate = static_cast<char *>(dg.data_ptr());
+        auto *to_up = static_cast<char *>(du.data_ptr());
+        int64_t size = g.element_size();
+        meno::parallel_rows(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
+            int64_t place = begin * size;
+            kernel(slope + place, first + place, second + place, end - begin, to_gate + place, to_up + place);
+        });
+        *gate_gradient = meno::wrap(dg);
+        *up_gradient = meno::wrap(du);
+    });
+}

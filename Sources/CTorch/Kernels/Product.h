@@ -1,0 +1,52 @@
+// Matrix products of float32 activations with frozen weights in float32 or bfloat16, accumulated in float32.
+//
+// For CPUs with AVX2 and without AVX-512, where libtorch's bfloat16 products take many times as long as float32 ones and
+// its float32 products reach half to two thirds of what the processor can do. Elsewhere libtorch's own are used.
+#pragma once
+
+#include <cstdint>
+
+namespace meno::product {
+
+// Whether this processor takes these products. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
+bool available();
+
+enum class Type { float32, bfloat16 };
+
+// A frozen matrix [rows, columns], row-major without gaps.
+struct Matrix {
+    const void *data;
+    Type type;
+    int64_t rows, columns;
+
+    Matrix slice(int64_t first, int64_t count) const {
+        auto bytes = static_cast<const char *>(data) + first * columns * (type == Type::float32 ? 4 : 2);
+        return {bytes, type, count, columns};
+    }
+};
+
+// Columns of a packed panel, and of a chunk of panels that stays in the caches while every row passes by it.
+constexpr int64_t kPanel = 16;
+constexpr int64_t kChunk = 512;
+// Rows that one thread takes at a time.
+constexpr int64_t kRows = 96;
+
+// Packs rows first..<first + count of a matrix as columns of the product x · Wᵀ: panels [depth, 16] of float32, the last
+// one filled up with zeros. `packed` holds ⌈count / 16⌉ · 16 · columns values, aligned to 64 bytes.
+void pack_rows(const Matrix &matrix, int64_t first, int64_t count, float *packed);
+// The same for columns first..<first + count, for the product x · W.
+void pack_columns(const Matrix &matrix, int64_t first, int64_t count, float *packed);
+
+// out [m, count] (+)= x [m, depth] · packed panels, on this thread.
+void multiply(
+    const float *x, int64_t x_stride, int64_t m, const float *packed, int64_t depth, int64_t count, float *out,
+    int64_t out_stride, bool accumulate);
+
+// out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, on all threads.
+// Every row of the result is computed the same way whatever m is above 4 and however many threads there are.
+void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out);
+
+// Memory for one thread's packed panels, kept for its next product.
+float *scratch(int64_t values);
+
+}  // namespace meno::product

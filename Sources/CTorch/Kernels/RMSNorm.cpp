@@ -1,0 +1,121 @@
+// Root mean square normalisation, forward and with respect to its input.
+
+#include "../Internal.h"
+#include "Parallel.h"
+#include "Vector.h"
+
+namespace {
+
+// Rows that are worth a thread of their own, in elements.
+constexpr int64_t kGrain = 1 << 14;
+
+template <class Term>
+MENO_INLINE float lane_sum(int64_t n, const Term &term) {
+    float lanes[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+        for (int64_t l = 0; l < kLanes; ++l) lanes[l] += term(i + l);
+    float total = 0;
+    for (float lane : lanes) total += lane;
+    for (; i < n; ++i) total += term(i);
+    return total;
+}
+
+template <class Element>
+MENO_INLINE float normalize(
+    const typename Element::Storage *x, const float *weight, int64_t n, float offset, float epsilon,
+    typename Element::Storage *y) {
+    float squares = lane_sum(n, [&](int64_t i) __attribute__((always_inline)) {
+        float value = Element::load(x[i]);
+        return value * value;
+    });
+    float scale = 1.0f / std::sqrt(squares / static_cast<float>(n) + epsilon);
+    for (int64_t i = 0; i < n; ++i) y[i] = Element::store(Element::load(x[i]) * scale * (weight[i] + offset));
+    return scale;
+}
+
+// dx = s · (g · w − x · s² · mean(g · w · x)), s = 1 / √(mean(x²) + ε).
+template <class Element>
+MENO_INLINE void differentiate(
+    const typename Element::Storage *gradient, const typename Element::Storage *x, const float *weight, int64_t n,
+    float offset, float scale, typename Element::Storage *result) {
+    float product = lane_sum(n, [&](int64_t i) __attribute__((always_inline)) {
+        return Element::load(gradient[i]) * (weight[i] + offset) * Element::load(x[i]);
+    });
+    float share = product / static_cast<float>(n) * scale * scale;
+    for (int64_t i = 0; i < n; ++i)
+        result[i] = Element::store(
+            scale * (Element::load(gradient[i]) * (weight[i] + offset) - Element::load(x[i]) * share));
+}
+
+#define MENO_NORM_KERNELS(suffix, Element)                                                                            \
+    MENO_VECTOR_CLONES float normalize_##suffix(                                                                      \
+        const void *x, const float *weight, int64_t n, float offset, float epsilon, void *y) {                        \
+        using Storage = Element::Storage;                                                                             \
+        return normalize<Element>(                                                                                    \
+            static_cast<const Storage *>(x), weight, n, offset, epsilon, static_cast<Storage *>(y));                  \
+    }                                                                                                                 \
+    MENO_VECTOR_CLONES void differentiate_##suffix(                                                                   \
+        const void *gradient, const void *x, const float *weight, int64_t n, float offset, float scale,               \
+        void *result) {                                                                                               \
+        using Storage = Element::Storage;                                                                             \
+        differentiate<Element>(                                                                                       \
+            static_cast<const Storage *>(gradient), static_cast<const Storage *>(x), weight, n, offset, scale,        \
+            static_cast<Storage *>(result));                                                                          \
+    }
+MENO_NORM_KERNELS(float32, Float32)
+MENO_NORM_KERNELS(bfloat16, BFloat16)
+
+void check(const at::Tensor &x, const at::Tensor &weight) {
+    TORCH_CHECK(
+        meno::has_vector_kernels(x) && weight.is_cpu() && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
+            weight.dim() == 1 && x.dim() > 0 && x.size(-1) == weight.size(0),
+        "expected contiguous input [..., size] in float32 or bfloat16 and a float32 weight [size] on the CPU, got ",
+        x.sizes(), " and ", weight.sizes());
+}
+
+}  // namespace
+
+ct_status ct_rms_norm(
+    const ct_tensor *input, const ct_tensor *weight, float offset, float epsilon, ct_tensor **output, ct_tensor **scales) {
+    return meno::guarded([&] {
+        const at::Tensor &x = input->value, &w = weight->value;
+        check(x, w);
+        int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
+        at::Tensor y = at::empty(x.sizes(), x.options()), scale = at::empty({rows}, w.options());
+        auto kernel = x.scalar_type() == at::kFloat ? normalize_float32 : normalize_bfloat16;
+        auto *from = static_cast<const char *>(x.data_ptr());
+        auto *to = static_cast<char *>(y.data_ptr());
+        auto *s = scale.data_ptr<float>();
+        meno::parallel_rows(rows, kGrain / std::max<int64_t>(1, n), [&](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; ++r)
+                s[r] = kernel(from + r * stride, w.data_ptr<float>(), n, offset, epsilon, to + r * stride);
+        });
+        *output = meno::wrap(y);
+        *scales = meno::wrap(scale);
+    });
+}
+
+ct_status ct_rms_norm_backward(
+    const ct_tensor *gradient, const ct_tensor *input, const ct_tensor *weight, const ct_tensor *scales, float offset,
+    ct_tensor **result) {
+    return meno::guarded([&] {
+        const at::Tensor &g = gradient->value, &x = input->value, &w = weight->value;
+        check(x, w);
+        TORCH_CHECK(
+            g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type(),
+            "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
+        int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
+        at::Tensor dx = at::empty(x.sizes(), x.options());
+        auto kernel = x.scalar_type() == at::kFloat ? differentiate_float32 : differentiate_bfloat16;
+        auto *slope = static_cast<const char *>(g.data_ptr());
+        auto *from = static_cast<const char *>(x.data_ptr());
+        auto *to = static_cast<char *>(dx.data_ptr());
+        auto *s = scales->value.data_ptr<float>();
+        meno::parallel_rows(rows, kGrain / std::max<int64_t>(1, n), [&](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; ++r)
+                kernel(slope + r * stride, from + r * stride, w.data_ptr<float>(), n, offset, s[r], to + r * stride);
+        });
+        *result = meno::wrap(dx);
+    });
+}

@@ -1,0 +1,81 @@
+internal import CTorch
+
+/// Small layers of transformers, each one kernel forward and one backward on the CPU: nothing in between is written to
+/// memory or kept for the backward pass.
+extension Tensor {
+    /// Whether the fused kernels take this tensor.
+    public var hasFusedLayers: Bool { device == .cpu && (dtype == .float32 || dtype == .bfloat16) }
+
+    /// x / √(mean(x²) + ε) · (weight + offset) over the last dimension, computed in float32.
+    /// - Parameter weight: `[size]`, float32 and frozen.
+    public func rmsNorm(weight: Tensor, offset: Double, epsilon: Double) throws -> Tensor {
+        let x = try contiguous()
+        var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
+        try withExtendedLifetime((x, weight)) {
+            try check(
+                ct_rms_norm(x.handle, weight.handle, Float(offset), Float(epsilon), &results.0, &results.1), "RMSNorm")
+        }
+        let (output, scales) = (Tensor(owning: results.0!), Tensor(owning: results.1!))
+        guard isGradientEnabled, requiresGradient else { return output }
+        let saved = try x.detached()
+        return try Tensor.customNode(inputs: [self], outputs: [output]) { gradients in
+            guard let gradient = try gradients[0]?.contiguous() else { return [nil] }
+            var result: OpaquePointer?
+            try withExtendedLifetime((gradient, saved, weight, scales)) {
+                try check(
+                    ct_rms_norm_backward(
+                        gradient.handle, saved.handle, weight.handle, scales.handle, Float(offset), &result),
+                    "RMSNorm backward")
+            }
+            return [Tensor(owning: result!)]
+        }[0]
+    }
+
+    /// Rotates each head by the angles of its token: x · cos + (−x₂, x₁) · sin, computed in float32.
+    /// - Parameters:
+    ///   - cos: float32, for each token and element of `[tokens, heads, size]`.
+    ///   - sin: the same.
+    public func rotated(cos: Tensor, sin: Tensor) throws -> Tensor {
+        let output = try rotation(cos: cos, sin: sin, inverse: false)
+        guard isGradientEnabled, requiresGradient else { return output }
+        return try Tensor.customNode(inputs: [self], outputs: [output]) { gradients in
+            [try gradients[0]?.rotation(cos: cos, sin: sin, inverse: true)]
+        }[0]
+    }
+
+    private func rotation(cos: Tensor, sin: Tensor, inverse: Bool) throws -> Tensor {
+        let x = try contiguous()
+        var result: OpaquePointer?
+        try withExtendedLifetime((x, cos, sin)) {
+            try check(ct_rotate(x.handle, cos.handle, sin.handle, inverse, &result), "rotary embedding")
+        }
+        return Tensor(owning: result!)
+    }
+
+    /// The nonlinearity of a gated feed-forward block.
+    public enum GateActivation: Sendable { case silu, geluTanh }
+
+    /// activation(self) · up, computed in float32.
+    public func gating(_ up: Tensor, _ activation: GateActivation) throws -> Tensor {
+        let kind = activation == .silu ? CT_SILU : CT_GELU_TANH
+        let (gate, raised) = try (contiguous(), up.contiguous())
+        var result: OpaquePointer?
+        try withExtendedLifetime((gate, raised)) {
+            try check(ct_gate(gate.handle, raised.handle, kind, &result), "gated activation")
+        }
+        let output = Tensor(owning: result!)
+        guard isGradientEnabled, requiresGradient || up.requiresGradient else { return output }
+        let saved = try (gate.detached(), raised.detached())
+        return try Tensor.customNode(inputs: [self, up], outputs: [output]) { gradients in
+            guard let gradient = try gradients[0]?.contiguous() else { return [nil, nil] }
+            var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
+            try withExtendedLifetime((gradient, saved)) {
+                try check(
+                    ct_gate_backward(
+                        gradient.handle, saved.0.handle, saved.1.handle, kind, &results.0, &results.1),
+                    "gated activation backward")
+            }
+            return [Tensor(owning: results.0!), Tensor(owning: results.1!)]
+        }[0]
+    }
+}

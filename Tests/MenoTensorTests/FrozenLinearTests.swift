@@ -1,0 +1,70 @@
+import MenoTensor
+import MenoTesting
+import Testing
+
+/// Products with frozen weights, by this project's kernels where the processor takes them and by libtorch's elsewhere.
+@Suite(.drawsRandomNumbers) struct FrozenLinearTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var weights: DType
+        var rows: Int
+        var inFeatures: Int
+        var outFeatures: Int
+        var testDescription: String { "[\(rows), \(inFeatures)] · [\(outFeatures), \(inFeatures)]ᵀ, \(weights)" }
+    }
+
+    /// Few and many rows, panels that are full and that are not, sums longer than one pass, chunks of columns.
+    static let cases = [DType.float32, .bfloat16].flatMap { weights in
+        [(1, 640, 33), (4, 7, 5), (5, 64, 48), (97, 1300, 17), (200, 24, 1100), (301, 130, 530), (13, 1, 1)].map {
+            Case(weights: weights, rows: $0.0, inFeatures: $0.1, outFeatures: $0.2)
+        }
+    }
+
+    @Test(arguments: cases) func equalsTheDefinition(_ test: Case) throws {
+        try RandomGenerator.seed(5)
+        let weight = try Tensor.randomNormal([test.outFeatures, test.inFeatures]).to(test.weights)
+        let bias = try Tensor.randomNormal([test.outFeatures])
+        let input = try Tensor.randomNormal([test.rows, test.inFeatures]).requiringGradient()
+        let slope = try Tensor.randomNormal([test.rows, test.outFeatures])
+        let output = try input.frozenLinear(weight, bias: bias)
+        try output.backward(gradient: slope)
+
+        let exact = try weight.to(.float64)
+        let expected = try input.detached().to(.float64).linear(exact, bias: bias.to(.float64))
+        let expectedGradient = try slope.to(.float64).matmul(exact)
+        #expect(output.shape == expected.shape)
+        #expect(relativeError(try output.detached().array(of: Float.self), try expected.to(.float32).array(of: Float.self)) < 1e-6)
+        #expect(
+            relativeError(try input.gradient()!.array(of: Float.self), try expectedGradient.to(.float32).array(of: Float.self)) < 1e-6)
+        #expect(try weight.gradient() == nil)
+    }
+
+    @Test func aRowDoesNotDependOnTheOthers() throws {
+        try RandomGenerator.seed(6)
+        let weight = try Tensor.randomNormal([70, 700]).to(.bfloat16)
+        let input = try Tensor.randomNormal([250, 700])
+        let all = try input.frozenLinear(weight).array(of: Float.self)
+        let some = try input.narrowed(0, start: 100, count: 50).frozenLinear(weight).array(of: Float.self)
+        #expect(Array(all[100 * 70..<150 * 70]) == some)
+    }
+
+    @Test func threadsChangeNothing() throws {
+        try RandomGenerator.seed(7)
+        let weight = try Tensor.randomNormal([600, 80])
+        let input = try Tensor.randomNormal([300, 80])
+        let several = try input.frozenLinear(weight).array(of: Float.self)
+        let threads = Torch.threadCount
+        Torch.threadCount = 1
+        defer { Torch.threadCount = threads }
+        #expect(try input.frozenLinear(weight).array(of: Float.self) == several)
+    }
+
+    @Test func leadingDimensionsAndNoRowsAtAll() throws {
+        let weight = try Tensor.ones([3, 2])
+        #expect(try Tensor.ones([4, 5, 2]).frozenLinear(weight).shape == [4, 5, 3])
+        #expect(try Tensor.ones([0, 2]).frozenLinear(weight).shape == [0, 3])
+    }
+
+    @Test func shapesThatDoNotMatchAreRefused() throws {
+        #expect(throws: TorchError.self) { try Tensor.ones([4, 5]).frozenLinear(Tensor.ones([3, 2])) }
+    }
+}
