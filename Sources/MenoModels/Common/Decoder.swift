@@ -5,7 +5,9 @@ public import MenoTensor
 /// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays with the loop that trains it.
 public final class Decoder {
     public let configuration: DecoderConfiguration
-    /// The type that weights and activations are computed in.
+    /// The type that frozen weights are held in.
+    public let weightType: DType
+    /// The type of activations: that of the weights, or float32 where weights in bfloat16 are multiplied in float32.
     public let computeType: DType
     public let device: Device
     /// Whether layers recompute their inner values in the backward pass instead of keeping them.
@@ -13,6 +15,13 @@ public final class Decoder {
     /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
     /// added to the embeddings of a sequence of L tokens of d values. 0: none.
     public var embeddingNoise = 0.0
+    /// Probabilities below it enter the gradient of a frozen head by the centroid of their words' embeddings instead of one
+    /// by one; 0: none. The loss is exact either way. Unless set, 1e-6 with weights in bfloat16, whose rounding is a
+    /// larger error, and 0 otherwise.
+    public var headGradientThreshold: Double {
+        get { head.gradientThreshold }
+        set { head.gradientThreshold = newValue }
+    }
 
     let embedding: Parameter
     let layers: [DecoderLayer]
@@ -22,16 +31,18 @@ public final class Decoder {
     private let windowRotary: RotaryEmbedding?
 
     init(
-        configuration: DecoderConfiguration, computeType: DType, device: Device, embedding: Parameter,
+        configuration: DecoderConfiguration, weightType: DType, computeType: DType, device: Device, embedding: Parameter,
         layers: [DecoderLayer], finalNorm: RMSNorm, head: LanguageModelHead
     ) {
         self.configuration = configuration
+        self.weightType = weightType
         self.computeType = computeType
         self.device = device
         self.embedding = embedding
         self.layers = layers
         self.finalNorm = finalNorm
         self.head = head
+        head.gradientThreshold = weightType == .bfloat16 ? 1e-6 : 0
         let rotary = { (isWindow: Bool) in
             configuration.layers.first { ($0.slidingWindow != nil) == isWindow }.map {
                 RotaryEmbedding($0.rope, headDimension: configuration.headDimension, device: device)
@@ -39,6 +50,11 @@ public final class Decoder {
         }
         globalRotary = rotary(false)
         windowRotary = rotary(true)
+    }
+
+    /// What is computed in, in words.
+    public var precision: String {
+        weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
     }
 
     // MARK: Passes
@@ -116,7 +132,7 @@ public final class Decoder {
                 advice: "Use the tokenizer that belongs to the model.")
         }
         let indices = try Tensor(inputIDs.map(Int64.init), device: device)
-        let states = try Tensor.embedding(embedding.value(computeType), indices)
+        let states = try Tensor.embedding(embedding.tensor, indices).to(computeType)
         guard configuration.embeddingScale != 1 else { return states }
         // Gemma rounds its factor to the type of the embeddings.
         let scale = try Tensor([Float(configuration.embeddingScale)], device: device).to(computeType)

@@ -2,13 +2,13 @@ internal import MenoTensor
 
 extension Decoder {
     /// Builds a decoder from a source of weights that knows transformers' names.
-    /// - Parameter weight: returns the named weight with the given shape, frozen, in the computing type or in float32.
+    /// - Parameter weight: returns the named weight with the given shape, frozen, in `weightType` or in float32.
     convenience init(
-        _ configuration: DecoderConfiguration, computeType: DType, device: Device,
+        _ configuration: DecoderConfiguration, weightType: DType, device: Device,
         weight: (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
     ) throws {
         func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
-            Parameter(name, try weight(name, shape, computeType))
+            Parameter(name, try weight(name, shape, weightType))
         }
         // Norms are small and computed in float32, so that is how they are held.
         func norm(_ name: String, _ size: Int) throws -> RMSNorm {
@@ -55,8 +55,14 @@ extension Decoder {
             configuration.tiesEmbeddings
             ? embedding : try parameter("lm_head.weight", [configuration.vocabularySize, hidden])
         self.init(
-            configuration: configuration, computeType: computeType, device: device, embedding: embedding,
+            configuration: configuration, weightType: weightType,
+            computeType: Self.computeType(weights: weightType, device: device), device: device, embedding: embedding,
             layers: layers, finalNorm: try norm("model.norm", hidden),
             head: LanguageModelHead(weight: headWeight, softcap: configuration.finalSoftcap))
+    }
+
+    /// What activations are computed in beside frozen weights of a type.
+    private static func computeType(weights: DType, device: Device) -> DType {
+        weights == .bfloat16 && device == .cpu && Torch.hasOwnProducts ? .float32 : weights
     }
 }

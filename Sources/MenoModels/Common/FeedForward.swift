@@ -16,14 +16,17 @@ final class FeedForward {
 
     /// `[tokens, hidden]` in and out.
     func callAsFunction(_ input: Tensor) throws -> Tensor {
-        let gated = try gate(input)
-        let activated =
-            switch activation {
-            case .silu: try gated.silu()
-            case .geluTanh: try gated.geluTanh()
-            case .gelu: try gated.gelu()
-            }
-        return try down(activated * up(input))
+        try down(gating(gate(input), up(input)))
+    }
+
+    /// activation(gated) · raised.
+    private func gating(_ gated: Tensor, _ raised: Tensor) throws -> Tensor {
+        let isFused = gated.hasFusedLayers
+        switch activation {
+        case .silu: return try isFused ? gated.gating(raised, .silu) : gated.silu() * raised
+        case .geluTanh: return try isFused ? gated.gating(raised, .geluTanh) : gated.geluTanh() * raised
+        case .gelu: return try gated.gelu() * raised
+        }
     }
 
     var linears: [(name: String, linear: Linear)] { [("gate_proj", gate), ("up_proj", up), ("down_proj", down)] }

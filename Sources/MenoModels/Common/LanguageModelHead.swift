@@ -5,7 +5,11 @@ final class LanguageModelHead {
     /// `[vocabulary, hidden]`.
     let weight: Parameter
     private let softcap: Double?
-    /// Logits held at a time, in elements.
+    /// See ``Decoder/headGradientThreshold``.
+    var gradientThreshold = 0.0
+    /// The means of every 512 rows of a frozen weight, computed when they are first needed.
+    private var centroids: Tensor?
+    /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks.
     private static let tileElements = 1 << 26
 
     init(weight: Parameter, softcap: Double?) {
@@ -17,7 +21,10 @@ final class LanguageModelHead {
     /// - Parameter hiddenStates: `[tokens, hidden]`.
     /// - Returns: `[tokens, vocabulary]`.
     func logits(_ hiddenStates: Tensor) throws -> Tensor {
-        let logits = try hiddenStates.linear(weight.value(hiddenStates.dtype)).to(.float32)
+        let product =
+            weight.isTrained
+            ? try hiddenStates.linear(weight.value(hiddenStates.dtype)) : try hiddenStates.frozenLinear(weight.tensor)
+        let logits = try product.to(.float32)
         guard let softcap else { return logits }
         return try (logits / softcap).tanh() * softcap
     }
@@ -36,11 +43,11 @@ final class LanguageModelHead {
         var losses = TokenLosses(sum: nil, values: [], isCorrect: [])
         let trainsWeight = weight.isTrained
         let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
-        let table = try withoutGradient { try weight.value(hiddenStates.dtype) }
         let computed = try withoutGradient {
-            try tiles(
-                of: hiddenStates.detached(), table: table, targets: targets, smoothing: smoothing,
-                inputGradient: needsGradient, weightGradient: needsGradient && trainsWeight)
+            try chunks(of: hiddenStates.detached(), targets: targets, smoothing: smoothing, gradient: needsGradient)
+                ?? tiles(
+                    of: hiddenStates.detached(), table: weight.value(hiddenStates.dtype), targets: targets,
+                    smoothing: smoothing, inputGradient: needsGradient, weightGradient: needsGradient && trainsWeight)
         }
         losses.values = computed.losses
         losses.isCorrect = computed.correct
@@ -65,6 +72,21 @@ final class LanguageModelHead {
         var correct: [Bool]
         var inputGradient: Tensor?
         var weightGradient: Tensor?
+    }
+
+    /// The whole of a frozen head by the kernel that goes through the vocabulary in chunks; `nil` where it does not apply.
+    private func chunks(
+        of hiddenStates: Tensor, targets: [Int64], smoothing: Double, gradient: Bool
+    ) throws -> TileResults? {
+        let threshold = gradient ? gradientThreshold : 0
+        guard !weight.isTrained, smoothing == 0,
+            hiddenStates.hasVocabularyLoss(weight.tensor, threshold: threshold, gradient: gradient)
+        else { return nil }
+        if threshold > 0, centroids == nil { centroids = try weight.tensor.vocabularyCentroids() }
+        let result = try hiddenStates.vocabularyLoss(
+            weight.tensor, targets: targets, softcap: softcap ?? 0, threshold: threshold,
+            centroids: threshold > 0 ? centroids : nil, gradient: gradient)
+        return TileResults(losses: result.losses, correct: result.isCorrect, inputGradient: result.gradient)
     }
 
     private func tiles(

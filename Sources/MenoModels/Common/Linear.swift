@@ -20,10 +20,15 @@ public final class Linear {
     /// - Parameter input: `[..., inFeatures]`.
     /// - Returns: `[..., outFeatures]`, in the input's type.
     func callAsFunction(_ input: Tensor) throws -> Tensor {
-        let dtype = input.dtype
-        let output = try input.linear(weight.value(dtype), bias: bias?.value(dtype))
+        let output = try base(input, bias: bias)
         guard let adapter else { return output }
         return try adapter.change(output, of: self, input: input)
+    }
+
+    /// The layer without its adapter.
+    func base(_ input: Tensor, bias: Parameter? = nil) throws -> Tensor {
+        guard weight.isTrained else { return try input.frozenLinear(weight.tensor, bias: bias?.tensor) }
+        return try input.linear(weight.value(input.dtype), bias: bias?.value(input.dtype))
     }
 
     /// An output of this layer before its bias was added.

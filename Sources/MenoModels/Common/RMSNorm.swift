@@ -16,6 +16,9 @@ final class RMSNorm {
 
     /// - Parameter input: `[..., size]`.
     func callAsFunction(_ input: Tensor) throws -> Tensor {
+        if input.hasFusedLayers, !weight.isTrained {
+            return try input.rmsNorm(weight: weight.tensor, offset: offset, epsilon: epsilon)
+        }
         let x = try input.to(.float32)
         let scale = try (x.squared().mean(along: [-1], keepingDimensions: true) + epsilon).rsqrt()
         let gain = try weight.value(.float32)

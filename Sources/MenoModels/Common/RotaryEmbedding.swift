@@ -39,6 +39,7 @@ final class RotaryEmbedding {
     /// Rotates each head: x · cos + (−x₂, x₁) · sin.
     /// - Parameter heads: `[tokens, heads, headDimension]`.
     static func apply(_ heads: Tensor, cos: Tensor, sin: Tensor) throws -> Tensor {
+        if heads.hasFusedLayers { return try heads.rotated(cos: cos, sin: sin) }
         let half = heads.size(-1) / 2
         let x = try heads.to(.float32)
         let first = try x.narrowed(-1, start: 0, count: half)

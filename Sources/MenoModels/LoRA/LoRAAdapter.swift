@@ -61,7 +61,7 @@ public final class LoRAAdapter {
             try (linear.weight.tensor.to(.float32) + up.tensor.matmul(down.tensor) * scaling).rowNorms()
         }
         let scale = try (magnitude.tensor / norms).to(input.dtype)
-        let base = drops ? try dropped.linear(linear.weight.value(input.dtype)) : try linear.withoutBias(output)
+        let base = drops ? try linear.base(dropped) : try linear.withoutBias(output)
         return try output + (scale + -1) * base + scale * change
     }
 

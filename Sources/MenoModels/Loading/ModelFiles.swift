@@ -45,10 +45,11 @@ public struct ModelFiles: Sendable {
 
     /// Reads the weights.
     /// - Parameters:
-    ///   - dtype: what the model computes in: float32, bfloat16 or float16.
+    ///   - dtype: what frozen weights are held in, and where the device multiplies it fast also what is computed in:
+    ///     float32, bfloat16 or float16.
     ///   - device: where its weights live.
     public func load(dtype: DType, device: Device = .cpu) throws -> Decoder {
         try Decoder(
-            configuration, weights: weights, map: map, path: url.path, computeType: dtype, device: device)
+            configuration, weights: weights, map: map, path: url.path, weightType: dtype, device: device)
     }
 }

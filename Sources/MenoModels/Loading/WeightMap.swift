@@ -34,9 +34,9 @@ extension Decoder {
     /// Reads every weight of a model through its map.
     convenience init(
         _ configuration: DecoderConfiguration, weights source: any WeightSource, map: WeightMap, path: String,
-        computeType: DType, device: Device
+        weightType: DType, device: Device
     ) throws {
-        try self.init(configuration, computeType: computeType, device: device) { name, shape, dtype in
+        try self.init(configuration, weightType: weightType, device: device) { name, shape, dtype in
             let (stored, transformation) = map.entry(name)
             guard let info = source.weight(named: stored) else {
                 throw ModelError(

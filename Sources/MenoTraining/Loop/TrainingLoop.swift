@@ -245,7 +245,7 @@ public final class TrainingLoop {
     func description(_ name: String) -> RunDescription {
         RunDescription(
             model: name, architecture: model.configuration.modelType, device: "\(model.device)",
-            dtype: "\(model.computeType)", trainSamples: training.count, evaluationSamples: evaluation.count,
+            dtype: model.precision, trainSamples: training.count, evaluationSamples: evaluation.count,
             totalSteps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch,
             trainedParameters: model.trainedParameters.reduce(0) { $0 + $1.tensor.count },
             totalParameters: model.parameters.reduce(0) { $0 + $1.tensor.count }, resumedAtStep: resumedAtStep ?? 0)
