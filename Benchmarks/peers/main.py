@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 
@@ -20,27 +21,35 @@ MODELS = {"gemma-3-270m": ("gemma-3-270m-q4_k_m.gguf", "gemma"), "smollm2-135m":
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="Benchmarks/peers/run", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(prog="Benchmarks/peers/run", description=__doc__,
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--model", choices=MODELS, default="gemma-3-270m")
     add("--rounds", type=int, default=3, help="how often all variants are measured in turn")
     add("--steps", type=int, default=4, help="optimizer steps of a measurement, the first of them warm-up")
     add("--batch", type=int, default=16, help="examples of an optimizer step")
-    add("--length", type=int, default=256, help="tokens of the longest example; other than 256: dialogues are joined until they fill it")
-    add("--dropout", type=float, default=0.0, help="of the adapters' inputs; above 0 random numbers differ, so losses are not compared")
+    add("--length", type=int, default=256,
+        help="tokens of the longest example; other than 256: dialogues are joined until they fill it")
+    add("--dropout", type=float, default=0.0,
+        help="of the adapters' inputs; above 0 random numbers differ, so losses are not compared")
     add("--evaluation", type=int, default=50, help="dialogues of an evaluation; 0: none")
-    add("--variants", help=f"those to measure, of: {' '.join(each.name for each in VARIANTS)}; `all`; the default leaves out some")
+    add("--variants",
+        help=f"those to measure, or `all`, of: {' '.join(each.name for each in VARIANTS)}; the default leaves out some")
     add("--step-limit", type=float, default=180, help="seconds; what would need more for a step is measured by a micro-batch")
     add("--evaluation-limit", type=float, default=600, help="the same for an evaluation")
     add("--load-limit", type=float, default=600, help="seconds until a process must have begun")
     add("--threads", type=int, help="of each process; what libtorch chooses unless given")
-    add("--data", type=pathlib.Path, help="dialogues, JSON or JSON lines of {\"messages\": ...}; the real ones beside the clone or the bundled ones")
+    add("--data", type=pathlib.Path,
+        help="dialogues, JSON or JSON lines of {\"messages\": ...}; unless given the real ones beside the clone or the bundled ones")
     add("--gguf", action="store_true", help="ours loads the GGUF file, not the Hugging Face folder that the peers load")
     add("--scaling", action="store_true", help="the table over length, batch and model size instead of the comparison")
-    add("--scaling-peer", default="trainer-float32-4x4", choices=[each.name for each in VARIANTS if each.system != "meno" and not each.packing])
-    add("--quick", action="store_true", help="a few minutes: one round, two steps of four dialogues, few variants; its numbers tell little")
+    add("--scaling-peer", default="trainer-float32-4x4", help="which variant the table has beside ours: the peers' fastest",
+        choices=[each.name for each in VARIANTS if each.system != "meno" and not each.packing])
+    add("--quick", action="store_true",
+        help="a few minutes: one round, two steps of four dialogues, few variants; its numbers tell little")
     add("--json", type=pathlib.Path, help="where the results are written for machines")
-    add("--python", default=os.environ.get("MENO_PEERS_PYTHON"), help="an environment that has requirements.txt; also MENO_PEERS_PYTHON")
+    add("--python", default=os.environ.get("MENO_PEERS_PYTHON"),
+        help="an environment that has requirements.txt; also MENO_PEERS_PYTHON")
     add("--scratch", type=pathlib.Path, default=environment.cache() / "peers", help="for models as folders, workloads and logs")
     add("--setup", action="store_true", help="set up the environment and stop")
     options = parser.parse_args()
@@ -88,10 +97,9 @@ def model_file(name):
 def compare(options, python, gguf, result):
     """Ours and every peer in turn, round after round."""
     session = Session(options, python, gguf, options.scratch / f"work-{options.model}", options.scratch / "models" / options.model)
-    result["peaks"] = session.peaks()
-    say(table.peaks_text(result["peaks"]))
     for round_number in range(1, options.rounds + 1):
         say(f"round {round_number} of {options.rounds}")
+        session.measure_peak()
         for name in options.variants:
             session.train(name)
         if options.evaluation:
@@ -101,6 +109,8 @@ def compare(options, python, gguf, result):
 
 
 def main():
+    # Ended from outside, it takes what it measures with it: that runs in a session of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = arguments()
     python = options.python or environment.python(say)
     if options.setup:
@@ -112,7 +122,6 @@ def main():
     gguf, family = model_file(options.model), MODELS[options.model][1]
     result = {"model": options.model, "rounds": options.rounds, "machine": machine(options, python)}
     if options.scaling:
-        result["workload"] = {"batch": options.batch, "length": options.length, "steps": 2}
         result["scaling_peer"] = options.scaling_peer
         result["scaling"] = scaling.measured(options, python, gguf, family, options.scaling_peer)
     else:
@@ -120,7 +129,8 @@ def main():
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))
     print(table.text(result))
-    wrong = [row["name"] for row in result.get("checks", []) if not row["holds"]]
+    checks = result.get("checks", []) + [row for cell in result.get("scaling", []) for row in cell["checks"]]
+    wrong = [row["name"] for row in checks if not row["holds"]]
     if wrong:
         say(f"not the same losses: {', '.join(wrong)}")
     return 1 if wrong else 0

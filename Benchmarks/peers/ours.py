@@ -82,7 +82,8 @@ def evaluated(session, dtype, samples):
     try:
         result, peak, own = evaluate_with_meno(options.meno, [
             "--model", session.ours_model, "--adapter", session.folder / "initial", "--data", session.folder / "evaluation.json",
-            "--chat-template", session.workload["template"], "--max-length", options.length, "--dtype", dtype, "--max-samples", samples],
+            "--chat-template", session.workload["template"], "--max-length", options.length, "--dtype", dtype,
+            "--max-samples", samples],
             limit=options.load_limit + options.evaluation_limit, environment=session.environment)
     except TimeoutError:
         return {"kind": "over", "bound": options.evaluation_limit}

@@ -1,6 +1,7 @@
 """How cost grows with length, batch and model size, ours in float32 beside a peer's variant: a few steps a cell."""
 import copy
 
+import losses
 from session import Session, say
 
 LENGTHS = (64, 256, 1024, 2048, 4096)
@@ -25,11 +26,13 @@ def measured(options, python, gguf, family, peer):
         say(f"scaling: {axis}, {shape}, {batch} examples of {length} tokens")
         options = copy.copy(options)
         options.length, options.batch, options.steps = length, batch, 2
-        session = Session(options, python, gguf, options.scratch / "scaling", options.scratch / "models" / shape, shape=shape, evaluation=0)
+        session = Session(options, python, gguf, options.scratch / "scaling", options.scratch / "models" / shape, shape=shape,
+                          evaluation=0)
         for _ in range(options.rounds):
             session.train("meno-float32")
             session.train(peer)
         entries = session.result()["variants"]
-        results.append({"axis": axis, "shape": shape, "length": length, "batch": batch, "parameters": session.workload["parameters"],
-                        "ours": entries["meno-float32"], "peer": entries[peer]})
+        results.append({"axis": axis, "shape": shape, "length": length, "batch": batch,
+                        "parameters": session.workload["parameters"], "ours": entries["meno-float32"],
+                        "peer": entries[peer], "checks": losses.compared(entries)})
     return results

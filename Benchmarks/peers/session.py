@@ -1,4 +1,5 @@
 """One workload and all that is measured on it, round after round."""
+import functools
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ class Session:
 
     def __init__(self, options, python, gguf, folder, model_folder, shape=None, evaluation=None):
         self.options, self.python, self.folder = options, python, folder
-        self.records, self.evaluations, self.too_slow = {}, {}, set()
+        self.records, self.evaluations, self.peaks, self.too_slow = {}, {}, {}, set()
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "log.txt"
         # Without a hub to ask, so that nobody's start-up waits for a network.
@@ -43,10 +44,12 @@ class Session:
             sys.exit(f"peers: {script} ended with {result.returncode}; see {self.log}")
         return result.stdout
 
-    def peaks(self):
-        """The rate of a matrix product in each type, in GFLOP/s."""
-        lines = self.python_process("peak.py", self.options.product_size, 20).splitlines()
-        return {each["dtype"]: each for each in map(json.loads, lines)}
+    def measure_peak(self):
+        """The rate of a matrix product in each type, in GFLOP/s. Once a round, for a machine's own speed drifts."""
+        for line in self.python_process("peak.py", self.options.product_size, 10).splitlines():
+            each = json.loads(line)
+            self.peaks.setdefault(each["dtype"], []).append(each)
+            say(f"product of {each['size']}³ in {each['dtype']}: {each['gflops']:.1f} GFLOP/s")
 
     def train(self, name):
         variant, rounds = BY_NAME[name], self.records.setdefault(name, [])
@@ -62,19 +65,22 @@ class Session:
         todo = []
         for dtype in ("bfloat16", "float32"):
             if any(each.system == "meno" and each.weights == dtype for each in names):
-                todo.append((f"meno-{dtype}", lambda dtype=dtype: ours.evaluated(self, dtype, self.options.evaluation)))
+                todo.append((f"meno-{dtype}", functools.partial(ours.evaluated, self, dtype, self.options.evaluation)))
         for autocast, label in ((True, "autocast"), (False, "float32")):
             if any(each.system == "trainer" and each.autocast == autocast for each in names):
                 for metrics, suffix in ((True, "seed's compute_metrics"), (False, "loss only")):
-                    todo.append((f"trainer-{label}, {suffix}", lambda autocast=autocast, metrics=metrics: theirs.evaluated(
-                        self, autocast, metrics, self.options.evaluation)))
+                    todo.append((f"trainer-{label}, {suffix}", functools.partial(
+                        theirs.evaluated, self, autocast, metrics, self.options.evaluation)))
         for name, run in todo:
             record = run()
             self.evaluations.setdefault(name, []).append(record)
             say(f"evaluation, {name}: {describe(record)}")
 
     def result(self):
-        return {"workload": {**self.workload, "length": self.options.length, "batch": self.options.batch, "steps": self.options.steps},
+        options = self.options
+        return {"workload": {**self.workload, "length": options.length, "batch": options.batch, "steps": options.steps},
+                "peaks": {dtype: {**each[0], "gflops": measure.median([one["gflops"] for one in each])}
+                          for dtype, each in self.peaks.items()},
                 "variants": {name: summary(self.workload, BY_NAME[name], rounds) for name, rounds in self.records.items()},
                 "evaluations": {name: evaluation_summary(rounds) for name, rounds in self.evaluations.items()}}
 
@@ -90,10 +96,16 @@ def describe(record):
     return f"{text} s{' (extrapolated from one micro-batch)' if kind == 'extrapolated' else ''}"
 
 
+def best_rounds(rounds):
+    """The most that was learnt of a variant in any round, and the rounds that learnt it."""
+    kinds = {each["kind"] for each in rounds}
+    best = next(kind for kind in ("measured", "extrapolated", "over", "failed", "skipped") if kind in kinds)
+    return best, [each for each in rounds if each["kind"] == best]
+
+
 def summary(workload, variant, rounds):
     """Medians over all rounds. A round's first step is warm-up and does not count, unless there is no other."""
-    best = next((kind for kind in ("measured", "extrapolated", "over", "failed", "skipped") if any(r["kind"] == kind for r in rounds)))
-    rounds = [each for each in rounds if each["kind"] == best]
+    best, rounds = best_rounds(rounds)
     result = {"kind": best, "rounds": rounds, "peak": measure.median([each.get("peak") for each in rounds]),
               "products": variant.products, "system": variant.system, "packing": variant.packing}
     if best in ("failed", "skipped"):
@@ -115,6 +127,6 @@ def summary(workload, variant, rounds):
 
 
 def evaluation_summary(rounds):
-    best = next(kind for kind in ("measured", "extrapolated", "over", "failed", "skipped") if any(r["kind"] == kind for r in rounds))
-    rounds = [each for each in rounds if each["kind"] == best]
-    return {**rounds[0], **{key: measure.median([each[key] for each in rounds]) for key in ("seconds", "above") if key in rounds[0]}}
+    _, rounds = best_rounds(rounds)
+    medians = {key: measure.median([each[key] for each in rounds]) for key in ("seconds", "above") if key in rounds[0]}
+    return {**rounds[0], **medians}

@@ -62,14 +62,14 @@ def measured(session, variant):
     ending = run(session, script, {**session.specification, **vars(variant)}, on_event, options.load_limit)
     if extrapolated:
         tokens = sum(session.workload["lengths"]) / options.steps
-        return {"kind": "extrapolated", "seconds": [extrapolated["seconds"]], "tokens": [tokens], "micro": extrapolated["micro"],
-                "peak": ending.peak}
+        return {"kind": "extrapolated", "seconds": [extrapolated["seconds"]], "tokens": [tokens],
+                "micro": extrapolated["micro"], "peak": ending.peak}
     if ending.timed_out:
         return {"kind": "over", "bound": options.step_limit, "parts": options.batch // per_device, "peak": ending.peak}
     if ending.code or not steps:
         return {"kind": "failed", "why": why(ending), "peak": ending.peak}
-    return {"kind": "measured", "seconds": [event["seconds"] for _, event in steps], "tokens": [event["tokens"] for _, event in steps],
-            "losses": losses, "peak": ending.peak, "first_step_at": steps[0][0]}
+    return {"kind": "measured", "seconds": [event["seconds"] for _, event in steps],
+            "tokens": [event["tokens"] for _, event in steps], "losses": losses, "peak": ending.peak, "first_step_at": steps[0][0]}
 
 
 def evaluated(session, autocast, metrics, samples):

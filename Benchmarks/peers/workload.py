@@ -2,8 +2,9 @@
 
     python workload.py SPECIFICATION.json
 
-Run in the peers' environment, in a process of its own. The specification: `folder` (where it is written), `model_folder`, `gguf` (weights and
-tokenizer) or also `shape` (random weights of a configuration), `data`, `length`, `batch`, `steps`, `evaluation`, `dropout`.
+Run in the peers' environment, in a process of its own. The specification: `folder` (where it is written), `model_folder`, `gguf`
+(weights and tokenizer) and perhaps `shape` (random weights of a configuration instead), `data`, `length`, `batch`, `steps`,
+`evaluation`, `dropout`.
 """
 import json
 import pathlib
@@ -107,10 +108,11 @@ def main(specification):
     split = specification["batch"] * specification["steps"]
     for name, part in (("train", chosen[:split]), ("evaluation", chosen[split:])):
         (folder / f"{name}.json").write_text(json.dumps([record for record, _ in part], ensure_ascii=False))
-    (folder / "ids.json").write_text(json.dumps({"train": [ids for _, ids in chosen[:split]], "evaluation": [ids for _, ids in chosen[split:]]}))
+    ids = [each for _, each in chosen]
+    (folder / "ids.json").write_text(json.dumps({"train": ids[:split], "evaluation": ids[split:]}))
     (folder / "workload.json").write_text(json.dumps({
-        **counts, "template": "gemma" if is_gemma(gguf) else "chatml", "lengths": [len(ids) for _, ids in chosen[:split]],
-        "evaluation_lengths": [len(ids) for _, ids in chosen[split:]]}))
+        **counts, "template": "gemma" if is_gemma(gguf) else "chatml", "lengths": [len(each) for each in ids[:split]],
+        "evaluation_lengths": [len(each) for each in ids[split:]]}))
 
 
 if __name__ == "__main__":
