@@ -38,31 +38,17 @@ def perplexity(adapter=None):
 
 
 def train_theirs():
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
-    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    text = lambda messages: "<bos>" + "".join(
-        f"<start_of_turn>{'user' if m['role'] == 'user' else 'model'}\n{m['content'].strip()}<end_of_turn>\n" for m in messages)
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    model.is_quantized, model.hf_quantizer = False, None
-    del model.config.quantization_config
-    torch.manual_seed(42)
-    model = get_peft_model(model, LoraConfig(
-        r=8, lora_alpha=16, lora_dropout=0.1, target_modules=["q_proj", "k_proj", "v_proj"], task_type="CAUSAL_LM"))
+    # Imported here alone: the process that measures stays small, for what it holds would count towards its children's peak.
+    from transformers import Trainer, TrainingArguments
+
+    from real_model import adapted, collate, encoder, load
+    encode = encoder(path)
+    model = adapted(load(path), dropout=0.1, seed=42, noise_in_b=False)
     model.enable_input_require_grads()
     model.config.use_cache = False
-
-    def collate(rows):
-        length = (max(len(r["input_ids"]) for r in rows) + 7) // 8 * 8
-        pad = lambda values, with_: [list(v) + [with_] * (length - len(v)) for v in values]
-        ids = [r["input_ids"] for r in rows]
-        return {"input_ids": torch.tensor(pad(ids, 0)), "labels": torch.tensor(pad(ids, -100)),
-                "attention_mask": torch.tensor(pad([[1] * len(i) for i in ids], 0))}
-
     Trainer(
         model=model, data_collator=collate,
-        train_dataset=[{"input_ids": tokenizer(text(d["messages"]), add_special_tokens=False).input_ids[:256]} for d in training],
+        train_dataset=[{"input_ids": encode(d["messages"])[:256]} for d in training],
         args=TrainingArguments(
             output_dir=out / "trainer", num_train_epochs=1, per_device_train_batch_size=2, gradient_accumulation_steps=8,
             learning_rate=2e-4, weight_decay=0.01, warmup_steps=10, lr_scheduler_type="cosine", max_grad_norm=1.0, bf16=True,

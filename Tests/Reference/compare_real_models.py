@@ -14,35 +14,18 @@ import subprocess
 import sys
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
-from smollm2_tokenizer import smollm2
+from real_model import InOrder, adapted, collate, encoder, load
 
 program = os.environ.get("MENO", str(pathlib.Path(__file__).parents[2] / "meno"))
 path, data, out = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
 parts = sys.argv[4:] or ["evaluate", "train"]
 out.mkdir(parents=True, exist_ok=True)
 dialogues = json.load(open(data))
-is_gemma = path.name.startswith("gemma")
 failed = False
-
-
-def tokenize():
-    """Ids of a text, special tokens in it included, by Hugging Face's tokenizer."""
-    if is_gemma:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-        return lambda text: tokenizer(text, add_special_tokens=False).input_ids
-    return smollm2(path)
-
-
-def text(messages):
-    if is_gemma:
-        turns = (f"<start_of_turn>{'user' if m['role'] == 'user' else 'model'}\n{m['content'].strip()}<end_of_turn>\n" for m in messages)
-        return "<bos>" + "".join(turns)
-    turns = (f"<|im_start|>{'user' if m['role'] == 'user' else 'assistant'}\n{m['content']}<|im_end|>\n" for m in messages)
-    return "".join(turns)
 
 
 def meno(*arguments):
@@ -59,14 +42,6 @@ def report(what, ours, theirs, tolerance):
     print(f"{what}: ours {ours:.8g}, theirs {theirs:.8g}, relative difference {difference:.2e} (at most {tolerance:g})", flush=True)
 
 
-def load():
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
-    # The weights are plain float32 by now; the marks of their origin would make Trainer refuse them.
-    model.is_quantized, model.hf_quantizer = False, None
-    del model.config.quantization_config
-    return model
-
-
 def losses(model, rows):
     """For each row its labels and the sum of their negative log-likelihoods."""
     results = []
@@ -78,13 +53,13 @@ def losses(model, rows):
     return results
 
 
-encode = tokenize()
+encode = encoder(path)
 
 if "evaluate" in parts:
     chosen = dialogues[:30]
     (out / "thirty.json").write_text(json.dumps(chosen))
     ours = json.loads(meno("evaluate", "--model", path, "--data", out / "thirty.json", "--dtype", "float32", "--json"))
-    theirs = losses(load().eval(), [encode(text(d["messages"])) for d in chosen])
+    theirs = losses(load(path).eval(), [encode(d["messages"]) for d in chosen])
     assert [r["tokens"] for r in ours["rows"]] == [r[0] for r in theirs]
     report("mean loss of 30 dialogues", ours["loss"], sum(r[1] for r in theirs) / sum(r[0] for r in theirs), 1e-4)
     worst = max(abs(a["nll"] - b[1]) / b[1] for a, b in zip(ours["rows"], theirs))
@@ -93,24 +68,8 @@ if "evaluate" in parts:
 if "train" in parts:
     chosen = dialogues[:128]
     (out / "train.json").write_text(json.dumps(chosen))
-    torch.manual_seed(1)
-    model = get_peft_model(load(), LoraConfig(
-        r=8, lora_alpha=16, lora_dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj"], task_type="CAUSAL_LM"))
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:  # not zero, so that the gradient of A is not zero either
-            torch.nn.init.normal_(parameter, std=0.02)
+    model = adapted(load(path))
     model.save_pretrained(out / "initial")
-
-    def collate(rows):
-        length = (max(len(r["input_ids"]) for r in rows) + 7) // 8 * 8
-        pad = lambda values, with_: [list(v) + [with_] * (length - len(v)) for v in values]
-        ids = [r["input_ids"] for r in rows]
-        return {"input_ids": torch.tensor(pad(ids, 0)), "labels": torch.tensor(pad(ids, -100)),
-                "attention_mask": torch.tensor(pad([[1] * len(i) for i in ids], 0))}
-
-    class InOrder(Trainer):
-        def _get_train_sampler(self, *_):
-            return torch.utils.data.SequentialSampler(self.train_dataset)
 
     rates = []
 
@@ -120,7 +79,7 @@ if "train" in parts:
 
     trainer = InOrder(
         model=model, data_collator=collate, callbacks=[Rates()],
-        train_dataset=[{"input_ids": encode(text(d["messages"]))[:256]} for d in chosen],
+        train_dataset=[{"input_ids": encode(d["messages"])[:256]} for d in chosen],
         args=TrainingArguments(
             output_dir=out / "trainer", max_steps=8, per_device_train_batch_size=2, gradient_accumulation_steps=8,
             learning_rate=2e-4, weight_decay=0.01, warmup_steps=2, lr_scheduler_type="cosine", max_grad_norm=1.0,
@@ -128,8 +87,8 @@ if "train" in parts:
             gradient_checkpointing=False, optim="adamw_torch"))
     trainer.train()
     history = [h for h in trainer.state.log_history if "loss" in h]
-    theirs = losses(model.eval(), [encode(text(d["messages"]))[:256] for d in chosen[:8]])
-    probe = torch.tensor([encode(text(chosen[0]["messages"]))[:256]])
+    theirs = losses(model.eval(), [encode(d["messages"])[:256] for d in chosen[:8]])
+    probe = torch.tensor([encode(chosen[0]["messages"])[:256]])
     with torch.no_grad():
         logits = model(probe).logits
 
@@ -150,7 +109,7 @@ training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy:
         report(f"step {ours['step']} learning rate", ours["learning_rate"], rate, 1e-9)
 
     del trainer, model
-    loaded = PeftModel.from_pretrained(load(), out / "meno/model").eval()
+    loaded = PeftModel.from_pretrained(load(path), out / "meno/model").eval()
     with torch.no_grad():
         with_ours = loaded(probe).logits
     difference = (with_ours - logits).abs().max().item()
@@ -166,7 +125,7 @@ training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy:
     (out / "eight.json").write_text(json.dumps(chosen[:8]))
     ours = json.loads(meno("evaluate", "--model", path, "--adapter", out / "meno/model", "--data", out / "eight.json",
                            "--dtype", "float32", "--max-length", 256, "--json"))
-    again = losses(loaded, [encode(text(d["messages"]))[:256] for d in chosen[:8]])
+    again = losses(loaded, [encode(d["messages"])[:256] for d in chosen[:8]])
     report("loss of 8 dialogues with our adapter, ours and PEFT's", ours["loss"], sum(r[1] for r in again) / sum(r[0] for r in again), 1e-4)
 
 sys.exit(failed)

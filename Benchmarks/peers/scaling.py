@@ -1,0 +1,38 @@
+"""How cost grows with length, batch and model size, ours in float32 beside a peer's variant: a few steps a cell."""
+import copy
+
+import losses
+from session import Session, say
+
+LENGTHS = (64, 256, 1024, 2048, 4096)
+BATCHES = (1, 4, 16, 64)
+SIZES = {"gemma": ("gemma-270m", "gemma-1b", "gemma-2b"), "llama": ("llama-135m", "llama-360m", "llama-1b", "llama-2b")}
+
+
+def cells(family, quick):
+    """(axis, shape, length, examples a step). Along the axis of sizes and that of lengths a step has about as many tokens."""
+    small = SIZES[family][0]
+    if quick:
+        return [("length", small, 64, 2), ("batch", small, 64, 4), ("size", SIZES[family][1], 64, 2)]
+    return ([("length", small, length, max(1, 4096 // length)) for length in LENGTHS]
+            + [("batch", small, 256, batch) for batch in BATCHES]
+            + [("size", shape, 256, 4) for shape in SIZES[family]])
+
+
+def measured(options, python, gguf, family, peer):
+    """The cells as records. Ours and the peer's in turn in each cell."""
+    results = []
+    for axis, shape, length, batch in cells(family, options.quick):
+        say(f"scaling: {axis}, {shape}, {batch} examples of {length} tokens")
+        options = copy.copy(options)
+        options.length, options.batch, options.steps = length, batch, 2
+        session = Session(options, python, gguf, options.scratch / "scaling", options.scratch / "models" / shape, shape=shape,
+                          evaluation=0)
+        for _ in range(options.rounds):
+            session.train("meno-float32")
+            session.train(peer)
+        entries = session.result()["variants"]
+        results.append({"axis": axis, "shape": shape, "length": length, "batch": batch,
+                        "parameters": session.workload["parameters"], "ours": entries["meno-float32"],
+                        "peer": entries[peer], "checks": losses.compared(entries)})
+    return results
