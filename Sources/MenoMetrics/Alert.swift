@@ -9,6 +9,8 @@ public struct Alert: Sendable, Hashable, Codable {
         case lossSpike = "loss_spike"
         /// The evaluation loss rises while the training loss is far below it.
         case overfitting
+        /// What stands before a label tells the model nothing of it: the loss is that of the labels' frequencies.
+        case noBetterThanFrequencies = "no_better_than_frequencies"
         case gradientNormOutOfBounds = "grad_norm_out_of_bounds"
         /// The learning rate is effectively zero while steps remain.
         case learningRateZero = "learning_rate_zero"

@@ -143,6 +143,53 @@ struct AlertTests {
         try expectNoAlert(of: run)
     }
 
+    /// Their loss falls to the entropy of the frequencies, and a little below by what the form of the texts tells.
+    @Test(arguments: [80, 200, 3000], [0.03, 0.2])
+    func labelsWithoutOrderAreToldLongBeforeTheEnd(totalSteps: Int, noise: Double) throws {
+        var run = SyntheticRun()
+        run.totalSteps = totalSteps
+        run.evaluationInterval = totalSteps / 8
+        run.noise = noise
+        run.labelEntropy = 5.7
+        run.loss = { 5.4 + 1.2 * exp(-4 * $0) }
+        run.evaluationLoss = { 5.5 + 1.15 * exp(-4 * $0) }
+        let alert = try onlyAlert(.noBetterThanFrequencies, of: run)
+        #expect(alert.startStep == 1 && alert.detectedStep <= totalSteps / 10 + 30 && alert.endStep == nil)
+        #expect(alert.values["label_entropy"] == 5.7)
+        // Who does not tell the entropy is not judged by it.
+        run.labelEntropy = nil
+        try expectNoAlert(of: run)
+    }
+
+    @Test func aModelThatBeginsToUseTheContextIsOutOfIt() throws {
+        var run = SyntheticRun()
+        run.totalSteps = 1000
+        run.loss = { 2 + 7 * exp(-10 * $0) }
+        run.evaluationLoss = { 2.1 + 7 * exp(-10 * $0) }
+        let alert = try onlyAlert(.noBetterThanFrequencies, of: run)
+        // 3.9 · 0.8 is reached at 0.183 of the run.
+        #expect(alert.startStep == 1 && (183...210).contains(alert.endStep ?? 0))
+    }
+
+    @Test func aLossNearTheBoundIsOneEpisodeAtMost() throws {
+        var run = SyntheticRun()
+        run.totalSteps = 2000
+        run.noise = 0.3
+        run.loss = { 3.9 * 0.85 + 0.1 * sin(60 * $0) }
+        run.evaluationLoss = { _ in 2 }
+        run.learningRate = { _ in 1e-4 }
+        let alerts = try run.monitored().monitor.alerts.filter { $0.kind == .noBetterThanFrequencies }
+        #expect(alerts.count <= 1)
+    }
+
+    /// It is told of once, as what it is.
+    @Test func aDivergenceIsNotToldAsMissingContext() throws {
+        var run = SyntheticRun()
+        run.loss = { $0 < 0.5 ? 1.6 + 1.4 * exp(-4 * $0) : 8 }
+        let kinds = try run.monitored().monitor.alerts.map(\.kind)
+        #expect(kinds.contains(.lossDivergence) && !kinds.contains(.noBetterThanFrequencies))
+    }
+
     @Test func overfittingBeginsAtTheBestEvaluation() throws {
         var run = SyntheticRun()
         run.noise = 0.02

@@ -81,6 +81,12 @@ extension ConfigurationKey {
             "monitor.alerts.overfitting_patience", \.monitor.thresholds.alerts.overfittingPatience, .integer(from: 1),
             "Over-fitting: evaluations since the best one.", example: "3"),
         ConfigurationKey(
+            "monitor.alerts.min_context_gain", \.monitor.thresholds.alerts.minContextGain, .fraction,
+            "After the warm-up the training loss must be below the entropy of the labels' frequencies by this share: else "
+                + "what stands before a label does not help to predict it, as where words are shuffled.",
+            example: "0.3",
+            caveat: "0 switches it off, for a model trained from nothing. Not judged with label smoothing."),
+        ConfigurationKey(
             "monitor.alerts.grad_norm_window", \.monitor.thresholds.alerts.gradientNormWindow, .integer(from: 1),
             "Steps over which the median gradient norm is held against grad_norm_bounds.", example: "50"),
         ConfigurationKey(

@@ -6,6 +6,7 @@ struct AlertBoard: Sendable, Hashable, Codable {
     private var lossLevel = LossLevelDetector()
     private var plateau = PlateauDetector()
     private var overfitting = OverfittingDetector()
+    private var frequencies = FrequencyDetector()
     private var gradientNorm = GradientNormDetector()
     private var learningRate = LearningRateDetector()
     private var throughput = ThroughputDetector()
@@ -21,8 +22,10 @@ struct AlertBoard: Sendable, Hashable, Codable {
         for index in acceleratorMemory.keys { acceleratorMemory[index]?.startProcess() }
     }
 
-    mutating func observe(_ metrics: StepMetrics, totalSteps: Int, configuration: MonitorConfiguration) -> [AlertChange]
-    {
+    /// - Parameter labelEntropy: of the labels that are trained on, in nats; `nil` where it is not known.
+    mutating func observe(
+        _ metrics: StepMetrics, totalSteps: Int, labelEntropy: Double?, configuration: MonitorConfiguration
+    ) -> [AlertChange] {
         let thresholds = configuration.alerts
         let step = metrics.step
         guard metrics.loss.isMeasured else {
@@ -34,6 +37,10 @@ struct AlertBoard: Sendable, Hashable, Codable {
         changes.append(
             plateau.observe(
                 metrics, totalSteps: totalSteps, isJudged: !lossLevel.hasDiverged && !overfitting.isOpen,
+                thresholds: thresholds))
+        changes.append(
+            frequencies.observe(
+                metrics, totalSteps: totalSteps, labelEntropy: labelEntropy, isJudged: !lossLevel.hasDiverged,
                 thresholds: thresholds))
         if metrics.gradientNorm.isMeasured {
             changes.append(gradientNorm.observe(metrics.gradientNorm, step: step, configuration: configuration))

@@ -34,6 +34,16 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
     /// - Default: 2. Example: 3.
     public var overfittingPatience = 2
 
+    /// The training loss must come to lie below the entropy of the labels' frequencies by this share of it. That entropy,
+    /// −Σ p log p, is the loss of a model that knows how often each token comes and nothing of what stands before it; where
+    /// the loss stays there after the warm-up, the labels cannot be predicted from their context: they are shuffled, or do
+    /// not belong to it.
+    /// - Default: 0.15. Example: 0.3, where the model knows the language and its tokens are whole characters or words; 0 to
+    ///   switch this off, where a model is trained from nothing, which passes through this.
+    /// - Note: Judged once a tenth of the run is done. What is shuffled may still have parts that can be predicted: the
+    ///   template's turn markers, the bytes of a character that the tokenizer does not know as a whole.
+    public var minContextGain = 0.15
+
     /// Steps over which the median gradient norm is held against `grad_norm_bounds`.
     /// - Default: 10. Example: 50.
     public var gradientNormWindow = 10
@@ -69,6 +79,7 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
         case plateauMinRateShare = "plateau_min_rate_share"
         case overfittingRise = "overfitting_rise"
         case overfittingPatience = "overfitting_patience"
+        case minContextGain = "min_context_gain"
         case gradientNormWindow = "grad_norm_window"
         case zeroRateShare = "zero_rate_share"
         case zeroRateRemaining = "zero_rate_remaining"
@@ -86,6 +97,7 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
         try Check.require("alerts.plateau_min_rate_share", plateauMinRateShare, from: 0, through: 1)
         try Check.require("alerts.overfitting_rise", overfittingRise, from: 0)
         try Check.require("alerts.overfitting_patience", overfittingPatience, in: 1...Int.max)
+        try Check.require("alerts.min_context_gain", minContextGain, from: 0, through: 1)
         try Check.require("alerts.grad_norm_window", gradientNormWindow, in: 1...100_000)
         try Check.require("alerts.zero_rate_share", zeroRateShare, from: 0, through: 1)
         try Check.require("alerts.zero_rate_remaining", zeroRateRemaining, from: 0, through: 1)
