@@ -66,20 +66,32 @@ struct DashboardPages: Sendable {
     }
 
     private func shell(_ title: String, _ body: String, _ nonce: String) -> String {
-        ReportShell.page(title: title, language: language, body: body, script: Self.script, nonce: nonce)
+        ReportShell.page(title: title, language: language, body: body, script: script, nonce: nonce)
     }
 
-    /// Fetches what stands on the page whenever it has changed; what the reader has opened stays open.
-    private static let script = """
-        const base = location.pathname.replace(/\\/$/, '');
-        const live = document.getElementById('live');
-        new EventSource(base + '/updates').addEventListener('update', async () => {
-          const answer = await fetch(base + '/body');
-          if (!answer.ok) return;
-          const open = new Set([...live.querySelectorAll('details[open] > summary')].map(s => s.textContent));
-          live.innerHTML = await answer.text();
-          for (const details of live.querySelectorAll('details'))
-            details.open = open.has(details.querySelector('summary').textContent);
-        });
-        """
+    /// Fetches what stands on the page whenever it has changed, and tells when that was; what the reader has opened or closed
+    /// stays so.
+    private var script: String {
+        let (updated, lost) =
+            language == .japanese
+            ? ("最終更新", "ダッシュボードにつながりません") : ("updated", "the dashboard does not answer")
+        return """
+            const base = location.pathname.replace(/\\/$/, '');
+            const live = document.getElementById('live');
+            const news = document.body.appendChild(document.createElement('div'));
+            news.id = 'news';
+            const name = details => details.querySelector('summary').textContent;
+            const source = new EventSource(base + '/updates');
+            source.addEventListener('error', () => { news.textContent = '\(lost)'; });
+            source.addEventListener('update', async () => {
+              const answer = await fetch(base + '/body');
+              if (!answer.ok) return;
+              const before = new Map([...live.querySelectorAll('details')].map(d => [name(d), d.open]));
+              live.innerHTML = await answer.text();
+              for (const details of live.querySelectorAll('details'))
+                if (before.has(name(details))) details.open = before.get(name(details));
+              news.textContent = '\(updated) ' + new Date().toLocaleTimeString();
+            });
+            """
+    }
 }
