@@ -35,11 +35,17 @@ public struct RunDescription: Sendable, Hashable, Codable {
     public var totalParameters: Int
     /// The step that the run goes on from; 0 for a new run.
     public var resumedAtStep: Int
+    /// Optimizer steps between two lines of the log, which make one point of a series; `nil` where it was not recorded.
+    public var loggingSteps: Int?
+    /// −Σ p log p over the labels that are trained on, p the share of each token among them, in nats: the least training
+    /// loss of a model that does not look at what stands before a label. `nil` where it was not recorded, or the loss is
+    /// another (label smoothing).
+    public var labelEntropy: Double?
 
     public init(
         model: String, architecture: String, device: String, dtype: String, trainSamples: Int,
         evaluationSamples: Int, totalSteps: Int, stepsPerEpoch: Int, trainedParameters: Int, totalParameters: Int,
-        resumedAtStep: Int = 0
+        resumedAtStep: Int = 0, loggingSteps: Int? = nil, labelEntropy: Double? = nil
     ) {
         self.model = model
         self.architecture = architecture
@@ -52,6 +58,8 @@ public struct RunDescription: Sendable, Hashable, Codable {
         self.trainedParameters = trainedParameters
         self.totalParameters = totalParameters
         self.resumedAtStep = resumedAtStep
+        self.loggingSteps = loggingSteps
+        self.labelEntropy = labelEntropy
     }
 }
 
@@ -109,13 +117,16 @@ public struct RunOutcome: Sendable, Hashable, Codable {
     public var message: String?
     public var step: Int
     public var seconds: Double
+    /// The part of ``seconds`` that observers took: what they did when they were told of something, and to write down
+    /// their state. Probe answers, which tell their own time, are not in it, nor is what comes after the end, as a report.
+    public var observerSeconds: Double?
     /// The step with the best value of the metric that chooses the best model.
     public var bestStep: Int?
     public var bestMetric: Double?
 
     public init(
         reason: Reason, message: String? = nil, step: Int, seconds: Double, bestStep: Int? = nil,
-        bestMetric: Double? = nil
+        bestMetric: Double? = nil, observerSeconds: Double? = nil
     ) {
         self.reason = reason
         self.message = message
@@ -123,5 +134,6 @@ public struct RunOutcome: Sendable, Hashable, Codable {
         self.seconds = seconds
         self.bestStep = bestStep
         self.bestMetric = bestMetric
+        self.observerSeconds = observerSeconds
     }
 }

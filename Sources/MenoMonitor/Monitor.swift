@@ -22,6 +22,8 @@ public struct Monitor: Sendable, Hashable, Codable {
 
     private var board = AlertBoard()
     private var totalSteps = 0
+    /// Of the labels that are trained on, in nats, where the run tells it.
+    private var labelEntropy: Double?
 
     /// Steps beyond these are not a training's; nothing that is computed from these can overflow.
     private static let steps = 0...(1 << 52)
@@ -46,11 +48,18 @@ public struct Monitor: Sendable, Hashable, Codable {
         switch event {
         case .started(let description):
             totalSteps = Self.steps.contains(description.totalSteps) ? description.totalSteps : 0
+            labelEntropy = description.labelEntropy.flatMap { $0.isMeasured && $0 > 0 ? $0 : nil }
+            // The run knows what its log's interval comes to, also where that is an epoch.
+            if let steps = description.loggingSteps, steps > 0 {
+                configuration.loggingSteps = min(steps, Self.steps.upperBound)
+            }
             if description.resumedAtStep > 0 { board.startProcess() }
             return []
         case .step(let metrics):
             history.add(metrics, loggingSteps: configuration.loggingSteps)
-            return record(board.observe(metrics, totalSteps: totalSteps, configuration: configuration))
+            return record(
+                board.observe(
+                    metrics, totalSteps: totalSteps, labelEntropy: labelEntropy, configuration: configuration))
         case .evaluated(let metrics):
             return evaluated(metrics)
         case .resources(let usage):

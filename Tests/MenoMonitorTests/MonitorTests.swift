@@ -99,9 +99,21 @@ struct MonitorTests {
         #expect(refused { $0.maxConsecutiveErrors = 0 } == "monitor.max_consecutive_errors")
         #expect(refused { $0.loggingSteps = 0 } == "monitor.logging_steps")
         #expect(refused { $0.alerts.confidence = 1 } == "monitor.alerts.confidence")
+        #expect(refused { $0.alerts.minContextGain = -0.1 } == "monitor.alerts.min_context_gain")
         #expect(refused { $0.alerts.gradientNormWindow = 0 } == "monitor.alerts.grad_norm_window")
         #expect(refused { $0.probes.minAskingShare = 1.5 } == "monitor.probes.min_asking_share")
         #expect(refused { _ in } == nil)
+    }
+
+    @Test func theRunsOwnLogIntervalCounts() throws {
+        var monitor = try Monitor()
+        for interval in [nil, 0, 7] {
+            var description = SyntheticRun().description
+            description.loggingSteps = interval
+            _ = monitor.observe(.started(description))
+        }
+        for index in 1...21 { _ = monitor.observe(.step(step(index, loss: 2))) }
+        #expect(monitor.history.trainLoss.steps == [7, 14, 21])
     }
 
     @Test func otherThresholdsTakeEffectAtOnce() throws {

@@ -135,6 +135,23 @@ struct ReplayTests {
         #expect(try JSONDecoder().decode(Replay.Judgement.self, from: data) == judgement)
     }
 
+    /// A log by the epoch, of which only the start event tells how many steps it comes to.
+    @Test func aLogIsJudgedByThePointsThatTheRunHad() throws {
+        var run = SyntheticRun()
+        var description = run.description
+        description.loggingSteps = 25
+        let events = [.started(description)] + run.events.dropFirst()
+        run.edit = { _, _ in }
+        var live = try Monitor()
+        for event in events { _ = live.observe(event) }
+        var log = try log(Array(events.dropFirst()))
+        let encoder = JSONEncoder()
+        log = try encoder.encode(events[0]) + Data("\n".utf8) + log.drop { $0 != 0x0A }.dropFirst()
+        let judged = try Replay(log).judged().monitor
+        #expect(judged.history.trainLoss.steps.prefix(2) == [25, 50])
+        #expect(judged.history == live.history && judged.alerts == live.alerts)
+    }
+
     /// Evaluations at which saving is wanted under the thresholds of ``easy``.
     private func evaluations(_ extra: (Int) -> [RunEvent] = { _ in [] }) -> [RunEvent] {
         (1...6).flatMap { index in

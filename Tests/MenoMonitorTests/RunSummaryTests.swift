@@ -49,6 +49,13 @@ struct RunSummaryTests {
     }
 
     @Test func theRunsOwnBestStepCounts() throws {
+        // Of how much of the run the observers took, its last process tells.
+        let watched = RunSummary(
+            try monitor([
+                .step(step(10, loss: 1)),
+                .finished(RunOutcome(reason: .completed, step: 10, seconds: 8, observerSeconds: 0.5)),
+            ]))
+        #expect(watched.observerSeconds == 0.5 && watched.observerShare == 0.0625)
         let summary = RunSummary(
             try monitor([
                 .evaluated(evaluation(10, 1)), .evaluated(evaluation(20, 2)),

@@ -19,6 +19,8 @@ extension SeededGenerator {
 struct SyntheticRun {
     var totalSteps = 400
     var evaluationInterval = 20
+    /// Of the labels; a healthy run begins and ends below it.
+    var labelEntropy: Double? = 3.9
     var seed: UInt64 = 1
     var noise = 0.06
     var loss: (Double) -> Double = { 1.6 + 1.4 * exp(-4 * $0) }
@@ -35,7 +37,8 @@ struct SyntheticRun {
     var description: RunDescription {
         RunDescription(
             model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 1000, evaluationSamples: 50,
-            totalSteps: totalSteps, stepsPerEpoch: 100, trainedParameters: 1, totalParameters: 2)
+            totalSteps: totalSteps, stepsPerEpoch: 100, trainedParameters: 1, totalParameters: 2,
+            labelEntropy: labelEntropy)
     }
 
     var events: [RunEvent] {

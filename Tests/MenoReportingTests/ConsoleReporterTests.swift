@@ -40,15 +40,23 @@ import Testing
             ])
     }
 
+    @Test func theEndTellsWhatWatchingTook() throws {
+        let lines = try lines(loggingSteps: 1, total: 1) {
+            try $0.observe(
+                .finished(RunOutcome(reason: .completed, step: 1, seconds: 40, observerSeconds: 0.04)))
+        }
+        #expect(lines.last == "Observers: 0.04 s, 0.10 % of the run")
+    }
+
     private func lines(loggingSteps: Int, total: Int, _ body: (ConsoleReporter) throws -> Void) throws -> [String] {
         let collected = Lines()
-        let reporter = ConsoleReporter(loggingSteps: loggingSteps) { collected.all.append($0) }
+        let reporter = ConsoleReporter { collected.all.append($0) }
         try reporter.observe(
             .started(
                 .init(
                     model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 4,
                     evaluationSamples: 1, totalSteps: total, stepsPerEpoch: 4, trainedParameters: 1,
-                    totalParameters: 100)))
+                    totalParameters: 100, loggingSteps: loggingSteps)))
         try body(reporter)
         return collected.all
     }

@@ -26,6 +26,8 @@ import Testing
         }
         #expect(page.contains(language == .japanese ? "問い返す" : "asks back"))
         #expect(page.contains(language == .japanese ? "過学習" : "Over-fitting"))
+        #expect(page.contains(language == .japanese ? "0.10 秒(実行時間の 0.30 %)" : "0.10 s, 0.30 % of the run"))
+        #expect(page.contains("5.2500 nat"))
         // What a model answers is shown as text, whatever it is.
         #expect(page.contains("&lt;img onerror=alert(1)&gt;それはなぜですか?"))
         #expect(page.contains("stable_checkpoint-40") && !page.contains("stable_checkpoint-20"))
@@ -124,7 +126,8 @@ import Testing
             .started(
                 RunDescription(
                     model: "tiny", architecture: "llama", device: "cpu", dtype: "float32", trainSamples: 8,
-                    evaluationSamples: 2, totalSteps: 60, stepsPerEpoch: 30, trainedParameters: 1, totalParameters: 4))
+                    evaluationSamples: 2, totalSteps: 60, stepsPerEpoch: 30, trainedParameters: 1, totalParameters: 4,
+                    labelEntropy: 5.25))
         ]
         for step in 1...60 {
             events.append(
@@ -156,7 +159,7 @@ import Testing
             .alertBegan(
                 Alert(
                     kind: .overfitting, severity: .warning, startStep: 30, detectedStep: 40, message: "m", advice: "a")),
-            .finished(RunOutcome(reason: .completed, step: 60, seconds: 33)),
+            .finished(RunOutcome(reason: .completed, step: 60, seconds: 33, observerSeconds: 0.1)),
         ]
         return events
     }

@@ -48,6 +48,30 @@ import Testing
         arguments.evaluatesOnStart = false
     }
 
+    /// What watching costs is told by the run itself; answers to questions tell their own time.
+    @Test func theTimeOfObserversIsCounted() throws {
+        let slow = Steering { event in
+            guard case .step = event else { return [] }
+            Thread.sleep(forTimeInterval: 0.01)
+            return []
+        }
+        let asking = Steering { event in
+            guard case .evaluated(let metrics) = event else { return [] }
+            let start = ContinuousClock.now
+            Thread.sleep(forTimeInterval: 0.2)
+            let time = (ContinuousClock.now - start) / .seconds(1)
+            let answer = ProbeAnswer(question: "何？", answer: "", isComplete: true, tokens: 0, seconds: time)
+            return [.tell(.probed(step: metrics.step, answers: [answer]))]
+        }
+        let outcome = try TinyRun.loop(observers: [slow, asking], arguments).run(model: "tiny")
+        let seconds = try #require(outcome.observerSeconds)
+        #expect(seconds >= 0.12 && seconds < 0.6 && seconds < outcome.seconds - 1.1)
+        guard case .finished(let told) = slow.all.last else { throw Missing() }
+        #expect(told.observerSeconds == seconds)
+    }
+
+    private struct Missing: Error {}
+
     @Test func stableCheckpointsAreKeptApartFromRegularOnes() throws {
         let saving = try saving()
         let observer = Steering { event in

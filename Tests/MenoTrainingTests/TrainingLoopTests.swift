@@ -27,6 +27,8 @@ import Testing
             return
         }
         #expect(description.totalSteps == 12 && description.stepsPerEpoch == 3)
+        #expect(description.loggingSteps == 10)
+        #expect(description.labelEntropy == TinyRun.examples(10).labelEntropy)
         #expect(description.trainedParameters > 0 && description.trainedParameters < description.totalParameters)
     }
 
@@ -60,6 +62,23 @@ import Testing
         try TinyRun.loop(observers: [alone]).run(model: "tiny")
         try TinyRun.loop(observers: [Broken(), beside]).run(model: "tiny")
         #expect(alone.steps.map(\.loss) == beside.steps.map(\.loss))
+    }
+
+    @Test func theStartTellsWhatALaterJudgementNeeds() throws {
+        let description = { (change: @escaping (inout TrainingArguments) -> Void) throws -> RunDescription? in
+            let events = Recorder()
+            try TinyRun.loop(observers: [events]) {
+                $0.maxSteps = 4
+                change(&$0)
+            }.run(model: "tiny")
+            guard case .started(let description) = events.all.first else { return nil }
+            return description
+        }
+        #expect(try description { $0.loggingStrategy = .epoch }?.loggingSteps == 3)
+        // One line, at the end.
+        #expect(try description { $0.loggingStrategy = .no }?.loggingSteps == 4)
+        // The loss is another then.
+        #expect(try description { $0.labelSmoothing = 0.1 }?.labelEntropy == nil)
     }
 
     @Test func aRunStopsAfterTheStepInWhichItIsAskedTo() throws {

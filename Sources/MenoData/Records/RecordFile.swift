@@ -18,7 +18,15 @@ public enum RecordFile {
     public static func read(
         _ url: URL, format: RecordFormat = .auto, onInvalid policy: InvalidRecordPolicy = .skip
     ) throws -> (records: [Record], report: DataReport) {
-        let data = try contents(of: url)
+        try read(contents(of: url), of: url, format: format, onInvalid: policy)
+    }
+
+    /// Reads what is in a file, where its bytes serve for more than its records.
+    /// - Parameter data: from ``contents(of:)``.
+    /// - Throws: ``DataError``, as ``read(_:format:onInvalid:)``.
+    public static func read(
+        _ data: Data, of url: URL, format: RecordFormat = .auto, onInvalid policy: InvalidRecordPolicy = .skip
+    ) throws -> (records: [Record], report: DataReport) {
         let decoder = RecordDecoder(format: format)
         var report = DataReport()
         var records: [Record] = []
@@ -50,7 +58,9 @@ public enum RecordFile {
             advice: "Known shapes: \"messages\", \"conversations\", \"prompt\"/\"completion\", \"text\".")
     }
 
-    private static func contents(of url: URL) throws -> Data {
+    /// The bytes of a file, mapped into memory where that can be.
+    /// - Throws: ``DataError`` when it cannot be read.
+    public static func contents(of url: URL) throws -> Data {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
             throw DataError(.notFound, path: url.path, "does not exist.", advice: "Check `data.path` or --data.")

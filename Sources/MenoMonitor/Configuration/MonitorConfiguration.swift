@@ -56,7 +56,8 @@ public struct MonitorConfiguration: Sendable, Hashable, Codable {
     /// Optimizer steps that make one point of the series `train_loss`, `learning_rate` and `grad_norm`: the mean over
     /// them (of the learning rate: the last).
     /// - Default: 10, as `training.logging_steps`. Example: 1.
-    /// - Note: In a recorded run of Hugging Face each logged entry is a step.
+    /// - Note: A run that tells its interval when it starts is judged by that one. In a recorded run of Hugging Face each
+    ///   logged entry is a step.
     public var loggingSteps = 10
 
     /// When something counts as trouble.

@@ -31,6 +31,9 @@ public struct RunSummary: Sendable, Hashable, Codable {
     public var tokensPerSecond: Double?
     /// The share of the run's time that probe questions took, 0…1.
     public var probeShare: Double?
+    /// Time that observers took of the run's last process, and the share of its time, 0…1.
+    public var observerSeconds: Double?
+    public var observerShare: Double?
 
     public init(_ monitor: Monitor) {
         let (history, totals) = (monitor.history, monitor.totals)
@@ -54,6 +57,8 @@ public struct RunSummary: Sendable, Hashable, Codable {
         tokens = totals.tokens
         tokensPerSecond = totals.tokensPerSecond
         probeShare = totals.probeShare
+        observerSeconds = totals.outcome?.observerSeconds
+        observerShare = totals.observerShare
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -71,5 +76,7 @@ public struct RunSummary: Sendable, Hashable, Codable {
         case peakGPUMemoryMiB = "peak_gpu_memory_mib"
         case tokensPerSecond = "tokens_per_second"
         case probeShare = "probe_share"
+        case observerSeconds = "observer_seconds"
+        case observerShare = "observer_share"
     }
 }

@@ -37,6 +37,13 @@ public struct RunTotals: Sendable, Hashable, Codable {
     /// The share of the run's time that probing took, 0…1; `nil` where none took any.
     public var probeShare: Double? { probeSeconds > 0 ? min(1, probeSeconds / seconds) : nil }
 
+    /// The share of its time that observers took of the last process, 0…1; `nil` where it was not told.
+    public var observerShare: Double? {
+        outcome.flatMap { outcome in
+            outcome.observerSeconds.flatMap { outcome.seconds > 0 ? min(1, $0 / outcome.seconds) : nil }
+        }
+    }
+
     mutating func add(_ event: RunEvent) {
         switch event {
         case .started:
@@ -58,6 +65,7 @@ public struct RunTotals: Sendable, Hashable, Codable {
         case .stepSkipped: skippedSteps += 1
         case .finished(var outcome):
             outcome.seconds = Self.duration(outcome.seconds)
+            outcome.observerSeconds = outcome.observerSeconds.map(Self.duration)
             outcome.bestMetric = outcome.bestMetric.flatMap { $0.isMeasured ? $0 : nil }
             self.outcome = outcome
         case .checkpointRemoved, .checkpointFailed, .alertBegan, .alertEnded, .notice, .warning: break

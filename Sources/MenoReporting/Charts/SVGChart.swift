@@ -9,6 +9,8 @@ struct SVGChart {
     private let chart: Chart
     private let x: Scale
     private let y: Scale
+    /// The chart's, where some of it can be seen.
+    private let visibleBand: Chart.Band?
 
     init(_ chart: Chart) {
         self.chart = chart
@@ -20,7 +22,9 @@ struct SVGChart {
             let reach = max(high - low, 1e-9) * 2
             seen += [band.range.lowerBound, band.range.upperBound].filter { $0 > low - reach && $0 < high + reach }
         }
-        y = Scale(seen, isLogarithmic: chart.isLogarithmic)
+        let scale = Scale(seen, isLogarithmic: chart.isLogarithmic)
+        y = scale
+        visibleBand = chart.band.flatMap { $0.range.overlaps(scale.range) ? $0 : nil }
     }
 
     /// For a page that has ``style``.
@@ -101,7 +105,7 @@ struct SVGChart {
     }
 
     private var band: String {
-        guard let band = chart.band else { return "" }
+        guard let band = visibleBand else { return "" }
         let (high, low) = (top(band.range.upperBound), top(band.range.lowerBound))
         return """
             <rect class="band" x="\(number(Self.margin.left))" width="\(number(inner.width))" y="\(number(high))" \
@@ -164,7 +168,7 @@ struct SVGChart {
         for mark in chart.marks where !mark.points.isEmpty {
             add(shape(mark.shape, at + 7, base - 4), mark.name)
         }
-        if let band = chart.band {
+        if let band = visibleBand {
             add(
                 #"<rect class="band" x="\#(number(at))" width="13" y="\#(number(base - 9))" height="10"/>"#, band.name)
         }

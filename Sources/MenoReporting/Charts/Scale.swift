@@ -11,7 +11,12 @@ struct Scale {
     ///   - isTight: whether the axis ends where the values do, not at a tick.
     init(_ values: [Double], isLogarithmic: Bool = false, isTight: Bool = false, count: Int = 5) {
         let seen = values.filter { $0.isFinite && (!isLogarithmic || $0 > 0) }
-        let (low, high) = (seen.min() ?? 0, seen.max() ?? 1)
+        var (low, high) = (seen.min() ?? 0, seen.max() ?? 1)
+        if low == high, !isLogarithmic {
+            // A value by itself stands in the middle.
+            let reach = max(abs(low), 1) / 10
+            (low, high) = (low - reach, high + reach)
+        }
         // Less than a tenfold is better read on a linear axis.
         self.isLogarithmic = isLogarithmic && high / max(low, .leastNonzeroMagnitude) >= 10
         if self.isLogarithmic {

@@ -1,9 +1,8 @@
 internal import Foundation
 public import MenoMetrics
 
-/// Tells on the console, line by line, how a run goes.
+/// Tells on the console, line by line, how a run goes: a line for every interval of its log, with the means over its steps.
 public final class ConsoleReporter: RunObserver {
-    private let loggingSteps: Int
     private let write: (String) -> Void
     private let progress: ((String) -> Void)?
     private var description: RunDescription?
@@ -14,14 +13,9 @@ public final class ConsoleReporter: RunObserver {
     private var resident = 0
 
     /// - Parameters:
-    ///   - loggingSteps: steps between two lines; a line shows the means over them.
     ///   - progress: takes, after every step, a line that replaces the one before it; `nil`: there is none.
     ///   - write: takes a line without its end.
-    public init(
-        loggingSteps: Int, progress: ((String) -> Void)? = nil, write: @escaping (String) -> Void
-    ) {
-        precondition(loggingSteps > 0)
-        self.loggingSteps = loggingSteps
+    public init(progress: ((String) -> Void)? = nil, write: @escaping (String) -> Void) {
         self.progress = progress
         self.write = write
     }
@@ -70,6 +64,7 @@ public final class ConsoleReporter: RunObserver {
         trainingSeconds += metrics.seconds
         stepsSeen += 1
         let total = description?.totalSteps ?? 0
+        let loggingSteps = max(1, description?.loggingSteps ?? 1)
         defer { progress?(progressLine(metrics, total: total)) }
         guard metrics.step % loggingSteps == 0 || metrics.step == total || metrics.step == 1 else { return }
         // The mean over tokens, as the loss of one large step would be.
@@ -132,6 +127,9 @@ public final class ConsoleReporter: RunObserver {
             }
         write("\(verb) after step \(outcome.step). Duration: \(duration(outcome.seconds))")
         if let message = outcome.message { write(message) }
+        if let seconds = outcome.observerSeconds, outcome.seconds > 0 {
+            write("Observers: \(fixed(seconds, 2)) s, \(fixed(100 * seconds / outcome.seconds, 2)) % of the run")
+        }
     }
 
     private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }

@@ -37,6 +37,7 @@ extension Alert.Kind {
         case .lossDivergence: text("The loss diverges", "損失が発散している")
         case .lossSpike: text("Spikes of the loss", "損失の急な跳ね上がり")
         case .overfitting: text("Over-fitting", "過学習")
+        case .noBetterThanFrequencies: text("No better than the tokens' frequencies", "トークンの頻度以上のことを学べていない")
         case .gradientNormOutOfBounds: text("Gradient norm out of bounds", "勾配ノルムが範囲外")
         case .learningRateZero: text("Learning rate effectively zero", "学習率が実質ゼロ")
         case .throughputCollapse: text("Training has become slow", "学習速度の低下")
@@ -58,6 +59,8 @@ extension Alert.Kind {
         case .lossDivergence: "学習率を下げ、ひとつ前のチェックポイントから再開してください。"
         case .lossSpike: "そのステップの記録を確かめてください。続くようなら学習率を下げてください。"
         case .overfitting: "エポック数を減らすか、データを増やすか、lora_dropout を上げてください。最良のチェックポイントは保存されています。"
+        case .noBetterThanFrequencies:
+            "meno inspect で、モデルから見た学習例を確かめてください。語順の崩れた記録や、入力と対応しないラベルからは学べません。ゼロから学習するモデルは、はじめにこの状態を通ります。"
         case .gradientNormOutOfBounds:
             "損失が下がっているなら monitor.grad_norm_bounds を広げてください(小さなモデルの勾配は大きめです)。下がらないなら学習率を下げてください。"
         case .learningRateZero: "スケジューラーとステップ数の設定を確かめてください。残りのステップでは何も学習されません。"

@@ -40,8 +40,17 @@ struct ReportPage {
         let message = run.outcome?.message.map { "<p class=\"message\">\(HTML.escape($0))</p>" } ?? ""
         return """
             <p><span class="badge \(kind)">\(HTML.escape(word))</span> \(text("step", "ステップ")) \(steps) · \
-            \(duration(summary.durationSeconds))</p>\(message)
+            \(duration(summary.durationSeconds))\(HTML.escape(timeLeft(summary, of: total)))</p>\(message)
             """
+    }
+
+    /// By what steps, evaluations and the rest have taken up to now.
+    private func timeLeft(_ summary: RunSummary, of total: Int) -> String {
+        guard run.outcome == nil, summary.steps > 0, total > summary.steps, summary.durationSeconds > 0 else {
+            return ""
+        }
+        let left = duration(summary.durationSeconds / Double(summary.steps) * Double(total - summary.steps))
+        return text(" · about \(left) left", " · 残り約 \(left)")
     }
 
     private var cards: String {
@@ -68,7 +77,7 @@ struct ReportPage {
         cards.append((text("stable checkpoints", "安定チェックポイント"), "\(stable)", ""))
         cards.append((text("alerts", "警告"), "\(run.alerts.count)", openAlerts))
         if let speed = summary.tokensPerSecond {
-            let tokens = text("\(Int(summary.tokens)) tokens", "計 \(Int(summary.tokens)) トークン")
+            let tokens = text("\(grouped(summary.tokens)) tokens", "計 \(grouped(summary.tokens)) トークン")
             cards.append((text("tokens a second", "トークン/秒"), "\(Int(speed))", tokens))
         }
         if let peak = summary.peakMemoryMiB {
@@ -210,7 +219,8 @@ struct ReportPage {
                 (text("computed on", "計算"), "\(run.device), \(run.dtype)"),
                 (
                     text("trained parameters", "学習パラメーター"),
-                    "\(run.trainedParameters) / \(run.totalParameters) (\(fixed(share, 2)) %)"
+                    "\(grouped(Double(run.trainedParameters))) / \(grouped(Double(run.totalParameters))) "
+                        + "(\(fixed(share, 2)) %)"
                 ),
                 (
                     text("examples", "データ"),
@@ -220,6 +230,16 @@ struct ReportPage {
                 ),
                 (text("steps an epoch", "1エポックのステップ数"), "\(run.stepsPerEpoch)"),
             ]
+            if let entropy = run.labelEntropy {
+                let value = text("\(fixed(entropy, 4)) nats a token", "\(fixed(entropy, 4)) nat/トークン")
+                rows.append((text("loss by token frequencies alone", "トークンの頻度だけによる損失"), value))
+            }
+        }
+        if let seconds = run.summary.observerSeconds, let share = run.summary.observerShare {
+            let value = text(
+                "\(fixed(seconds, 2)) s, \(fixed(100 * share, 2)) % of the run's time",
+                "\(fixed(seconds, 2)) 秒(実行時間の \(fixed(100 * share, 2)) %)")
+            rows.append((text("monitor, logs and files took", "監視と記録の所要時間"), value))
         }
         rows.append((text("read from", "記録"), run.source))
         let configuration = run.configuration.map {
@@ -235,6 +255,16 @@ struct ReportPage {
     private func fixed(_ value: Double, _ digits: Int) -> String {
         guard value.isFinite else { return "\(value)" }
         return abs(value) < 1e7 ? String(format: "%.\(digits)f", value) : String(format: "%.4g", value)
+    }
+
+    /// A whole number, by threes.
+    private func grouped(_ value: Double) -> String {
+        guard value.isFinite, abs(value) < 1e18 else { return "\(value)" }
+        let digits = Array("\(Int(abs(value)))")
+        let parts = stride(from: digits.count % 3, through: digits.count, by: 3).map { end in
+            String(digits[max(0, end - 3)..<end])
+        }
+        return (value < 0 ? "-" : "") + parts.filter { !$0.isEmpty }.joined(separator: ",")
     }
 
     private func short(_ value: Double) -> String { String(format: "%.4g", value) }

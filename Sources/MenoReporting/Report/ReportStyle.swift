@@ -28,5 +28,7 @@ enum ReportStyle {
         .answer{max-height:9em;overflow:auto}
         details{margin:.6em 0}summary{cursor:pointer;font-weight:600}pre,code{font-size:.82rem;white-space:pre-wrap}
         pre{background:var(--box);border:1px solid var(--rule);border-radius:8px;padding:12px}
+        #news:not(:empty){position:fixed;right:0;bottom:0;padding:2px 10px;font-size:.75rem;color:var(--soft);\
+        background:var(--box);border:1px solid var(--rule);border-radius:8px 0 0}
         """
 }

@@ -155,7 +155,9 @@ struct RunCharts {
 
     // MARK: Parts
 
-    private static let lossAlerts: Set<Alert.Kind> = [.lossPlateau, .lossDivergence, .lossSpike, .notFinite]
+    private static let lossAlerts: Set<Alert.Kind> = [
+        .lossPlateau, .lossDivergence, .lossSpike, .notFinite, .noBetterThanFrequencies,
+    ]
     private static let answerAlerts: Set<Alert.Kind> = [
         .questionsMissing, .answersRepetitive, .questionsRepeated, .answersEmpty, .answersTruncated, .wrongLanguage,
     ]

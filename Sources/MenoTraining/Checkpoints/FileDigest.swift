@@ -11,13 +11,16 @@ public struct FileDigest: Sendable, Hashable {
 
     /// Reads the whole file, without keeping it in memory.
     public init(of url: URL) throws {
-        let file = try MemoryMappedFile(contentsOf: url)
-        let digest = file.withUnsafeBytes { bytes in
-            var hash = SHA256()
-            hash.update(bufferPointer: bytes)
-            return hash.finalize()
-        }
-        size = file.count
-        sha256 = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        self = try MemoryMappedFile(contentsOf: url).withUnsafeBytes { FileDigest($0) }
+    }
+
+    /// Of a file that is read already.
+    public init(of contents: Data) { self = contents.withUnsafeBytes { FileDigest($0) } }
+
+    private init(_ bytes: UnsafeRawBufferPointer) {
+        var hash = SHA256()
+        hash.update(bufferPointer: bytes)
+        size = bytes.count
+        sha256 = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -2,12 +2,17 @@ internal import Foundation
 internal import Logging
 internal import MenoMetrics
 
-/// Passes events on to observers. One that fails is reported once and does not harm the training.
+/// Passes events on to observers, and counts the time that they take. One that fails is reported once and does not harm the
+/// training.
 final class Observers {
     private let observers: [any RunObserver]
     private let logger: Logger
     private var failed: Set<Int> = []
     private var requests: [RunRequest] = []
+    private let clock = ContinuousClock()
+    /// That the observers have taken, without the probe answers that they tell of: those are a part of the run by
+    /// themselves, with a share of its time that is bounded and told.
+    private(set) var time = Duration.zero
 
     init(_ observers: [any RunObserver], logger: Logger) {
         self.observers = observers
@@ -15,6 +20,8 @@ final class Observers {
     }
 
     func emit(_ event: RunEvent) {
+        let start = clock.now
+        defer { time += clock.now - start }
         var events = [event]
         // What is told in answer may be answered in its turn, but not for ever.
         for _ in 0..<4 where !events.isEmpty {
@@ -23,7 +30,12 @@ final class Observers {
             }
             events = []
             for request in observers.flatMap({ ($0 as? any SteeringObserver)?.takeRequests() ?? [] }) {
-                if case .tell(let event) = request { events.append(event) } else { requests.append(request) }
+                guard case .tell(let event) = request else {
+                    requests.append(request)
+                    continue
+                }
+                events.append(event)
+                if case .probed(_, let answers) = event { time -= Self.time(of: answers) }
             }
         }
     }
@@ -36,6 +48,8 @@ final class Observers {
 
     /// What observers need to go on after the run was cut.
     func states() -> [String: Data] {
+        let start = clock.now
+        defer { time += clock.now - start }
         var states: [String: Data] = [:]
         for (index, observer) in observers.enumerated() {
             guard let observer = observer as? any ResumableObserver else { continue }
@@ -51,6 +65,11 @@ final class Observers {
             }
             attempt(index) { try observer.restore(state) }
         }
+    }
+
+    /// What observers say it was, as far as that can be.
+    private static func time(of answers: [ProbeAnswer]) -> Duration {
+        answers.map(\.seconds).filter { $0 > 0 && $0 < 1e6 }.reduce(.zero) { $0 + .seconds($1) }
     }
 
     private func attempt(_ index: Int, _ body: () throws -> Void) {

@@ -81,8 +81,8 @@ public final class TrainingLoop {
     @discardableResult
     public func run(model name: String) throws -> RunOutcome {
         if resumedAtStep == nil { try RandomGenerator.seed(arguments.seed) }
-        observers.emit(.started(description(name)))
         let start = clock.now
+        observers.emit(.started(description(name)))
         let reason: RunOutcome.Reason
         do {
             try planPasses()
@@ -227,7 +227,7 @@ public final class TrainingLoop {
     ) -> RunOutcome {
         RunOutcome(
             reason: reason, message: message, step: stepsDone, seconds: (clock.now - start).seconds,
-            bestStep: best.step, bestMetric: best.value)
+            bestStep: best.step, bestMetric: best.value, observerSeconds: observers.time.seconds)
     }
 
     func releaseMemory() {
@@ -248,6 +248,9 @@ public final class TrainingLoop {
             dtype: model.precision, trainSamples: training.count, evaluationSamples: evaluation.count,
             totalSteps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch,
             trainedParameters: model.trainedParameters.reduce(0) { $0 + $1.tensor.count },
-            totalParameters: model.parameters.reduce(0) { $0 + $1.tensor.count }, resumedAtStep: resumedAtStep ?? 0)
+            totalParameters: model.parameters.reduce(0) { $0 + $1.tensor.count }, resumedAtStep: resumedAtStep ?? 0,
+            // A run without a log has one line, at its end.
+            loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
+            labelEntropy: arguments.labelSmoothing == 0 ? training.labelEntropy : nil)
     }
 }

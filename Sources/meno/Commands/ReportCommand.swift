@@ -52,6 +52,7 @@ struct RecordedRun {
     /// What the monitor judges the run by: as the run itself did.
     var thresholds: MonitorConfiguration {
         var thresholds = configuration?.monitor.thresholds ?? MonitorConfiguration()
+        // The start event tells the interval, and counts. A metrics.jsonl has none.
         if let configuration, configuration.training.loggingStrategy == .steps {
             thresholds.loggingSteps = configuration.training.loggingSteps
         }

@@ -20,7 +20,7 @@ struct RunLog {
     /// - Parameters:
     ///   - showsProgress: whether a terminal gets a line that moves with every step.
     ///   - logs: the folder of the log file, which holds all that the console tells in its text style.
-    func observers(loggingSteps: Int, showsProgress: Bool, logs: URL) throws -> [any RunObserver] {
+    func observers(showsProgress: Bool, logs: URL) throws -> [any RunObserver] {
         let file: LogFile
         do {
             file = try LogFile(in: logs)
@@ -32,7 +32,7 @@ struct RunLog {
         let showsText = style == .text && !isQuiet
         let showsLine = showsText && showsProgress && Console.isTerminal
         var observers: [any RunObserver] = [
-            ConsoleReporter(loggingSteps: loggingSteps, progress: showsLine ? { Console.progress($0) } : nil) { line in
+            ConsoleReporter(progress: showsLine ? { Console.progress($0) } : nil) { line in
                 file.write(line)
                 if showsText { Console.note(line) }
             }
@@ -41,8 +41,7 @@ struct RunLog {
         if style == .json {
             observers.append(EventLines(of: needsAttention) { Console.note($0) })
         } else if isQuiet {
-            let reporter = ConsoleReporter(loggingSteps: loggingSteps) { Console.note($0) }
-            observers.append(Filtered(reporter, needsAttention))
+            observers.append(Filtered(ConsoleReporter { Console.note($0) }, needsAttention))
         }
         return observers
     }

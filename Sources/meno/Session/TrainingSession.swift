@@ -17,6 +17,7 @@ struct TrainingSession {
     private let training: [Example]
     private let evaluation: [Example]
     private let form: SavedForm
+    private let dataDigest: FileDigest
     private let folders: RunFolders
     private let log: RunLog
 
@@ -28,8 +29,11 @@ struct TrainingSession {
         self.log = log
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
         let data = configuration.data
-        var (records, report) = try RecordFile.read(
-            URL(filePath: data.path), format: data.format, onInvalid: data.onInvalid)
+        let file = URL(filePath: data.path)
+        let contents = try RecordFile.contents(of: file)
+        // Of the very bytes that are trained on, whatever becomes of the file.
+        dataDigest = FileDigest(of: contents)
+        var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
         Console.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
@@ -142,14 +146,11 @@ struct TrainingSession {
 
     /// With which programs and on what the run was made, as comments.
     private var provenance: String {
-        let data = (try? FileDigest(of: URL(filePath: configuration.data.path))).map {
-            "\($0.size) bytes, SHA-256 \($0.sha256)"
-        }
-        return """
-            # Meno \(Meno.version), libtorch \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads
-            # data: \(data ?? "could not be read again")
+        """
+        # Meno \(Meno.version), libtorch \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads
+        # data: \(dataDigest.size) bytes, SHA-256 \(dataDigest.sha256)
 
-            """
+        """
     }
 
     /// What tells of the run: on the console, in its files.
@@ -159,8 +160,7 @@ struct TrainingSession {
             MetricsFile(folders.progress.appending(path: "metrics.jsonl")),
             EventsFile(folders.progress.appending(path: "events.jsonl")),
         ]
-        reporters += try log.observers(
-            loggingSteps: loggingSteps, showsProgress: !configuration.report.hidesProgress, logs: logs)
+        reporters += try log.observers(showsProgress: !configuration.report.hidesProgress, logs: logs)
         if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
         return reporters
     }
@@ -168,14 +168,8 @@ struct TrainingSession {
     /// Writes the report at the end: the last of the observers, so that the others have recorded everything.
     private func reportObserver() -> ReportObserver {
         ReportObserver(
-            folders.base, title: configuration.runName ?? folders.base.lastPathComponent, thresholds: thresholds,
-            language: configuration.report.language.chosen)
-    }
-
-    private var thresholds: MonitorConfiguration {
-        var thresholds = configuration.monitor.thresholds
-        thresholds.loggingSteps = min(loggingSteps, 1 << 40)
-        return thresholds
+            folders.base, title: configuration.runName ?? folders.base.lastPathComponent,
+            thresholds: configuration.monitor.thresholds, language: configuration.report.language.chosen)
     }
 
     /// What watches the run: a monitor, and before it the one who asks the probe questions.
@@ -190,7 +184,7 @@ struct TrainingSession {
             }
         let stable = CheckpointStore(folders.model, kind: .stable)
         let monitor = try MonitorObserver(
-            thresholds, action: action, files: SummaryFiles(folders.progress),
+            settings.thresholds, action: action, files: SummaryFiles(folders.progress),
             stableCheckpoints: { Set(stable.steps.map(stable.path)) })
         guard settings.probing == .evaluation, let template else { return [monitor] }
         let prober = Prober(
@@ -211,11 +205,6 @@ struct TrainingSession {
         arguments.seed = UInt64(configuration.data.seed)
         arguments.shuffles = configuration.data.shuffle
         return arguments
-    }
-
-    /// Steps between two lines on the console; a run without a log shows its first and last.
-    private var loggingSteps: Int {
-        arguments.loggingInterval(arguments.batches(lengths: training.map(\.ids.count))) ?? .max
     }
 
     private func checkpoint(_ resumption: Resumption) throws -> URL? {
