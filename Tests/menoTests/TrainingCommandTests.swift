@@ -121,11 +121,11 @@ struct TrainingCommandTests {
             let free = try meno(["train", run.path], threads: 1)
             #expect(free.status == 0 && !free.errors.contains("out of memory"), "\(free.errors)")
             let expected = try losses()
-            let limited = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 2300)
+            let limited = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1700)
             #expect(limited.status == 0 && limited.errors.contains("out of memory in a pass"), "\(limited.errors)")
             for (loss, other) in zip(try losses(), expected) { #expect(abs(loss - other) < 1e-5 * other) }
             // Where not even one example fits, that is said, with what can be done.
-            let hopeless = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1250)
+            let hopeless = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1000)
             #expect(hopeless.status == 1)
             #expect(hopeless.errors.contains("memory"), "\(hopeless.errors)")
         }
