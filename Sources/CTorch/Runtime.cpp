@@ -4,6 +4,7 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/DeviceAccelerator.h>
@@ -11,6 +12,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
+#include <limits.h>
 #include <torch/version.h>
 
 #include "Internal.h"
@@ -19,6 +21,15 @@ using namespace meno;
 
 ct_status ct_manual_seed(uint64_t seed) {
     return guarded([&] { at::manual_seed(seed); });
+}
+
+ct_status ct_random_bits(uint64_t *result) {
+    return guarded([&] {
+        auto *generator = at::get_generator_or_default<at::CPUGeneratorImpl>(
+            std::nullopt, at::detail::getDefaultCPUGenerator());
+        std::lock_guard<std::mutex> lock(generator->mutex_);
+        *result = generator->random64();
+    });
 }
 
 ct_status ct_random_state(ct_device device, ct_tensor **result) {
@@ -109,6 +120,14 @@ void ct_limit_primitive_caches(void) {
     // oneDNN and ideep, libtorch's wrapper of it, read these once, when they are first used.
     setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32", 0);
     setenv("LRU_CACHE_CAPACITY", "32", 0);
+}
+
+void ct_keep_host_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that it takes
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_ARENA_MAX, 1);  // other arenas are made of small heaps that come and go
+#endif
 }
 
 extern "C" void ct_release_host_memory(void) {

@@ -14,6 +14,7 @@ struct Meno: AsyncParsableCommand {
 
     static func main() async {
         Torch.limitPrimitiveCaches()
+        Torch.keepHostMemory()
         await main(nil)
     }
 }

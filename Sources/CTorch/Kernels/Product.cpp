@@ -226,18 +226,23 @@ void multiply(
     }
 }
 
-void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out) {
+int64_t rows_of_block(int64_t m) {
+    int64_t threads = at::get_num_threads();
+    int64_t blocks = threads * std::max<int64_t>(1, (m + threads * kRows - 1) / (threads * kRows));
+    return ((m + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
+}
+
+void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish) {
     int64_t depth = transposed ? matrix.rows : matrix.columns;
     int64_t width = transposed ? matrix.columns : matrix.rows;
     if (m <= 4 && !transposed) {
         if (matrix.type == Type::float32) multiply_few<float>(x, m, matrix, out);
         else multiply_few<uint16_t>(x, m, matrix, out);
+        for (int64_t first = 0; finish && first < width; first += kChunk)
+            finish(0, m, first, std::min(kChunk, width - first));
         return;
     }
-    int64_t threads = at::get_num_threads();
-    // As many blocks of rows for each thread, none above kRows.
-    int64_t blocks = threads * std::max<int64_t>(1, (m + threads * kRows - 1) / (threads * kRows));
-    int64_t rows = ((m + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
+    int64_t rows = rows_of_block(m);
     float *packed = scratch(std::min(kChunk, (width + kPanel - 1) / kPanel * kPanel) * depth);
     for (int64_t first = 0; first < width; first += kChunk) {
         int64_t count = std::min(kChunk, width - first);
@@ -248,10 +253,9 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
             else pack_rows(matrix, first + i * kPanel, columns, packed + i * kPanel * depth);
         });
         parallel((m + rows - 1) / rows, [&](int64_t block) {
-            int64_t start = block * rows;
-            multiply(
-                x + start * depth, depth, std::min(rows, m - start), packed, depth, count, out + start * width + first,
-                width, false);
+            int64_t start = block * rows, here = std::min(rows, m - start);
+            multiply(x + start * depth, depth, here, packed, depth, count, out + start * width + first, width, false);
+            if (finish) finish(start, here, first, count);
         });
     }
 }
@@ -262,7 +266,8 @@ bool available() { return false; }
 void pack_rows(const Matrix &, int64_t, int64_t, float *) {}
 void pack_columns(const Matrix &, int64_t, int64_t, float *) {}
 void multiply(const float *, int64_t, int64_t, const float *, int64_t, int64_t, float *, int64_t, bool) {}
-void multiply(const float *, int64_t, const Matrix &, bool, float *) {}
+void multiply(const float *, int64_t, const Matrix &, bool, float *, const Finish &) {}
+int64_t rows_of_block(int64_t m) { return m; }
 
 #endif
 

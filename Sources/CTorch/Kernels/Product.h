@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace meno::product {
 
@@ -28,8 +29,8 @@ struct Matrix {
 // Columns of a packed panel, and of a chunk of panels that stays in the caches while every row passes by it.
 constexpr int64_t kPanel = 16;
 constexpr int64_t kChunk = 512;
-// Rows that one thread takes at a time.
-constexpr int64_t kRows = 96;
+// Rows that one thread takes at a time: few, so that no thread waits long for another at the end of a chunk.
+constexpr int64_t kRows = 48;
 
 // Packs rows first..<first + count of a matrix as columns of the product x · Wᵀ: panels [depth, 16] of float32, the last
 // one filled up with zeros. `packed` holds ⌈count / 16⌉ · 16 · columns values, aligned to 64 bytes.
@@ -42,9 +43,16 @@ void multiply(
     const float *x, int64_t x_stride, int64_t m, const float *packed, int64_t depth, int64_t count, float *out,
     int64_t out_stride, bool accumulate);
 
+// What is done with rows start..<start + rows, columns first..<first + count of a result while they are in the caches.
+// `first` is a multiple of kChunk. Called on any thread, for each part of the result once.
+using Finish = std::function<void(int64_t start, int64_t rows, int64_t first, int64_t count)>;
+
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, on all threads.
 // Every row of the result is computed the same way whatever m is above 4 and however many threads there are.
-void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out);
+void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish = nullptr);
+
+// Rows of a block of m that one thread takes at a time: as many blocks for each thread, none above kRows.
+int64_t rows_of_block(int64_t m);
 
 // Memory for one thread's packed panels, kept for its next product.
 float *scratch(int64_t values);

@@ -153,6 +153,8 @@ ct_status ct_custom_node(
 
 ct_status ct_manual_seed(uint64_t seed);
 // The generator's whole state as a byte tensor on the host.
+// 64 bits from the CPU's generator.
+ct_status ct_random_bits(uint64_t *result);
 ct_status ct_random_state(ct_device device, ct_tensor **result);
 ct_status ct_set_random_state(ct_device device, const ct_tensor *state);
 
@@ -173,6 +175,8 @@ ct_status ct_empty_cache(ct_device device);
 
 /// Bounds what oneDNN and ideep remember of shapes they have seen, unless the environment does.
 void ct_limit_primitive_caches(void);
+/// Keeps freed host memory for the next allocation instead of giving it back at once and taking it anew, page by page.
+void ct_keep_host_memory(void);
 /// Gives host memory that was freed, but is kept for later, back to the system.
 void ct_release_host_memory(void);
 int32_t ct_thread_count(void);
@@ -188,6 +192,22 @@ bool ct_has_own_products(void);
 // x · Wᵀ for x [..., columns] float32 and W [rows, columns] float32 or bfloat16, both contiguous on the CPU; with
 // `transposed` x · W for x [..., rows]. Sums in float32. Takes no part in autograd; only where ct_has_own_products.
 ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transposed, ct_tensor **result);
+
+// A low-rank change of a frozen matrix [rows, columns]: A [rank, columns] and B [rows, rank], contiguous float32 on the CPU.
+typedef struct ct_adapter {
+    const ct_tensor *down;
+    const ct_tensor *up;
+    float scaling;
+    double dropout;        // the probability with which an element of the adapter's input is dropped
+    uint64_t dropout_key;  // which ones follows from this
+} ct_adapter;
+// output = x · Wᵀ + lowered · Bᵀ with lowered = scaling · dropout(x) · Aᵀ; W and x as for ct_product.
+ct_status ct_adapted_product(
+    const ct_tensor *x, const ct_tensor *weight, const ct_adapter *adapter, ct_tensor **output, ct_tensor **lowered);
+// The gradients of x (unless `input_gradient` is null), A and B, with the same key.
+ct_status ct_adapted_product_backward(
+    const ct_tensor *gradient, const ct_tensor *x, const ct_tensor *lowered, const ct_tensor *weight,
+    const ct_adapter *adapter, ct_tensor **input_gradient, ct_tensor **down_gradient, ct_tensor **up_gradient);
 
 // MARK: Fused kernels
 

@@ -12,7 +12,7 @@ func checkpointed(
 ) throws -> Tensor {
     guard isGradientEnabled, input.requiresGradient || !parameters.isEmpty else { return try body(input) }
     let before = try RandomGenerator.state(of: device)
-    let output = try withoutGradient { try body(input) }
+    let output = try CheckpointedPass.$isRunning.withValue(true) { try withoutGradient { try body(input) } }
     return try Tensor.customNode(inputs: [input] + parameters, outputs: [output]) { gradients in
         guard let gradient = gradients[0] else { return Array(repeating: nil, count: parameters.count + 1) }
         let after = try RandomGenerator.state(of: device)
@@ -27,3 +27,11 @@ func checkpointed(
         }
     }[0]
 }
+
+/// The first run of a checkpointed part, which autograd does not follow though it is one of training.
+private enum CheckpointedPass {
+    @TaskLocal static var isRunning = false
+}
+
+/// Whether the pass that runs is one of training, so that dropout applies.
+var isTrainingPass: Bool { isGradientEnabled || CheckpointedPass.isRunning }

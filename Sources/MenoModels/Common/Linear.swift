@@ -20,6 +20,9 @@ public final class Linear {
     /// - Parameter input: `[..., inFeatures]`.
     /// - Returns: `[..., outFeatures]`, in the input's type.
     func callAsFunction(_ input: Tensor) throws -> Tensor {
+        if let output = try adapter?.output(of: self, input: input) {
+            return try bias.map { try output + $0.value(output.dtype) } ?? output
+        }
         let output = try base(input, bias: bias)
         guard let adapter else { return output }
         return try adapter.change(output, of: self, input: input)

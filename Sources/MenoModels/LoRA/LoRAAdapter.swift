@@ -46,12 +46,24 @@ public final class LoRAAdapter {
             scaling: try settings.scaling(of: layer), dropout: settings.dropout)
     }
 
+    /// The probability with which elements are dropped in this pass.
+    private var activeDropout: Double { isTraining && isTrainingPass ? dropout : 0 }
+
+    /// The layer's output with the change, in one kernel; `nil` where there is none for this adapter and input.
+    func output(of linear: Linear, input: Tensor) throws -> Tensor? {
+        guard magnitude == nil, !linear.weight.isTrained, input.hasOwnProduct(with: linear.weight.tensor) else {
+            return nil
+        }
+        return try input.adaptedLinear(
+            linear.weight.tensor, down: down.tensor, up: up.tensor, scaling: scaling, dropout: activeDropout)
+    }
+
     /// The layer's output with the change. `[..., outFeatures]`.
     /// - Parameters:
     ///   - output: what the layer alone gives for the input.
     ///   - linear: the layer.
     func change(_ output: Tensor, of linear: Linear, input: Tensor) throws -> Tensor {
-        let drops = isTraining && isGradientEnabled && dropout > 0
+        let drops = activeDropout > 0
         let dropped = drops ? try input.dropout(dropout) : input
         // The rank is small: scaling between the two products costs next to nothing.
         let change = try (dropped.linear(down.value(input.dtype)) * scaling).linear(up.value(input.dtype))

@@ -12,9 +12,7 @@ extension Tensor {
     ///
     /// The weight may be of another type than x; the result has x's.
     public func frozenLinear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
-        guard Torch.hasOwnProducts, device == .cpu, dtype == .float32,
-            weight.dtype == .float32 || weight.dtype == .bfloat16
-        else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
+        guard hasOwnProduct(with: weight) else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
         let output = try withoutGradient {
             let product = try detached().product(weight, transposed: false)
             return try bias.map { try product + $0.to(dtype) } ?? product
@@ -22,6 +20,57 @@ extension Tensor {
         guard isGradientEnabled, requiresGradient else { return output }
         return try Tensor.customNode(inputs: [self], outputs: [output]) { gradients in
             [try gradients[0].map { try $0.product(weight, transposed: true) }]
+        }[0]
+    }
+
+    /// Whether the product of these activations with a frozen weight is this project's own.
+    public func hasOwnProduct(with weight: Tensor) -> Bool {
+        Torch.hasOwnProducts && device == .cpu && dtype == .float32
+            && (weight.dtype == .float32 || weight.dtype == .bfloat16)
+    }
+
+    /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
+    /// node of autograd. Only where ``hasOwnProduct(with:)`` is true.
+    /// - Parameters:
+    ///   - down: A, `[rank, in]`, float32.
+    ///   - up: B, `[out, rank]`, float32.
+    ///   - dropout: the probability with which D drops an element. Which ones follows from 64 bits that are drawn from the
+    ///     CPU's generator; no mask is kept.
+    public func adaptedLinear(
+        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: Double
+    ) throws -> Tensor {
+        let input = try contiguous()
+        let key = dropout > 0 ? try RandomGenerator.bits() : 0
+        // Pointers to tensors that the closure keeps.
+        let adapter = {
+            ct_adapter(
+                down: down.handle, up: up.handle, scaling: Float(scaling), dropout: dropout, dropout_key: key)
+        }
+        var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
+        try withExtendedLifetime((input, weight, down, up)) {
+            var adapter = adapter()
+            try check(
+                ct_adapted_product(input.handle, weight.handle, &adapter, &results.0, &results.1), "adapted product")
+        }
+        let (output, lowered) = (Tensor(owning: results.0!), Tensor(owning: results.1!))
+        let needsInput = requiresGradient
+        guard isGradientEnabled, needsInput || down.requiresGradient || up.requiresGradient else { return output }
+        let saved = try input.detached()
+        return try Tensor.customNode(inputs: [self, down, up], outputs: [output]) { gradients in
+            guard let gradient = try gradients[0]?.contiguous() else { return [nil, nil, nil] }
+            var (inputResult, downResult, upResult): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
+            try withExtendedLifetime((gradient, saved, lowered, weight, down, up)) {
+                var adapter = adapter()
+                try check(
+                    needsInput
+                        ? ct_adapted_product_backward(
+                            gradient.handle, saved.handle, lowered.handle, weight.handle, &adapter, &inputResult,
+                            &downResult, &upResult)
+                        : ct_adapted_product_backward(
+                            gradient.handle, saved.handle, lowered.handle, weight.handle, &adapter, nil, &downResult,
+                            &upResult), "adapted product backward")
+            }
+            return [inputResult.map(Tensor.init(owning:)), Tensor(owning: downResult!), Tensor(owning: upResult!)]
         }[0]
     }
 

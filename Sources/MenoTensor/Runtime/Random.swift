@@ -5,6 +5,13 @@ public enum RandomGenerator {
     /// Seeds the generators of every device.
     public static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
 
+    /// The next 64 bits of the CPU's generator.
+    static func bits() throws -> UInt64 {
+        var result: UInt64 = 0
+        try check(ct_random_bits(&result), "random bits")
+        return result
+    }
+
     /// The whole state of a device's generator. Setting it again repeats every number that followed.
     public static func state(of device: Device = .cpu) throws -> [UInt8] {
         var result: OpaquePointer?

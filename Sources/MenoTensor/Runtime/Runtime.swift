@@ -67,6 +67,10 @@ public enum Torch {
     /// computed; limits that the environment sets are kept.
     public static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
 
+    /// Keeps freed host memory for what comes next, as each step allocates what the one before did: a page that the system
+    /// takes back and gives anew it must fill with zeros. To be called before anything is computed.
+    public static func keepHostMemory() { ct_keep_host_memory() }
+
     /// Gives host memory that was freed, but is kept for later, back to the system.
     public static func releaseUnusedHostMemory() { ct_release_host_memory() }
 }
