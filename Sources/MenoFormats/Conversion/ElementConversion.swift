@@ -11,13 +11,16 @@ enum ElementConversion {
     ///   - source: exactly the bytes of `count` elements; any alignment.
     ///   - count: a whole number of blocks of `storage`.
     ///   - destination: `count × elementType.size` bytes, aligned for the element type.
+    ///   - onRead: called with bytes of the source that have been read, from any thread.
     static func convert(
         _ source: UnsafeRawBufferPointer, storage: ElementStorage, count: Int,
-        as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer
+        as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer,
+        onRead: @escaping @Sendable (Range<Int>) -> Void = { _ in }
     ) {
         guard count > 0, let input = source.baseAddress, let output = destination.baseAddress else { return }
         let work = Work(
-            input: input, output: output, elementType: elementType, isCopy: storage.isStored(as: elementType))
+            input: input, output: output, elementType: elementType, isCopy: storage.isStored(as: elementType),
+            onRead: onRead)
         // Spelled out, so that the compiler makes code of its own for each storage.
         switch storage {
         case .float64: run(Float64Decoder.self, work, count: count)
@@ -40,6 +43,7 @@ enum ElementConversion {
         let output: UnsafeMutableRawPointer
         let elementType: WeightElementType
         let isCopy: Bool
+        let onRead: @Sendable (Range<Int>) -> Void
     }
 
     private static func run<Decoder: BlockDecoder>(_: Decoder.Type, _ work: Work, count: Int) {
@@ -55,6 +59,7 @@ enum ElementConversion {
 
     private static func decode<Decoder: BlockDecoder>(_: Decoder.Type, _ work: Work, _ blocks: Range<Int>) {
         let source = work.input + blocks.lowerBound * Decoder.bytes
+        defer { work.onRead(blocks.lowerBound * Decoder.bytes..<blocks.upperBound * Decoder.bytes) }
         let first = blocks.lowerBound * Decoder.elements
         let target = work.output + first * work.elementType.size
         if work.isCopy {

@@ -66,8 +66,11 @@ public final class GGUFFile: WeightSource {
                 advice: GGUFTensorType.advice)
         }
         try tensor.info.check(destination, as: elementType, path: file.path)
+        let (file, start) = (file, tensor.bytes.lowerBound)
         file.withUnsafeBytes(tensor.bytes) { bytes in
-            ElementConversion.convert(bytes, storage: storage, count: tensor.count, as: elementType, into: destination)
+            ElementConversion.convert(
+                bytes, storage: storage, count: tensor.count, as: elementType, into: destination
+            ) { file.release(start + $0.lowerBound..<start + $0.upperBound) }
         }
     }
 

@@ -76,8 +76,11 @@ public final class SafetensorsFile: WeightSource {
                 advice: "Weights can be F64, F32, F16 or BF16.")
         }
         try tensor.info.check(destination, as: elementType, path: file.path)
+        let (file, start) = (file, tensor.bytes.lowerBound)
         file.withUnsafeBytes(tensor.bytes) { bytes in
-            ElementConversion.convert(bytes, storage: storage, count: tensor.count, as: elementType, into: destination)
+            ElementConversion.convert(
+                bytes, storage: storage, count: tensor.count, as: elementType, into: destination
+            ) { file.release(start + $0.lowerBound..<start + $0.upperBound) }
         }
     }
 

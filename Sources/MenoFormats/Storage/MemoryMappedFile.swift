@@ -82,6 +82,17 @@ public final class MemoryMappedFile: Sendable {
         try withUnsafeBytes(0..<count, body)
     }
 
+    /// Tells the system that bytes are not needed for now: their pages no longer count as this process's memory, and are
+    /// mapped again when they are touched.
+    func release(_ range: Range<Int>) {
+        guard owner == .mapping else { return }
+        let page = Int(getpagesize())
+        // Pages that are shared with neighbouring bytes stay.
+        let start = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        if start < end { madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED) }
+    }
+
     private static func refusal(_ path: String, _ what: String, _ number: Int32) -> FormatError {
         let reason = String(cString: strerror(number))
         return FormatError(
