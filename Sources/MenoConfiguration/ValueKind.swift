@@ -53,6 +53,18 @@ extension ValueKind where Value == Double? {
     }
 }
 
+extension ValueKind where Value == Double? {
+    /// A number from 0 to 1, or auto for none.
+    static var fractionOrAutomatic: Self {
+        Self(expected: "a number from 0 to 1, or auto") { node in
+            if node.scalar?.string == "auto" { return .some(nil) }
+            return ValueKind<Double>.fraction.read(node).map { .some($0) }
+        } write: {
+            $0.map { "\($0)" } ?? "auto"
+        }
+    }
+}
+
 extension ValueKind where Value == Int {
     static func integer(from minimum: Int) -> Self {
         Self(expected: "a whole number of \(minimum) or more") { node in

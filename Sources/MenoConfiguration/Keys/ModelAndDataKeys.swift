@@ -13,7 +13,8 @@ extension ConfigurationKey {
             "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.", example: "gemma-3-270m"),
         ConfigurationKey(
             "model.dtype", \.model.dtype, .choice,
-            "What the model computes in; adapters and the optimizer's state are float32 in any case.",
+            "What frozen weights are kept and, where the processor has bfloat16 products, computed in; adapters and the "
+                + "optimizer's state are float32 in any case.",
             example: "float32", caveat: "auto is bfloat16, or float32 with `training.bf16: false`."),
         ConfigurationKey(
             "model.device", \.model.device, .choice,

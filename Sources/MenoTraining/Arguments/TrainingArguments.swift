@@ -34,6 +34,8 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
     /// ``MemoryPlan/preferredTokens``.
     public var tokensPerPass: Int?
+    /// ``Decoder/headGradientThreshold``; `nil`: what the model begins with.
+    public var headGradientThreshold: Double?
     /// Whether steps take examples of about the same length.
     public var groupsByLength = false
     /// Steps whose passes are prepared ahead, while the one before is computed. Default 1.

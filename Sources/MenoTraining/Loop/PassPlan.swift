@@ -9,7 +9,8 @@ extension Pass {
             layout: SequenceLayout(lengths: examples.map(\.ids.count)))
     }
 
-    /// Divides examples, in their order, into passes of at most `tokens` tokens; a longer example goes alone.
+    /// Divides examples, in their order, into as few passes as have at most `tokens` tokens, none of them larger than it
+    /// must be; a longer example goes alone.
     /// - Returns: for each pass the positions of its examples.
     public static func plan(_ examples: [Example], tokens: Int) -> [Range<Int>] {
         plan(lengths: examples.map(\.ids.count), tokens: tokens)
@@ -17,6 +18,18 @@ extension Pass {
 
     /// The same from the examples' lengths.
     static func plan(lengths: [Int], tokens: Int) -> [Range<Int>] {
+        let fewest = filled(lengths: lengths, tokens: tokens).count
+        // Memory is taken for the largest: the smallest limit that needs no more passes.
+        var (low, high) = (min(tokens, lengths.max() ?? 0), tokens)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if filled(lengths: lengths, tokens: middle).count > fewest { low = middle + 1 } else { high = middle }
+        }
+        return filled(lengths: lengths, tokens: high)
+    }
+
+    /// Each pass is filled up to the limit before the next is begun.
+    private static func filled(lengths: [Int], tokens: Int) -> [Range<Int>] {
         var passes: [Range<Int>] = []
         var start = 0
         var total = 0

@@ -6,6 +6,13 @@ extension TrainingLoop {
     /// Decides how many tokens go through the model together, where nothing has decided it yet.
     func planPasses() throws {
         guard tokensPerPass == nil else { return }
+        let preferred = max(longestExample, MemoryPlan.preferredTokens(on: model.device))
+        let bound = MemoryPlan.bound(model, tokens: preferred, longest: longestExample)
+        if let available = MemoryLimit.available(on: model.device), bound < available / 2 {
+            tokensPerPass = preferred
+            return observers.emit(
+                .notice("passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available"))
+        }
         let plan: MemoryPlan?
         do {
             plan = try MemoryPlan.measure(model, longest: longestExample)
@@ -13,10 +20,9 @@ extension TrainingLoop {
             throw outOfMemory(tokens: longestExample, error)
         }
         guard let plan else {
-            tokensPerPass = MemoryPlan.preferredTokens
+            tokensPerPass = preferred
             return observers.emit(
-                .notice(
-                    "the system does not tell what passes cost: they have up to \(MemoryPlan.preferredTokens) tokens"))
+                .notice("the system does not tell what passes cost: they have up to \(preferred) tokens"))
         }
         let tokens = try plan.tokensPerPass()
         tokensPerPass = tokens

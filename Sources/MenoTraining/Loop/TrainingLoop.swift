@@ -71,6 +71,7 @@ public final class TrainingLoop {
             labelSmoothing: arguments.labelSmoothing)
         model.usesGradientCheckpointing = arguments.gradientCheckpointing
         model.embeddingNoise = arguments.embeddingNoise
+        if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
     }
 
     // MARK: The course of a run
@@ -151,7 +152,7 @@ public final class TrainingLoop {
     func attempt(_ step: Int, learningRate: Double) throws -> StepResult? {
         let states = try randomStates()
         while true {
-            let prepared = loader.load(step, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens)
+            let prepared = loader.load(step, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device))
             do {
                 return try optimizerStep.run(prepared.passes, learningRate: learningRate)
             } catch let error as TrainingError where error.code == .notFinite {
@@ -183,7 +184,7 @@ public final class TrainingLoop {
         // A checkpoint is judged by what is on the disk.
         writer?.wait()
         settle()
-        let result = try Evaluator(model, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens).evaluate(
+        let result = try Evaluator(model, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device)).evaluate(
             evaluation
         ) { _ in
             !shouldStop()

@@ -1,5 +1,5 @@
 public import MenoModels
-internal import MenoTensor
+public import MenoTensor
 
 /// How many tokens go through a model together, from the memory that there is.
 ///
@@ -7,7 +7,7 @@ internal import MenoTensor
 /// computed example by example, and no logits outlive their tile.
 public struct MemoryPlan: Sendable {
     /// Tokens of a pass beyond which nothing is gained in speed.
-    public static let preferredTokens = 2048
+    public static func preferredTokens(on device: Device) -> Int { device.kind == .cpu ? 512 : 2048 }
     /// The share of the available memory that is planned with; the rest is for what is not measured.
     private static let usableShare = 0.9
 
@@ -23,6 +23,21 @@ public struct MemoryPlan: Sendable {
     /// Seconds of a forward and backward pass for each token, and of a forward pass alone.
     public var trainingSecondsPerToken: Double
     public var evaluationSecondsPerToken: Double
+    /// See ``preferredTokens(on:)``.
+    public var preferredTokens = 2048
+
+    /// Bytes that a training pass stays below, beyond what is held before it, for any model: at least half as much again as
+    /// what layers keep for their backward pass, all in float32 and without checkpointing. Where memory holds a multiple of
+    /// it, nothing needs to be measured.
+    static func bound(_ model: Decoder, tokens: Int, longest: Int) -> Int {
+        let shape = model.configuration
+        let layer =
+            10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize
+            + 3 * shape.headCount * longest  // the weights of attention that is not fused
+        let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
+        let trained = model.trainedParameters.reduce(0) { $0 + $1.tensor.count }
+        return 4 * (tokens * (shape.layerCount * layer + head) + 2 * trained) + (256 << 20)
+    }
 
     /// Measures passes of a model that is ready to train.
     /// - Parameters:
@@ -44,7 +59,8 @@ public struct MemoryPlan: Sendable {
             resident: measured.resident, available: available, exampleLength: longest,
             fixedBytes: max(0, large - slope * examples.large), bytesPerExample: slope,
             trainingSecondsPerToken: measured.trainingSecondsPerToken,
-            evaluationSecondsPerToken: measured.evaluationSecondsPerToken)
+            evaluationSecondsPerToken: measured.evaluationSecondsPerToken,
+            preferredTokens: preferredTokens(on: model.device))
     }
 
     /// Bytes at the height of a pass of some tokens, all that was held before included.
@@ -65,10 +81,10 @@ public struct MemoryPlan: Sendable {
         evaluationSecondsPerToken = measured.evaluationSecondsPerToken
     }
 
-    /// The most tokens of a pass, at least those of the longest example and at most ``preferredTokens`` or those.
+    /// The most tokens of a pass, at least those of the longest example and at most ``preferredTokens-swift.property`` or those.
     /// - Throws: ``TrainingError`` where the longest example does not fit.
     public func tokensPerPass() throws -> Int {
-        guard let available else { return max(exampleLength, Self.preferredTokens) }
+        guard let available else { return max(exampleLength, preferredTokens) }
         let usable = Int(Double(available) * Self.usableShare) - fixedBytes
         let examples = bytesPerExample > 0 ? usable / bytesPerExample : Int.max
         guard usable > 0, examples > 0 else {
@@ -79,7 +95,7 @@ public struct MemoryPlan: Sendable {
                 advice: "Set training.gradient_checkpointing: true, a smaller data.max_length, or free memory; "
                     + "training.tokens_per_pass overrides this judgement.")
         }
-        let wished = max(exampleLength, Self.preferredTokens)
+        let wished = max(exampleLength, preferredTokens)
         return examples >= wished / exampleLength ? wished : examples * exampleLength
     }
 }

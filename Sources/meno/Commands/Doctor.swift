@@ -28,14 +28,21 @@ struct Doctor: ParsableCommand {
         return "\(free >> 20) MiB free"
     }
 
-    /// The speed of a bf16 matrix product on the CPU.
+    /// The speed of matrix products on the CPU, as training uses them: activations with frozen weights.
     private func productSpeed() throws -> String {
+        let weights = try [DType.float32, .bfloat16].map { type in
+            let computed = Torch.hasOwnProducts ? .float32 : type
+            return "\(try speed(weights: type, activations: computed)) GFLOP/s in \(computed) with \(type) weights"
+        }
+        return weights.joined(separator: ", ")
+    }
+
+    private func speed(weights: DType, activations: DType) throws -> Int {
         let size = 2048
-        let matrix = try Tensor.zeros([size, size]).to(.bfloat16)
-        _ = try matrix.linear(matrix)
-        let clock = ContinuousClock()
-        let elapsed = try clock.measure { for _ in 0..<5 { _ = try matrix.linear(matrix) } }
-        let seconds = Double(elapsed.components.attoseconds) * 1e-18 + Double(elapsed.components.seconds)
-        return "\(Int(5 * 2 * pow(Double(size), 3) / seconds / 1e9)) GFLOP/s in bfloat16"
+        let weight = try Tensor.zeros([size, size]).to(weights)
+        let input = try Tensor.zeros([size, size]).to(activations)
+        _ = try input.frozenLinear(weight)
+        let elapsed = try ContinuousClock().measure { for _ in 0..<5 { _ = try input.frozenLinear(weight) } }
+        return Int(5 * 2 * pow(Double(size), 3) / (elapsed / .seconds(1)) / 1e9)
     }
 }
