@@ -21,7 +21,7 @@ lora: {{init_adapter: {session.folder}/initial}}
 training: {{max_steps: {steps}, per_device_train_batch_size: {min(2, batch)}, gradient_accumulation_steps: {batch // min(2, batch)},
            learning_rate: 2.0e-4, lr_scheduler_type: constant, weight_decay: 0.01, max_grad_norm: 1.0, eval_strategy: "no",
            save_strategy: "no", load_best_model_at_end: false, logging_steps: 1000,
-           gradient_checkpointing: {str(variant.checkpointing).lower()}}}
+           gradient_checkpointing: {"always" if variant.checkpointing else "false"}}}
 monitor: null
 """
 

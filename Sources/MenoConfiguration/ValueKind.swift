@@ -274,7 +274,8 @@ extension ValueKind {
 extension ValueKind where Value: CaseIterable & RawRepresentable & Sendable, Value.RawValue == String {
     static var choice: Self {
         Self(expected: "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")) { node in
-            node.scalar.flatMap { Value(rawValue: $0.string) }
+            // "True" is written by Python.
+            node.scalar.flatMap { Value(rawValue: $0.string) ?? Value(rawValue: $0.string.lowercased()) }
         } write: {
             $0.rawValue
         }

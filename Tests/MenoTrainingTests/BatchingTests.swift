@@ -54,7 +54,7 @@ import Testing
                 })
         }
         for tokens in [1, 20, 40, 4096] {
-            for checkpointing in [false, true] {
+            for checkpointing in TrainingArguments.GradientCheckpointing.allCases {
                 expectEqual(
                     reference,
                     try run {

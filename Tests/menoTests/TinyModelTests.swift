@@ -58,7 +58,7 @@ import Testing
         let shapes = [(2, 8), (4, 4), (16, 1), (1, 16)]
         var runs: [[Double]] = []
         for (batch, accumulation) in shapes {
-            for rest in [[], ["training.tokens_per_pass=32"], ["training.gradient_checkpointing=true"]] {
+            for rest in [[], ["training.tokens_per_pass=32"], ["training.gradient_checkpointing=always"]] {
                 let keys = [
                     "training.per_device_train_batch_size=\(batch)",
                     "training.gradient_accumulation_steps=\(accumulation)", "model.dtype=float32",

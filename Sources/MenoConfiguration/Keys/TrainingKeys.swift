@@ -79,9 +79,10 @@ extension ConfigurationKey {
             "Whether batches are copied to an accelerator from pinned memory.", example: "false",
             caveat: "Without effect: a step copies some kilobytes of ids."),
         ConfigurationKey(
-            "training.gradient_checkpointing", \.training.gradientCheckpointing, .flag,
-            "Whether layers are computed again in the backward pass instead of kept: less memory, a third more time.",
-            example: "false"),
+            "training.gradient_checkpointing", \.training.gradientCheckpointing, .choice,
+            "Whether layers are computed again in the backward pass instead of kept: less memory, a third more time. true: "
+                + "where a pass might not fit into half of the memory that is free; always; false: never.",
+            example: "always", caveat: "Results are the same."),
         ConfigurationKey(
             "training.head_gradient_threshold", \.training.headGradientThreshold, .fractionOrAutomatic,
             "On a CPU, words of a smaller probability enter the gradient of a frozen head together, by the mean of their "

@@ -30,7 +30,7 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Micro-batches of an optimizer step. Default 8.
     public var gradientAccumulationSteps = 8
     /// Whether layers are computed again in the backward pass instead of kept. Default true.
-    public var gradientCheckpointing = true
+    public var gradientCheckpointing = GradientCheckpointing.whenNeeded
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
     /// ``MemoryPlan/preferredTokens``.
     public var tokensPerPass: Int?
@@ -74,6 +74,14 @@ public struct TrainingArguments: Sendable, Hashable {
     public var seed: UInt64 = 42
     /// Whether every epoch takes the examples in an order of its own.
     public var shuffles = true
+
+    /// When layers compute their inner values again in the backward pass instead of keeping them. Results are the same.
+    public enum GradientCheckpointing: String, Sendable, Hashable, CaseIterable {
+        case never = "false"
+        /// Where a pass might not fit into half of the memory that is free.
+        case whenNeeded = "true"
+        case always
+    }
 
     /// How often something is done.
     public enum Interval: String, Sendable, Hashable, CaseIterable {

@@ -5,10 +5,10 @@ internal import MenoTensor
 extension TrainingLoop {
     /// Decides how many tokens go through the model together, where nothing has decided it yet.
     func planPasses() throws {
+        let preferred = preferredPass
+        let (bound, available) = planCheckpointing()
         guard tokensPerPass == nil else { return }
-        let preferred = max(longestExample, MemoryPlan.preferredTokens(on: model.device))
-        let bound = MemoryPlan.bound(model, tokens: preferred, longest: longestExample)
-        if let available = MemoryLimit.available(on: model.device), bound < available / 2 {
+        if let available, bound < available / 2 {
             tokensPerPass = preferred
             return observers.emit(
                 .notice("passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available"))
@@ -26,17 +26,40 @@ extension TrainingLoop {
         }
         let tokens = try plan.tokensPerPass()
         tokensPerPass = tokens
-        let available = plan.available.map { " of \(($0 + plan.resident) >> 20)" } ?? ""
+        let whole = plan.available.map { " of \(($0 + plan.resident) >> 20)" } ?? ""
         observers.emit(
             .notice(
-                "passes of up to \(tokens) tokens: about \(plan.peak(tokens: tokens) >> 20)\(available) MiB at their height"
+                "passes of up to \(tokens) tokens: about \(plan.peak(tokens: tokens) >> 20)\(whole) MiB at their height"
             ))
     }
 
-    /// Halves the passes after one of them did not fit.
+    /// Decides whether layers are computed again in the backward pass, where that is left to the memory that there is.
+    /// - Returns: what a pass without it stays below, and the memory that is free, in bytes.
+    @discardableResult func planCheckpointing() -> (bound: Int, available: Int?) {
+        let bound = MemoryPlan.bound(model, tokens: preferredPass, longest: longestExample)
+        let available = MemoryLimit.available(on: model.device)
+        if arguments.gradientCheckpointing == .whenNeeded {
+            model.usesGradientCheckpointing = available.map { bound >= $0 / 2 } ?? true
+        }
+        return (bound, available)
+    }
+
+    /// Tokens of a pass, if memory is no matter.
+    private var preferredPass: Int {
+        max(longestExample, arguments.tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device))
+    }
+
+    /// Begins to compute layers again, or halves the passes, after one of them did not fit.
     /// - Throws: ``TrainingError`` where each was one example already.
     func makePassesSmaller(_ passes: [Pass], _ error: TorchError) throws {
         releaseMemory()
+        if arguments.gradientCheckpointing == .whenNeeded, !model.usesGradientCheckpointing {
+            model.usesGradientCheckpointing = true
+            return observers.emit(
+                .warning(
+                    "out of memory: the step is done again, and layers are computed again in the backward pass from now "
+                        + "on. (\(error.message))"))
+        }
         let largest = passes.filter { $0.layout.lengths.count > 1 }.map(\.inputIDs.count).max()
         guard let largest else { throw outOfMemory(tokens: passes.map(\.inputIDs.count).max() ?? 0, error) }
         tokensPerPass = max(1, largest / 2)
@@ -51,6 +74,6 @@ extension TrainingLoop {
     private func outOfMemory(tokens: Int, _ error: TorchError) -> TrainingError {
         TrainingError(
             .outOfMemory, "there is not enough memory for an example of up to \(tokens) tokens (\(error.message)).",
-            advice: "Set training.gradient_checkpointing: true, a smaller data.max_length or model.dtype: bfloat16.")
+            advice: "Set training.gradient_checkpointing: always, a smaller data.max_length or model.dtype: bfloat16.")
     }
 }

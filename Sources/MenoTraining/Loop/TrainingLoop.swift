@@ -69,7 +69,7 @@ public final class TrainingLoop {
         optimizerStep = try OptimizerStep(
             model: model, options: arguments.optimizer, maxGradientNorm: arguments.maxGradientNorm,
             labelSmoothing: arguments.labelSmoothing)
-        model.usesGradientCheckpointing = arguments.gradientCheckpointing
+        model.usesGradientCheckpointing = arguments.gradientCheckpointing != .never
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
     }

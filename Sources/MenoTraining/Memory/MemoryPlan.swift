@@ -92,7 +92,7 @@ public struct MemoryPlan: Sendable {
                 .outOfMemory,
                 "an example of \(exampleLength) tokens needs \((fixedBytes + bytesPerExample) >> 20) MiB beside the "
                     + "model; \(available >> 20) MiB are available.",
-                advice: "Set training.gradient_checkpointing: true, a smaller data.max_length, or free memory; "
+                advice: "Set training.gradient_checkpointing: always, a smaller data.max_length, or free memory; "
                     + "training.tokens_per_pass overrides this judgement.")
         }
         let wished = max(exampleLength, preferredTokens)

@@ -49,6 +49,7 @@ extension TrainingLoop {
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
         let longest = training.reduce(1) { max($0, $1.ids.count) }
+        planCheckpointing()
         guard var plan = try MemoryPlan.measure(model, longest: longest) else {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }

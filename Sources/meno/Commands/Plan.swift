@@ -63,7 +63,7 @@ struct Plan: ParsableCommand {
             """)
         if !memory.fits {
             print(
-                "It does not fit into memory: lower training.tokens_per_pass or data.max_length, or set gradient_checkpointing: true."
+                "It does not fit into memory: lower training.tokens_per_pass or data.max_length, or set gradient_checkpointing: always."
             )
         } else if let freeDisk, forecast.disk.total > freeDisk {
             print("It does not fit on the disk: lower training.save_total_limit, or choose another base_output_dir.")
