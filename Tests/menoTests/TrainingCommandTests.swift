@@ -124,6 +124,12 @@ struct TrainingCommandTests {
             let limited = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1700)
             #expect(limited.status == 0 && limited.errors.contains("out of memory in a pass"), "\(limited.errors)")
             for (loss, other) in zip(try losses(), expected) { #expect(abs(loss - other) < 1e-5 * other) }
+            // Where it may, it first computes layers again in the backward pass.
+            let again = try meno(
+                ["train", run.path, "--overwrite", "--set", "training.gradient_checkpointing=true"], threads: 1,
+                memoryLimit: 1700)
+            #expect(again.status == 0 && again.errors.contains("again in the backward pass"), "\(again.errors)")
+            for (loss, other) in zip(try losses(), expected) { #expect(abs(loss - other) < 1e-5 * other) }
             // Where not even one example fits, that is said, with what can be done.
             let hopeless = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1000)
             #expect(hopeless.status == 1)
