@@ -75,7 +75,9 @@ struct AdaptedLinearTests {
         let problem = try Problem(
             Case(weights: .float32, rows: 30, inFeatures: 20, outFeatures: 10, rank: 2, dropout: 1))
         let output = try problem.output()
-        #expect(try output.detached().array(of: Float.self) == problem.input.detached().frozenLinear(problem.weight).array(of: Float.self))
+        #expect(
+            try output.detached().array(of: Float.self)
+                == problem.input.detached().frozenLinear(problem.weight).array(of: Float.self))
         try output.backward(gradient: Tensor.ones([30, 10]))
         #expect(try problem.up.gradient()!.array(of: Float.self).allSatisfy { $0 == 0 })
     }
@@ -138,10 +140,12 @@ struct AdaptedLinearTests {
         func mask() throws -> Tensor {
             guard test.dropout > 0 else { return try Tensor.ones([test.rows, test.inFeatures]).to(.float64) }
             let n = test.inFeatures
-            let identity = try Tensor.range(n).unsqueezed(0).isLessOrEqual(Tensor.range(n).unsqueezed(1)).to(.float32)
+            let identity =
+                try Tensor.range(n).unsqueezed(0).isLessOrEqual(Tensor.range(n).unsqueezed(1)).to(.float32)
                 - Tensor.range(n).unsqueezed(0).isLess(than: Tensor.range(n).unsqueezed(1)).to(.float32)
             return try Tensor.ones([test.rows, n]).adaptedLinear(
-                Tensor.zeros([n, n]), down: identity, up: identity, scaling: 1, dropout: test.dropout).to(.float64)
+                Tensor.zeros([n, n]), down: identity, up: identity, scaling: 1, dropout: test.dropout
+            ).to(.float64)
         }
 
         func definition(mask: Tensor) throws -> (output: Tensor, leaves: [Tensor]) {

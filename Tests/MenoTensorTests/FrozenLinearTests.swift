@@ -32,9 +32,13 @@ import Testing
         let expected = try input.detached().to(.float64).linear(exact, bias: bias.to(.float64))
         let expectedGradient = try slope.to(.float64).matmul(exact)
         #expect(output.shape == expected.shape)
-        #expect(relativeError(try output.detached().array(of: Float.self), try expected.to(.float32).array(of: Float.self)) < 1e-6)
         #expect(
-            relativeError(try input.gradient()!.array(of: Float.self), try expectedGradient.to(.float32).array(of: Float.self)) < 1e-6)
+            relativeError(try output.detached().array(of: Float.self), try expected.to(.float32).array(of: Float.self))
+                < 1e-6)
+        #expect(
+            relativeError(
+                try input.gradient()!.array(of: Float.self), try expectedGradient.to(.float32).array(of: Float.self))
+                < 1e-6)
         #expect(try weight.gradient() == nil)
     }
 

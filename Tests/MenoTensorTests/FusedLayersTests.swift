@@ -7,7 +7,9 @@ import Testing
     static let types = [DType.float32, .bfloat16]
     static func tolerance(_ type: DType) -> Double { type == .float32 ? 2e-6 : 5e-3 }
 
-    @Test(arguments: types, [(33, 7), (3, 640), (2, 3)]) func rmsNorm(_ type: DType, _ shape: (rows: Int, size: Int)) throws {
+    @Test(arguments: types, [(33, 7), (3, 640), (2, 3)]) func rmsNorm(_ type: DType, _ shape: (rows: Int, size: Int))
+        throws
+    {
         try RandomGenerator.seed(1)
         let weight = try Tensor.randomNormal([shape.size])
         try compare([[shape.rows, shape.size]], type) {
@@ -58,7 +60,9 @@ import Testing
         let x = try Tensor.randomNormal([6, 8])
         let weight = try Tensor.ones([6])
         let direct = try x.transposed().rmsNorm(weight: weight, offset: 0, epsilon: 0)
-        #expect(try direct.array(of: Float.self) == x.transposed().contiguous().rmsNorm(weight: weight, offset: 0, epsilon: 0).array(of: Float.self))
+        #expect(
+            try direct.array(of: Float.self)
+                == x.transposed().contiguous().rmsNorm(weight: weight, offset: 0, epsilon: 0).array(of: Float.self))
     }
 
     private func compare(

@@ -14,7 +14,8 @@ import Testing
         }
     }
 
-    static let cases: [Case] = [(DType.float32, DType.float32), (.float32, .bfloat16), (.bfloat16, .bfloat16)].flatMap { types in
+    static let cases: [Case] = [(DType.float32, DType.float32), (.float32, .bfloat16), (.bfloat16, .bfloat16)].flatMap {
+        types in
         [5, 512, 1300, 5000].flatMap { vocabulary in
             [(0.0, 0.0), (0.0, 1e-7), (7.0, 0.0), (7.0, 1e-7)].map {
                 Case(states: types.0, table: types.1, vocabulary: vocabulary, softcap: $0.0, threshold: $0.1)

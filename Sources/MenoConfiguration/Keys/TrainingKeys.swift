@@ -88,7 +88,8 @@ extension ConfigurationKey {
             "On a CPU, words of a smaller probability enter the gradient of a frozen head together, by the mean of their "
                 + "chunk's embeddings; 0: each by itself. auto is 1e-6 with weights in bfloat16 and 0 with float32.",
             example: "0",
-            caveat: "The loss is exact either way. The gradient's error is about 5e-4 at 1e-6 and 1e-5 at 1e-8, that of "
+            caveat:
+                "The loss is exact either way. The gradient's error is about 5e-4 at 1e-6 and 1e-5 at 1e-8, that of "
                 + "probabilities in bfloat16 8e-4."),
         ConfigurationKey(
             "training.tokens_per_pass", \.training.tokensPerPass, .countOrAutomatic,

@@ -31,7 +31,8 @@ public final class Decoder {
     private let windowRotary: RotaryEmbedding?
 
     init(
-        configuration: DecoderConfiguration, weightType: DType, computeType: DType, device: Device, embedding: Parameter,
+        configuration: DecoderConfiguration, weightType: DType, computeType: DType, device: Device,
+        embedding: Parameter,
         layers: [DecoderLayer], finalNorm: RMSNorm, head: LanguageModelHead
     ) {
         self.configuration = configuration

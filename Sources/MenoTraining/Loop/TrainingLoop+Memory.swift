@@ -11,7 +11,9 @@ extension TrainingLoop {
         if let available, bound < available / 2 {
             tokensPerPass = preferred
             return observers.emit(
-                .notice("passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available"))
+                .notice(
+                    "passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available")
+            )
         }
         let plan: MemoryPlan?
         do {
