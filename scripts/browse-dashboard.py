@@ -164,7 +164,7 @@ def main():
     with open(configuration, "w") as file:
         file.write(RUN.format(folder=live, model=model))
     training = start([meno, "train", configuration, "--quiet"])
-    wait("the first step", lambda: os.path.exists(record) and '"step":' in open(record).read(), 300)
+    wait("the first step", lambda: os.path.exists(record) and any(l.startswith('{"step"') for l in open(record)), 300)
     japanese, english = start_dashboard(runs, "ja"), start_dashboard(runs, "en")
     browser = Browser(program, os.path.join(folder, "profile"))
     started.append(browser)

@@ -54,7 +54,9 @@ struct TrainingSession {
             of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
         ).map { heldOut[$0] }
         form = try Self.prepare(model, configuration)
-        if log.style == .text, let first = training.first { Console.note("\n" + first.preview(model.tokenizer) + "\n") }
+        if log.style == .text, !log.isQuiet, let first = training.first {
+            Console.note("\n" + first.preview(model.tokenizer) + "\n")
+        }
     }
 
     /// Attaches the adapter that is trained, or makes every weight trained.
