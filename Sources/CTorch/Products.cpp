@@ -13,8 +13,7 @@ product::Matrix frozen(const at::Tensor &matrix) {
         matrix.is_cpu() && matrix.is_contiguous() && matrix.dim() == 2 &&
             (matrix.scalar_type() == at::kFloat || matrix.scalar_type() == at::kBFloat16),
         "expected a contiguous matrix in float32 or bfloat16 on the CPU");
-    auto type = matrix.scalar_type() == at::kFloat ? product::Type::float32 : product::Type::bfloat16;
-    return {matrix.data_ptr(), type, matrix.size(0), matrix.size(1)};
+    return product::matrix_of(matrix);
 }
 
 const float *values(const at::Tensor &tensor, int64_t last) {

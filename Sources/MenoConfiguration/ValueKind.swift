@@ -51,9 +51,7 @@ extension ValueKind where Value == Double? {
             "\($0 ?? 0)"
         }
     }
-}
 
-extension ValueKind where Value == Double? {
     /// A number from 0 to 1, or auto for none.
     static var fractionOrAutomatic: Self {
         Self(expected: "a number from 0 to 1, or auto") { node in

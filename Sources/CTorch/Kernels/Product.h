@@ -4,6 +4,8 @@
 // its float32 products reach half to two thirds of what the processor can do. Elsewhere libtorch's own are used.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <functional>
 
@@ -25,6 +27,12 @@ struct Matrix {
         return {bytes, type, count, columns};
     }
 };
+
+// A contiguous tensor [rows, columns] in one of the two types.
+inline Matrix matrix_of(const at::Tensor &tensor) {
+    auto type = tensor.scalar_type() == at::kBFloat16 ? Type::bfloat16 : Type::float32;
+    return {tensor.data_ptr(), type, tensor.size(0), tensor.size(1)};
+}
 
 // Columns of a packed panel, and of a chunk of panels that stays in the caches while every row passes by it.
 constexpr int64_t kPanel = 16;

@@ -22,6 +22,7 @@ namespace {
 using meno::product::kChunk;
 using meno::product::kRows;
 using meno::product::Matrix;
+using meno::product::matrix_of;
 using meno::product::Type;
 
 // A logit that much above a row's reference makes it the new one; exp is finite to 88.
@@ -245,11 +246,6 @@ void bound_rows(Head &head, const at::Tensor &logits) {
             head.state[r].bound = plain_exponents(row, n, head.state[r].reference).sum;
         }
     });
-}
-
-Matrix matrix_of(const at::Tensor &tensor) {
-    bool half = tensor.scalar_type() == at::kBFloat16;
-    return {tensor.data_ptr(), half ? Type::bfloat16 : Type::float32, tensor.size(0), tensor.size(1)};
 }
 
 // Chunks by this project's own products: packed once, then every block of rows passes by.

@@ -152,9 +152,9 @@ ct_status ct_custom_node(
 // MARK: Random numbers
 
 ct_status ct_manual_seed(uint64_t seed);
-// The generator's whole state as a byte tensor on the host.
 // 64 bits from the CPU's generator.
 ct_status ct_random_bits(uint64_t *result);
+// The generator's whole state as a byte tensor on the host.
 ct_status ct_random_state(ct_device device, ct_tensor **result);
 ct_status ct_set_random_state(ct_device device, const ct_tensor *state);
 

@@ -46,6 +46,9 @@ extension TrainingLoop {
         return (bound, available)
     }
 
+    /// The limit on a pass: what was decided, or would be if memory were no matter.
+    var passLimit: Int { tokensPerPass ?? preferredPass }
+
     /// Tokens of a pass, if memory is no matter.
     private var preferredPass: Int {
         max(longestExample, arguments.tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device))
@@ -71,7 +74,7 @@ extension TrainingLoop {
                     + "\(largest / 2). (\(error.message))"))
     }
 
-    private var longestExample: Int { training.reduce(1) { max($0, $1.ids.count) } }
+    var longestExample: Int { training.reduce(1) { max($0, $1.ids.count) } }
 
     private func outOfMemory(tokens: Int, _ error: TorchError) -> TrainingError {
         TrainingError(

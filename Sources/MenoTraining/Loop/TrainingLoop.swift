@@ -152,8 +152,7 @@ public final class TrainingLoop {
     func attempt(_ step: Int, learningRate: Double) throws -> StepResult? {
         let states = try randomStates()
         while true {
-            let prepared = loader.load(
-                step, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device))
+            let prepared = loader.load(step, tokensPerPass: passLimit)
             do {
                 return try optimizerStep.run(prepared.passes, learningRate: learningRate)
             } catch let error as TrainingError where error.code == .notFinite {
@@ -185,12 +184,7 @@ public final class TrainingLoop {
         // A checkpoint is judged by what is on the disk.
         writer?.wait()
         settle()
-        let result = try Evaluator(model, tokensPerPass: tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device))
-            .evaluate(
-                evaluation
-            ) { _ in
-                !shouldStop()
-            }
+        let result = try Evaluator(model, tokensPerPass: passLimit).evaluate(evaluation) { _ in !shouldStop() }
         releaseMemory()
         let metrics = EvaluationMetrics(
             step: stepsDone, epoch: epoch(after: stepsDone), loss: result.loss, tokenAccuracy: result.tokenAccuracy,

@@ -48,9 +48,8 @@ extension TrainingLoop {
     /// - Throws: ``TrainingError`` with `outOfMemory` where not even one example fits, or with `cannotPlan` where the system
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
-        let longest = training.reduce(1) { max($0, $1.ids.count) }
         planCheckpointing()
-        guard var plan = try MemoryPlan.measure(model, longest: longest) else {
+        guard var plan = try MemoryPlan.measure(model, longest: longestExample) else {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
