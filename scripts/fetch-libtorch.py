@@ -48,7 +48,9 @@ def platform_tags():
     """The wheel platform tags that suit this machine, the wanted one first."""
     machine = {"amd64": "x86_64", "arm64": "arm64"}.get(platform.machine().lower(), platform.machine())
     if sys.platform == "linux" and machine in ("x86_64", "aarch64"):
-        return [f"manylinux{tag}_{machine}" for tag in ("_2_28", "_2_27", "_2_24", "_2_17", "2014", "_2_12", "2010")]
+        # pip compares tags as they are written, and the wheels beside torch's have all kinds of them.
+        tags = [f"_2_{minor}" for minor in range(28, 4, -1)] + ["2014", "2010", "1"]
+        return [f"manylinux{tag}_{machine}" for tag in tags]
     if sys.platform == "darwin" and machine == "arm64":
         return [f"macosx_{major}_0_arm64" for major in (15, 14, 13, 12, 11)]
     raise Failure(
