@@ -29,7 +29,7 @@ import Testing
         let reference = try Reference(name)
         let model = try reference.files.load(dtype: .float32)
         try LoRAFiles.attach(reference.folder.appending(path: "adapter"), to: model)
-        model.usesGradientCheckpointing = checkpointing
+        model.checkpointedLayers = checkpointing ? model.configuration.layerCount : 0
         let losses = try model.loss(
             inputIDs: reference.sequences.flatMap { $0 }, labels: reference.labels.flatMap { $0 },
             layout: SequenceLayout(lengths: reference.sequences.map(\.count))

@@ -25,6 +25,17 @@ import Testing
         #expect(error?.code == .outOfMemory && error?.description.contains("gradient_checkpointing") == true)
     }
 
+    @Test func asFewLayersAreCheckpointedAsMemoryAsksFor() {
+        let bound = MemoryPlan.Bound(layerCount: 10, layer: 100, rest: 50)
+        #expect(bound.bytes(checkpointed: 0) == 1050)
+        // One of those that are computed again has its inner values meanwhile.
+        #expect(bound.bytes(checkpointed: 1) == 1050 && bound.bytes(checkpointed: 10) == 150)
+        #expect(bound.checkpointedLayers(below: 1051) == 0)
+        #expect(bound.checkpointedLayers(below: 1050) == 2)
+        #expect(bound.checkpointedLayers(below: 400) == 8)
+        #expect(bound.checkpointedLayers(below: 100) == 10)
+    }
+
     /// Measuring leaves parameters, gradients and random numbers as they were.
     @Test func measuringChangesNothing() throws {
         let model = try TinyRun.model()

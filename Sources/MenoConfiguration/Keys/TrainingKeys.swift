@@ -81,7 +81,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "training.gradient_checkpointing", \.training.gradientCheckpointing, .choice,
             "Whether layers are computed again in the backward pass instead of kept: less memory, a third more time. true: "
-                + "where a pass might not fit into half of the memory that is free; always; false: never.",
+                + "as many as must be for a pass to fit into half of the memory that is free; always: all; false: none.",
             example: "always", caveat: "Results are the same."),
         ConfigurationKey(
             "training.head_gradient_threshold", \.training.headGradientThreshold, .fractionOrAutomatic,

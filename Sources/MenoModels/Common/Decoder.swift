@@ -10,8 +10,10 @@ public final class Decoder {
     /// The type of activations: that of the weights, or float32 where weights in bfloat16 are multiplied in float32.
     public let computeType: DType
     public let device: Device
-    /// Whether layers recompute their inner values in the backward pass instead of keeping them.
-    public var usesGradientCheckpointing = false
+    /// How many layers, from the first, compute their inner values again in the backward pass instead of keeping them.
+    ///
+    /// The first, since their turn comes when what later layers kept is free again.
+    public var checkpointedLayers = 0
     /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
     /// added to the embeddings of a sequence of L tokens of d values. 0: none.
     public var embeddingNoise = 0.0
@@ -75,7 +77,7 @@ public final class Decoder {
         var states = try embed(inputIDs)
         if embeddingNoise > 0, isGradientEnabled { states = try states + noise(layout, dtype: states.dtype) }
         for (index, layer) in layers.enumerated() {
-            if usesGradientCheckpointing, cache == nil {
+            if index < checkpointedLayers, cache == nil {
                 let trained = layer.parameters.filter(\.isTrained).map(\.tensor)
                 states = try checkpointed(states, parameters: trained, device: device) {
                     try layer($0, context: context, cache: nil)

@@ -10,9 +10,11 @@ extension TrainingLoop {
         guard tokensPerPass == nil else { return }
         if let available, bound < available / 2 {
             tokensPerPass = preferred
+            let again = model.checkpointedLayers
             return observers.emit(
                 .notice(
-                    "passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available")
+                    "passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available"
+                        + (again > 0 ? ", as \(again) layers are computed again in the backward pass" : ""))
             )
         }
         let plan: MemoryPlan?
@@ -35,15 +37,16 @@ extension TrainingLoop {
             ))
     }
 
-    /// Decides whether layers are computed again in the backward pass, where that is left to the memory that there is.
-    /// - Returns: what a pass without it stays below, and the memory that is free, in bytes.
+    /// Decides how many layers are computed again in the backward pass, where that is left to the memory that there is.
+    /// - Returns: what a pass then stays below, and the memory that is free, in bytes.
     @discardableResult func planCheckpointing() -> (bound: Int, available: Int?) {
         let bound = MemoryPlan.bound(model, tokens: preferredPass, longest: longestExample)
         let available = MemoryLimit.available(on: model.device)
         if arguments.gradientCheckpointing == .whenNeeded {
-            model.usesGradientCheckpointing = available.map { bound >= $0 / 2 } ?? true
+            model.checkpointedLayers =
+                available.map { bound.checkpointedLayers(below: $0 / 2) } ?? model.configuration.layerCount
         }
-        return (bound, available)
+        return (bound.bytes(checkpointed: model.checkpointedLayers), available)
     }
 
     /// The limit on a pass: what was decided, or would be if memory were no matter.
@@ -58,11 +61,13 @@ extension TrainingLoop {
     /// - Throws: ``TrainingError`` where each was one example already.
     func makePassesSmaller(_ passes: [Pass], _ error: TorchError) throws {
         releaseMemory()
-        if arguments.gradientCheckpointing == .whenNeeded, !model.usesGradientCheckpointing {
-            model.usesGradientCheckpointing = true
+        if arguments.gradientCheckpointing == .whenNeeded,
+            model.checkpointedLayers < model.configuration.layerCount
+        {
+            model.checkpointedLayers = model.configuration.layerCount
             return observers.emit(
                 .warning(
-                    "out of memory: the step is done again, and layers are computed again in the backward pass from now "
+                    "out of memory: the step is done again, and all layers are computed again in the backward pass from now "
                         + "on. (\(error.message))"))
         }
         let largest = passes.filter { $0.layout.lengths.count > 1 }.map(\.inputIDs.count).max()

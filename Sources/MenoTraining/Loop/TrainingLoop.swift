@@ -69,7 +69,7 @@ public final class TrainingLoop {
         optimizerStep = try OptimizerStep(
             model: model, options: arguments.optimizer, maxGradientNorm: arguments.maxGradientNorm,
             labelSmoothing: arguments.labelSmoothing)
-        model.usesGradientCheckpointing = arguments.gradientCheckpointing != .never
+        model.checkpointedLayers = arguments.gradientCheckpointing == .never ? 0 : model.configuration.layerCount
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
     }

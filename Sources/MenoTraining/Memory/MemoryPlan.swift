@@ -27,16 +27,37 @@ public struct MemoryPlan: Sendable {
     public var preferredTokens = 2048
 
     /// Bytes that a training pass stays below, beyond what is held before it, for any model: at least half as much again as
-    /// what layers keep for their backward pass, all in float32 and without checkpointing. Where memory holds a multiple of
-    /// it, nothing needs to be measured.
-    static func bound(_ model: Decoder, tokens: Int, longest: Int) -> Int {
+    /// what layers keep for their backward pass, all in float32. Where memory holds a multiple of it, nothing needs to be
+    /// measured.
+    struct Bound {
+        var layerCount: Int
+        /// Of a layer that keeps its inner values.
+        var layer: Int
+        /// Of everything else.
+        var rest: Int
+
+        /// - Parameter checkpointed: layers that do not keep them, of which one at a time has them again.
+        func bytes(checkpointed: Int) -> Int { rest + layer * min(layerCount, layerCount - checkpointed + 1) }
+
+        /// The fewest layers that must be checkpointed for a pass to stay below some bytes; all where none are few enough.
+        func checkpointedLayers(below bytes: Int) -> Int {
+            (0..<layerCount).first { self.bytes(checkpointed: $0) < bytes } ?? layerCount
+        }
+    }
+
+    /// See ``Bound``; `longest`: tokens of the longest example.
+    static func bound(_ model: Decoder, tokens: Int, longest: Int) -> Bound {
         let shape = model.configuration
         let layer =
             10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize
             + 3 * shape.headCount * longest  // the weights of attention that is not fused
         let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
         let trained = model.trainedParameters.reduce(0) { $0 + $1.tensor.count }
-        return 4 * (tokens * (shape.layerCount * layer + head) + 2 * trained) + (256 << 20)
+        // Whatever is checkpointed, the states between the layers are kept.
+        let states = shape.layerCount * shape.hiddenSize
+        return Bound(
+            layerCount: shape.layerCount, layer: 4 * tokens * layer,
+            rest: 4 * (tokens * (head + states) + 2 * trained) + (256 << 20))
     }
 
     /// Measures passes of a model that is ready to train.
