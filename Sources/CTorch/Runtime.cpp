@@ -1,6 +1,7 @@
 // Random state, devices, threads and memory.
 
 #include <cstdlib>
+#include <mutex>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -48,12 +49,18 @@ ct_status ct_set_random_state(ct_device device, const ct_tensor *state) {
     });
 }
 
+static void prepare_cuda() {
+    // A program linked against the CPU part alone still finds the CUDA part beside it at run time.
+    dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+    // cuDNN's attention builds a plan for every length it has not seen, which takes as long as a thousand passes.
+    at::globalContext().setSDPUseCuDNN(false);
+}
+
 int32_t ct_device_count(ct_device_type type) {
     try {
         if (type == CT_CPU) return 1;
-        // A program linked against the CPU part alone still finds the CUDA part beside it at run time.
-        static void *cuda = type == CT_CUDA ? dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) : nullptr;
-        (void)cuda;
+        static std::once_flag prepared;
+        if (type == CT_CUDA) std::call_once(prepared, prepare_cuda);
         auto kind = static_cast<c10::DeviceType>(type);
         if (!c10::impl::hasDeviceGuardImpl(kind)) return 0;
         return c10::impl::VirtualGuardImpl(kind).deviceCount();
@@ -82,19 +89,31 @@ ct_status ct_memory_statistics(ct_device device, ct_memory *result) {
     });
 }
 
+// Bytes that a device has free.
+static int64_t device_free_memory(c10::DeviceAllocator *allocator, c10::Device device) {
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
+    return static_cast<int64_t>(allocator->getMemoryInfo(device.index()).first);
+#else
+    // The allocator does not tell it yet, but CUDA's runtime, which libtorch_cuda has loaded, does of the current device.
+    using Ask = int (*)(size_t *, size_t *);
+    auto ask = device.is_cuda() ? reinterpret_cast<Ask>(dlsym(RTLD_DEFAULT, "cudaMemGetInfo")) : nullptr;
+    c10::DeviceGuard guard(device);
+    size_t free = 0, total = 0;
+    TORCH_CHECK(ask && ask(&free, &total) == 0, "this libtorch does not tell the free memory of a device");
+    return static_cast<int64_t>(free);
+#endif
+}
+
 ct_status ct_free_memory(ct_device device, int64_t *result) {
     return guarded([&] {
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
-        auto *allocator = at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type));
+        auto type = static_cast<c10::DeviceType>(device.type);
         auto index = static_cast<c10::DeviceIndex>(device.index < 0 ? 0 : device.index);
+        auto *allocator = at::getDeviceAllocator(type);
         auto total = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
         auto statistics = allocator->getDeviceStats(index);
         // What the allocator keeps for new tensors is free to them as well.
         auto kept = statistics.reserved_bytes[total].current - statistics.allocated_bytes[total].current;
-        *result = static_cast<int64_t>(allocator->getMemoryInfo(index).first) + kept;
-#else
-        TORCH_CHECK(false, "this libtorch does not tell the free memory of a device");
-#endif
+        *result = device_free_memory(allocator, c10::Device(type, index)) + kept;
     });
 }
 
@@ -118,8 +137,8 @@ char *ct_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str());
 
 void ct_limit_primitive_caches(void) {
     // oneDNN and ideep, libtorch's wrapper of it, read these once, when they are first used.
-    setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32", 0);
-    setenv("LRU_CACHE_CAPACITY", "32", 0);
+    setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
+    setenv("LRU_CACHE_CAPACITY", "64", 0);
 }
 
 void ct_keep_host_memory(void) {

@@ -55,6 +55,12 @@ final class Attention {
     /// Every sequence attends to itself. `[tokens, heads, headDimension]` in and out.
     private func attend(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext) throws -> Tensor {
         let layout = context.layout
+        if query.hasPackedAttention, configuration.attentionSoftcap == nil {
+            let longest = layout.lengths.max() ?? 0
+            return try Tensor.packedAttention(
+                query: query, key: key, value: value, boundaries: context.boundaries(), longest: longest,
+                window: slidingWindow.flatMap { longest > $0 ? $0 : nil }, scale: configuration.attentionScale)
+        }
         if let length = layout.uniformLength {
             let batch = layout.lengths.count
             let split = { (x: Tensor) in try x.reshaped([batch, length, x.size(1), x.size(2)]).transposed(1, 2) }

@@ -7,6 +7,7 @@ final class AttentionContext {
     private let globalRotation: (cos: Tensor, sin: Tensor)?
     private let windowRotation: (cos: Tensor, sin: Tensor)?
     private var masks: [MaskKey: Tensor] = [:]
+    private var boundaryTensor: Tensor?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
@@ -28,6 +29,15 @@ final class AttentionContext {
             preconditionFailure("a pass without the rotation of one of its layers")
         }
         return rotation
+    }
+
+    /// Where each sequence begins and the last one ends: int32 `[sequences + 1]`.
+    func boundaries() throws -> Tensor {
+        if let boundaryTensor { return boundaryTensor }
+        let ends = layout.lengths.reduce(into: [Int32(0)]) { $0.append($0.last! + Int32($1)) }
+        let tensor = try Tensor(ends, device: device)
+        boundaryTensor = tensor
+        return tensor
     }
 
     /// Bool `[queries, keys]`: true where query i may see key j, for queries that are the last of the keys.

@@ -84,4 +84,5 @@ enum ATen {
     static let embedding = Operator("aten::embedding")
     static let dropout = Operator("aten::dropout")
     static let attention = Operator("aten::scaled_dot_product_attention")
+    static let flashAttention = Operator("aten::_flash_attention_forward")
 }
