@@ -1,21 +1,20 @@
 #include "Internal.h"
 #include "Kernels/AdaptedProduct.h"
+#include "Kernels/FrozenProduct.h"
 
 using namespace meno;
 
-bool ct_has_own_products(void) { return product::available(); }
-
 namespace {
 
-product::Matrix frozen(const at::Tensor &matrix) {
-    TORCH_CHECK(product::available(), "this processor does not take products of this kind");
-    TORCH_CHECK(
-        matrix.is_cpu() && matrix.is_contiguous() && matrix.dim() == 2 &&
-            (matrix.scalar_type() == at::kFloat || matrix.scalar_type() == at::kBFloat16),
-        "expected a contiguous matrix in float32 or bfloat16 on the CPU");
-    return product::matrix_of(matrix);
+bool is_known(int32_t type) { return type == CT_FLOAT32 || type == CT_BFLOAT16; }
+
+at::Tensor result_like(const at::Tensor &x, int64_t last) {
+    auto shape = x.sizes().vec();
+    shape.back() = last;
+    return product::empty_rows(shape, x.options());
 }
 
+// Contiguous float32 values [..., last].
 const float *values(const at::Tensor &tensor, int64_t last) {
     TORCH_CHECK(
         tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && tensor.dim() > 0 &&
@@ -24,42 +23,65 @@ const float *values(const at::Tensor &tensor, int64_t last) {
     return tensor.data_ptr<float>();
 }
 
-at::Tensor result_like(const at::Tensor &x, int64_t last) {
-    auto shape = x.sizes().vec();
-    shape.back() = last;
-    return at::empty(shape, x.options());
+const at::Tensor &checked(const at::Tensor &weight) {
+    TORCH_CHECK(
+        has_vector_kernels(weight) && weight.dim() == 2, "expected a contiguous matrix in float32 or bfloat16 on the CPU");
+    return weight;
 }
 
-product::Adapter adapter_of(const ct_adapter &adapter, const product::Matrix &weight) {
+// Activations [..., columns] as a matrix, in a type that they can meet the weight in.
+at::Tensor rows_of(const at::Tensor &tensor, const at::Tensor &weight, int64_t columns) {
+    bool fits = tensor.scalar_type() == weight.scalar_type() || (product::available() && tensor.scalar_type() == at::kFloat);
+    TORCH_CHECK(
+        has_vector_kernels(tensor) && fits && tensor.dim() > 0 && tensor.size(-1) == columns,
+        "expected contiguous values [..., ", columns, "] on the CPU for a weight in ", weight.scalar_type(), ", got ",
+        tensor.scalar_type(), " ", tensor.sizes());
+    return tensor.view({-1, columns});
+}
+
+product::Adapter adapter_of(const ct_adapter &adapter, const at::Tensor &weight) {
+    TORCH_CHECK(product::has_panels(), "this processor does not take products of this kind");
     const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
-    const float *lowering = values(down, weight.columns), *raising = values(up, down.size(0));
-    TORCH_CHECK(up.size(0) == weight.rows, "expected an adapter of ", weight.rows, " outputs, got ", up.sizes());
+    const float *lowering = values(down, weight.size(1)), *raising = values(up, down.size(0));
+    TORCH_CHECK(up.size(0) == weight.size(0), "expected an adapter of ", weight.size(0), " outputs, got ", up.sizes());
     return {lowering, raising, down.size(0), adapter.scaling, {adapter.dropout, adapter.dropout_key}};
 }
 
 }  // namespace
 
+bool ct_has_own_products(void) { return product::available(); }
+
+bool ct_has_product(int32_t activations, int32_t weights) {
+    if (product::available() && activations == CT_FLOAT32) return is_known(weights);
+    return activations == CT_BFLOAT16 && weights == CT_BFLOAT16;
+}
+
 ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transposed, ct_tensor **result) {
     return guarded([&] {
-        auto matrix = frozen(weight->value);
-        int64_t depth = transposed ? matrix.rows : matrix.columns;
-        const float *input = values(x->value, depth);
-        at::Tensor output = result_like(x->value, transposed ? matrix.columns : matrix.rows);
-        if (output.numel() > 0)
-            product::multiply(input, x->value.numel() / depth, matrix, transposed, output.data_ptr<float>());
+        const at::Tensor &w = checked(weight->value);
+        at::Tensor input = rows_of(x->value, w, w.size(transposed ? 0 : 1));
+        int64_t width = w.size(transposed ? 1 : 0);
+        at::Tensor output = result_like(x->value, width);
+        if (output.numel() > 0) product::multiply(input, w, transposed, output.view({-1, width}));
         *result = wrap(output);
     });
+}
+
+bool ct_has_adapted_product(int32_t activations, int32_t weights) {
+    return product::has_panels() &&
+           (ct_has_product(activations, weights) || (activations == weights && is_known(weights)));
 }
 
 ct_status ct_adapted_product(
     const ct_tensor *x, const ct_tensor *weight, const ct_adapter *adapter, ct_tensor **output, ct_tensor **lowered) {
     return guarded([&] {
-        auto matrix = frozen(weight->value);
-        auto low_rank = adapter_of(*adapter, matrix);
-        const float *input = values(x->value, matrix.columns);
-        int64_t m = x->value.numel() / matrix.columns;
-        at::Tensor y = result_like(x->value, matrix.rows), h = result_like(x->value, low_rank.rank);
-        if (m > 0) product::adapted(input, m, matrix, low_rank, h.data_ptr<float>(), y.data_ptr<float>());
+        const at::Tensor &w = checked(weight->value);
+        auto low_rank = adapter_of(*adapter, w);
+        at::Tensor input = rows_of(x->value, w, w.size(1));
+        at::Tensor y = result_like(x->value, w.size(0));
+        at::Tensor h = at::empty({input.size(0), low_rank.rank}, adapter->down->value.options());
+        if (input.size(0) > 0)
+            product::adapted(input, w, low_rank, h.data_ptr<float>(), y.view({-1, w.size(0)}));
         *output = wrap(y);
         *lowered = wrap(h);
     });
@@ -69,15 +91,15 @@ ct_status ct_adapted_product_backward(
     const ct_tensor *gradient, const ct_tensor *x, const ct_tensor *lowered, const ct_tensor *weight,
     const ct_adapter *adapter, ct_tensor **input_gradient, ct_tensor **down_gradient, ct_tensor **up_gradient) {
     return guarded([&] {
-        auto matrix = frozen(weight->value);
-        auto low_rank = adapter_of(*adapter, matrix);
-        const float *input = values(x->value, matrix.columns), *slope = values(gradient->value, matrix.rows);
+        const at::Tensor &w = checked(weight->value);
+        auto low_rank = adapter_of(*adapter, w);
+        at::Tensor input = rows_of(x->value, w, w.size(1)), slope = rows_of(gradient->value, w, w.size(0));
         const float *h = values(lowered->value, low_rank.rank);
-        at::Tensor dx = input_gradient ? at::empty_like(x->value) : at::Tensor();
+        at::Tensor dx = input_gradient ? result_like(x->value, w.size(1)) : at::Tensor();
         at::Tensor down = at::empty_like(adapter->down->value), up = at::empty_like(adapter->up->value);
         product::adapted_backward(
-            slope, input, h, x->value.numel() / matrix.columns, matrix, low_rank,
-            input_gradient ? dx.data_ptr<float>() : nullptr, down.data_ptr<float>(), up.data_ptr<float>());
+            slope, input, h, w, low_rank, dx.defined() ? dx.view({-1, w.size(1)}) : dx, down.data_ptr<float>(),
+            up.data_ptr<float>());
         if (input_gradient) *input_gradient = wrap(dx);
         *down_gradient = wrap(down);
         *up_gradient = wrap(up);

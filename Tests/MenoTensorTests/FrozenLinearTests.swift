@@ -42,6 +42,31 @@ import Testing
         #expect(try weight.gradient() == nil)
     }
 
+    /// In bfloat16 rows are computed beyond those that are asked for: of other tensors, where the storage goes on, and back
+    /// in it. None of it shows.
+    @Test(arguments: [1, 5, 63, 64, 130]) func rowsBetweenDoNotShow(_ rows: Int) throws {
+        try RandomGenerator.seed(11)
+        let weight = try Tensor.randomNormal([40, 24]).to(.bfloat16)
+        let all = try Tensor.randomNormal([200, 24]).to(.bfloat16)
+        let exact = try all.to(.float64).linear(weight.to(.float64)).to(.float32)
+        let whole = try Tensor(all.to(.float32).array(of: Float.self), shape: [200, 24]).to(.bfloat16)
+        for start in [0, 17, 200 - rows] {
+            let input = try all.narrowed(0, start: start, count: rows).requiringGradient()
+            let output = try input.frozenLinear(weight)
+            let again = try output.detached().frozenLinear(weight.transposed().contiguous())
+            try output.backward(gradient: Tensor.ones([rows, 40]).to(.bfloat16))
+            #expect(output.shape == [rows, 40] && again.shape == [rows, 24])
+            let expected = try exact.narrowed(0, start: start, count: rows).array(of: Float.self)
+            #expect(relativeError(try output.detached().to(.float32).array(of: Float.self), expected) < 4e-3)
+            let sums = try weight.to(.float32).sum(along: [0]).array(of: Float.self)
+            #expect(
+                relativeError(
+                    try input.gradient()!.to(.float32).array(of: Float.self),
+                    (0..<rows).flatMap { _ in sums }) < 4e-3)
+        }
+        #expect(try all.to(.float32).array(of: Float.self) == whole.to(.float32).array(of: Float.self))
+    }
+
     @Test func aRowDoesNotDependOnTheOthers() throws {
         try RandomGenerator.seed(6)
         let weight = try Tensor.randomNormal([70, 700]).to(.bfloat16)

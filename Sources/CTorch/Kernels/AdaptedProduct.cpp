@@ -3,19 +3,40 @@
 #include <algorithm>
 #include <vector>
 
+#include "FrozenProduct.h"
 #include "Parallel.h"
 
 namespace meno::product {
 
 namespace {
 
-MENO_VECTOR_CLONES void drop(
-    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    drop_row<false>(from, n, first, row_key, limit, scale, to);
-}
-MENO_VECTOR_CLONES void add_dropped(
-    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    drop_row<true>(from, n, first, row_key, limit, scale, to);
+#define MENO_MASKED_ROW(name, Source, Target, adds, drops)                                                             \
+    MENO_VECTOR_CLONES void name(                                                                                     \
+        const void *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, void *to) {        \
+        masked_row<Source, Target, adds, drops>(                                                                      \
+            static_cast<const Source::Storage *>(from), n, first, row_key, limit, scale,                              \
+            static_cast<Target::Storage *>(to));                                                                      \
+    }
+MENO_MASKED_ROW(dropped_float32, Float32, Float32, false, true)
+MENO_MASKED_ROW(widened, BFloat16, Float32, false, false)
+MENO_MASKED_ROW(widened_dropped, BFloat16, Float32, false, true)
+MENO_MASKED_ROW(add_dropped_float32, Float32, Float32, true, true)
+MENO_MASKED_ROW(add_bfloat16, Float32, BFloat16, true, false)
+MENO_MASKED_ROW(add_dropped_bfloat16, Float32, BFloat16, true, true)
+
+// D of rows start..<start + count in float32, in memory of this thread unless they are that already.
+const float *dropped(const Matrix &x, int64_t start, int64_t count, const Dropout &dropout) {
+    bool half = x.type == Type::bfloat16;
+    auto from = static_cast<const char *>(x.slice(start, count).data);
+    if (!half && !dropout.drops()) return reinterpret_cast<const float *>(from);
+    auto kernel = dropout.drops() ? (half ? widened_dropped : dropped_float32) : widened;
+    thread_local std::vector<float> memory;
+    memory.resize(static_cast<size_t>(count * x.columns));
+    for (int64_t i = 0; i < count; ++i)
+        kernel(
+            from + i * x.columns * x.size(), x.columns, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
+            memory.data() + i * x.columns);
+    return memory.data();
 }
 
 // Panels for matrices as small as an adapter's.
@@ -52,36 +73,46 @@ class Panels {
 };
 
 // out [m, width] = D(x [m, depth]) · panels.
-void lower(const float *x, int64_t m, int64_t depth, const Dropout &dropout, const Panels &panels, float *out) {
-    int64_t rows = rows_of_block(m), width = panels.width();
+void lower(const Matrix &x, const Dropout &dropout, const Panels &panels, float *out) {
+    int64_t m = x.rows, rows = rows_of_block(m), width = panels.width();
     parallel((m + rows - 1) / rows, [&](int64_t block) {
         int64_t start = block * rows, here = std::min(rows, m - start);
-        const float *from = x + start * depth;
-        thread_local std::vector<float> dropped;
-        if (dropout.drops()) {
-            dropped.resize(static_cast<size_t>(here * depth));
-            for (int64_t i = 0; i < here; ++i)
-                drop(
-                    from + i * depth, depth, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
-                    dropped.data() + i * depth);
-            from = dropped.data();
-        }
-        panels.multiply(from, here, 0, width, out + start * width, width, false);
+        panels.multiply(dropped(x, start, here, dropout), here, 0, width, out + start * width, width, false);
     });
 }
 
+// y += D(low [m, rank] · panels), a block of rows and columns at a time.
+Finish raise(const float *low, int64_t rank, const Panels &panels, const Dropout &dropout, const Matrix &y) {
+    return [=, &panels](int64_t start, int64_t rows, int64_t first, int64_t count) {
+        bool half = y.type == Type::bfloat16;
+        auto to = const_cast<char *>(static_cast<const char *>(y.data)) + (start * y.columns + first) * y.size();
+        if (!half && !dropout.drops())
+            return panels.multiply(
+                low + start * rank, rows, first, count, reinterpret_cast<float *>(to), y.columns, true);
+        thread_local std::vector<float> raised;
+        raised.resize(static_cast<size_t>(rows * count));
+        panels.multiply(low + start * rank, rows, first, count, raised.data(), count, false);
+        auto kernel = dropout.drops() ? (half ? add_dropped_bfloat16 : add_dropped_float32) : add_bfloat16;
+        for (int64_t i = 0; i < rows; ++i)
+            kernel(
+                raised.data() + i * count, count, first, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
+                to + i * y.columns * y.size());
+    };
+}
+
 // out [rank, width] = leftᵀ · D(x), for left [m, rank] and x [m, width].
-void outer(const float *left, int64_t rank, const float *x, int64_t m, int64_t width, const Dropout &dropout, float *out) {
+void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &dropout, float *out) {
+    int64_t m = x.rows, width = x.columns;
     std::vector<float> turned(static_cast<size_t>(rank * m));
     for (int64_t i = 0; i < m; ++i)
         for (int64_t r = 0; r < rank; ++r) turned[r * m + i] = left[i * rank + r];
     parallel((width + kPanel - 1) / kPanel, [&](int64_t panel) {
         float *packed = scratch(m * kPanel);
         int64_t first = panel * kPanel, count = std::min(kPanel, width - first);
-        pack_columns({x, Type::float32, m, width}, first, count, packed);
+        pack_columns(x, first, count, packed);
         if (dropout.drops())
             for (int64_t i = 0; i < m; ++i)
-                drop(
+                dropped_float32(
                     packed + i * kPanel, kPanel, first, dropout.row_key(i), dropout.limit(), dropout.scale(),
                     packed + i * kPanel);
         multiply(turned.data(), m, rank, packed, m, count, out + first, width, false);
@@ -90,41 +121,27 @@ void outer(const float *left, int64_t rank, const float *x, int64_t m, int64_t w
 
 }  // namespace
 
-void adapted(const float *x, int64_t m, const Matrix &weight, const Adapter &adapter, float *lowered, float *y) {
-    int64_t rank = adapter.rank, width = weight.rows;
-    lower(
-        x, m, weight.columns, adapter.dropout, Panels(weight.columns, rank).rows(adapter.down).scaled(adapter.scaling),
-        lowered);
-    auto up = Panels(rank, width).rows(adapter.up);
-    multiply(x, m, weight, false, y, [&](int64_t start, int64_t rows, int64_t first, int64_t count) {
-        up.multiply(lowered + start * rank, rows, first, count, y + start * width + first, width, true);
-    });
+void adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, float *lowered, const at::Tensor &y) {
+    int64_t rank = adapter.rank, in = weight.size(1), out = weight.size(0);
+    lower(matrix_of(x), adapter.dropout, Panels(in, rank).rows(adapter.down).scaled(adapter.scaling), lowered);
+    auto up = Panels(rank, out).rows(adapter.up);
+    multiply(x, weight, false, y, raise(lowered, rank, up, {}, matrix_of(y)));
 }
 
 void adapted_backward(
-    const float *y_gradient, const float *x, const float *lowered, int64_t m, const Matrix &weight, const Adapter &adapter,
-    float *x_gradient, float *down_gradient, float *up_gradient) {
-    int64_t rank = adapter.rank, in = weight.columns, out = weight.rows;
-    const Dropout &dropout = adapter.dropout, none{};
+    const at::Tensor &y_gradient, const at::Tensor &x, const float *lowered, const at::Tensor &weight,
+    const Adapter &adapter, const at::Tensor &x_gradient, float *down_gradient, float *up_gradient) {
+    int64_t m = x.size(0), rank = adapter.rank, in = weight.size(1), out = weight.size(0);
     std::vector<float> g(static_cast<size_t>(m * rank));
-    lower(y_gradient, m, out, none, Panels(out, rank).columns(adapter.up).scaled(adapter.scaling), g.data());
-    if (x_gradient) {
+    lower(matrix_of(y_gradient), {}, Panels(out, rank).columns(adapter.up).scaled(adapter.scaling), g.data());
+    if (x_gradient.defined()) {
         auto down = Panels(rank, in).columns(adapter.down);
-        multiply(y_gradient, m, weight, true, x_gradient, [&](int64_t start, int64_t rows, int64_t first, int64_t count) {
-            float *to = x_gradient + start * in + first;
-            if (!dropout.drops()) return down.multiply(g.data() + start * rank, rows, first, count, to, in, true);
-            thread_local std::vector<float> raised;
-            raised.resize(static_cast<size_t>(rows * count));
-            down.multiply(g.data() + start * rank, rows, first, count, raised.data(), count, false);
-            for (int64_t i = 0; i < rows; ++i)
-                add_dropped(
-                    raised.data() + i * count, count, first, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
-                    to + i * in);
-        });
+        multiply(
+            y_gradient, weight, true, x_gradient, raise(g.data(), rank, down, adapter.dropout, matrix_of(x_gradient)));
     }
-    outer(g.data(), rank, x, m, in, dropout, down_gradient);
+    outer(g.data(), rank, matrix_of(x), adapter.dropout, down_gradient);
     std::vector<float> turned(static_cast<size_t>(rank * out));
-    outer(lowered, rank, y_gradient, m, out, none, turned.data());
+    outer(lowered, rank, matrix_of(y_gradient), {}, turned.data());
     for (int64_t j = 0; j < out; ++j)
         for (int64_t r = 0; r < rank; ++r) up_gradient[j * rank + r] = turned[r * out + j];
 }

@@ -2,7 +2,8 @@
 //   lowered = s · D(x) · Aᵀ,   y = x · Wᵀ + lowered · Bᵀ,   D: dropout
 // and its derivatives, with g = s · dy · B:
 //   dx = dy · W + D(g · A),   dA = gᵀ · D(x),   dB = dyᵀ · lowered
-// The adapter's part is added to each block of the frozen product while that is in the caches.
+// The adapter's part is computed in float32 and added to the frozen product block by block, and only then rounded to the
+// activations' type. Where the frozen product is this project's own, its blocks are still in the caches then.
 #pragma once
 
 #include "Dropout.h"
@@ -18,12 +19,13 @@ struct Adapter {
     Dropout dropout;
 };
 
-// `lowered` [m, rank] is an output, as y [m, rows] is.
-void adapted(const float *x, int64_t m, const Matrix &weight, const Adapter &adapter, float *lowered, float *y);
+// Activations in float32, or in the weight's type where that is bfloat16 and own products do not apply; all contiguous
+// matrices. Outputs: `lowered` [m, rank] in float32 and y [m, rows].
+void adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, float *lowered, const at::Tensor &y);
 
-// Gradients of x [m, columns], or null, A and B, from that of y.
+// Gradients of x [m, columns], or an undefined tensor, A and B, from that of y.
 void adapted_backward(
-    const float *y_gradient, const float *x, const float *lowered, int64_t m, const Matrix &weight, const Adapter &adapter,
-    float *x_gradient, float *down_gradient, float *up_gradient);
+    const at::Tensor &y_gradient, const at::Tensor &x, const float *lowered, const at::Tensor &weight,
+    const Adapter &adapter, const at::Tensor &x_gradient, float *down_gradient, float *up_gradient);
 
 }  // namespace meno::product

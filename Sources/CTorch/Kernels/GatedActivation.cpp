@@ -1,6 +1,7 @@
 // activation(gate) · up of a gated feed-forward block, and its derivatives, without anything in between.
 
 #include "../Internal.h"
+#include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
 
@@ -87,7 +88,7 @@ ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation acti
         bool wide = g.scalar_type() == at::kFloat;
         auto kernel = activation == CT_SILU ? (wide ? forward_silu_float32 : forward_silu_bfloat16)
                                             : (wide ? forward_gelu_float32 : forward_gelu_bfloat16);
-        at::Tensor out = at::empty(g.sizes(), g.options());
+        at::Tensor out = meno::product::empty_rows(g.sizes(), g.options());
         auto *first = static_cast<const char *>(g.data_ptr());
         auto *second = static_cast<const char *>(u.data_ptr());
         auto *to = static_cast<char *>(out.data_ptr());
@@ -109,7 +110,8 @@ ct_status ct_gate_backward(
         bool wide = g.scalar_type() == at::kFloat;
         auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
                                             : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
-        at::Tensor dg = at::empty(g.sizes(), g.options()), du = at::empty(g.sizes(), g.options());
+        at::Tensor dg = meno::product::empty_rows(g.sizes(), g.options());
+        at::Tensor du = meno::product::empty_rows(g.sizes(), g.options());
         auto *slope = static_cast<const char *>(d.data_ptr());
         auto *first = static_cast<const char *>(g.data_ptr());
         auto *second = static_cast<const char *>(u.data_ptr());

@@ -37,9 +37,10 @@ float *scratch(int64_t values) {
 
 #if defined(__x86_64__)
 
+bool has_panels() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
 bool available() {
-    static const bool result =
-        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && at::get_cpu_capability() == "AVX2";
+    static const bool result = has_panels() && at::get_cpu_capability() == "AVX2";
     return result;
 }
 
@@ -229,7 +230,7 @@ void multiply(
 int64_t rows_of_block(int64_t m) {
     int64_t threads = at::get_num_threads();
     int64_t blocks = threads * std::max<int64_t>(1, (m + threads * kRows - 1) / (threads * kRows));
-    return ((m + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
+    return std::max<int64_t>(1, ((m + blocks - 1) / blocks + kTall - 1) / kTall) * kTall;
 }
 
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish) {
@@ -262,6 +263,7 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
 
 #else
 
+bool has_panels() { return false; }
 bool available() { return false; }
 void pack_rows(const Matrix &, int64_t, int64_t, float *) {}
 void pack_columns(const Matrix &, int64_t, int64_t, float *) {}

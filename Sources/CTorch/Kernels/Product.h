@@ -1,7 +1,8 @@
 // Matrix products of float32 activations with frozen weights in float32 or bfloat16, accumulated in float32.
 //
-// For CPUs with AVX2 and without AVX-512, where libtorch's bfloat16 products take many times as long as float32 ones and
-// its float32 products reach half to two thirds of what the processor can do. Elsewhere libtorch's own are used.
+// Whole products are for CPUs with AVX2 and without AVX-512, where libtorch's bfloat16 products take many times as long as
+// float32 ones and its float32 products reach half to two thirds of what the processor can do. Elsewhere libtorch's own
+// are used, and of these the panels alone, for matrices as small as an adapter's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,20 +12,23 @@
 
 namespace meno::product {
 
-// Whether this processor takes these products. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
+// Whether whole products are taken on this processor. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
 bool available();
+// Whether this processor can run what is below at all.
+bool has_panels();
 
 enum class Type { float32, bfloat16 };
 
-// A frozen matrix [rows, columns], row-major without gaps.
+// A matrix [rows, columns], row-major without gaps.
 struct Matrix {
     const void *data;
     Type type;
     int64_t rows, columns;
 
+    // Bytes of an element.
+    int64_t size() const { return type == Type::float32 ? 4 : 2; }
     Matrix slice(int64_t first, int64_t count) const {
-        auto bytes = static_cast<const char *>(data) + first * columns * (type == Type::float32 ? 4 : 2);
-        return {bytes, type, count, columns};
+        return {static_cast<const char *>(data) + first * columns * size(), type, count, columns};
     }
 };
 

@@ -1,6 +1,7 @@
 // Root mean square normalisation, forward and with respect to its input.
 
 #include "../Internal.h"
+#include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
 
@@ -82,7 +83,7 @@ ct_status ct_rms_norm(
         const at::Tensor &x = input->value, &w = weight->value;
         check(x, w);
         int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
-        at::Tensor y = at::empty(x.sizes(), x.options()), scale = at::empty({rows}, w.options());
+        at::Tensor y = meno::product::empty_rows(x.sizes(), x.options()), scale = at::empty({rows}, w.options());
         auto kernel = x.scalar_type() == at::kFloat ? normalize_float32 : normalize_bfloat16;
         auto *from = static_cast<const char *>(x.data_ptr());
         auto *to = static_cast<char *>(y.data_ptr());
@@ -106,7 +107,7 @@ ct_status ct_rms_norm_backward(
             g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type(),
             "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
         int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
-        at::Tensor dx = at::empty(x.sizes(), x.options());
+        at::Tensor dx = meno::product::empty_rows(x.sizes(), x.options());
         auto kernel = x.scalar_type() == at::kFloat ? differentiate_float32 : differentiate_bfloat16;
         auto *slope = static_cast<const char *>(g.data_ptr());
         auto *from = static_cast<const char *>(x.data_ptr());

@@ -1,6 +1,7 @@
 // Rotary position embeddings in the half-split form: each pair (x[i], x[i + d/2]) is turned by the angle of its position.
 
 #include "../Internal.h"
+#include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
 
@@ -40,7 +41,7 @@ ct_status ct_rotate(
             "expected contiguous heads [tokens, heads, size] in float32 or bfloat16 and float32 tables [tokens, size] on "
             "the CPU, got ", x.sizes(), " and ", cos.sizes());
         int64_t tokens = x.size(0), heads = x.size(1), size = x.size(2), stride = size * x.element_size();
-        at::Tensor y = at::empty(x.sizes(), x.options());
+        at::Tensor y = meno::product::empty_rows(x.sizes(), x.options());
         auto kernel = x.scalar_type() == at::kFloat ? rotate_float32 : rotate_bfloat16;
         auto *from = static_cast<const char *>(x.data_ptr());
         auto *to = static_cast<char *>(y.data_ptr());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "../Internal.h"
+#include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Product.h"
 #include "Vector.h"
@@ -288,12 +289,13 @@ void run_own(Head &head, const float *states) {
 void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table) {
     constexpr int64_t width = 4 * kChunk;
     int64_t vocabulary = head.table.rows;
-    at::Tensor buffer = at::empty({head.rows, width}, states.options());
     bool half = states.scalar_type() == at::kBFloat16;
+    at::Tensor rows = half ? meno::product::with_room(states) : states;
+    at::Tensor buffer = at::empty({rows.size(0), width}, states.options());
     for (int64_t start = 0; start < vocabulary; start += width) {
         int64_t count = std::min(width, vocabulary - start);
-        at::Tensor logits = count == width ? buffer : at::empty({head.rows, count}, states.options());
-        at::mm_out(logits, states, table.narrow(0, start, count).t());
+        at::Tensor logits = count == width ? buffer : at::empty({rows.size(0), count}, states.options());
+        at::mm_out(logits, rows, table.narrow(0, start, count).t());
         auto *data = static_cast<char *>(logits.data_ptr());
         meno::parallel_rows(head.rows, 8, [&](int64_t begin, int64_t end) {
             float row[kChunk];

@@ -189,8 +189,11 @@ char *ct_cpu_capability(void);
 
 // Whether this processor takes this project's own products (AVX2 without AVX-512); elsewhere libtorch's are as good.
 bool ct_has_own_products(void);
-// x · Wᵀ for x [..., columns] float32 and W [rows, columns] float32 or bfloat16, both contiguous on the CPU; with
-// `transposed` x · W for x [..., rows]. Sums in float32. Takes no part in autograd; only where ct_has_own_products.
+// Whether ct_product takes activations and weights of these types (ct_dtype): float32 with either, where products are this
+// project's own, and bfloat16 with bfloat16.
+bool ct_has_product(int32_t activations, int32_t weights);
+// x · Wᵀ for x [..., columns] and W [rows, columns], both contiguous on the CPU; with `transposed` x · W for x [..., rows].
+// Sums in float32. Takes no part in autograd.
 ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transposed, ct_tensor **result);
 
 // A low-rank change of a frozen matrix [rows, columns]: A [rank, columns] and B [rows, rank], contiguous float32 on the CPU.
@@ -201,7 +204,10 @@ typedef struct ct_adapter {
     double dropout;        // the probability with which an element of the adapter's input is dropped
     uint64_t dropout_key;  // which ones follows from this
 } ct_adapter;
-// output = x · Wᵀ + lowered · Bᵀ with lowered = scaling · dropout(x) · Aᵀ; W and x as for ct_product.
+// Whether the next two take activations and weights of these types: what ct_product takes, and float32 with float32.
+bool ct_has_adapted_product(int32_t activations, int32_t weights);
+// output = x · Wᵀ + lowered · Bᵀ with lowered = scaling · dropout(x) · Aᵀ in float32; W contiguous, x and output in float32
+// or bfloat16.
 ct_status ct_adapted_product(
     const ct_tensor *x, const ct_tensor *weight, const ct_adapter *adapter, ct_tensor **output, ct_tensor **lowered);
 // The gradients of x (unless `input_gradient` is null), A and B, with the same key.

@@ -51,7 +51,7 @@ public final class LoRAAdapter {
 
     /// The layer's output with the change, in one kernel; `nil` where there is none for this adapter and input.
     func output(of linear: Linear, input: Tensor) throws -> Tensor? {
-        guard magnitude == nil, !linear.weight.isTrained, input.hasOwnProduct(with: linear.weight.tensor) else {
+        guard magnitude == nil, !linear.weight.isTrained, input.hasAdaptedLinear(linear.weight.tensor) else {
             return nil
         }
         return try input.adaptedLinear(

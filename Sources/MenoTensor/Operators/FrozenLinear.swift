@@ -12,7 +12,7 @@ extension Tensor {
     ///
     /// The weight may be of another type than x; the result has x's.
     public func frozenLinear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
-        guard hasOwnProduct(with: weight) else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
+        guard hasProduct(with: weight) else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
         let output = try withoutGradient {
             let product = try detached().product(weight, transposed: false)
             return try bias.map { try product + $0.to(dtype) } ?? product
@@ -23,14 +23,18 @@ extension Tensor {
         }[0]
     }
 
-    /// Whether the product of these activations with a frozen weight is this project's own.
-    public func hasOwnProduct(with weight: Tensor) -> Bool {
-        Torch.hasOwnProducts && device == .cpu && dtype == .float32
-            && (weight.dtype == .float32 || weight.dtype == .bfloat16)
+    /// Whether the product of these activations with a frozen weight is a node of its own.
+    private func hasProduct(with weight: Tensor) -> Bool {
+        device == .cpu && weight.device == .cpu && ct_has_product(dtype.rawValue, weight.dtype.rawValue)
+    }
+
+    /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` takes these activations and a frozen weight.
+    public func hasAdaptedLinear(_ weight: Tensor) -> Bool {
+        device == .cpu && weight.device == .cpu && ct_has_adapted_product(dtype.rawValue, weight.dtype.rawValue)
     }
 
     /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
-    /// node of autograd. Only where ``hasOwnProduct(with:)`` is true.
+    /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32.
     /// - Parameters:
     ///   - down: A, `[rank, in]`, float32.
     ///   - up: B, `[out, rank]`, float32.
@@ -61,14 +65,13 @@ extension Tensor {
             var (inputResult, downResult, upResult): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
             try withExtendedLifetime((gradient, saved, lowered, weight, down, up)) {
                 var adapter = adapter()
-                try check(
-                    needsInput
-                        ? ct_adapted_product_backward(
-                            gradient.handle, saved.handle, lowered.handle, weight.handle, &adapter, &inputResult,
-                            &downResult, &upResult)
-                        : ct_adapted_product_backward(
-                            gradient.handle, saved.handle, lowered.handle, weight.handle, &adapter, nil, &downResult,
-                            &upResult), "adapted product backward")
+                try withUnsafeMutablePointer(to: &inputResult) { inputResult in
+                    try check(
+                        ct_adapted_product_backward(
+                            gradient.handle, saved.handle, lowered.handle, weight.handle, &adapter,
+                            needsInput ? inputResult : nil, &downResult, &upResult),
+                        "adapted product backward")
+                }
             }
             return [inputResult.map(Tensor.init(owning:)), Tensor(owning: downResult!), Tensor(owning: upResult!)]
         }[0]

@@ -1,0 +1,24 @@
+// Products of activations with frozen weights: this project's own where they are faster, libtorch's elsewhere.
+//
+// libtorch's bfloat16 products are oneDNN's, which generates machine code for every number of rows that it meets, and
+// passes of packed examples hardly ever have the same. Generating it took longer than the products (a third of a step on a
+// processor with AMX). So activations in bfloat16 have room below them up to a multiple of 64 rows, and products are
+// computed for those numbers of rows only: what comes out for the rows in between is never read.
+#pragma once
+
+#include "Product.h"
+
+namespace meno::product {
+
+// An uninitialised tensor of these sizes [rows, ...]; in bfloat16 with room below it.
+at::Tensor empty_rows(at::IntArrayRef sizes, const at::TensorOptions &options);
+
+// A contiguous bfloat16 matrix with the rows below it, copied where there is no room.
+at::Tensor with_room(const at::Tensor &matrix);
+
+// out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, all contiguous matrices on
+// the CPU and `out` of empty_rows. Takes no part in autograd.
+void multiply(
+    const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish = nullptr);
+
+}  // namespace meno::product
