@@ -92,7 +92,28 @@ final class Attention {
     }
 
     /// `[batch, heads, queries, headDimension]`; the last query is the last key.
+    ///
+    /// Where a window hides most keys, queries go in blocks, each with the keys that one of them sees: kernels compute what a
+    /// mask hides.
     private func scores(
+        _ query: Tensor, _ key: Tensor, _ value: Tensor, queries: Int, keys: Int, context: AttentionContext
+    ) throws -> Tensor {
+        guard let window = slidingWindow, queries == keys, keys > window else {
+            return try block(query, key, value, queries: queries, keys: keys, context: context)
+        }
+        let size = max(1, window / 2)
+        let results = try stride(from: 0, to: queries, by: size).map { start in
+            let (first, end) = (max(0, start - window), min(start + size, queries))
+            return try block(
+                query.narrowed(2, start: start, count: end - start), key.narrowed(2, start: first, count: end - first),
+                value.narrowed(2, start: first, count: end - first), queries: end - start, keys: end - first,
+                context: context)
+        }
+        return try Tensor.concatenated(results, along: 2)
+    }
+
+    /// ``scores(_:_:_:queries:keys:context:)`` of queries that all meet all keys.
+    private func block(
         _ query: Tensor, _ key: Tensor, _ value: Tensor, queries: Int, keys: Int, context: AttentionContext
     ) throws -> Tensor {
         let key = try repeated(key)

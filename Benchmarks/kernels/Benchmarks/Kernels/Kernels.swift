@@ -1,0 +1,105 @@
+import Benchmark
+import MenoTensor
+
+/// The kernels of a training step in the shapes of Gemma 3 270M and passes of 512 tokens, beside what libtorch offers.
+let benchmarks: @Sendable () -> Void = {
+    do {
+        try RandomGenerator.seed(1)
+        try registerProducts()
+        try registerLayers()
+        try registerLoss()
+    } catch {
+        fatalError("\(error)")
+    }
+}
+
+private let (tokens, hidden, intermediate) = (512, 640, 2048)
+
+private func registerProducts() throws {
+    let weight = try Tensor.randomNormal([intermediate, hidden])
+    let half = try weight.to(.bfloat16)
+    let input = try Tensor.randomNormal([tokens, hidden])
+    compare("frozen product") {
+        _ = try input.frozenLinear(weight)
+    } libtorch: {
+        _ = try input.linear(weight)
+    }
+    // Beside it the weights as a float32 run has them: where this processor takes no such product, they are converted.
+    compare("frozen product, bfloat16 weights") {
+        _ = try input.frozenLinear(half)
+    } libtorch: {
+        _ = try input.linear(weight)
+    }
+
+    let leaf = try Tensor.randomNormal([tokens, hidden]).requiringGradient()
+    let down = try Tensor.randomNormal([8, hidden]).requiringGradient()
+    let up = try Tensor.randomNormal([1024, 8]).requiringGradient()
+    let query = try Tensor.randomNormal([1024, hidden])
+    let leaves = [leaf, down, up]
+    guard leaf.hasAdaptedLinear(query) else { return }
+    compare("adapted layer with dropout, forward and backward") {
+        try backward(leaf.adaptedLinear(query, down: down, up: up, scaling: 2, dropout: 0.1), leaves)
+    } libtorch: {
+        try backward(leaf.linear(query) + leaf.dropout(0.1).linear(down).linear(up) * 2, leaves)
+    }
+}
+
+private func registerLayers() throws {
+    let x = try Tensor.randomNormal([tokens, hidden]).requiringGradient()
+    let gain = try Tensor.randomNormal([hidden])
+    compare("RMSNorm, forward and backward") {
+        try backward(x.rmsNorm(weight: gain, offset: 1, epsilon: 1e-6), [x])
+    } libtorch: {
+        let scale = try (x.squared().mean(along: [-1], keepingDimensions: true) + 1e-6).rsqrt()
+        try backward(x * scale * (gain + 1), [x])
+    }
+
+    let heads = try Tensor.randomNormal([tokens, 4, 256]).requiringGradient()
+    let angles = try Tensor.randomNormal([tokens, 1, 256])
+    let (cos, sin) = try (angles.cos(), angles.sin())
+    compare("rotary embedding, forward and backward") {
+        try backward(heads.rotated(cos: cos, sin: sin), [heads])
+    } libtorch: {
+        let (first, second) = try (
+            heads.narrowed(-1, start: 0, count: 128), heads.narrowed(-1, start: 128, count: 128)
+        )
+        try backward(heads * cos + Tensor.concatenated([-second, first], along: -1) * sin, [heads])
+    }
+
+    let gate = try Tensor.randomNormal([tokens, intermediate]).requiringGradient()
+    let raised = try Tensor.randomNormal([tokens, intermediate]).requiringGradient()
+    compare("gated GELU, forward and backward") {
+        try backward(gate.gating(raised, .geluTanh), [gate, raised])
+    } libtorch: {
+        try backward(gate.geluTanh() * raised, [gate, raised])
+    }
+}
+
+private func registerLoss() throws {
+    // An eighth of Gemma's vocabulary, of which, as with a trained model, most words have next to no probability.
+    let table = try Tensor.randomNormal([32768, hidden]) * 0.2
+    let targets = (0..<256).map { Int64($0 * 97) }
+    let index = try Tensor(targets)
+    let states = try table.indexed(by: index, along: 0) * 2 + Tensor.randomNormal([256, hidden])
+    let leaf = try states.detached().requiringGradient()
+    let centroids = try table.vocabularyCentroids()
+    let libtorch = {
+        let logits = try leaf.linear(table)
+        let chosen = try logits.gathered(along: 1, at: index.unsqueezed(1)).squeezed(1)
+        try backward(logits.logSumExp(along: -1) - chosen, [leaf])
+    }
+    if states.hasVocabularyLoss(table, threshold: 0, gradient: true) {
+        compare("loss over the vocabulary with its gradient") {
+            _ = try states.vocabularyLoss(
+                table, targets: targets, softcap: 0, threshold: 0, centroids: nil, gradient: true)
+        } libtorch: {
+            try libtorch()
+        }
+    }
+    compare("loss over the vocabulary with its gradient above 1e-6") {
+        _ = try states.vocabularyLoss(
+            table, targets: targets, softcap: 0, threshold: 1e-6, centroids: centroids, gradient: true)
+    } libtorch: {
+        try libtorch()
+    }
+}
