@@ -8,10 +8,11 @@ namespace {
 
 bool is_known(int32_t type) { return type == CT_FLOAT32 || type == CT_BFLOAT16; }
 
-at::Tensor result_like(const at::Tensor &x, int64_t last) {
+// Rows of a result in the shape of x [..., columns].
+at::Tensor shaped_like(const at::Tensor &x, const at::Tensor &rows) {
     auto shape = x.sizes().vec();
-    shape.back() = last;
-    return product::empty_rows(shape, x.options());
+    shape.back() = rows.size(1);
+    return rows.view(shape);
 }
 
 // Contiguous float32 values [..., last].
@@ -60,10 +61,9 @@ ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transpose
     return guarded([&] {
         const at::Tensor &w = checked(weight->value);
         at::Tensor input = rows_of(x->value, w, w.size(transposed ? 0 : 1));
-        int64_t width = w.size(transposed ? 1 : 0);
-        at::Tensor output = result_like(x->value, width);
-        if (output.numel() > 0) product::multiply(input, w, transposed, output.view({-1, width}));
-        *result = wrap(output);
+        at::Tensor output = product::empty_rows({input.size(0), w.size(transposed ? 1 : 0)}, input.options());
+        if (output.numel() > 0) product::multiply(input, w, transposed, output);
+        *result = wrap(shaped_like(x->value, output));
     });
 }
 
@@ -78,11 +78,10 @@ ct_status ct_adapted_product(
         const at::Tensor &w = checked(weight->value);
         auto low_rank = adapter_of(*adapter, w);
         at::Tensor input = rows_of(x->value, w, w.size(1));
-        at::Tensor y = result_like(x->value, w.size(0));
+        at::Tensor y = product::empty_rows({input.size(0), w.size(0)}, input.options());
         at::Tensor h = at::empty({input.size(0), low_rank.rank}, adapter->down->value.options());
-        if (input.size(0) > 0)
-            product::adapted(input, w, low_rank, h.data_ptr<float>(), y.view({-1, w.size(0)}));
-        *output = wrap(y);
+        if (input.size(0) > 0) product::adapted(input, w, low_rank, h.data_ptr<float>(), y);
+        *output = wrap(shaped_like(x->value, y));
         *lowered = wrap(h);
     });
 }
@@ -95,12 +94,11 @@ ct_status ct_adapted_product_backward(
         auto low_rank = adapter_of(*adapter, w);
         at::Tensor input = rows_of(x->value, w, w.size(1)), slope = rows_of(gradient->value, w, w.size(0));
         const float *h = values(lowered->value, low_rank.rank);
-        at::Tensor dx = input_gradient ? result_like(x->value, w.size(1)) : at::Tensor();
+        at::Tensor dx = input_gradient ? product::empty_rows(input.sizes(), input.options()) : at::Tensor();
         at::Tensor down = at::empty_like(adapter->down->value), up = at::empty_like(adapter->up->value);
         product::adapted_backward(
-            slope, input, h, w, low_rank, dx.defined() ? dx.view({-1, w.size(1)}) : dx, down.data_ptr<float>(),
-            up.data_ptr<float>());
-        if (input_gradient) *input_gradient = wrap(dx);
+            slope, input, h, w, low_rank, dx, down.data_ptr<float>(), up.data_ptr<float>());
+        if (input_gradient) *input_gradient = wrap(shaped_like(x->value, dx));
         *down_gradient = wrap(down);
         *up_gradient = wrap(up);
     });

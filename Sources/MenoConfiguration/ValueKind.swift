@@ -9,6 +9,15 @@ struct ValueKind<Value>: Sendable {
     let expected: String
     let read: @Sendable (Node) -> Value?
     let write: @Sendable (Value) -> String
+
+    /// The same, or auto for none.
+    var orAutomatic: ValueKind<Value?> {
+        ValueKind<Value?>(expected: "\(expected), or auto") { node in
+            node.scalar?.string == "auto" ? .some(nil) : read(node).map { .some($0) }
+        } write: {
+            $0.map(write) ?? "auto"
+        }
+    }
 }
 
 extension ValueKind where Value == Double {
@@ -54,12 +63,7 @@ extension ValueKind where Value == Double? {
 
     /// A number from 0 to 1, or auto for none.
     static var fractionOrAutomatic: Self {
-        Self(expected: "a number from 0 to 1, or auto") { node in
-            if node.scalar?.string == "auto" { return .some(nil) }
-            return ValueKind<Double>.fraction.read(node).map { .some($0) }
-        } write: {
-            $0.map { "\($0)" } ?? "auto"
-        }
+        ValueKind<Double>.fraction.orAutomatic
     }
 }
 
@@ -91,12 +95,7 @@ extension ValueKind where Value == Int? {
 extension ValueKind where Value == Int? {
     /// A whole number above 0, or auto for none.
     static var countOrAutomatic: Self {
-        Self(expected: "a whole number above 0, or auto") { node in
-            if node.scalar?.string == "auto" { return .some(nil) }
-            return ValueKind<Int>.integer(from: 1).read(node).map { .some($0) }
-        } write: {
-            $0.map { "\($0)" } ?? "auto"
-        }
+        ValueKind<Int>.integer(from: 1).orAutomatic
     }
 }
 

@@ -16,7 +16,8 @@ struct AdaptedLinearTests {
         var rank: Int
         var dropout: Double
         var testDescription: String {
-            "[\(rows), \(inFeatures)] in \(activations) · [\(outFeatures), \(inFeatures)]ᵀ in \(weights), rank \(rank), dropout \(dropout)"
+            "[\(rows), \(inFeatures)] in \(activations) · [\(outFeatures), \(inFeatures)]ᵀ in \(weights), "
+                + "rank \(rank), dropout \(dropout)"
         }
     }
 
@@ -94,7 +95,9 @@ struct AdaptedLinearTests {
 
     @Test func threadsChangeNothing() throws {
         let problem = try Problem(
-            Case(weights: Torch.hasOwnProducts ? .bfloat16 : .float32, rows: 400, inFeatures: 90, outFeatures: 600, rank: 8, dropout: 0.2))
+            Case(
+                weights: Torch.hasOwnProducts ? .bfloat16 : .float32, rows: 400, inFeatures: 90, outFeatures: 600,
+                rank: 8, dropout: 0.2))
         func values() throws -> [[Float]] {
             try RandomGenerator.seed(9)
             let leaves = [problem.input, problem.down, problem.up]

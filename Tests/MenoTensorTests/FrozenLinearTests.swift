@@ -67,6 +67,16 @@ import Testing
         #expect(try all.to(.float32).array(of: Float.self) == whole.to(.float32).array(of: Float.self))
     }
 
+    @Test(arguments: [DType.float32, .bfloat16]) func leadingDimensionsStay(_ dtype: DType) throws {
+        try RandomGenerator.seed(12)
+        let weight = try Tensor.randomNormal([9, 6]).to(dtype)
+        let input = try Tensor.randomNormal([2, 10, 6]).to(dtype)
+        let output = try input.frozenLinear(weight)
+        let rows = try input.reshaped([20, 6]).frozenLinear(weight)
+        #expect(output.shape == [2, 10, 9])
+        #expect(try output.to(.float32).array(of: Float.self) == rows.to(.float32).array(of: Float.self))
+    }
+
     @Test func aRowDoesNotDependOnTheOthers() throws {
         try RandomGenerator.seed(6)
         let weight = try Tensor.randomNormal([70, 700]).to(.bfloat16)

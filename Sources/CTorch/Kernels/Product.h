@@ -1,8 +1,8 @@
 // Matrix products of float32 activations with frozen weights in float32 or bfloat16, accumulated in float32.
 //
 // Whole products are for CPUs with AVX2 and without AVX-512, where libtorch's bfloat16 products take many times as long as
-// float32 ones and its float32 products reach half to two thirds of what the processor can do. Elsewhere libtorch's own
-// are used, and of these the panels alone, for matrices as small as an adapter's.
+// float32 ones and its float32 products reach half to two thirds of what the processor can do. Elsewhere they are
+// libtorch's, and only products with matrices as small as an adapter's are computed by the panels here.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -116,3 +116,18 @@ extension WeightInfo {
         }
     }
 }
+
+extension MemoryMappedFile {
+    /// Converts the elements stored in some bytes, whose pages go back to the system as they have been read. Parameters as
+    /// for ``ElementConversion/convert(_:storage:count:as:into:onRead:)``.
+    func convert(
+        _ range: Range<Int>, storage: ElementStorage, count: Int, as elementType: WeightElementType,
+        into destination: UnsafeMutableRawBufferPointer
+    ) {
+        withUnsafeBytes(range) { bytes in
+            ElementConversion.convert(bytes, storage: storage, count: count, as: elementType, into: destination) {
+                self.release(range.lowerBound + $0.lowerBound..<range.lowerBound + $0.upperBound)
+            }
+        }
+    }
+}

@@ -66,12 +66,7 @@ public final class GGUFFile: WeightSource {
                 advice: GGUFTensorType.advice)
         }
         try tensor.info.check(destination, as: elementType, path: file.path)
-        let (file, start) = (file, tensor.bytes.lowerBound)
-        file.withUnsafeBytes(tensor.bytes) { bytes in
-            ElementConversion.convert(
-                bytes, storage: storage, count: tensor.count, as: elementType, into: destination
-            ) { file.release(start + $0.lowerBound..<start + $0.upperBound) }
-        }
+        file.convert(tensor.bytes, storage: storage, count: tensor.count, as: elementType, into: destination)
     }
 
     private func existing(_ name: String) throws -> GGUFTensor {

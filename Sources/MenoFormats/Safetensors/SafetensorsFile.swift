@@ -76,12 +76,7 @@ public final class SafetensorsFile: WeightSource {
                 advice: "Weights can be F64, F32, F16 or BF16.")
         }
         try tensor.info.check(destination, as: elementType, path: file.path)
-        let (file, start) = (file, tensor.bytes.lowerBound)
-        file.withUnsafeBytes(tensor.bytes) { bytes in
-            ElementConversion.convert(
-                bytes, storage: storage, count: tensor.count, as: elementType, into: destination
-            ) { file.release(start + $0.lowerBound..<start + $0.upperBound) }
-        }
+        file.convert(tensor.bytes, storage: storage, count: tensor.count, as: elementType, into: destination)
     }
 
     private func existing(_ name: String) throws -> SafetensorsTensor {

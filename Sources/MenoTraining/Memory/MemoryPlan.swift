@@ -48,9 +48,10 @@ public struct MemoryPlan: Sendable {
     /// See ``Bound``; `longest`: tokens of the longest example.
     static func bound(_ model: Decoder, tokens: Int, longest: Int) -> Bound {
         let shape = model.configuration
+        // Attention's weights are kept only where they are soft-capped, which no fused kernel does.
+        let weights = shape.attentionSoftcap == nil ? 0 : 3 * shape.headCount * longest
         let layer =
-            10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize
-            + 3 * shape.headCount * longest  // the weights of attention that is not fused
+            10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize + weights
         let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
         let trained = model.trainedParameters.reduce(0) { $0 + $1.tensor.count }
         // Whatever is checkpointed, the states between the layers are kept.
@@ -63,18 +64,19 @@ public struct MemoryPlan: Sendable {
     /// Measures passes of a model that is ready to train.
     /// - Parameters:
     ///   - longest: tokens of the longest example.
-    ///   - examples: of the two passes measured; larger ones take longer and tell more.
+    ///   - examples: of the two passes measured; larger ones take longer and tell more. Where no pass will hold more than
+    ///     one of the longest, one is measured.
     /// - Returns: `nil` where the system does not tell what is needed.
     /// - Throws: `TorchError` with `outOfMemory` where not even one example fits.
     public static func measure(
         _ model: Decoder, longest: Int, examples: (small: Int, large: Int) = (1, 2)
     ) throws -> MemoryPlan? {
         let available = MemoryLimit.available(on: model.device)
-        guard
-            let measured = try PassProbe(model: model).measure(
-                length: longest, examples: [examples.small, examples.large])
-        else { return nil }
-        let (small, large) = (measured.bytes[0].bytes, measured.bytes[1].bytes)
+        let examples = longest >= preferredTokens(on: model.device) ? (small: 0, large: 1) : examples
+        let counts = [examples.small, examples.large].filter { $0 > 0 }
+        guard let measured = try PassProbe(model: model).measure(length: longest, examples: counts) else { return nil }
+        let small = counts.count > 1 ? measured.bytes[0].bytes : 0
+        let large = measured.bytes.last!.bytes
         let slope = max(0, large - small) / (examples.large - examples.small)
         return MemoryPlan(
             resident: measured.resident, available: available, exampleLength: longest,
