@@ -7,15 +7,16 @@ extension BenchmarkMetric {
     static var shareOfLibtorch: BenchmarkMetric { .custom("% of libtorch's time", polarity: .prefersSmaller) }
 }
 
-/// Registers a benchmark that times both in turn in every iteration.
+/// Registers a benchmark that times both in turn in every iteration, forward and backward where there is a backward.
 ///
-/// What a kernel may take at most is kept in `Thresholds`; a third more is a regression.
+/// `Thresholds` keeps what nine of ten iterations stay below; a third more is a regression.
+/// - Parameter name: also that of its file there, so without spaces.
 func compare(_ name: String, ours: @escaping () throws -> Void, libtorch: @escaping () throws -> Void) {
     Benchmark(
         name,
         configuration: .init(
             metrics: [.shareOfLibtorch], warmupIterations: 3, maxDuration: .seconds(6), maxIterations: 200,
-            thresholds: [.shareOfLibtorch: .init(relative: [.p50: 33])])
+            thresholds: [.shareOfLibtorch: .init(relative: [.p90: 33])])
     ) { benchmark in
         do {
             let clock = ContinuousClock()

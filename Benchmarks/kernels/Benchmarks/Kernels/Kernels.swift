@@ -19,13 +19,13 @@ private func registerProducts() throws {
     let weight = try Tensor.randomNormal([intermediate, hidden])
     let half = try weight.to(.bfloat16)
     let input = try Tensor.randomNormal([tokens, hidden])
-    compare("frozen product") {
+    compare("frozen-product") {
         _ = try input.frozenLinear(weight)
     } libtorch: {
         _ = try input.linear(weight)
     }
     // Beside it the weights as a float32 run has them: where this processor takes no such product, they are converted.
-    compare("frozen product, bfloat16 weights") {
+    compare("frozen-product-bfloat16-weights") {
         _ = try input.frozenLinear(half)
     } libtorch: {
         _ = try input.linear(weight)
@@ -37,7 +37,7 @@ private func registerProducts() throws {
     let query = try Tensor.randomNormal([1024, hidden])
     let leaves = [leaf, down, up]
     guard leaf.hasAdaptedLinear(query) else { return }
-    compare("adapted layer with dropout, forward and backward") {
+    compare("adapted-layer-with-dropout") {
         try backward(leaf.adaptedLinear(query, down: down, up: up, scaling: 2, dropout: 0.1), leaves)
     } libtorch: {
         try backward(leaf.linear(query) + leaf.dropout(0.1).linear(down).linear(up) * 2, leaves)
@@ -47,7 +47,7 @@ private func registerProducts() throws {
 private func registerLayers() throws {
     let x = try Tensor.randomNormal([tokens, hidden]).requiringGradient()
     let gain = try Tensor.randomNormal([hidden])
-    compare("RMSNorm, forward and backward") {
+    compare("rms-norm") {
         try backward(x.rmsNorm(weight: gain, offset: 1, epsilon: 1e-6), [x])
     } libtorch: {
         let scale = try (x.squared().mean(along: [-1], keepingDimensions: true) + 1e-6).rsqrt()
@@ -57,7 +57,7 @@ private func registerLayers() throws {
     let heads = try Tensor.randomNormal([tokens, 4, 256]).requiringGradient()
     let angles = try Tensor.randomNormal([tokens, 1, 256])
     let (cos, sin) = try (angles.cos(), angles.sin())
-    compare("rotary embedding, forward and backward") {
+    compare("rotary-embedding") {
         try backward(heads.rotated(cos: cos, sin: sin), [heads])
     } libtorch: {
         let (first, second) = try (
@@ -68,7 +68,7 @@ private func registerLayers() throws {
 
     let gate = try Tensor.randomNormal([tokens, intermediate]).requiringGradient()
     let raised = try Tensor.randomNormal([tokens, intermediate]).requiringGradient()
-    compare("gated GELU, forward and backward") {
+    compare("gated-gelu") {
         try backward(gate.gating(raised, .geluTanh), [gate, raised])
     } libtorch: {
         try backward(gate.geluTanh() * raised, [gate, raised])
@@ -89,14 +89,14 @@ private func registerLoss() throws {
         try backward(logits.logSumExp(along: -1) - chosen, [leaf])
     }
     if states.hasVocabularyLoss(table, threshold: 0, gradient: true) {
-        compare("loss over the vocabulary with its gradient") {
+        compare("vocabulary-loss") {
             _ = try states.vocabularyLoss(
                 table, targets: targets, softcap: 0, threshold: 0, centroids: nil, gradient: true)
         } libtorch: {
             try libtorch()
         }
     }
-    compare("loss over the vocabulary with its gradient above 1e-6") {
+    compare("vocabulary-loss-gradient-above-1e-6") {
         _ = try states.vocabularyLoss(
             table, targets: targets, softcap: 0, threshold: 1e-6, centroids: centroids, gradient: true)
     } libtorch: {
