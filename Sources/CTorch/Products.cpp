@@ -1,6 +1,7 @@
 #include "Internal.h"
 #include "Kernels/AdaptedProduct.h"
 #include "Kernels/FrozenProduct.h"
+#include "Kernels/TileProduct.h"
 
 using namespace meno;
 
@@ -51,6 +52,8 @@ product::Adapter adapter_of(const ct_adapter &adapter, const at::Tensor &weight)
 }  // namespace
 
 bool ct_has_own_products(void) { return product::available(); }
+
+bool ct_has_tile_products(void) { return tiles::available(); }
 
 bool ct_has_product(int32_t activations, int32_t weights) {
     if (product::available() && activations == CT_FLOAT32) return is_known(weights);

@@ -77,6 +77,8 @@ ct_status ct_synchronize(ct_device device) {
     });
 }
 
+void ct_set_fixed_order(bool fixed) { at::globalContext().setDeterministicAlgorithms(fixed, /*warn_only=*/false); }
+
 ct_status ct_memory_statistics(ct_device device, ct_memory *result) {
     return guarded([&] {
         auto *allocator = at::getDeviceAllocator(static_cast<c10::DeviceType>(device.type));

@@ -30,11 +30,11 @@ import Testing
         let result = try problem.solve(threshold: test.threshold)
         let (losses, correct, gradient) = try problem.definition()
         // Logits in bfloat16 have 8 bits: with values to 20, a few hundredths.
-        let rough = test.states == .bfloat16
+        let rough = test.states == .bfloat16 && !Torch.hasTileProducts
         #expect(maximumRelativeDifference(result.losses, losses, floor: 1) < (rough ? 3e-2 : 2e-6))
         if !rough { #expect(result.isCorrect == correct) }
         let error = relativeError(try result.gradient!.to(.float32).array(of: Float.self), gradient)
-        #expect(error < (rough ? 2e-2 : test.threshold > 0 ? 2e-5 : 2e-6))
+        #expect(error < (rough ? 2e-2 : test.states == .bfloat16 ? 4e-3 : test.threshold > 0 ? 2e-5 : 2e-6))
     }
 
     /// What is not taken one by one is not dropped: with everything below the threshold, the centroids remain.
@@ -99,8 +99,9 @@ import Testing
         let targets: [Int64]
         let softcap: Double
 
-        init(_ test: Case, spread: Double = 0.5, rows: Int = 130, hidden: Int = 70) throws {
+        init(_ test: Case, spread: Double = 0.5, rows: Int = 130) throws {
             try RandomGenerator.seed(11)
+            let hidden = test.states == .bfloat16 ? 96 : 70
             states = try Tensor.randomNormal([rows, hidden]).to(test.states)
             table = try (Tensor.randomNormal([test.vocabulary, hidden]) * spread + 0.02).to(test.table)
             targets = (0..<rows).map { Int64(($0 * 7919 + 3) % test.vocabulary) }

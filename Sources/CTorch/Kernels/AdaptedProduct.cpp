@@ -20,9 +20,7 @@ namespace {
 MENO_MASKED_ROW(dropped_float32, Float32, Float32, false, true)
 MENO_MASKED_ROW(widened, BFloat16, Float32, false, false)
 MENO_MASKED_ROW(widened_dropped, BFloat16, Float32, false, true)
-MENO_MASKED_ROW(add_dropped_float32, Float32, Float32, true, true)
-MENO_MASKED_ROW(add_bfloat16, Float32, BFloat16, true, false)
-MENO_MASKED_ROW(add_dropped_bfloat16, Float32, BFloat16, true, true)
+MENO_MASKED_ROW(add_dropped, Float32, Float32, true, true)
 
 // D of rows start..<start + count in float32, in memory of this thread unless they are that already.
 const float *dropped(const Matrix &x, int64_t start, int64_t count, const Dropout &dropout) {
@@ -82,21 +80,17 @@ void lower(const Matrix &x, const Dropout &dropout, const Panels &panels, float 
 }
 
 // y += D(low [m, rank] · panels), a block of rows and columns at a time.
-Finish raise(const float *low, int64_t rank, const Panels &panels, const Dropout &dropout, const Matrix &y) {
-    return [=, &panels](int64_t start, int64_t rows, int64_t first, int64_t count) {
-        bool half = y.type == Type::bfloat16;
-        auto to = const_cast<char *>(static_cast<const char *>(y.data)) + (start * y.columns + first) * y.size();
-        if (!half && !dropout.drops())
-            return panels.multiply(
-                low + start * rank, rows, first, count, reinterpret_cast<float *>(to), y.columns, true);
+Finish raise(const float *low, int64_t rank, const Panels &panels, const Dropout &dropout) {
+    return [=, &panels](int64_t start, int64_t rows, int64_t first, int64_t count, float *y, int64_t stride) {
+        const float *from = low + start * rank;
+        if (!dropout.drops()) return panels.multiply(from, rows, first, count, y, stride, true);
         thread_local std::vector<float> raised;
         raised.resize(static_cast<size_t>(rows * count));
-        panels.multiply(low + start * rank, rows, first, count, raised.data(), count, false);
-        auto kernel = dropout.drops() ? (half ? add_dropped_bfloat16 : add_dropped_float32) : add_bfloat16;
+        panels.multiply(from, rows, first, count, raised.data(), count, false);
         for (int64_t i = 0; i < rows; ++i)
-            kernel(
+            add_dropped(
                 raised.data() + i * count, count, first, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
-                to + i * y.columns * y.size());
+                y + i * stride);
     };
 }
 
@@ -125,7 +119,7 @@ void adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapt
     int64_t rank = adapter.rank, in = weight.size(1), out = weight.size(0);
     lower(matrix_of(x), adapter.dropout, Panels(in, rank).rows(adapter.down).scaled(adapter.scaling), lowered);
     auto up = Panels(rank, out).rows(adapter.up);
-    multiply(x, weight, false, y, raise(lowered, rank, up, {}, matrix_of(y)));
+    multiply(x, weight, false, y, raise(lowered, rank, up, {}));
 }
 
 void adapted_backward(
@@ -136,8 +130,7 @@ void adapted_backward(
     lower(matrix_of(y_gradient), {}, Panels(out, rank).columns(adapter.up).scaled(adapter.scaling), g.data());
     if (x_gradient.defined()) {
         auto down = Panels(rank, in).columns(adapter.down);
-        multiply(
-            y_gradient, weight, true, x_gradient, raise(g.data(), rank, down, adapter.dropout, matrix_of(x_gradient)));
+        multiply(y_gradient, weight, true, x_gradient, raise(g.data(), rank, down, adapter.dropout));
     }
     outer(g.data(), rank, matrix_of(x), adapter.dropout, down_gradient);
     std::vector<float> turned(static_cast<size_t>(rank * out));

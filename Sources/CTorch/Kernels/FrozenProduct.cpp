@@ -5,16 +5,26 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "Parallel.h"
+#include "TileProduct.h"
+#include "Vector.h"
 
 namespace meno::product {
 
 namespace {
 
-int64_t rounded(int64_t rows) {
-    // Text is generated a token at a time: always the same few rows.
-    return rows <= 4 ? rows : (rows + 63) / 64 * 64;
+// Text is generated a token at a time: always the same few rows.
+constexpr int64_t kFew = 4;
+
+int64_t rounded(int64_t rows) { return rows <= kFew ? rows : (rows + 63) / 64 * 64; }
+
+MENO_VECTOR_CLONES void widen(const uint16_t *from, int64_t n, float *to) {
+    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::load(from[i]);
+}
+MENO_VECTOR_CLONES void narrow(const float *from, int64_t n, uint16_t *to) {
+    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::store(from[i]);
 }
 
 }  // namespace
@@ -35,22 +45,85 @@ at::Tensor with_room(const at::Tensor &matrix) {
     return copy;
 }
 
+namespace {
+
+// Columns that a thread packs and passes rows by; with few of them, threads share the work evenly.
+constexpr int64_t kColumns = 64;
+// Values of these rows, which stay in the second-level cache from one group of columns to the next.
+constexpr int64_t kKept = 1 << 19;
+
+// Products of whole blocks on the processor's matrix unit. Each part is packed, computed, finished and rounded by one
+// thread, without waiting for another.
+void multiply_tiles(
+    const at::Tensor &x, int64_t m, const at::Tensor &weight, bool transposed, const at::Tensor &out,
+    const Finish &finish) {
+    int64_t depth = x.size(1), width = out.size(1);
+    auto values = [](const at::Tensor &tensor) { return static_cast<uint16_t *>(tensor.data_ptr()); };
+    const uint16_t *left = values(x), *right = values(weight);
+    uint16_t *to = values(out);
+    int64_t columns = (width + kColumns - 1) / kColumns;
+    // As few groups of rows as the cache takes, for each packs the columns anew; more only where threads outnumber columns.
+    int64_t wanted = std::max((m * depth + kKept - 1) / kKept, (3 * at::get_num_threads() + columns - 1) / columns);
+    int64_t groups = std::min(wanted, tiles::whole_blocks(m) / tiles::kBlock);
+    int64_t rows = tiles::whole_blocks((m + groups - 1) / groups);
+    parallel(columns * groups, [&](int64_t part) {
+        int64_t first = part % columns * kColumns, count = std::min(kColumns, width - first);
+        int64_t begin = part / columns * rows, end = std::min(m, begin + rows);
+        auto packed = reinterpret_cast<uint16_t *>(scratch(kColumns * depth / 2));
+        if (transposed) tiles::pack_columns(right + first, width, count, depth, packed);
+        else tiles::pack_rows(right + first * depth, depth, count, depth, packed);
+        tiles::Session session;
+        alignas(64) float sums[tiles::kBlock * kColumns];
+        for (int64_t start = begin; start < end; start += tiles::kBlock) {
+            for (int64_t j = 0; j < count; j += tiles::kBlock)
+                tiles::multiply_block(left + start * depth, depth, packed + j * depth, depth, sums + j, kColumns, false);
+            int64_t here = std::min(tiles::kBlock, end - start);
+            if (finish) finish(start, here, first, count, sums, kColumns);
+            for (int64_t i = 0; i < here; ++i)
+                tiles::narrow(sums + i * kColumns, count, to + (start + i) * width + first);
+        }
+    });
+}
+
+// What libtorch's products have rounded already goes through float32 once more.
+void finish_rounded(uint16_t *out, int64_t m, int64_t width, const Finish &finish) {
+    int64_t rows = rows_of_block(m);
+    parallel((m + rows - 1) / rows, [&](int64_t block) {
+        int64_t start = block * rows, here = std::min(rows, m - start);
+        thread_local std::vector<float> part;
+        part.resize(static_cast<size_t>(here * kChunk));
+        for (int64_t first = 0; first < width; first += kChunk) {
+            int64_t count = std::min(kChunk, width - first);
+            uint16_t *place = out + start * width + first;
+            for (int64_t i = 0; i < here; ++i) widen(place + i * width, count, part.data() + i * kChunk);
+            finish(start, here, first, count, part.data(), kChunk);
+            for (int64_t i = 0; i < here; ++i) narrow(part.data() + i * kChunk, count, place + i * width);
+        }
+    });
+}
+
+}  // namespace
+
 void multiply(
     const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish) {
-    int64_t m = x.size(0), width = out.size(1);
+    int64_t m = x.size(0), depth = x.size(1), width = out.size(1);
     if (available() && x.scalar_type() == at::kFloat)
         return multiply(x.data_ptr<float>(), m, matrix_of(weight), transposed, out.data_ptr<float>(), finish);
     c10::NoGradGuard guard;
-    bool rounds = x.scalar_type() == at::kBFloat16;
-    at::Tensor result = rounds ? with_room(out) : out;
+    bool half = x.scalar_type() == at::kBFloat16;
+    if (half && tiles::available() && depth % tiles::kDepth == 0 && m > kFew)
+        return multiply_tiles(with_room(x), m, weight, transposed, out, finish);
+    at::Tensor result = half ? with_room(out) : out;
     TORCH_INTERNAL_ASSERT(result.data_ptr() == out.data_ptr());
-    at::mm_out(result, rounds ? with_room(x) : x, transposed ? weight : weight.t());
+    at::mm_out(result, half ? with_room(x) : x, transposed ? weight : weight.t());
     if (!finish) return;
+    if (half) return finish_rounded(static_cast<uint16_t *>(out.data_ptr()), m, width, finish);
     int64_t rows = rows_of_block(m);
     parallel((m + rows - 1) / rows, [&](int64_t block) {
         int64_t start = block * rows, here = std::min(rows, m - start);
         for (int64_t first = 0; first < width; first += kChunk)
-            finish(start, here, first, std::min(kChunk, width - first));
+            finish(
+                start, here, first, std::min(kChunk, width - first), out.data_ptr<float>() + start * width + first, width);
     });
 }
 

@@ -240,7 +240,7 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
         if (matrix.type == Type::float32) multiply_few<float>(x, m, matrix, out);
         else multiply_few<uint16_t>(x, m, matrix, out);
         for (int64_t first = 0; finish && first < width; first += kChunk)
-            finish(0, m, first, std::min(kChunk, width - first));
+            finish(0, m, first, std::min(kChunk, width - first), out + first, width);
         return;
     }
     int64_t rows = rows_of_block(m);
@@ -256,7 +256,7 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
         parallel((m + rows - 1) / rows, [&](int64_t block) {
             int64_t start = block * rows, here = std::min(rows, m - start);
             multiply(x + start * depth, depth, here, packed, depth, count, out + start * width + first, width, false);
-            if (finish) finish(start, here, first, count);
+            if (finish) finish(start, here, first, count, out + start * width + first, width);
         });
     }
 }

@@ -55,9 +55,11 @@ void multiply(
     const float *x, int64_t x_stride, int64_t m, const float *packed, int64_t depth, int64_t count, float *out,
     int64_t out_stride, bool accumulate);
 
-// What is done with rows start..<start + rows, columns first..<first + count of a result while they are in the caches.
-// `first` is a multiple of kChunk. Called on any thread, for each part of the result once.
-using Finish = std::function<void(int64_t start, int64_t rows, int64_t first, int64_t count)>;
+// What is done with rows start..<start + rows, columns first..<first + count of a result while they are in the caches, as
+// float32 at `part`, whose rows are `stride` values apart. `first` is a multiple of kPanel. Called on any thread, for each
+// part of the result once.
+using Finish =
+    std::function<void(int64_t start, int64_t rows, int64_t first, int64_t count, float *part, int64_t stride)>;
 
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, on all threads.
 // Every row of the result is computed the same way whatever m is above 4 and however many threads there are.

@@ -8,6 +8,7 @@
 // which leaves out blocks of them). The rest is not dropped, but taken at the centroid of its chunk's embeddings.
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <unordered_set>
 #include <vector>
@@ -16,7 +17,12 @@
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Product.h"
-#include "Vector.h"
+#include "Softmax.h"
+#include "TileProduct.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -28,6 +34,9 @@ using meno::product::Type;
 
 // A logit that much above a row's reference makes it the new one; exp is finite to 88.
 constexpr float kHeadroom = 40.0f;
+// Rows that a thread goes through the vocabulary with on the matrix unit: as many as its second-level cache takes.
+constexpr int64_t kTileRows = 320;
+constexpr int64_t kBlockLogits = meno::tiles::kBlock * kChunk;
 // Distinct targets whose logits give the first bound on a row's sum.
 constexpr int64_t kCandidates = 512;
 
@@ -41,72 +50,25 @@ struct Row {
     float target_derivative = 1;
 };
 
-struct Entry {
-    int32_t word;
-    float weight;
+// Weighted rows of the table, at most one for each word of a chunk. Room for a whole vector more, which is written at once.
+struct Entries {
+    int32_t words[kChunk + kLanes];
+    float weights[kChunk + kLanes];
+    int64_t count = 0;
+
+    Entries() = default;
+    Entries(int64_t word, float weight) : count(1) {
+        words[0] = static_cast<int32_t>(word);
+        weights[0] = weight;
+    }
 };
-
-// What one row of a chunk adds.
-struct ChunkResult {
-    float top;
-    double sum;   // Σ exp(z − reference)
-    double mass;  // Σ exp(z − reference) · dz/dx
-};
-
-MENO_VECTOR_CLONES float top_of(const float *row, int64_t n) {
-    float lanes[kLanes];
-    for (auto &lane : lanes) lane = -std::numeric_limits<float>::infinity();
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-        for (int64_t l = 0; l < kLanes; ++l) lanes[l] = lanes[l] > row[i + l] ? lanes[l] : row[i + l];
-    float top = lanes[0];
-    for (int64_t l = 1; l < kLanes; ++l) top = top > lanes[l] ? top : lanes[l];
-    for (; i < n; ++i) top = top > row[i] ? top : row[i];
-    return top;
-}
-
-MENO_VECTOR_CLONES void cap_row(float *row, int64_t n, float cap) {
-    float inverse = 1.0f / cap;
-    for (int64_t i = 0; i < n; ++i) row[i] = capped_logit<true>(row[i], cap, inverse);
-}
 
 MENO_VECTOR_CLONES void widen(const uint16_t *from, int64_t n, float *to) {
     for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::load(from[i]);
 }
 
-// row ← exp(z − reference) · dz/dx.
-template <bool capped>
-MENO_INLINE ChunkResult exponents(float *row, int64_t n, float reference, float inverse_cap) {
-    float sums[kLanes] = {}, masses[kLanes] = {};
-    double sum = 0, mass = 0;
-    auto term = [&](float z, float &add_sum, float &add_mass) __attribute__((always_inline)) {
-        float e = vector_exp(z - reference);
-        add_sum += e;
-        if constexpr (!capped) return e;
-        float share = z * inverse_cap;
-        float weighted = e * (1.0f - share * share);
-        add_mass += weighted;
-        return weighted;
-    };
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-        for (int64_t l = 0; l < kLanes; ++l) row[i + l] = term(row[i + l], sums[l], masses[l]);
-    for (; i < n; ++i) row[i] = term(row[i], sums[0], masses[0]);
-    for (float lane : sums) sum += lane;
-    for (float lane : masses) mass += lane;
-    return {0, sum, capped ? mass : sum};
-}
-
-MENO_VECTOR_CLONES ChunkResult plain_exponents(float *row, int64_t n, float reference) {
-    return exponents<false>(row, n, reference, 0);
-}
-MENO_VECTOR_CLONES ChunkResult capped_exponents(float *row, int64_t n, float reference, float inverse_cap) {
-    return exponents<true>(row, n, reference, inverse_cap);
-}
-
-// The entries of a row that are not below the threshold, and their sum.
-MENO_VECTOR_CLONES int64_t select(const float *row, int64_t n, float threshold, int32_t first, Entry *entries, double *sum) {
-    int64_t count = 0;
+// Takes the entries of a row that are not below the threshold; their sum.
+MENO_VECTOR_CLONES double select_plainly(const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
     double total = 0;
     for (int64_t i = 0; i < n; i += kLanes) {
         int64_t width = std::min(kLanes, n - i);
@@ -118,44 +80,93 @@ MENO_VECTOR_CLONES int64_t select(const float *row, int64_t n, float threshold, 
         if (top < threshold) continue;
         for (int64_t l = 0; l < width; ++l)
             if (row[i + l] >= threshold) {
-                entries[count++] = {first + static_cast<int32_t>(i + l), row[i + l]};
+                entries.words[entries.count] = first + static_cast<int32_t>(i + l);
+                entries.weights[entries.count++] = row[i + l];
                 total += row[i + l];
             }
     }
-    *sum = total;
-    return count;
+    return total;
+}
+
+#if defined(__x86_64__)
+// Without a branch on the values, which no predictor foresees.
+__attribute__((target("avx512f,popcnt"))) double select_compressed(
+    const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
+    const __m512 least = _mm512_set1_ps(threshold);
+    const __m512i step = _mm512_set1_epi32(kLanes);
+    __m512i words = _mm512_add_epi32(
+        _mm512_set1_epi32(first), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    __m512 total = _mm512_setzero_ps();
+    int64_t count = entries.count;
+    for (int64_t i = 0; i < n; i += kLanes, words = _mm512_add_epi32(words, step)) {
+        auto inside = static_cast<__mmask16>(n - i < kLanes ? (1u << (n - i)) - 1 : 0xFFFFu);
+        __m512 values = _mm512_maskz_loadu_ps(inside, row + i);
+        __mmask16 taken = _mm512_mask_cmp_ps_mask(inside, values, least, _CMP_GE_OQ);
+        _mm512_storeu_ps(entries.weights + count, _mm512_maskz_compress_ps(taken, values));
+        _mm512_storeu_si512(entries.words + count, _mm512_maskz_compress_epi32(taken, words));
+        total = _mm512_mask_add_ps(total, taken, total, values);
+        count += _mm_popcnt_u32(taken);
+    }
+    entries.count = count;
+    return _mm512_reduce_add_ps(total);
+}
+#endif
+
+double select(const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
+#if defined(__x86_64__)
+    static const bool compresses = __builtin_cpu_supports("avx512f");
+    if (compresses) return select_compressed(row, n, threshold, first, entries);
+#endif
+    return select_plainly(row, n, threshold, first, entries);
 }
 
 // out += Σ weight · table[word], 64 columns at a time in registers.
-template <class Element>
-MENO_INLINE void gather_sum(
-    float *out, const Entry *entries, int64_t count, const typename Element::Storage *table, int64_t columns) {
+MENO_VECTOR_CLONES void gather_float32(float *out, const Entries &entries, const void *table, int64_t columns) {
     constexpr int64_t width = 64;
     int64_t start = 0;
     for (; start + width <= columns; start += width) {
         float sums[width];
         for (int64_t l = 0; l < width; ++l) sums[l] = out[start + l];
-        for (int64_t e = 0; e < count; ++e) {
-            const auto *row = table + entries[e].word * columns + start;
-            float weight = entries[e].weight;
-            for (int64_t l = 0; l < width; ++l) sums[l] += weight * Element::load(row[l]);
+        for (int64_t e = 0; e < entries.count; ++e) {
+            const float *row = static_cast<const float *>(table) + entries.words[e] * columns + start;
+            float weight = entries.weights[e];
+            for (int64_t l = 0; l < width; ++l) sums[l] += weight * row[l];
         }
         for (int64_t l = 0; l < width; ++l) out[start + l] = sums[l];
     }
-    for (int64_t e = 0; e < count && start < columns; ++e)
+    for (int64_t e = 0; e < entries.count; ++e)
         for (int64_t l = start; l < columns; ++l)
-            out[l] += entries[e].weight * Element::load(table[entries[e].word * columns + l]);
+            out[l] += entries.weights[e] * static_cast<const float *>(table)[entries.words[e] * columns + l];
 }
 
-MENO_VECTOR_CLONES void gather_float32(float *out, const Entry *entries, int64_t count, const void *table, int64_t columns) {
-    gather_sum<Float32>(out, entries, count, static_cast<const float *>(table), columns);
-}
-MENO_VECTOR_CLONES void gather_bfloat16(float *out, const Entry *entries, int64_t count, const void *table, int64_t columns) {
-    gather_sum<BFloat16>(out, entries, count, static_cast<const uint16_t *>(table), columns);
-}
-
-MENO_VECTOR_CLONES void scale_row(float *row, int64_t n, float factor) {
-    for (int64_t i = 0; i < n; ++i) row[i] *= factor;
+// The same, with two columns taken from each 32 bits: the first by a shift, the second by leaving the first out.
+MENO_VECTOR_CLONES void gather_bfloat16(float *out, const Entries &entries, const void *table, int64_t columns) {
+    constexpr int64_t width = 32;  // pairs
+    int64_t start = 0;
+    for (; start + 2 * width <= columns; start += 2 * width) {
+        float firsts[width], seconds[width];
+        for (int64_t l = 0; l < width; ++l) {
+            firsts[l] = out[start + 2 * l];
+            seconds[l] = out[start + 2 * l + 1];
+        }
+        for (int64_t e = 0; e < entries.count; ++e) {
+            uint32_t pairs[width];
+            std::memcpy(pairs, static_cast<const uint16_t *>(table) + entries.words[e] * columns + start, sizeof pairs);
+            float weight = entries.weights[e];
+            for (int64_t l = 0; l < width; ++l) {
+                firsts[l] += weight * std::bit_cast<float>(pairs[l] << 16);
+                seconds[l] += weight * std::bit_cast<float>(pairs[l] & 0xFFFF0000u);
+            }
+        }
+        for (int64_t l = 0; l < width; ++l) {
+            out[start + 2 * l] = firsts[l];
+            out[start + 2 * l + 1] = seconds[l];
+        }
+    }
+    for (int64_t e = 0; e < entries.count; ++e)
+        for (int64_t l = start; l < columns; ++l)
+            out[l] += entries.weights[e] *
+                      BFloat16::load(static_cast<const uint16_t *>(table)[entries.words[e] * columns + l]);
 }
 
 struct Head {
@@ -170,8 +181,8 @@ struct Head {
 
     int64_t hidden() const { return table.columns; }
 
-    void gather(float *out, const Entry *entries, int64_t count) const {
-        (table.type == Type::float32 ? gather_float32 : gather_bfloat16)(out, entries, count, table.data, hidden());
+    void gather(float *out, const Entries &entries) const {
+        (table.type == Type::float32 ? gather_float32 : gather_bfloat16)(out, entries, table.data, hidden());
     }
 
     // Takes the logits of row r for the chunk that begins at `first` into account. They are overwritten.
@@ -194,14 +205,13 @@ struct Head {
         row.sum += result.sum;
         row.bound = std::max(row.bound, row.sum);
         if (gradient && threshold > 0) {
-            Entry entries[kChunk + 1];
-            double kept;
+            Entries entries;
             auto least = static_cast<float>(threshold * row.bound);
-            int64_t count = select(logits, n, least, static_cast<int32_t>(first), entries, &kept);
+            double kept = select(logits, n, least, static_cast<int32_t>(first), entries);
             float *out = gradient + r * hidden();
-            gather(out, entries, count);
-            Entry rest{static_cast<int32_t>(first / kChunk), static_cast<float>(std::max(0.0, result.mass - kept))};
-            gather_float32(out, &rest, 1, centroids, hidden());
+            gather(out, entries);
+            Entries rest(first / kChunk, static_cast<float>(std::max(0.0, result.mass - kept)));
+            gather_float32(out, rest, centroids, hidden());
         }
     }
 
@@ -220,8 +230,7 @@ struct Head {
         if (gradient) {
             float *out = gradient + r * hidden();
             scale_row(out, hidden(), static_cast<float>(1 / row.sum));
-            Entry target{static_cast<int32_t>(targets[r]), -row.target_derivative};
-            gather(out, &target, 1);
+            gather(out, Entries(targets[r], -row.target_derivative));
         }
         return static_cast<float>(std::log(row.sum) + (static_cast<double>(row.reference) - row.target_logit));
     }
@@ -285,6 +294,55 @@ void run_own(Head &head, const float *states) {
     }
 }
 
+// By products of blocks on the processor's matrix unit. A thread goes through the whole vocabulary with some of the rows, so
+// that none waits for another; the table is the left side of the products, as it is, and the states, packed once, the right.
+void run_tiles(Head &head, const uint16_t *states) {
+    namespace tiles = meno::tiles;
+    int64_t hidden = head.hidden(), vocabulary = head.table.rows;
+    auto table = static_cast<const uint16_t *>(head.table.data);
+    bool dense = head.gradient && head.threshold == 0;
+    int64_t groups = (head.rows + kTileRows - 1) / kTileRows, threads = at::get_num_threads();
+    groups = std::min((groups + threads - 1) / threads * threads, tiles::whole_blocks(head.rows) / tiles::kBlock);
+    int64_t group = tiles::whole_blocks((head.rows + groups - 1) / groups);
+    meno::parallel((head.rows + group - 1) / group, [&](int64_t index) {
+        int64_t begin = index * group, rows = std::min(group, head.rows - begin);
+        std::vector<uint16_t> panels(static_cast<size_t>(tiles::whole_blocks(rows) * hidden));
+        tiles::pack_rows(states + begin * hidden, hidden, rows, hidden, panels.data());
+        std::vector<uint16_t> last(static_cast<size_t>(vocabulary % tiles::kBlock ? tiles::kBlock * hidden : 0));
+        std::copy_n(
+            table + vocabulary / tiles::kBlock * tiles::kBlock * hidden, vocabulary % tiles::kBlock * hidden, last.data());
+        std::vector<uint16_t> back(static_cast<size_t>(dense ? kChunk * hidden : 0)), weights(dense ? kBlockLogits : 0);
+        std::vector<float> logits(kBlockLogits), sums(dense ? tiles::kBlock * hidden : 0);
+        tiles::Session session;
+        for (int64_t first = 0; first < vocabulary; first += kChunk) {
+            int64_t n = std::min(kChunk, vocabulary - first), depth = tiles::whole_blocks(n);
+            if (dense) tiles::pack_columns(table + first * hidden, hidden, hidden, n, back.data());
+            for (int64_t i = 0; i < rows; i += tiles::kBlock) {
+                for (int64_t word = 0; word < n; word += tiles::kBlock) {
+                    const uint16_t *left = word + tiles::kBlock <= n ? table + (first + word) * hidden : last.data();
+                    alignas(64) float block[tiles::kBlock * tiles::kBlock];
+                    tiles::multiply_block(left, hidden, panels.data() + i * hidden, hidden, block, tiles::kBlock, false);
+                    tiles::transpose_block(block, tiles::kBlock, logits.data() + word, kChunk);
+                }
+                int64_t here = std::min(tiles::kBlock, rows - i);
+                for (int64_t r = 0; r < here; ++r) head.take(begin + i + r, first, n, logits.data() + r * kChunk);
+                if (!dense) continue;
+                for (int64_t r = 0; r < here; ++r) {
+                    std::fill(logits.data() + r * kChunk + n, logits.data() + r * kChunk + depth, 0.0f);
+                    tiles::narrow(logits.data() + r * kChunk, depth, weights.data() + r * kChunk);
+                }
+                float *gradient = head.gradient + (begin + i) * hidden;
+                bool whole = here == tiles::kBlock;
+                for (int64_t j = 0; j < hidden; j += tiles::kBlock)
+                    tiles::multiply_block(
+                        weights.data(), kChunk, back.data() + j * depth, depth, (whole ? gradient : sums.data()) + j, hidden,
+                        whole);
+                for (int64_t j = 0; !whole && j < here * hidden; ++j) gradient[j] += sums[static_cast<size_t>(j)];
+            }
+        }
+    });
+}
+
 // Chunks by libtorch's products, in the type of the states; with a threshold, or without gradient, only.
 void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table) {
     constexpr int64_t width = 4 * kChunk;
@@ -310,7 +368,27 @@ void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table)
     }
 }
 
+enum class Way { none, own, tiles, libtorch };
+
+// How the loss of these is computed.
+Way way_of(const at::Tensor &states, const at::Tensor &table, bool gradient, double threshold) {
+    auto supported = [](const at::Tensor &tensor) {
+        bool known = tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
+        return tensor.is_cpu() && tensor.dim() == 2 && known;
+    };
+    if (!supported(states) || !supported(table) || states.size(1) != table.size(1)) return Way::none;
+    if (meno::product::available() && states.scalar_type() == at::kFloat) return Way::own;
+    if (states.scalar_type() != table.scalar_type()) return Way::none;
+    bool half = states.scalar_type() == at::kBFloat16;
+    if (half && meno::tiles::available() && states.size(1) % meno::tiles::kDepth == 0) return Way::tiles;
+    return gradient && threshold == 0 ? Way::none : Way::libtorch;
+}
+
 }  // namespace
+
+bool ct_has_vocabulary_loss(const ct_tensor *states, const ct_tensor *table, bool gradient, double threshold) {
+    return way_of(states->value, table->value, gradient, threshold) != Way::none;
+}
 
 ct_status ct_vocabulary_centroids(const ct_tensor *table, ct_tensor **result) {
     return meno::guarded([&] {
@@ -330,17 +408,14 @@ ct_status ct_vocabulary_loss(
     float softcap, double threshold, float *loss, uint8_t *correct, ct_tensor **gradient) {
     return meno::guarded([&] {
         const at::Tensor &x = states->value, &w = table->value;
-        auto supported = [](const at::Tensor &t) { return meno::has_vector_kernels(t) && t.dim() == 2; };
+        Way way = way_of(x, w, gradient != nullptr, threshold);
         TORCH_CHECK(
-            supported(x) && supported(w) && x.size(0) == rows && x.size(1) == w.size(1),
-            "expected contiguous states [", rows, ", hidden] and a table [vocabulary, hidden] on the CPU in float32 or ",
-            "bfloat16, got ", x.sizes(), " and ", w.sizes());
+            way != Way::none && x.size(0) == rows && x.is_contiguous() && w.is_contiguous(), "expected contiguous states [", rows, ", hidden] and a table ",
+            "[vocabulary, hidden] on the CPU in types that ct_has_vocabulary_loss takes, got ", x.scalar_type(), " ",
+            x.sizes(), " and ", w.scalar_type(), " ", w.sizes());
         for (int64_t r = 0; r < rows; ++r)
             TORCH_CHECK(
                 targets[r] >= 0 && targets[r] < w.size(0), "target ", targets[r], " is outside the vocabulary of ", w.size(0));
-        bool own = meno::product::available() && x.scalar_type() == at::kFloat;
-        TORCH_CHECK(own || !gradient || threshold > 0, "a gradient by libtorch's products needs a threshold");
-        TORCH_CHECK(own || x.scalar_type() == w.scalar_type(), "states and table are of different types");
         TORCH_CHECK(!gradient || threshold == 0 || centroids, "a threshold needs the table's centroids");
 
         at::Tensor sums = gradient ? at::zeros({rows, x.size(1)}, x.options().dtype(at::kFloat)) : at::Tensor();
@@ -350,7 +425,7 @@ ct_status ct_vocabulary_loss(
         if (gradient && threshold > 0 && rows > 0) {
             at::Tensor chosen = candidates(w, targets, rows);
             at::Tensor logits;
-            if (own) {
+            if (way == Way::own) {
                 logits = at::empty({rows, chosen.size(0)}, x.options());
                 meno::product::multiply(x.data_ptr<float>(), rows, matrix_of(chosen), false, logits.data_ptr<float>());
             } else {
@@ -358,7 +433,8 @@ ct_status ct_vocabulary_loss(
             }
             bound_rows(head, logits);
         }
-        if (own) run_own(head, x.data_ptr<float>());
+        if (way == Way::own) run_own(head, x.data_ptr<float>());
+        else if (way == Way::tiles) run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));
         else run_libtorch(head, x, w);
         meno::parallel_rows(rows, 16, [&](int64_t begin, int64_t end) {
             for (int64_t r = begin; r < end; ++r) {

@@ -167,6 +167,8 @@ typedef struct ct_memory {
 // Loads the CUDA part of libtorch where there is one. 0 where there is none.
 int32_t ct_device_count(ct_device_type type);
 ct_status ct_synchronize(ct_device device);
+// Whether operators of this process take kernels whose sums have a fixed order, and fail where there are none.
+void ct_set_fixed_order(bool fixed);
 ct_status ct_memory_statistics(ct_device device, ct_memory *result);
 // Bytes of an accelerator that new tensors can still take.
 ct_status ct_free_memory(ct_device device, int64_t *result);
@@ -189,6 +191,8 @@ char *ct_cpu_capability(void);
 
 // Whether this processor takes this project's own products (AVX2 without AVX-512); elsewhere libtorch's are as good.
 bool ct_has_own_products(void);
+// Whether products of bfloat16 matrices are this project's own, on the processor's matrix unit (AMX).
+bool ct_has_tile_products(void);
 // Whether ct_product takes activations and weights of these types (ct_dtype): float32 with either, where products are this
 // project's own, and bfloat16 with bfloat16.
 bool ct_has_product(int32_t activations, int32_t weights);
@@ -224,11 +228,14 @@ ct_status ct_adapted_product_backward(
 //   gradient[row] = (softmax(z) − onehot(t)) · dz/d(hWᵀ) · W, where `gradient` is not null, in the states' type.
 // With `threshold` > 0, softmax entries below threshold · (what the sum is known to be at least) are not taken one by one:
 // the sum of those of a chunk of 512 words is multiplied with the chunk's row of `centroids`.
-// States are float32 with ct_has_own_products, and then W is float32 or bfloat16; elsewhere both are of one type, and a
-// gradient needs a threshold. The result does not depend on the number of threads.
+// The result does not depend on the number of threads.
 ct_status ct_vocabulary_loss(
     const ct_tensor *states, const ct_tensor *table, const ct_tensor *centroids, const int64_t *targets, int64_t rows,
     float softcap, double threshold, float *loss, uint8_t *correct, ct_tensor **gradient);
+// Whether it takes these states and this table, with that threshold where a gradient is wanted. It takes float32 states
+// where products are this project's own, and bfloat16 ones on a bfloat16 table; elsewhere both are of one type, and a
+// gradient needs a threshold.
+bool ct_has_vocabulary_loss(const ct_tensor *states, const ct_tensor *table, bool gradient, double threshold);
 // The means of every 512 rows of a table [vocabulary, hidden], float32.
 ct_status ct_vocabulary_centroids(const ct_tensor *table, ct_tensor **result);
 
@@ -247,6 +254,27 @@ ct_status ct_rms_norm_backward(
 // back, which is what takes a gradient from the output to the input.
 ct_status ct_rotate(
     const ct_tensor *input, const ct_tensor *cosines, const ct_tensor *sines, bool inverse, ct_tensor **output);
+
+// Sequences that lie end to end: where each begins and the last one ends, and how their tokens attend.
+typedef struct ct_attention_layout {
+    const int64_t *boundaries;  // [sequences + 1]
+    int64_t sequences;
+    int64_t window;  // keys that a query sees, its own the last; 0: all up to its own
+    float scale;     // of the scores
+    float softcap;   // where positive, softcap · tanh(scores / softcap) takes their place
+} ct_attention_layout;
+// Whether ct_attention takes such queries [tokens, heads, size] on this processor.
+bool ct_has_attention(const ct_tensor *query);
+// softmax(scale · q kᵀ) v for queries [tokens, heads, size], keys and values [tokens, key heads, size], with as many heads for
+// each key; `log_sums` [heads, tokens] receives the logarithms of the softmax's denominators. The result does not depend on
+// the number of threads.
+ct_status ct_attention(
+    const ct_tensor *query, const ct_tensor *key, const ct_tensor *value, const ct_attention_layout *layout,
+    ct_tensor **output, ct_tensor **log_sums);
+// `gradients` receives those of the queries, keys and values.
+ct_status ct_attention_backward(
+    const ct_tensor *gradient, const ct_tensor *query, const ct_tensor *key, const ct_tensor *value,
+    const ct_tensor *output, const ct_tensor *log_sums, const ct_attention_layout *layout, ct_tensor **gradients);
 
 typedef enum ct_activation { CT_SILU = 0, CT_GELU_TANH = 1 } ct_activation;
 

@@ -55,11 +55,10 @@ final class Attention {
     /// Every sequence attends to itself. `[tokens, heads, headDimension]` in and out.
     private func attend(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext) throws -> Tensor {
         let layout = context.layout
-        if query.hasPackedAttention, configuration.attentionSoftcap == nil {
-            let longest = layout.lengths.max() ?? 0
+        if query.hasPackedAttention(softcap: configuration.attentionSoftcap) {
             return try Tensor.packedAttention(
-                query: query, key: key, value: value, boundaries: context.boundaries(), longest: longest,
-                window: slidingWindow.flatMap { longest > $0 ? $0 : nil }, scale: configuration.attentionScale)
+                query: query, key: key, value: value, boundaries: context.boundaries(), window: slidingWindow,
+                scale: configuration.attentionScale, softcap: configuration.attentionSoftcap)
         }
         if let length = layout.uniformLength {
             let batch = layout.lengths.count

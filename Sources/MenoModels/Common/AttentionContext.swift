@@ -7,7 +7,7 @@ final class AttentionContext {
     private let globalRotation: (cos: Tensor, sin: Tensor)?
     private let windowRotation: (cos: Tensor, sin: Tensor)?
     private var masks: [MaskKey: Tensor] = [:]
-    private var boundaryTensor: Tensor?
+    private var sequenceBoundaries: SequenceBoundaries?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
@@ -31,13 +31,11 @@ final class AttentionContext {
         return rotation
     }
 
-    /// Where each sequence begins and the last one ends: int32 `[sequences + 1]`.
-    func boundaries() throws -> Tensor {
-        if let boundaryTensor { return boundaryTensor }
-        let ends = layout.lengths.reduce(into: [Int32(0)]) { $0.append($0.last! + Int32($1)) }
-        let tensor = try Tensor(ends, device: device)
-        boundaryTensor = tensor
-        return tensor
+    func boundaries() throws -> SequenceBoundaries {
+        if let sequenceBoundaries { return sequenceBoundaries }
+        let boundaries = try SequenceBoundaries(lengths: layout.lengths, device: device)
+        sequenceBoundaries = boundaries
+        return boundaries
     }
 
     /// Bool `[queries, keys]`: true where query i may see key j, for queries that are the last of the keys.

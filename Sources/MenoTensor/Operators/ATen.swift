@@ -85,4 +85,5 @@ enum ATen {
     static let dropout = Operator("aten::dropout")
     static let attention = Operator("aten::scaled_dot_product_attention")
     static let flashAttention = Operator("aten::_flash_attention_forward")
+    static let flashAttentionBackward = Operator("aten::_flash_attention_backward")
 }

@@ -5,6 +5,10 @@ extension Torch {
     /// where libtorch's bfloat16 products are slower than its float32 ones many times over. Weights in bfloat16 then
     /// meet activations in float32. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
     public static var hasOwnProducts: Bool { ct_has_own_products() }
+
+    /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
+    /// (AMX). With `MENO_TILES=emulated` in the environment, plain code takes its place on any processor, for tests.
+    public static var hasTileProducts: Bool { ct_has_tile_products() }
 }
 
 extension Tensor {

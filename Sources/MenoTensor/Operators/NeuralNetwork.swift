@@ -39,26 +39,4 @@ extension Tensor {
         try ATen.attention.one(
             .tensor(query), .tensor(key), .tensor(value), .optional(mask), .double(0), .bool(isCausal), .double(scale))
     }
-
-    /// Whether ``packedAttention(query:key:value:boundaries:longest:window:scale:)`` takes queries like this.
-    public var hasPackedAttention: Bool {
-        device.kind == .cuda && (dtype == .bfloat16 || dtype == .float16) && size(-1) <= 256 && size(-1) % 8 == 0
-    }
-
-    /// Causal attention of sequences that lie end to end, each to itself, in one kernel (Dao, 2023, arXiv:2307.08691).
-    /// - Parameters:
-    ///   - query: `[tokens, heads, headDimension]`.
-    ///   - key: `[tokens, keyValueHeads, headDimension]`, where the number of heads is a multiple of theirs.
-    ///   - value: like `key`.
-    ///   - boundaries: where each sequence begins and the last one ends, int32 `[sequences + 1]`.
-    ///   - longest: tokens of the longest sequence.
-    ///   - window: how many keys a query sees, its own the last; `nil`: all.
-    /// - Returns: `[tokens, heads, headDimension]`.
-    public static func packedAttention(
-        query: Tensor, key: Tensor, value: Tensor, boundaries: Tensor, longest: Int, window: Int?, scale: Double
-    ) throws -> Tensor {
-        try ATen.flashAttention.one(
-            .tensor(query), .tensor(key), .tensor(value), .tensor(boundaries), .tensor(boundaries), .int(longest),
-            .int(longest), .double(0), .bool(true), .bool(false), .double(scale), window.map { .int($0 - 1) } ?? .none)
-    }
 }

@@ -13,10 +13,7 @@ public struct VocabularyLoss {
 extension Tensor {
     /// Whether ``vocabularyLoss(_:targets:softcap:threshold:centroids:gradient:)`` takes these states and this table.
     public func hasVocabularyLoss(_ table: Tensor, threshold: Double, gradient: Bool) -> Bool {
-        guard device == .cpu, table.device == .cpu else { return false }
-        let isOwn = Torch.hasOwnProducts && dtype == .float32
-        if isOwn { return table.dtype == .float32 || table.dtype == .bfloat16 }
-        return dtype == table.dtype && (dtype == .float32 || dtype == .bfloat16) && (!gradient || threshold > 0)
+        withExtendedLifetime((self, table)) { ct_has_vocabulary_loss(handle, table.handle, gradient, threshold) }
     }
 
     /// The cross-entropy of a frozen language-model head over its whole vocabulary, holding only a chunk of the logits.

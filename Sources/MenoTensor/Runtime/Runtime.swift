@@ -62,6 +62,13 @@ public enum Torch {
         set { ct_set_thread_count(Int32(newValue)) }
     }
 
+    /// Runs `body` with kernels whose sums have a fixed order wherever libtorch has both kinds, or an error where it has none.
+    static func withFixedOrder<Result>(_ body: () throws -> Result) rethrows -> Result {
+        ct_set_fixed_order(true)
+        defer { ct_set_fixed_order(false) }
+        return try body()
+    }
+
     /// Bounds what the CPU's matrix library remembers of shapes it has seen, each with its working memory: by default 1,024
     /// of them, which for packed sequences of ever new lengths grows to gigabytes. To be called before anything is
     /// computed; limits that the environment sets are kept.

@@ -1,0 +1,245 @@
+#include "TileProduct.h"
+
+#include <ATen/Version.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "Vector.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#define MENO_HAS_AMX 1
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#define MENO_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define MENO_AMX_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl")))
+#endif
+
+namespace meno::tiles {
+
+namespace {
+
+constexpr int64_t kTile = 16;
+
+// Plain code, and what it is done with here.
+
+void plain_block(
+    const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
+    bool accumulate) {
+    for (int64_t i = 0; i < kBlock; ++i) {
+        float sums[kBlock];
+        for (int64_t j = 0; j < kBlock; ++j) sums[j] = accumulate ? out[i * out_stride + j] : 0.0f;
+        for (int64_t p = 0; p < depth; p += 2) {
+            float first = BFloat16::load(left[i * left_stride + p]), second = BFloat16::load(left[i * left_stride + p + 1]);
+            for (int64_t half = 0; half < 2; ++half) {
+                const uint16_t *pairs = panels + half * kTile * depth + p * kTile;
+                for (int64_t j = 0; j < kTile; ++j) {
+                    float &sum = sums[half * kTile + j];
+                    sum += first * BFloat16::load(pairs[2 * j]);
+                    sum += second * BFloat16::load(pairs[2 * j + 1]);
+                }
+            }
+        }
+        for (int64_t j = 0; j < kBlock; ++j) out[i * out_stride + j] = sums[j];
+    }
+}
+
+void plain_transpose(const void *from, int64_t from_stride, void *to, int64_t to_stride) {
+    for (int64_t i = 0; i < kTile; ++i)
+        for (int64_t j = 0; j < kTile; ++j)
+            std::memcpy(
+                static_cast<char *>(to) + (j * to_stride + i) * 4, static_cast<const char *>(from) + (i * from_stride + j) * 4,
+                4);
+}
+
+void plain_narrow(const float *from, int64_t n, uint16_t *to) {
+    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::store(from[i]);
+}
+
+#ifdef MENO_HAS_AMX
+
+MENO_AMX void amx_block(
+    const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
+    bool accumulate) {
+    const uint16_t *lower_left = left + kTile * left_stride, *right_panel = panels + kTile * depth;
+    float *lower = out + kTile * out_stride;
+    int64_t left_bytes = left_stride * 2, out_bytes = out_stride * 4;
+    if (accumulate) {
+        _tile_loadd(0, out, out_bytes);
+        _tile_loadd(1, out + kTile, out_bytes);
+        _tile_loadd(2, lower, out_bytes);
+        _tile_loadd(3, lower + kTile, out_bytes);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int64_t p = 0; p < depth; p += kDepth) {
+        _tile_loadd(4, left + p, left_bytes);
+        _tile_loadd(6, panels + p * kTile, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, right_panel + p * kTile, 64);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, lower_left + p, left_bytes);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, out, out_bytes);
+    _tile_stored(1, out + kTile, out_bytes);
+    _tile_stored(2, lower, out_bytes);
+    _tile_stored(3, lower + kTile, out_bytes);
+}
+
+// Interleaves ever larger units: single values, pairs, then whole quarters of the registers.
+MENO_AMX void amx_transpose(const void *from, int64_t from_stride, void *to, int64_t to_stride) {
+    __m512i r[16], t[16];
+    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_si512(static_cast<const char *>(from) + i * from_stride * 4);
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {  // r[i + k]: columns k, k + 4, k + 8, k + 12 of rows i..<i + 4
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    for (int k = 0; k < 4; ++k) {
+        __m512i low = _mm512_shuffle_i32x4(r[k], r[4 + k], 0x88), high = _mm512_shuffle_i32x4(r[k], r[4 + k], 0xDD);
+        __m512i low2 = _mm512_shuffle_i32x4(r[8 + k], r[12 + k], 0x88);
+        __m512i high2 = _mm512_shuffle_i32x4(r[8 + k], r[12 + k], 0xDD);
+        t[k] = _mm512_shuffle_i32x4(low, low2, 0x88);
+        t[8 + k] = _mm512_shuffle_i32x4(low, low2, 0xDD);
+        t[4 + k] = _mm512_shuffle_i32x4(high, high2, 0x88);
+        t[12 + k] = _mm512_shuffle_i32x4(high, high2, 0xDD);
+    }
+    for (int i = 0; i < 16; ++i) _mm512_storeu_si512(static_cast<char *>(to) + i * to_stride * 4, t[i]);
+}
+
+MENO_AMX void amx_narrow(const float *from, int64_t n, uint16_t *to) {
+    for (int64_t i = 0; i < n; i += kTile) {
+        __mmask16 lanes = n - i < kTile ? static_cast<__mmask16>((1u << (n - i)) - 1) : 0xFFFF;
+        __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(lanes, from + i));
+        _mm256_mask_storeu_epi16(to + i, lanes, reinterpret_cast<__m256i>(rounded));
+    }
+}
+
+// Eight registers of 16 rows of 64 bytes.
+struct alignas(64) TileConfiguration {
+    uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(TileConfiguration) == 64);
+
+MENO_AMX void configure() {
+    static const TileConfiguration configuration;
+    _tile_loadconfig(&configuration);
+}
+MENO_AMX void release() { _tile_release(); }
+
+// The state of the tiles is kept for a process only once it has asked for that (arch_prctl(2)).
+bool has_amx() {
+    constexpr long request_permission = 0x1023, tile_data = 18;
+    bool supported = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+                     __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
+    return supported && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+
+#else
+
+bool has_amx() { return false; }
+
+#endif
+
+bool chosen(const char *name) {
+    const char *value = std::getenv("MENO_TILES");
+    return value && std::strcmp(value, name) == 0;
+}
+
+struct Kernels {
+    decltype(plain_block) *block = plain_block;
+    decltype(plain_transpose) *transpose = plain_transpose;
+    decltype(plain_narrow) *narrow = plain_narrow;
+    void (*configure)() = [] {};
+    void (*release)() = [] {};
+};
+
+const Kernels &kernels() {
+    static const Kernels result = [] {
+#ifdef MENO_HAS_AMX
+        if (!chosen("emulated") && has_amx()) return Kernels{amx_block, amx_transpose, amx_narrow, configure, release};
+#endif
+        return Kernels{};
+    }();
+    return result;
+}
+
+}  // namespace
+
+bool available() {
+    static const bool result =
+        chosen("emulated") || (!chosen("off") && at::get_cpu_capability().starts_with("AVX512") && has_amx());
+    return result;
+}
+
+Session::Session() { kernels().configure(); }
+Session::~Session() { kernels().release(); }
+
+void multiply_block(
+    const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
+    bool accumulate) {
+    kernels().block(left, left_stride, panels, depth, out, out_stride, accumulate);
+}
+
+void transpose_block(const float *from, int64_t from_stride, float *to, int64_t to_stride) {
+    for (int64_t i = 0; i < kBlock; i += kTile)
+        for (int64_t j = 0; j < kBlock; j += kTile)
+            kernels().transpose(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+}
+
+void narrow(const float *from, int64_t n, uint16_t *to) { kernels().narrow(from, n, to); }
+
+void pack_rows(const uint16_t *rows, int64_t stride, int64_t count, int64_t depth, uint16_t *panels) {
+    for (int64_t first = 0; first < whole_blocks(count); first += kTile, panels += kTile * depth) {
+        int64_t here = std::clamp<int64_t>(count - first, 0, kTile);
+        const uint16_t *from = rows + first * stride;
+        if (here == kTile) {  // a pair of values is one unit of a transposition
+            for (int64_t p = 0; p < depth; p += 2 * kTile) kernels().transpose(from + p, stride / 2, panels + p * kTile, kTile);
+            continue;
+        }
+        for (int64_t p = 0; p < depth; ++p)
+            for (int64_t j = 0; j < kTile; ++j)
+                panels[p / 2 * 2 * kTile + 2 * j + p % 2] = j < here ? from[j * stride + p] : 0;
+    }
+}
+
+namespace {
+
+MENO_VECTOR_CLONES void interleave(const uint16_t *first, const uint16_t *second, uint32_t *pairs) {
+    for (int64_t j = 0; j < kTile; ++j) pairs[j] = first[j] | static_cast<uint32_t>(second[j]) << 16;
+}
+
+}  // namespace
+
+void pack_columns(const uint16_t *columns, int64_t stride, int64_t count, int64_t rows, uint16_t *panels) {
+    int64_t depth = (rows + kDepth - 1) / kDepth * kDepth;
+    for (int64_t first = 0; first < whole_blocks(count); first += kTile, panels += kTile * depth) {
+        int64_t here = std::clamp<int64_t>(count - first, 0, kTile);
+        for (int64_t p = 0; p < depth; p += 2) {
+            const uint16_t *row = columns + p * stride + first;
+            uint16_t *pairs = panels + p * kTile;
+            if (here == kTile && p + 1 < rows) {
+                interleave(row, row + stride, reinterpret_cast<uint32_t *>(pairs));
+                continue;
+            }
+            for (int64_t j = 0; j < kTile; ++j)
+                for (int64_t k = 0; k < 2; ++k) pairs[2 * j + k] = j < here && p + k < rows ? row[k * stride + j] : 0;
+        }
+    }
+}
+
+}  // namespace meno::tiles

@@ -1,0 +1,112 @@
+internal import CTorch
+
+/// Where sequences that lie end to end begin and end.
+public struct SequenceBoundaries {
+    /// Each sequence's first token, and the end of the last one: `[sequences + 1]`.
+    let offsets: [Int64]
+    let longest: Int
+    /// The same for a kernel on an accelerator, int32.
+    let tensor: Tensor?
+
+    /// - Parameter lengths: tokens of each sequence.
+    public init(lengths: [Int], device: Device) throws {
+        offsets = lengths.reduce(into: [0]) { $0.append($0.last! + Int64($1)) }
+        longest = lengths.max() ?? 0
+        tensor = device.kind == .cpu ? nil : try Tensor(offsets.map(Int32.init), device: device)
+    }
+}
+
+extension Tensor {
+    /// Whether ``packedAttention(query:key:value:boundaries:window:scale:softcap:)`` takes queries like this.
+    public func hasPackedAttention(softcap: Double?) -> Bool {
+        switch device.kind {
+        case .cpu: return ct_has_attention(handle)
+        case .cuda: return isHalf && size(-1) <= 256 && size(-1) % 8 == 0 && softcap == nil
+        default: return false
+        }
+    }
+
+    private var isHalf: Bool { dtype == .bfloat16 || dtype == .float16 }
+
+    /// Causal attention of sequences that lie end to end, each to itself, in one node (Dao, 2023, arXiv:2307.08691). Bit for
+    /// bit the same each time.
+    /// - Parameters:
+    ///   - query: `[tokens, heads, headDimension]`.
+    ///   - key: `[tokens, keyValueHeads, headDimension]`, where the number of heads is a multiple of theirs.
+    ///   - value: like `key`.
+    ///   - window: how many keys a query sees, its own the last; `nil`: all.
+    ///   - softcap: softcap · tanh(scores / softcap) takes the place of the scores.
+    /// - Returns: `[tokens, heads, headDimension]`.
+    public static func packedAttention(
+        query: Tensor, key: Tensor, value: Tensor, boundaries: SequenceBoundaries, window: Int?, scale: Double,
+        softcap: Double? = nil
+    ) throws -> Tensor {
+        // A window that no sequence is longer than hides nothing.
+        let window = window.flatMap { boundaries.longest > $0 ? $0 : nil }
+        if query.device.kind == .cpu {
+            return try hostAttention(
+                [query, key, value], boundaries: boundaries, window: window, scale: scale, softcap: softcap)
+        }
+        return try flashAttention([query, key, value], boundaries: boundaries, window: window, scale: scale)
+    }
+
+    private static func hostAttention(
+        _ inputs: [Tensor], boundaries: SequenceBoundaries, window: Int?, scale: Double, softcap: Double?
+    ) throws -> Tensor {
+        func withLayout<Result>(_ body: (inout ct_attention_layout) throws -> Result) rethrows -> Result {
+            try boundaries.offsets.withUnsafeBufferPointer { offsets in
+                var layout = ct_attention_layout(
+                    boundaries: offsets.baseAddress, sequences: Int64(offsets.count - 1), window: Int64(window ?? 0),
+                    scale: Float(scale), softcap: Float(softcap ?? 0))
+                return try body(&layout)
+            }
+        }
+        let sides = try inputs.map { try $0.detached().contiguous() }
+        var (result, sums): (OpaquePointer?, OpaquePointer?)
+        try withLayout { layout in
+            try check(
+                ct_attention(sides[0].handle, sides[1].handle, sides[2].handle, &layout, &result, &sums), "attention")
+        }
+        let (output, logSums) = (Tensor(owning: result!), Tensor(owning: sums!))
+        guard isGradientEnabled, inputs.contains(where: \.requiresGradient) else { return output }
+        return try customNode(inputs: inputs, outputs: [output]) { gradients in
+            guard let gradient = try gradients[0]?.contiguous() else { return inputs.map { _ in nil } }
+            var results = [OpaquePointer?](repeating: nil, count: 3)
+            try withLayout { layout in
+                try check(
+                    ct_attention_backward(
+                        gradient.handle, sides[0].handle, sides[1].handle, sides[2].handle, output.handle, logSums.handle,
+                        &layout, &results),
+                    "attention, backward")
+            }
+            return results.map { Tensor(owning: $0!) }
+        }[0]
+    }
+
+    private static func flashAttention(
+        _ inputs: [Tensor], boundaries: SequenceBoundaries, window: Int?, scale: Double
+    ) throws -> Tensor {
+        guard let offsets = boundaries.tensor.map(OperatorArgument.tensor) else {
+            preconditionFailure("boundaries of another device")
+        }
+        let (query, key, value) = (OperatorArgument.tensor(inputs[0]), OperatorArgument.tensor(inputs[1]), OperatorArgument.tensor(inputs[2]))
+        let longest = OperatorArgument.int(boundaries.longest)
+        let keysBefore = window.map { OperatorArgument.int($0 - 1) } ?? .none
+        let results = try withoutGradient {
+            try ATen.flashAttention(
+                query, key, value, offsets, offsets, longest, longest, .double(0), .bool(true), .bool(false), .double(scale),
+                keysBefore, results: 5)
+        }
+        let output = results[0]!
+        guard isGradientEnabled, inputs.contains(where: \.requiresGradient) else { return output }
+        // Not libtorch's own node, for its sums have no fixed order unless every operator is told to have one.
+        return try customNode(inputs: inputs, outputs: [output]) { gradients in
+            guard let gradient = gradients[0] else { return inputs.map { _ in nil } }
+            return try Torch.withFixedOrder {
+                try ATen.flashAttentionBackward(
+                    .tensor(gradient), query, key, value, .tensor(output), .optional(results[1]), offsets, offsets, longest,
+                    longest, .double(0), .bool(true), .optional(results[2]), .optional(results[3]), .double(scale), keysBefore)
+            }
+        }[0]
+    }
+}
