@@ -26,7 +26,10 @@ struct AdaptedLinearTests {
         [(DType.float32, DType.float32), (.float32, .bfloat16), (.bfloat16, .bfloat16)]
             .filter { $0 == $1 || Torch.hasOwnProducts }
             .flatMap { activations, weights in
-                [(1, 40, 33, 8), (4, 7, 5, 1), (97, 700, 17, 8), (200, 24, 1100, 16), (301, 130, 530, 21), (600, 1056, 544, 8)].map {
+                [
+                    (1, 40, 33, 8), (4, 7, 5, 1), (97, 700, 17, 8), (200, 24, 1100, 16), (301, 130, 530, 21),
+                    (600, 1056, 544, 8),
+                ].map {
                     Case(
                         activations: activations, weights: weights, rows: $0.0, inFeatures: $0.1, outFeatures: $0.2,
                         rank: $0.3, dropout: dropout)

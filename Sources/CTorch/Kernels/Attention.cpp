@@ -92,7 +92,7 @@ MENO_INLINE float dot(const typename Number::Storage *a, const typename Number::
 MENO_VECTOR_CLONES float product_sum(const float *a, const float *b, int64_t n) { return dot<Float32>(a, b, n); }
 MENO_VECTOR_CLONES float product_sum(const uint16_t *a, const uint16_t *b, int64_t n) { return dot<BFloat16>(a, b, n); }
 
-// For a key and some queries: `scores` become p = exp(z − lse), and `slopes`, which are dp, become ds = p · (dp − δ) · dz/ds.
+// For a key and some queries: `scores` become p = exp(z − lse), and `slopes`, which are dp, become p · (dp − δ) · dz/ds.
 template <bool capped>
 MENO_INLINE void differentiate(
     float *scores, float *slopes, const float *lse, const float *delta, int64_t n, float scale, float cap) {
@@ -207,7 +207,9 @@ struct Head {
 };
 
 template <class Engine, class Source>
-void attend(const Problem &problem, int64_t sequence, int64_t index, const at::Tensor *inputs, const at::Tensor &output, float *lse) {
+void attend(
+    const Problem &problem, int64_t sequence, int64_t index, const at::Tensor *inputs, const at::Tensor &output,
+    float *lse) {
     using Item = Head<Engine, Source>;
     using Element = typename Item::Element;
     using Value = typename Item::Value;

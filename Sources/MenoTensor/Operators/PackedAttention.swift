@@ -75,7 +75,8 @@ extension Tensor {
             try withLayout { layout in
                 try check(
                     ct_attention_backward(
-                        gradient.handle, sides[0].handle, sides[1].handle, sides[2].handle, output.handle, logSums.handle,
+                        gradient.handle, sides[0].handle, sides[1].handle, sides[2].handle, output.handle,
+                        logSums.handle,
                         &layout, &results),
                     "attention, backward")
             }
@@ -89,12 +90,15 @@ extension Tensor {
         guard let offsets = boundaries.tensor.map(OperatorArgument.tensor) else {
             preconditionFailure("boundaries of another device")
         }
-        let (query, key, value) = (OperatorArgument.tensor(inputs[0]), OperatorArgument.tensor(inputs[1]), OperatorArgument.tensor(inputs[2]))
+        let (query, key, value) = (
+            OperatorArgument.tensor(inputs[0]), OperatorArgument.tensor(inputs[1]), OperatorArgument.tensor(inputs[2])
+        )
         let longest = OperatorArgument.int(boundaries.longest)
         let keysBefore = window.map { OperatorArgument.int($0 - 1) } ?? .none
         let results = try withoutGradient {
             try ATen.flashAttention(
-                query, key, value, offsets, offsets, longest, longest, .double(0), .bool(true), .bool(false), .double(scale),
+                query, key, value, offsets, offsets, longest, longest, .double(0), .bool(true), .bool(false),
+                .double(scale),
                 keysBefore, results: 5)
         }
         let output = results[0]!
@@ -104,8 +108,10 @@ extension Tensor {
             guard let gradient = gradients[0] else { return inputs.map { _ in nil } }
             return try Torch.withFixedOrder {
                 try ATen.flashAttentionBackward(
-                    .tensor(gradient), query, key, value, .tensor(output), .optional(results[1]), offsets, offsets, longest,
-                    longest, .double(0), .bool(true), .optional(results[2]), .optional(results[3]), .double(scale), keysBefore)
+                    .tensor(gradient), query, key, value, .tensor(output), .optional(results[1]), offsets, offsets,
+                    longest,
+                    longest, .double(0), .bool(true), .optional(results[2]), .optional(results[3]), .double(scale),
+                    keysBefore)
             }
         }[0]
     }
