@@ -53,15 +53,16 @@ extension Tensor {
     private static func hostAttention(
         _ inputs: [Tensor], boundaries: SequenceBoundaries, window: Int?, scale: Double, softcap: Double?
     ) throws -> Tensor {
+        let sides = try inputs.map { try $0.detached().contiguous() }
         func withLayout<Result>(_ body: (inout ct_attention_layout) throws -> Result) rethrows -> Result {
-            try boundaries.offsets.withUnsafeBufferPointer { offsets in
+            defer { withExtendedLifetime(sides) {} }
+            return try boundaries.offsets.withUnsafeBufferPointer { offsets in
                 var layout = ct_attention_layout(
                     boundaries: offsets.baseAddress, sequences: Int64(offsets.count - 1), window: Int64(window ?? 0),
                     scale: Float(scale), softcap: Float(softcap ?? 0))
                 return try body(&layout)
             }
         }
-        let sides = try inputs.map { try $0.detached().contiguous() }
         var (result, sums): (OpaquePointer?, OpaquePointer?)
         try withLayout { layout in
             try check(
@@ -73,12 +74,12 @@ extension Tensor {
             guard let gradient = try gradients[0]?.contiguous() else { return inputs.map { _ in nil } }
             var results = [OpaquePointer?](repeating: nil, count: 3)
             try withLayout { layout in
-                try check(
+                let status = withExtendedLifetime((gradient, output, logSums)) {
                     ct_attention_backward(
                         gradient.handle, sides[0].handle, sides[1].handle, sides[2].handle, output.handle,
-                        logSums.handle,
-                        &layout, &results),
-                    "attention, backward")
+                        logSums.handle, &layout, &results)
+                }
+                try check(status, "attention, backward")
             }
             return results.map { Tensor(owning: $0!) }
         }[0]
