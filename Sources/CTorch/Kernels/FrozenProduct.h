@@ -1,9 +1,10 @@
 // Products of activations with frozen weights: this project's own where they are faster, libtorch's elsewhere.
 //
-// libtorch's bfloat16 products are oneDNN's, which generates machine code for every number of rows that it meets, and
-// passes of packed examples hardly ever have the same. Generating it took longer than the products (a third of a step on a
-// processor with AMX). So activations in bfloat16 have room below them up to a multiple of 64 rows, and products are
-// computed for those numbers of rows only: what comes out for the rows in between is never read.
+// Where the processor has no matrix unit, bfloat16 products are libtorch's, by oneDNN, which generates machine code for
+// every number of rows that it meets, and passes of packed examples hardly ever have the same. Generating it took longer
+// than the products (a third of a step on a processor with AMX). So activations in bfloat16 have room below them up to a
+// multiple of 64 rows, and products are computed for whole blocks of them only: what comes out for the rows in between is
+// never read.
 #pragma once
 
 #include "Product.h"

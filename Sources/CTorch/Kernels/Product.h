@@ -2,7 +2,7 @@
 //
 // Whole products are for CPUs with AVX2 and without AVX-512, where libtorch's bfloat16 products take many times as long as
 // float32 ones and its float32 products reach half to two thirds of what the processor can do. Elsewhere they are
-// libtorch's, and only products with matrices as small as an adapter's are computed by the panels here.
+// those of TileProduct.h or libtorch's, and the panels here serve attention and matrices as small as an adapter's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
