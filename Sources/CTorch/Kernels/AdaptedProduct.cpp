@@ -1,8 +1,10 @@
 #include "AdaptedProduct.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
+#include "Conversion.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 
@@ -10,31 +12,39 @@ namespace meno::product {
 
 namespace {
 
-#define MENO_MASKED_ROW(name, Source, Target, adds, drops)                                                             \
-    MENO_VECTOR_CLONES void name(                                                                                     \
-        const void *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, void *to) {        \
-        masked_row<Source, Target, adds, drops>(                                                                      \
-            static_cast<const Source::Storage *>(from), n, first, row_key, limit, scale,                              \
-            static_cast<Target::Storage *>(to));                                                                      \
-    }
-MENO_MASKED_ROW(dropped_float32, Float32, Float32, false, true)
-MENO_MASKED_ROW(widened, BFloat16, Float32, false, false)
-MENO_MASKED_ROW(widened_dropped, BFloat16, Float32, false, true)
-MENO_MASKED_ROW(add_dropped, Float32, Float32, true, true)
+MENO_VECTOR_CLONES void drop(
+    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
+    masked_row<Float32, false>(from, n, first, row_key, limit, scale, to);
+}
+MENO_VECTOR_CLONES void drop(
+    const uint16_t *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
+    masked_row<BFloat16, false>(from, n, first, row_key, limit, scale, to);
+}
+MENO_VECTOR_CLONES void add_dropped(
+    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
+    masked_row<Float32, true>(from, n, first, row_key, limit, scale, to);
+}
 
 // D of rows start..<start + count in float32, in memory of this thread unless they are that already.
-const float *dropped(const Matrix &x, int64_t start, int64_t count, const Dropout &dropout) {
-    bool half = x.type == Type::bfloat16;
-    auto from = static_cast<const char *>(x.slice(start, count).data);
-    if (!half && !dropout.drops()) return reinterpret_cast<const float *>(from);
-    auto kernel = dropout.drops() ? (half ? widened_dropped : dropped_float32) : widened;
+template <class Element>
+const float *dropped(const Element *from, int64_t columns, int64_t start, int64_t count, const Dropout &dropout) {
+    from += start * columns;
+    if constexpr (std::is_same_v<Element, float>)
+        if (!dropout.drops()) return from;
     thread_local std::vector<float> memory;
-    memory.resize(static_cast<size_t>(count * x.columns));
-    for (int64_t i = 0; i < count; ++i)
-        kernel(
-            from + i * x.columns * x.size(), x.columns, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
-            memory.data() + i * x.columns);
-    return memory.data();
+    memory.resize(static_cast<size_t>(count * columns));
+    float *to = memory.data();
+    if (!dropout.drops()) convert(from, count * columns, to);
+    for (int64_t i = 0; i < count && dropout.drops(); ++i)
+        drop(
+            from + i * columns, columns, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(), to + i * columns);
+    return to;
+}
+
+const float *dropped(const Matrix &x, int64_t start, int64_t count, const Dropout &dropout) {
+    return x.type == Type::bfloat16
+               ? dropped(static_cast<const uint16_t *>(x.data), x.columns, start, count, dropout)
+               : dropped(static_cast<const float *>(x.data), x.columns, start, count, dropout);
 }
 
 // Panels for matrices as small as an adapter's.
@@ -72,9 +82,10 @@ class Panels {
 
 // out [m, width] = D(x [m, depth]) · panels.
 void lower(const Matrix &x, const Dropout &dropout, const Panels &panels, float *out) {
-    int64_t m = x.rows, rows = rows_of_block(m), width = panels.width();
-    parallel((m + rows - 1) / rows, [&](int64_t block) {
-        int64_t start = block * rows, here = std::min(rows, m - start);
+    int64_t width = panels.width();
+    Shares blocks = row_blocks(x.rows);
+    parallel(blocks.count, [&](int64_t block) {
+        int64_t start = blocks.begin(block), here = blocks.size(block);
         panels.multiply(dropped(x, start, here, dropout), here, 0, width, out + start * width, width, false);
     });
 }
@@ -106,7 +117,7 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
         pack_columns(x, first, count, packed);
         if (dropout.drops())
             for (int64_t i = 0; i < m; ++i)
-                dropped_float32(
+                drop(
                     packed + i * kPanel, kPanel, first, dropout.row_key(i), dropout.limit(), dropout.scale(),
                     packed + i * kPanel);
         multiply(turned.data(), m, rank, packed, m, count, out + first, width, false);

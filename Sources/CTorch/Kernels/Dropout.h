@@ -45,18 +45,14 @@ MENO_INLINE uint32_t random_bits(uint64_t row_key, uint32_t column) {
     return h;
 }
 
-// to[i] (+)= from[i] · mask[i] for columns first..<first + n of a row; without `drops` the mask is 1.
-template <class Source, class Target, bool adds, bool drops>
+// to[i] (+)= from[i] · mask[i] for columns first..<first + n of a row.
+template <class Source, bool adds>
 MENO_INLINE void masked_row(
-    const typename Source::Storage *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale,
-    typename Target::Storage *to) {
+    const typename Source::Storage *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
     for (int64_t i = 0; i < n; ++i) {
-        float value = Source::load(from[i]);
-        if constexpr (drops) {
-            bool kept = random_bits(row_key, static_cast<uint32_t>(first + i)) >= limit;
-            value = kept ? value * scale : 0.0f;
-        }
-        to[i] = Target::store(adds ? Target::load(to[i]) + value : value);
+        bool kept = random_bits(row_key, static_cast<uint32_t>(first + i)) >= limit;
+        float value = kept ? Source::load(from[i]) * scale : 0.0f;
+        to[i] = adds ? to[i] + value : value;
     }
 }
 

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "Conversion.h"
 #include "Parallel.h"
 #include "TileProduct.h"
-#include "Vector.h"
 
 namespace meno::product {
 
@@ -19,13 +19,6 @@ namespace {
 constexpr int64_t kFew = 4;
 
 int64_t rounded(int64_t rows) { return rows <= kFew ? rows : (rows + 63) / 64 * 64; }
-
-MENO_VECTOR_CLONES void widen(const uint16_t *from, int64_t n, float *to) {
-    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::load(from[i]);
-}
-MENO_VECTOR_CLONES void narrow(const float *from, int64_t n, uint16_t *to) {
-    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::store(from[i]);
-}
 
 }  // namespace
 
@@ -64,11 +57,10 @@ void multiply_tiles(
     int64_t columns = (width + kColumns - 1) / kColumns;
     // As few groups of rows as the cache takes, for each packs the columns anew; more only where threads outnumber columns.
     int64_t wanted = std::max((m * depth + kKept - 1) / kKept, (3 * at::get_num_threads() + columns - 1) / columns);
-    int64_t groups = std::min(wanted, tiles::whole_blocks(m) / tiles::kBlock);
-    int64_t rows = tiles::whole_blocks((m + groups - 1) / groups);
-    parallel(columns * groups, [&](int64_t part) {
+    Shares groups{m, tiles::kBlock, std::min(wanted, tiles::whole_blocks(m) / tiles::kBlock)};
+    parallel(columns * groups.count, [&](int64_t part) {
         int64_t first = part % columns * kColumns, count = std::min(kColumns, width - first);
-        int64_t begin = part / columns * rows, end = std::min(m, begin + rows);
+        int64_t begin = groups.begin(part / columns), end = groups.begin(part / columns + 1);
         auto packed = reinterpret_cast<uint16_t *>(scratch(kColumns * depth / 2));
         if (transposed) tiles::pack_columns(right + first, width, count, depth, packed);
         else tiles::pack_rows(right + first * depth, depth, count, depth, packed);
@@ -85,19 +77,25 @@ void multiply_tiles(
     });
 }
 
-// What libtorch's products have rounded already goes through float32 once more.
-void finish_rounded(uint16_t *out, int64_t m, int64_t width, const Finish &finish) {
-    int64_t rows = rows_of_block(m);
-    parallel((m + rows - 1) / rows, [&](int64_t block) {
-        int64_t start = block * rows, here = std::min(rows, m - start);
+// Finishes what libtorch's products have written, where that is bfloat16 through float32 once more.
+void finish_written(const at::Tensor &out, const Finish &finish) {
+    int64_t width = out.size(1);
+    bool half = out.scalar_type() == at::kBFloat16;
+    Shares blocks = row_blocks(out.size(0));
+    parallel(blocks.count, [&](int64_t block) {
+        int64_t start = blocks.begin(block), rows = blocks.size(block);
         thread_local std::vector<float> part;
-        part.resize(static_cast<size_t>(here * kChunk));
+        if (half) part.resize(static_cast<size_t>(rows * kChunk));
         for (int64_t first = 0; first < width; first += kChunk) {
-            int64_t count = std::min(kChunk, width - first);
-            uint16_t *place = out + start * width + first;
-            for (int64_t i = 0; i < here; ++i) widen(place + i * width, count, part.data() + i * kChunk);
-            finish(start, here, first, count, part.data(), kChunk);
-            for (int64_t i = 0; i < here; ++i) narrow(part.data() + i * kChunk, count, place + i * width);
+            int64_t count = std::min(kChunk, width - first), place = start * width + first;
+            if (!half) {
+                finish(start, rows, first, count, out.data_ptr<float>() + place, width);
+                continue;
+            }
+            uint16_t *rounded = static_cast<uint16_t *>(out.data_ptr()) + place;
+            for (int64_t i = 0; i < rows; ++i) convert(rounded + i * width, count, part.data() + i * kChunk);
+            finish(start, rows, first, count, part.data(), kChunk);
+            for (int64_t i = 0; i < rows; ++i) convert(part.data() + i * kChunk, count, rounded + i * width);
         }
     });
 }
@@ -106,7 +104,7 @@ void finish_rounded(uint16_t *out, int64_t m, int64_t width, const Finish &finis
 
 void multiply(
     const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish) {
-    int64_t m = x.size(0), depth = x.size(1), width = out.size(1);
+    int64_t m = x.size(0), depth = x.size(1);
     if (available() && x.scalar_type() == at::kFloat)
         return multiply(x.data_ptr<float>(), m, matrix_of(weight), transposed, out.data_ptr<float>(), finish);
     c10::NoGradGuard guard;
@@ -116,15 +114,7 @@ void multiply(
     at::Tensor result = half ? with_room(out) : out;
     TORCH_INTERNAL_ASSERT(result.data_ptr() == out.data_ptr());
     at::mm_out(result, half ? with_room(x) : x, transposed ? weight : weight.t());
-    if (!finish) return;
-    if (half) return finish_rounded(static_cast<uint16_t *>(out.data_ptr()), m, width, finish);
-    int64_t rows = rows_of_block(m);
-    parallel((m + rows - 1) / rows, [&](int64_t block) {
-        int64_t start = block * rows, here = std::min(rows, m - start);
-        for (int64_t first = 0; first < width; first += kChunk)
-            finish(
-                start, here, first, std::min(kChunk, width - first), out.data_ptr<float>() + start * width + first, width);
-    });
+    if (finish) finish_written(out, finish);
 }
 
 }  // namespace meno::product

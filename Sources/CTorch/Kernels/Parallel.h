@@ -8,6 +8,7 @@
 #include <ATen/TensorIterator.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace meno {
@@ -40,5 +41,13 @@ void parallel_rows(int64_t rows, int64_t least, const Body &body) {
         body(i * size, std::min(rows, (i + 1) * size));
     });
 }
+
+// n rows shared out in whole units, such as the blocks of a product, as evenly as these allow.
+struct Shares {
+    int64_t n, unit, count;
+
+    int64_t begin(int64_t share) const { return std::min(n, (n + unit - 1) / unit * share / count * unit); }
+    int64_t size(int64_t share) const { return begin(share + 1) - begin(share); }
+};
 
 }  // namespace meno

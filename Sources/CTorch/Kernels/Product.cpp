@@ -227,10 +227,9 @@ void multiply(
     }
 }
 
-int64_t rows_of_block(int64_t m) {
-    int64_t threads = at::get_num_threads();
-    int64_t blocks = threads * std::max<int64_t>(1, (m + threads * kRows - 1) / (threads * kRows));
-    return std::max<int64_t>(1, ((m + blocks - 1) / blocks + kTall - 1) / kTall) * kTall;
+Shares row_blocks(int64_t m) {
+    int64_t threads = at::get_num_threads(), wanted = (m + threads * kRows - 1) / (threads * kRows) * threads;
+    return {m, kTall, std::min(wanted, (m + kTall - 1) / kTall)};
 }
 
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish) {
@@ -243,7 +242,7 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
             finish(0, m, first, std::min(kChunk, width - first), out + first, width);
         return;
     }
-    int64_t rows = rows_of_block(m);
+    Shares blocks = row_blocks(m);
     float *packed = scratch(std::min(kChunk, (width + kPanel - 1) / kPanel * kPanel) * depth);
     for (int64_t first = 0; first < width; first += kChunk) {
         int64_t count = std::min(kChunk, width - first);
@@ -253,8 +252,8 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
             if (transposed) pack_columns(matrix, first + i * kPanel, columns, packed + i * kPanel * depth);
             else pack_rows(matrix, first + i * kPanel, columns, packed + i * kPanel * depth);
         });
-        parallel((m + rows - 1) / rows, [&](int64_t block) {
-            int64_t start = block * rows, here = std::min(rows, m - start);
+        parallel(blocks.count, [&](int64_t block) {
+            int64_t start = blocks.begin(block), here = blocks.size(block);
             multiply(x + start * depth, depth, here, packed, depth, count, out + start * width + first, width, false);
             if (finish) finish(start, here, first, count, out + start * width + first, width);
         });
@@ -269,7 +268,7 @@ void pack_rows(const Matrix &, int64_t, int64_t, float *) {}
 void pack_columns(const Matrix &, int64_t, int64_t, float *) {}
 void multiply(const float *, int64_t, int64_t, const float *, int64_t, int64_t, float *, int64_t, bool) {}
 void multiply(const float *, int64_t, const Matrix &, bool, float *, const Finish &) {}
-int64_t rows_of_block(int64_t m) { return m; }
+Shares row_blocks(int64_t m) { return {m, 1, at::get_num_threads()}; }
 
 #endif
 

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "Parallel.h"
+
 namespace meno::product {
 
 // Whether whole products are taken on this processor. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
@@ -65,8 +67,8 @@ using Finish =
 // Every row of the result is computed the same way whatever m is above 4 and however many threads there are.
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish = nullptr);
 
-// Rows of a block of m that one thread takes at a time: as many blocks for each thread, none above kRows.
-int64_t rows_of_block(int64_t m);
+// m rows in the blocks that one thread takes at a time: as many for each thread, none above kRows.
+Shares row_blocks(int64_t m);
 
 // Memory for one thread's packed panels, kept for its next product.
 float *scratch(int64_t values);

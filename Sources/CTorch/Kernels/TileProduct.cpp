@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "Vector.h"
+#include "Conversion.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #define MENO_HAS_AMX 1
@@ -54,9 +54,7 @@ void plain_transpose(const void *from, int64_t from_stride, void *to, int64_t to
                 4);
 }
 
-void plain_narrow(const float *from, int64_t n, uint16_t *to) {
-    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::store(from[i]);
-}
+void plain_narrow(const float *from, int64_t n, uint16_t *to) { convert(from, n, to); }
 
 #ifdef MENO_HAS_AMX
 

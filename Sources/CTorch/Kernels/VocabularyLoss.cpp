@@ -8,25 +8,21 @@
 // which leaves out blocks of them). The rest is not dropped, but taken at the centroid of its chunk's embeddings.
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <unordered_set>
 #include <vector>
 
 #include "../Internal.h"
+#include "Conversion.h"
+#include "Entries.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Product.h"
 #include "Softmax.h"
 #include "TileProduct.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace {
 
-using meno::product::kChunk;
 using meno::product::kRows;
 using meno::product::Matrix;
 using meno::product::matrix_of;
@@ -49,125 +45,6 @@ struct Row {
     float target_logit = 0;
     float target_derivative = 1;
 };
-
-// Weighted rows of the table, at most one for each word of a chunk. Room for a whole vector more, which is written at once.
-struct Entries {
-    int32_t words[kChunk + kLanes];
-    float weights[kChunk + kLanes];
-    int64_t count = 0;
-
-    Entries() = default;
-    Entries(int64_t word, float weight) : count(1) {
-        words[0] = static_cast<int32_t>(word);
-        weights[0] = weight;
-    }
-};
-
-MENO_VECTOR_CLONES void widen(const uint16_t *from, int64_t n, float *to) {
-    for (int64_t i = 0; i < n; ++i) to[i] = BFloat16::load(from[i]);
-}
-
-// Takes the entries of a row that are not below the threshold; their sum.
-MENO_VECTOR_CLONES double select_plainly(const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
-    double total = 0;
-    for (int64_t i = 0; i < n; i += kLanes) {
-        int64_t width = std::min(kLanes, n - i);
-        float top = 0;
-        if (width == kLanes)
-            for (int64_t l = 0; l < kLanes; ++l) top = top > row[i + l] ? top : row[i + l];
-        else
-            top = threshold;
-        if (top < threshold) continue;
-        for (int64_t l = 0; l < width; ++l)
-            if (row[i + l] >= threshold) {
-                entries.words[entries.count] = first + static_cast<int32_t>(i + l);
-                entries.weights[entries.count++] = row[i + l];
-                total += row[i + l];
-            }
-    }
-    return total;
-}
-
-#if defined(__x86_64__)
-// Without a branch on the values, which no predictor foresees.
-__attribute__((target("avx512f,popcnt"))) double select_compressed(
-    const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
-    const __m512 least = _mm512_set1_ps(threshold);
-    const __m512i step = _mm512_set1_epi32(kLanes);
-    __m512i words = _mm512_add_epi32(
-        _mm512_set1_epi32(first), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-    __m512 total = _mm512_setzero_ps();
-    int64_t count = entries.count;
-    for (int64_t i = 0; i < n; i += kLanes, words = _mm512_add_epi32(words, step)) {
-        auto inside = static_cast<__mmask16>(n - i < kLanes ? (1u << (n - i)) - 1 : 0xFFFFu);
-        __m512 values = _mm512_maskz_loadu_ps(inside, row + i);
-        __mmask16 taken = _mm512_mask_cmp_ps_mask(inside, values, least, _CMP_GE_OQ);
-        _mm512_storeu_ps(entries.weights + count, _mm512_maskz_compress_ps(taken, values));
-        _mm512_storeu_si512(entries.words + count, _mm512_maskz_compress_epi32(taken, words));
-        total = _mm512_mask_add_ps(total, taken, total, values);
-        count += _mm_popcnt_u32(taken);
-    }
-    entries.count = count;
-    return _mm512_reduce_add_ps(total);
-}
-#endif
-
-double select(const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
-#if defined(__x86_64__)
-    static const bool compresses = __builtin_cpu_supports("avx512f");
-    if (compresses) return select_compressed(row, n, threshold, first, entries);
-#endif
-    return select_plainly(row, n, threshold, first, entries);
-}
-
-// out += Σ weight · table[word], 64 columns at a time in registers.
-MENO_VECTOR_CLONES void gather_float32(float *out, const Entries &entries, const void *table, int64_t columns) {
-    constexpr int64_t width = 64;
-    int64_t start = 0;
-    for (; start + width <= columns; start += width) {
-        float sums[width];
-        for (int64_t l = 0; l < width; ++l) sums[l] = out[start + l];
-        for (int64_t e = 0; e < entries.count; ++e) {
-            const float *row = static_cast<const float *>(table) + entries.words[e] * columns + start;
-            float weight = entries.weights[e];
-            for (int64_t l = 0; l < width; ++l) sums[l] += weight * row[l];
-        }
-        for (int64_t l = 0; l < width; ++l) out[start + l] = sums[l];
-    }
-    for (int64_t e = 0; e < entries.count; ++e)
-        for (int64_t l = start; l < columns; ++l)
-            out[l] += entries.weights[e] * static_cast<const float *>(table)[entries.words[e] * columns + l];
-}
-
-// The same, with two columns taken from each 32 bits: the first by a shift, the second by leaving the first out.
-MENO_VECTOR_CLONES void gather_bfloat16(float *out, const Entries &entries, const void *table, int64_t columns) {
-    constexpr int64_t width = 32;  // pairs
-    int64_t start = 0;
-    for (; start + 2 * width <= columns; start += 2 * width) {
-        float firsts[width], seconds[width];
-        for (int64_t l = 0; l < width; ++l) {
-            firsts[l] = out[start + 2 * l];
-            seconds[l] = out[start + 2 * l + 1];
-        }
-        for (int64_t e = 0; e < entries.count; ++e) {
-            uint32_t pairs[width];
-            std::memcpy(pairs, static_cast<const uint16_t *>(table) + entries.words[e] * columns + start, sizeof pairs);
-            float weight = entries.weights[e];
-            for (int64_t l = 0; l < width; ++l) {
-                firsts[l] += weight * std::bit_cast<float>(pairs[l] << 16);
-                seconds[l] += weight * std::bit_cast<float>(pairs[l] & 0xFFFF0000u);
-            }
-        }
-        for (int64_t l = 0; l < width; ++l) {
-            out[start + 2 * l] = firsts[l];
-            out[start + 2 * l + 1] = seconds[l];
-        }
-    }
-    for (int64_t e = 0; e < entries.count; ++e)
-        for (int64_t l = start; l < columns; ++l)
-            out[l] += entries.weights[e] *
-                      BFloat16::load(static_cast<const uint16_t *>(table)[entries.words[e] * columns + l]);
-}
 
 struct Head {
     Matrix table;
@@ -266,7 +143,7 @@ void run_own(Head &head, const float *states) {
     int64_t wide = (hidden + product::kPanel - 1) / product::kPanel * product::kPanel;
     float *packed = product::scratch(kChunk * hidden + (dense ? kChunk * wide : 0));
     float *packed_back = packed + kChunk * hidden;
-    int64_t blocks = (head.rows + kRows - 1) / kRows;
+    meno::Shares blocks = product::row_blocks(head.rows);
     for (int64_t first = 0; first < vocabulary; first += kChunk) {
         int64_t n = std::min(kChunk, vocabulary - first);
         int64_t panels = (n + product::kPanel - 1) / product::kPanel;
@@ -281,9 +158,9 @@ void run_own(Head &head, const float *states) {
                     head.table.slice(first, n), place, std::min(product::kPanel, hidden - place), packed_back + place * n);
             }
         });
-        meno::parallel(blocks, [&](int64_t block) {
+        meno::parallel(blocks.count, [&](int64_t block) {
             thread_local std::vector<float> logits(kRows * kChunk);
-            int64_t begin = block * kRows, m = std::min(kRows, head.rows - begin);
+            int64_t begin = blocks.begin(block), m = blocks.size(block);
             product::multiply(
                 states + begin * hidden, hidden, m, packed, hidden, n, logits.data(), kChunk, false);
             for (int64_t i = 0; i < m; ++i) head.take(begin + i, first, n, logits.data() + i * kChunk);
@@ -300,17 +177,18 @@ void run_tiles(Head &head, const uint16_t *states) {
     namespace tiles = meno::tiles;
     int64_t hidden = head.hidden(), vocabulary = head.table.rows;
     auto table = static_cast<const uint16_t *>(head.table.data);
+    // The last words, where they are no whole block.
+    std::vector<uint16_t> last(static_cast<size_t>(vocabulary % tiles::kBlock ? tiles::kBlock * hidden : 0));
+    std::copy_n(
+        table + vocabulary / tiles::kBlock * tiles::kBlock * hidden, vocabulary % tiles::kBlock * hidden, last.data());
     bool dense = head.gradient && head.threshold == 0;
-    int64_t groups = (head.rows + kTileRows - 1) / kTileRows, threads = at::get_num_threads();
-    groups = std::min((groups + threads - 1) / threads * threads, tiles::whole_blocks(head.rows) / tiles::kBlock);
-    int64_t group = tiles::whole_blocks((head.rows + groups - 1) / groups);
-    meno::parallel((head.rows + group - 1) / group, [&](int64_t index) {
-        int64_t begin = index * group, rows = std::min(group, head.rows - begin);
+    int64_t fewest = (head.rows + kTileRows - 1) / kTileRows, threads = at::get_num_threads();
+    int64_t wanted = (fewest + threads - 1) / threads * threads;
+    meno::Shares groups{head.rows, tiles::kBlock, std::min(wanted, tiles::whole_blocks(head.rows) / tiles::kBlock)};
+    meno::parallel(groups.count, [&](int64_t group) {
+        int64_t begin = groups.begin(group), rows = groups.size(group);
         std::vector<uint16_t> panels(static_cast<size_t>(tiles::whole_blocks(rows) * hidden));
         tiles::pack_rows(states + begin * hidden, hidden, rows, hidden, panels.data());
-        std::vector<uint16_t> last(static_cast<size_t>(vocabulary % tiles::kBlock ? tiles::kBlock * hidden : 0));
-        std::copy_n(
-            table + vocabulary / tiles::kBlock * tiles::kBlock * hidden, vocabulary % tiles::kBlock * hidden, last.data());
         std::vector<uint16_t> back(static_cast<size_t>(dense ? kChunk * hidden : 0)), weights(dense ? kBlockLogits : 0);
         std::vector<float> logits(kBlockLogits), sums(dense ? tiles::kBlock * hidden : 0);
         tiles::Session session;
@@ -360,7 +238,7 @@ void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table)
             for (int64_t r = begin; r < end; ++r)
                 for (int64_t first = 0; first < count; first += kChunk) {
                     int64_t n = std::min(kChunk, count - first), place = r * count + first;
-                    if (half) widen(reinterpret_cast<uint16_t *>(data) + place, n, row);
+                    if (half) convert(reinterpret_cast<uint16_t *>(data) + place, n, row);
                     else std::copy_n(reinterpret_cast<float *>(data) + place, n, row);
                     head.take(r, start + first, n, row);
                 }
@@ -410,9 +288,9 @@ ct_status ct_vocabulary_loss(
         const at::Tensor &x = states->value, &w = table->value;
         Way way = way_of(x, w, gradient != nullptr, threshold);
         TORCH_CHECK(
-            way != Way::none && x.size(0) == rows && x.is_contiguous() && w.is_contiguous(), "expected contiguous states [", rows, ", hidden] and a table ",
-            "[vocabulary, hidden] on the CPU in types that ct_has_vocabulary_loss takes, got ", x.scalar_type(), " ",
-            x.sizes(), " and ", w.scalar_type(), " ", w.sizes());
+            way != Way::none && x.size(0) == rows && x.is_contiguous() && w.is_contiguous(),
+            "expected contiguous states [", rows, ", hidden] and a table [vocabulary, hidden] on the CPU in types that ",
+            "ct_has_vocabulary_loss takes, got ", x.scalar_type(), " ", x.sizes(), " and ", w.scalar_type(), " ", w.sizes());
         for (int64_t r = 0; r < rows; ++r)
             TORCH_CHECK(
                 targets[r] >= 0 && targets[r] < w.size(0), "target ", targets[r], " is outside the vocabulary of ", w.size(0));

@@ -34,8 +34,7 @@ public final class Decoder {
 
     init(
         configuration: DecoderConfiguration, weightType: DType, computeType: DType, device: Device,
-        embedding: Parameter,
-        layers: [DecoderLayer], finalNorm: RMSNorm, head: LanguageModelHead
+        embedding: Parameter, layers: [DecoderLayer], finalNorm: RMSNorm, head: LanguageModelHead
     ) {
         self.configuration = configuration
         self.weightType = weightType

@@ -32,7 +32,7 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Whether layers are computed again in the backward pass instead of kept. Default true.
     public var gradientCheckpointing = GradientCheckpointing.whenNeeded
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
-    /// ``MemoryPlan/preferredTokens(on:)``.
+    /// ``MemoryPlan/preferredTokens(of:)``.
     public var tokensPerPass: Int?
     /// ``Decoder/headGradientThreshold``; `nil`: what the model begins with.
     public var headGradientThreshold: Double?

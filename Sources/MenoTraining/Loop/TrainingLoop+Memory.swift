@@ -54,7 +54,7 @@ extension TrainingLoop {
 
     /// Tokens of a pass, if memory is no matter.
     private var preferredPass: Int {
-        max(longestExample, arguments.tokensPerPass ?? MemoryPlan.preferredTokens(on: model.device))
+        max(longestExample, arguments.tokensPerPass ?? MemoryPlan.preferredTokens(of: model))
     }
 
     /// Begins to compute layers again, or halves the passes, after one of them did not fit.

@@ -6,8 +6,12 @@ public import MenoTensor
 /// The cost of a pass is measured on two small ones and is taken to grow linearly with their examples: attention is
 /// computed example by example, and no logits outlive their tile.
 public struct MemoryPlan: Sendable {
-    /// Tokens of a pass beyond which nothing is gained in speed.
-    public static func preferredTokens(on device: Device) -> Int { device.kind == .cpu ? 512 : 2048 }
+    /// Tokens of a pass beyond which little is gained in speed. Where a processor's products are on its matrix unit, what
+    /// passes have in common, such as reading the weights, is a larger part of them.
+    public static func preferredTokens(of model: Decoder) -> Int {
+        guard model.device.kind == .cpu else { return 2048 }
+        return model.computeType == .bfloat16 && Torch.hasTileProducts ? 1024 : 512
+    }
     /// The share of the available memory that is planned with; the rest is for what is not measured.
     private static let usableShare = 0.9
 
@@ -23,7 +27,7 @@ public struct MemoryPlan: Sendable {
     /// Seconds of a forward and backward pass for each token, and of a forward pass alone.
     public var trainingSecondsPerToken: Double
     public var evaluationSecondsPerToken: Double
-    /// See ``preferredTokens(on:)``.
+    /// See ``preferredTokens(of:)``.
     public var preferredTokens = 2048
 
     /// Bytes that a training pass stays below, beyond what is held before it, for any model: at least half as much again as
@@ -48,7 +52,7 @@ public struct MemoryPlan: Sendable {
     /// See ``Bound``; `longest`: tokens of the longest example.
     static func bound(_ model: Decoder, tokens: Int, longest: Int) -> Bound {
         let shape = model.configuration
-        // Attention's weights are kept only where they are soft-capped, which no fused kernel does.
+        // Attention's weights are kept only where they are soft-capped, and not even there by this project's own kernel.
         let weights = shape.attentionSoftcap == nil ? 0 : 3 * shape.headCount * longest
         let layer =
             10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize + weights
@@ -72,7 +76,7 @@ public struct MemoryPlan: Sendable {
         _ model: Decoder, longest: Int, examples: (small: Int, large: Int) = (1, 2)
     ) throws -> MemoryPlan? {
         let available = MemoryLimit.available(on: model.device)
-        let examples = longest >= preferredTokens(on: model.device) ? (small: 0, large: 1) : examples
+        let examples = longest >= preferredTokens(of: model) ? (small: 0, large: 1) : examples
         let counts = [examples.small, examples.large].filter { $0 > 0 }
         guard let measured = try PassProbe(model: model).measure(length: longest, examples: counts) else { return nil }
         let small = counts.count > 1 ? measured.bytes[0].bytes : 0
@@ -83,7 +87,7 @@ public struct MemoryPlan: Sendable {
             fixedBytes: max(0, large - slope * examples.large), bytesPerExample: slope,
             trainingSecondsPerToken: measured.trainingSecondsPerToken,
             evaluationSecondsPerToken: measured.evaluationSecondsPerToken,
-            preferredTokens: preferredTokens(on: model.device))
+            preferredTokens: preferredTokens(of: model))
     }
 
     /// Bytes at the height of a pass of some tokens, all that was held before included.

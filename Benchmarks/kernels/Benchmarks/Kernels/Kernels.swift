@@ -7,6 +7,7 @@ let benchmarks: @Sendable () -> Void = {
         try RandomGenerator.seed(1)
         try registerProducts()
         try registerLayers()
+        try registerAttention()
         try registerLoss()
     } catch {
         fatalError("\(error)")
@@ -72,6 +73,29 @@ private func registerLayers() throws {
         try backward(gate.gating(raised, .geluTanh), [gate, raised])
     } libtorch: {
         try backward(gate.geluTanh() * raised, [gate, raised])
+    }
+}
+
+/// Four sequences of one length, the case that libtorch takes in one call.
+private func registerAttention() throws {
+    let (sequences, length, heads, size) = (4, tokens / 4, 4, 256)
+    let query = try Tensor.randomNormal([tokens, heads, size]).requiringGradient()
+    let key = try Tensor.randomNormal([tokens, 1, size]).requiringGradient()
+    let value = try Tensor.randomNormal([tokens, 1, size]).requiringGradient()
+    guard query.hasPackedAttention(softcap: nil) else { return }
+    let boundaries = try SequenceBoundaries(lengths: Array(repeating: length, count: sequences), device: .cpu)
+    let scale = 1 / Double(size).squareRoot()
+    compare("packed-attention") {
+        let output = try Tensor.packedAttention(
+            query: query, key: key, value: value, boundaries: boundaries, window: nil, scale: scale)
+        try backward(output, [query, key, value])
+    } libtorch: {
+        let split = { (x: Tensor) in
+            try x.reshaped([sequences, length, -1, size]).transposed(1, 2).expanded([sequences, heads, length, size])
+        }
+        let output = try Tensor.attention(
+            query: split(query), key: split(key), value: split(value), isCausal: true, scale: scale)
+        try backward(output, [query, key, value])
     }
 }
 

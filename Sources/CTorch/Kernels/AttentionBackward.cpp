@@ -1,0 +1,181 @@
+// The gradients of causal attention; see Attention.h.
+
+#include "Attention.h"
+
+namespace {
+
+template <class Number>
+MENO_INLINE float dot(const typename Number::Storage *a, const typename Number::Storage *b, int64_t n) {
+    float lanes[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+        for (int64_t l = 0; l < kLanes; ++l) lanes[l] += Number::load(a[i + l]) * Number::load(b[i + l]);
+    float sum = 0;
+    for (float lane : lanes) sum += lane;
+    for (; i < n; ++i) sum += Number::load(a[i]) * Number::load(b[i]);
+    return sum;
+}
+MENO_VECTOR_CLONES float product_sum(const float *a, const float *b, int64_t n) { return dot<Float32>(a, b, n); }
+MENO_VECTOR_CLONES float product_sum(const uint16_t *a, const uint16_t *b, int64_t n) { return dot<BFloat16>(a, b, n); }
+
+// For a key and some queries: `scores` become p = exp(z − lse), and `slopes`, which are dp, become p · (dp − δ) · dz/ds.
+template <bool capped>
+MENO_INLINE void differentiate(
+    float *scores, float *slopes, const float *lse, const float *delta, int64_t n, float scale, float cap) {
+    float inverse = capped ? 1.0f / cap : 0.0f;
+    for (int64_t i = 0; i < n; ++i) {
+        float z = capped_logit<capped>(scores[i] * scale, cap, inverse);
+        float p = vector_exp(z - lse[i]), slope = p * (slopes[i] - delta[i]) * scale;
+        if constexpr (capped) slope *= 1.0f - (z * inverse) * (z * inverse);
+        scores[i] = p;
+        slopes[i] = slope;
+    }
+}
+MENO_VECTOR_CLONES void differentiate_plain(
+    float *scores, float *slopes, const float *lse, const float *delta, int64_t n, float scale, float cap) {
+    differentiate<false>(scores, slopes, lse, delta, n, scale, cap);
+}
+MENO_VECTOR_CLONES void differentiate_capped(
+    float *scores, float *slopes, const float *lse, const float *delta, int64_t n, float scale, float cap) {
+    differentiate<true>(scores, slopes, lse, delta, n, scale, cap);
+}
+
+// to [64, 64] = from [64, 64]ᵀ.
+MENO_VECTOR_CLONES void transpose_side(const float *from, float *to) {
+    constexpr int64_t part = 8;
+    for (int64_t i = 0; i < kSide; i += part)
+        for (int64_t j = 0; j < kSide; j += part)
+            for (int64_t k = 0; k < part; ++k)
+                for (int64_t l = 0; l < part; ++l) to[(j + l) * kSide + i + k] = from[(i + k) * kSide + j + l];
+}
+
+// Gradients of the keys and values are those of one head of the queries.
+template <class Engine, class Source, class Target>
+void differentiate(
+    const Problem &problem, int64_t sequence, int64_t index, const at::Tensor *inputs, const at::Tensor &output,
+    const float *lse, const at::Tensor &slope, const at::Tensor &query_gradient, Target *key_gradient,
+    Target *value_gradient) {
+    using Item = Head<Engine, Source>;
+    using Element = typename Item::Element;
+    using Value = typename Item::Value;
+    Item head(problem, sequence, index);
+    if (head.length == 0) return;
+    int64_t size = head.size, blocks = head.blocks, panel = head.panel;
+    constexpr int64_t square = kSide * kSide;
+    Memory memory;
+    Element *query = head.gather(inputs[0], memory), *key = head.gather(inputs[1], memory);
+    Element *value = head.gather(inputs[2], memory), *gradient = head.gather(slope, memory);
+    Element *query_rows = head.pack_rows(query, memory), *query_columns = head.pack_columns(query, memory);
+    Element *gradient_rows = head.pack_rows(gradient, memory), *gradient_columns = head.pack_columns(gradient, memory);
+    Element *key_columns = head.pack_columns(key, memory);
+    float *query_sums = memory.take<float>(blocks * kSide * size), *delta = memory.take<float>(head.length);
+    auto *out = static_cast<const Value *>(output.data_ptr()), *slopes_of = static_cast<const Value *>(slope.data_ptr());
+    for (int64_t t = 0; t < head.length; ++t) {
+        int64_t place = head.place(t, problem.heads, index);
+        delta[t] = product_sum(out + place, slopes_of + place, size);
+    }
+    lse += index * problem.tokens + head.start;
+    float *scores = memory.take<float>(square), *slopes = memory.take<float>(square), *turned = memory.take<float>(square);
+    Element *left[3];
+    for (auto &each : left) each = memory.take<Element>(square);
+    float *key_sums = memory.take<float>(kSide * size), *value_sums = memory.take<float>(kSide * size);
+    typename Engine::Session session;
+    for (int64_t block = 0; block < blocks; ++block) {
+        int64_t first = block * kSide, keys = head.count(block), last = problem.last_queries(block, blocks);
+        for (int64_t other = block; other <= last; ++other) {
+            int64_t queries = head.count(other), begin = other * kSide;
+            // Transposed: a row for each key.
+            Engine::multiply(key + first * size, size, keys, query_rows + other * panel, size, queries, scores, kSide, false);
+            Engine::multiply(
+                value + first * size, size, keys, gradient_rows + other * panel, size, queries, slopes, kSide, false);
+            for (int64_t j = 0; j < kSide; ++j) {
+                float *p = scores + j * kSide, *ds = slopes + j * kSide;
+                int64_t from = std::clamp<int64_t>(first + j - begin, 0, queries);
+                int64_t to = problem.window > 0 ? std::clamp<int64_t>(first + j + problem.window - begin, from, queries) : queries;
+                if (j >= keys) from = to = 0;
+                (problem.cap > 0 ? differentiate_capped : differentiate_plain)(
+                    p + from, ds + from, lse + begin + from, delta + begin + from, to - from, problem.scale, problem.cap);
+                for (float *row : {p, ds}) {
+                    std::fill(row, row + from, 0.0f);
+                    std::fill(row + to, row + kSide, 0.0f);
+                }
+            }
+            Engine::multiply(
+                Item::as_left(scores, square, left[0]), kSide, keys, gradient_columns + other * panel,
+                Engine::whole(queries), size, value_sums, size, other > block);
+            Engine::multiply(
+                Item::as_left(slopes, square, left[1]), kSide, keys, query_columns + other * panel, Engine::whole(queries),
+                size, key_sums, size, other > block);
+            transpose_side(slopes, turned);
+            Engine::multiply(
+                Item::as_left(turned, square, left[2]), kSide, queries, key_columns + block * panel, Engine::whole(keys), size,
+                query_sums + begin * size, size, block > problem.first_keys(other));
+        }
+        for (int64_t j = 0; j < keys; ++j) {
+            int64_t place = head.place(first + j, problem.heads, index);
+            convert(key_sums + j * size, size, key_gradient + place);
+            convert(value_sums + j * size, size, value_gradient + place);
+        }
+    }
+    auto *to = static_cast<Value *>(query_gradient.data_ptr());
+    for (int64_t t = 0; t < head.length; ++t)
+        convert(query_sums + t * size, size, to + head.place(t, problem.heads, index));
+}
+
+// The sums over the heads that share a key: from [tokens, heads, size] to [tokens, key heads, size].
+template <class Value>
+void sum_groups(const Problem &problem, const float *from, Value *to) {
+    int64_t group = problem.heads / problem.key_heads, size = problem.size;
+    meno::parallel_rows(problem.tokens * problem.key_heads, 16, [&](int64_t begin, int64_t end) {
+        std::vector<float> sum(static_cast<size_t>(size));
+        for (int64_t row = begin; row < end; ++row) {
+            std::copy_n(from + row * group * size, size, sum.begin());
+            for (int64_t other = 1; other < group; ++other)
+                for (int64_t i = 0; i < size; ++i) sum[static_cast<size_t>(i)] += from[(row * group + other) * size + i];
+            convert(sum.data(), size, to + row * size);
+        }
+    });
+}
+
+template <class Engine, class Source>
+void differentiate_all(
+    const Problem &problem, const at::Tensor *inputs, const at::Tensor &output, const float *lse, const at::Tensor &slope,
+    at::Tensor *gradients) {
+    using Value = typename Source::Storage;
+    auto of = [](const at::Tensor &tensor) { return static_cast<Value *>(tensor.data_ptr()); };
+    if (problem.heads == problem.key_heads)
+        return for_each_head(problem, [&](int64_t sequence, int64_t head) {
+            differentiate<Engine, Source>(
+                problem, sequence, head, inputs, output, lse, slope, gradients[0], of(gradients[1]), of(gradients[2]));
+        });
+    at::Tensor sums = at::empty({2, problem.tokens, problem.heads, problem.size}, at::kFloat);
+    float *keys = sums.select(0, 0).data_ptr<float>(), *values = sums.select(0, 1).data_ptr<float>();
+    for_each_head(problem, [&](int64_t sequence, int64_t head) {
+        differentiate<Engine, Source>(problem, sequence, head, inputs, output, lse, slope, gradients[0], keys, values);
+    });
+    sum_groups(problem, keys, of(gradients[1]));
+    sum_groups(problem, values, of(gradients[2]));
+}
+
+}  // namespace
+
+ct_status ct_attention_backward(
+    const ct_tensor *gradient, const ct_tensor *query, const ct_tensor *key, const ct_tensor *value,
+    const ct_tensor *output, const ct_tensor *log_sums, const ct_attention_layout *layout, ct_tensor **gradients) {
+    return meno::guarded([&] {
+        const at::Tensor inputs[] = {query->value, key->value, value->value};
+        Problem problem = problem_of(inputs, *layout);
+        for (const ct_tensor *each : {gradient, output})
+            TORCH_CHECK(
+                meno::has_vector_kernels(each->value) && each->value.sizes() == inputs[0].sizes() &&
+                    each->value.scalar_type() == inputs[0].scalar_type(),
+                "expected a contiguous result and gradient like the queries, got ", each->value.sizes());
+        at::Tensor results[3];
+        for (int i = 0; i < 3; ++i) results[i] = product::empty_rows(inputs[i].sizes(), inputs[i].options());
+        auto work = takes_tiles(inputs[0])                      ? differentiate_all<Tiles, BFloat16>
+                    : inputs[0].scalar_type() == at::kBFloat16 ? differentiate_all<Panels, BFloat16>
+                                                                : differentiate_all<Panels, Float32>;
+        work(problem, inputs, output->value, log_sums->value.data_ptr<float>(), gradient->value, results);
+        for (int i = 0; i < 3; ++i) gradients[i] = meno::wrap(results[i]);
+    });
+}
