@@ -5,6 +5,8 @@ internal import MenoTensor
 extension TrainingLoop {
     /// Decides how many tokens go through the model together, where nothing has decided it yet.
     func planPasses() throws {
+        // Loading leaves pieces of memory that passes do not fill.
+        releaseMemory()
         let preferred = preferredPass
         let (bound, available) = planCheckpointing()
         guard tokensPerPass == nil else { return }

@@ -79,8 +79,8 @@ public struct MemoryPlan: Sendable {
         let examples = longest >= preferredTokens(of: model) ? (small: 0, large: 1) : examples
         let counts = [examples.small, examples.large].filter { $0 > 0 }
         guard let measured = try PassProbe(model: model).measure(length: longest, examples: counts) else { return nil }
-        let small = counts.count > 1 ? measured.bytes[0].bytes : 0
-        let large = measured.bytes.last!.bytes
+        let small = counts.count > 1 ? measured.bytes[0] : 0
+        let large = measured.bytes.last!
         let slope = max(0, large - small) / (examples.large - examples.small)
         return MemoryPlan(
             resident: measured.resident, available: available, exampleLength: longest,
@@ -95,15 +95,16 @@ public struct MemoryPlan: Sendable {
         resident + fixedBytes + Int(Double(bytesPerExample) * Double(tokens) / Double(exampleLength))
     }
 
-    /// Replaces the linear estimate by a measurement of a pass of about so many tokens.
-    mutating func refine(_ model: Decoder, tokens: Int) throws {
-        let count = max(1, Int((Double(tokens) / Double(exampleLength)).rounded()))
-        guard let measured = try PassProbe(model: model).measure(length: exampleLength, examples: [count]) else {
-            return
-        }
+    /// Replaces the linear estimate by a measurement of the passes of a step: theirs differ in length, and what the
+    /// allocator keeps from one the next often cannot use.
+    mutating func refine(_ model: Decoder, passes: [Pass]) throws {
+        guard let largest = passes.map(\.inputIDs.count).max(),
+            let measured = try PassProbe(model: model).measure(passes)
+        else { return }
         resident = measured.resident
-        fixedBytes = max(0, measured.bytes[0].bytes - count * bytesPerExample)
-        if fixedBytes == 0 { bytesPerExample = measured.bytes[0].bytes / count }
+        let linear = Int(Double(bytesPerExample) * Double(largest) / Double(exampleLength))
+        fixedBytes = max(0, measured.bytes[0] - linear)
+        if fixedBytes == 0 { bytesPerExample = measured.bytes[0] * exampleLength / largest }
         trainingSecondsPerToken = measured.trainingSecondsPerToken
         evaluationSecondsPerToken = measured.evaluationSecondsPerToken
     }

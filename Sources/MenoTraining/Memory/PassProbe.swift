@@ -5,24 +5,31 @@ internal import MenoTensor
 struct PassProbe {
     let model: Decoder
 
-    /// What passes of equal examples cost.
+    /// What passes cost.
     struct Measurement: Sendable {
-        /// Tokens of an example.
-        var length: Int
         /// Bytes held before the last pass; the ones before it leave behind what a program needs but once.
-        var resident: Int
-        /// Bytes that a pass of some examples takes at its height, beyond what was held before it.
-        var bytes: [(examples: Int, bytes: Int)]
-        /// Forward and backward, and forward alone, in the largest pass.
-        var trainingSecondsPerToken: Double
-        var evaluationSecondsPerToken: Double
+        var resident = 0
+        /// Bytes at the height of each measurement, beyond what was held before it.
+        var bytes: [Int] = []
+        /// Forward and backward, and forward alone, in the last measurement.
+        var trainingSecondsPerToken = 0.0
+        var evaluationSecondsPerToken = 0.0
     }
 
-    /// Runs a pass for each number of examples, in rising order. Parameters, optimizer and random state are left as they
-    /// were.
+    /// Measures a pass of equal examples for each number of them, in rising order.
+    ///
+    /// Parameters, optimizer and random state are left as they were.
     /// - Returns: `nil` where the system does not tell the peak of one piece of work.
     /// - Throws: `TorchError`, with `outOfMemory` where even these passes do not fit.
     func measure(length: Int, examples counts: [Int]) throws -> Measurement? {
+        // What the allocator keeps from one pass, the next of another length often cannot use.
+        try measure(counts.map { count in [max(2, length - 1), length].map { synthetic(length: $0, examples: count) } })
+    }
+
+    /// Measures the passes of a step, whose gradients add up.
+    func measure(_ step: [Pass]) throws -> Measurement? { try measure([step]) }
+
+    private func measure(_ steps: [[Pass]]) throws -> Measurement? {
         let states = try [Device.cpu, model.device].map { ($0, try RandomGenerator.state(of: $0)) }
         defer {
             for parameter in model.trainedParameters { try? parameter.tensor.setGradient(nil) }
@@ -30,35 +37,32 @@ struct PassProbe {
             try? model.device.emptyCache()
             Torch.releaseUnusedHostMemory()
         }
-        var result = Measurement(
-            length: length, resident: 0, bytes: [], trainingSecondsPerToken: 0, evaluationSecondsPerToken: 0)
+        var result = Measurement()
         let clock = ContinuousClock()
-        for count in counts {
+        for step in steps {
             guard let before = try startMeasuring() else { return nil }
             result.resident = before
-            // What the allocator keeps from one pass, the next of another length often cannot use.
-            try trainingPass(length: max(2, length - 1), examples: count)
-            let start = clock.now
-            try trainingPass(length: length, examples: count)
-            result.bytes.append((count, max(0, try peak() - before)))
-            let middle = clock.now
-            let pass = synthetic(length: length, examples: count)
-            _ = try withoutGradient {
-                try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
+            var last = (pass: step[0], seconds: 0.0)
+            for pass in step {
+                let start = clock.now
+                try loss(of: pass).backward()
+                try model.device.synchronize()
+                last = (pass, (clock.now - start).seconds)
             }
+            result.bytes.append(max(0, try peak() - before))
+            for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
+            let start = clock.now
+            _ = try withoutGradient { try loss(of: last.pass) }
             try model.device.synchronize()
-            let tokens = Double(length * count)
-            result.trainingSecondsPerToken = (middle - start).seconds / tokens
-            result.evaluationSecondsPerToken = (clock.now - middle).seconds / tokens
+            let tokens = Double(last.pass.inputIDs.count)
+            result.trainingSecondsPerToken = last.seconds / tokens
+            result.evaluationSecondsPerToken = (clock.now - start).seconds / tokens
         }
         return result
     }
 
-    private func trainingPass(length: Int, examples: Int) throws {
-        let pass = synthetic(length: length, examples: examples)
-        try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses.sum.backward()
-        try model.device.synchronize()
-        for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
+    private func loss(of pass: Pass) throws -> Tensor {
+        try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses.sum
     }
 
     /// Ids do not matter to memory or time.

@@ -44,7 +44,7 @@ public struct RunForecast: Sendable, Encodable {
 }
 
 extension TrainingLoop {
-    /// Forecasts the run by measuring two passes; nothing is trained.
+    /// Forecasts the run by measuring two passes and those of a step; nothing is trained.
     /// - Throws: ``TrainingError`` with `outOfMemory` where not even one example fits, or with `cannotPlan` where the system
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
@@ -54,9 +54,9 @@ extension TrainingLoop {
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
         let (tokens, largest, passes) = passes(tokensPerPass: limit)
-        // A forecast may take its time: where it is safe, the largest pass itself is measured.
+        // A forecast may take its time: where it is safe, the passes of a step themselves are measured.
         if plan.available.map({ plan.peak(tokens: largest) - plan.resident < $0 / 2 }) ?? false {
-            try plan.refine(model, tokens: largest)
+            try plan.refine(model, passes: loader.load(stepsDone, tokensPerPass: limit).passes)
         }
         let interval = arguments.evaluationInterval(batches)
         let evaluations =
