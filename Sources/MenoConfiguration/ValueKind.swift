@@ -255,7 +255,8 @@ extension LearningRateSchedule.Options {
 
 extension ValueKind {
     /// A list of some of an enumeration's values, or one of them; null and [] stand for none.
-    static func choices<Choice>() -> Self where Value == [Choice], Choice: RawRepresentable<String> & CaseIterable & Sendable {
+    static func choices<Choice>() -> Self
+    where Value == [Choice], Choice: RawRepresentable<String> & CaseIterable & Sendable {
         let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
         return Self(expected: "a list of \(names)") { node in
             if isNull(node) { return [] }

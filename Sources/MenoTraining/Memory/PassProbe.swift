@@ -23,11 +23,15 @@ struct PassProbe {
     /// - Throws: `TorchError`, with `outOfMemory` where even these passes do not fit.
     func measure(length: Int, examples counts: [Int]) throws -> Measurement? {
         // What the allocator keeps from one pass, the next of another length often cannot use.
-        try measure(counts.map { count in [max(2, length - 1), length].map { synthetic(length: $0, examples: count) } })
+        let lengths = [max(2, length - 1), length]
+        return try measure(counts.map { count in lengths.map { synthetic(length: $0, examples: count) } })
     }
 
     /// Measures the passes of a step, whose gradients add up.
-    func measure(_ step: [Pass]) throws -> Measurement? { try measure([step]) }
+    func measure(_ step: [Pass]) throws -> Measurement? {
+        let labelled = step.filter { $0.labelCount > 0 }
+        return labelled.isEmpty ? nil : try measure([labelled])
+    }
 
     private func measure(_ steps: [[Pass]]) throws -> Measurement? {
         let states = try [Device.cpu, model.device].map { ($0, try RandomGenerator.state(of: $0)) }

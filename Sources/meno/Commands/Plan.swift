@@ -6,7 +6,8 @@ import MenoTraining
 struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Forecasts the memory, time and disk of a run; nothing is trained.",
-        discussion: "Loads model and data and measures two passes and those of a step. Exit code 1 where the run does not fit.")
+        discussion:
+            "Loads model and data and measures two passes and those of a step. Exit code 1 where the run does not fit.")
 
     @Argument(help: "The configuration.") var file: String
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
