@@ -4,7 +4,8 @@
 
 evaluate: the mean loss of 30 dialogues by `meno evaluate` and by transformers on the same dequantised weights.
 train: eight optimizer steps of 2 x 8 dialogues from the same initial adapter by `meno train` and by Trainer + PEFT (no
-dropout, no shuffling; the collator masks padding by its place), then the final adapter of `meno` in PEFT.
+dropout, no shuffling; the collator masks padding by its place), how far the first of them is from float64 in either, then the
+final adapter of `meno` in PEFT.
 The environment variable MENO names another program than `./meno`. Ends with status 1 where a difference is above the tolerance.
 """
 import json
@@ -51,6 +52,19 @@ def losses(model, rows):
             nll = torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="sum")
             results.append((len(ids) - 1, nll.item()))
     return results
+
+
+def exact_step(rows):
+    """Loss and gradient norm of a first step on these rows, by PEFT in float64 (but for norms, which transformers casts)."""
+    model = PeftModel.from_pretrained(load(path), out / "initial", is_trainable=True).double()
+    labels, total = sum(len(ids) - 1 for ids in rows), 0.0
+    for ids in rows:
+        logits = model(torch.tensor([ids])).logits[0, :-1]
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="sum") / labels
+        loss.backward()
+        total += loss.item()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return total, sum(g.square().sum().item() for g in gradients) ** 0.5
 
 
 encode = encoder(path)
@@ -109,6 +123,9 @@ training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy:
         report(f"step {ours['step']} learning rate", ours["learning_rate"], rate, 1e-9)
 
     del trainer, model
+    for key, exact in zip(("loss", "grad_norm"), exact_step([encode(d["messages"])[:256] for d in chosen[:16]])):
+        ours, theirs = (abs(run[0][key] - exact) / exact for run in (steps, history))
+        print(f"step 1 {key} in float64: {exact:.8g}, from it ours {ours:.2e}, theirs {theirs:.2e}", flush=True)
     loaded = PeftModel.from_pretrained(load(path), out / "meno/model").eval()
     with torch.no_grad():
         with_ours = loaded(probe).logits
