@@ -13,6 +13,7 @@
 #include "../Internal.h"
 #include "Conversion.h"
 #include "FrozenProduct.h"
+#include "Memory.h"
 #include "Parallel.h"
 #include "Softmax.h"
 #include "TileProduct.h"
@@ -21,6 +22,7 @@ namespace {
 
 namespace product = meno::product;
 namespace tiles = meno::tiles;
+using meno::Memory;
 
 // Queries, and keys, of a block.
 constexpr int64_t kSide = 64;
@@ -64,19 +66,6 @@ struct Tiles {
                 tiles::multiply_block(
                     left + i * stride, stride, packed + j * depth, depth, out + i * out_stride + j, out_stride, accumulate);
     }
-};
-
-// Memory of one piece of work, freed with it.
-class Memory {
-  public:
-    template <class Value>
-    Value *take(int64_t count) {
-        parts_.push_back(at::empty({count * static_cast<int64_t>(sizeof(Value))}, at::kByte));
-        return reinterpret_cast<Value *>(parts_.back().data_ptr());
-    }
-
-  private:
-    std::vector<at::Tensor> parts_;
 };
 
 // What attends to what. Heads are [tokens, heads, size].

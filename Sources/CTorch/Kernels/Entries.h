@@ -1,6 +1,7 @@
 // The entries of a row of weights over a chunk of the vocabulary that count, and the sum of the table's rows that they weigh.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "Product.h"
@@ -10,9 +11,9 @@
 #include <immintrin.h>
 #endif
 
-namespace {
+namespace meno::vocabulary {
 
-using meno::product::kChunk;
+using product::kChunk;
 
 // Weighted rows of the table, at most one for each word of a chunk. Room for a whole vector more, which is written at once.
 struct Entries {
@@ -25,7 +26,18 @@ struct Entries {
         words[0] = static_cast<int32_t>(word);
         weights[0] = weight;
     }
+
+    void append(int64_t word, float weight) {
+        words[count] = static_cast<int32_t>(word);
+        weights[count++] = weight;
+    }
 };
+
+}  // namespace meno::vocabulary
+
+namespace {
+
+using meno::vocabulary::Entries;
 
 // Takes the entries of a row that are not below the threshold; their sum.
 MENO_VECTOR_CLONES double select_plainly(const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {

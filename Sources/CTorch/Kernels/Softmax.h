@@ -35,24 +35,28 @@ struct Exponents {
     double mass;  // Σ exp(z − reference) · dz/dx
 };
 
-// row ← exp(z − reference) · dz/dx, where x became z by a cap.
+// exp(z − reference) · dz/dx, where x became z by a cap; adds it and the exponent itself to their sums.
+template <bool capped>
+MENO_INLINE float exponent(float z, float reference, float inverse_cap, float &sum, float &mass) {
+    float e = vector_exp(z - reference);
+    sum += e;
+    if constexpr (!capped) return e;
+    float share = z * inverse_cap;
+    float weighted = e * (1.0f - share * share);
+    mass += weighted;
+    return weighted;
+}
+
+// row ← exp(z − reference) · dz/dx.
 template <bool capped>
 MENO_INLINE Exponents exponents(float *row, int64_t n, float reference, float inverse_cap) {
     float sums[kLanes] = {}, masses[kLanes] = {};
     double sum = 0, mass = 0;
-    auto term = [&](float z, float &add_sum, float &add_mass) __attribute__((always_inline)) {
-        float e = vector_exp(z - reference);
-        add_sum += e;
-        if constexpr (!capped) return e;
-        float share = z * inverse_cap;
-        float weighted = e * (1.0f - share * share);
-        add_mass += weighted;
-        return weighted;
-    };
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes)
-        for (int64_t l = 0; l < kLanes; ++l) row[i + l] = term(row[i + l], sums[l], masses[l]);
-    for (; i < n; ++i) row[i] = term(row[i], sums[0], masses[0]);
+        for (int64_t l = 0; l < kLanes; ++l)
+            row[i + l] = exponent<capped>(row[i + l], reference, inverse_cap, sums[l], masses[l]);
+    for (; i < n; ++i) row[i] = exponent<capped>(row[i], reference, inverse_cap, sums[0], masses[0]);
     for (float lane : sums) sum += lane;
     for (float lane : masses) mass += lane;
     return {sum, capped ? mass : sum};

@@ -75,14 +75,18 @@ MENO_AMX void amx_block(
         _tile_zero(2);
         _tile_zero(3);
     }
+    // What a product needs next is asked for before the one under way.
+    _tile_loadd(4, left, left_bytes);
+    _tile_loadd(6, panels, 64);
     for (int64_t p = 0; p < depth; p += kDepth) {
-        _tile_loadd(4, left + p, left_bytes);
-        _tile_loadd(6, panels + p * kTile, 64);
-        _tile_dpbf16ps(0, 4, 6);
+        int64_t next = p + kDepth < depth ? p + kDepth : p;
         _tile_loadd(7, right_panel + p * kTile, 64);
-        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(0, 4, 6);
         _tile_loadd(5, lower_left + p, left_bytes);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(4, left + next, left_bytes);
         _tile_dpbf16ps(2, 5, 6);
+        _tile_loadd(6, panels + next * kTile, 64);
         _tile_dpbf16ps(3, 5, 7);
     }
     _tile_stored(0, out, out_bytes);
@@ -217,27 +221,29 @@ void pack_rows(const uint16_t *rows, int64_t stride, int64_t count, int64_t dept
 
 namespace {
 
-MENO_VECTOR_CLONES void interleave(const uint16_t *first, const uint16_t *second, uint32_t *pairs) {
-    for (int64_t j = 0; j < kTile; ++j) pairs[j] = first[j] | static_cast<uint32_t>(second[j]) << 16;
+// Pairs of rows of whole panels, which lie `depth` · kTile values apart. Rows are read through, for they are far apart.
+MENO_VECTOR_CLONES void interleave(
+    const uint16_t *rows, int64_t stride, int64_t pairs, int64_t panels, int64_t depth, uint16_t *to) {
+    for (int64_t p = 0; p < pairs; ++p)
+        for (int64_t panel = 0; panel < panels; ++panel) {
+            const uint16_t *first = rows + 2 * p * stride + panel * kTile, *second = first + stride;
+            auto pair = reinterpret_cast<uint32_t *>(to + (panel * depth + 2 * p) * kTile);
+            for (int64_t j = 0; j < kTile; ++j) pair[j] = first[j] | static_cast<uint32_t>(second[j]) << 16;
+        }
 }
 
 }  // namespace
 
 void pack_columns(const uint16_t *columns, int64_t stride, int64_t count, int64_t rows, uint16_t *panels) {
-    int64_t depth = (rows + kDepth - 1) / kDepth * kDepth;
-    for (int64_t first = 0; first < whole_blocks(count); first += kTile, panels += kTile * depth) {
-        int64_t here = std::clamp<int64_t>(count - first, 0, kTile);
-        for (int64_t p = 0; p < depth; p += 2) {
-            const uint16_t *row = columns + p * stride + first;
-            uint16_t *pairs = panels + p * kTile;
-            if (here == kTile && p + 1 < rows) {
-                interleave(row, row + stride, reinterpret_cast<uint32_t *>(pairs));
-                continue;
+    int64_t depth = (rows + kDepth - 1) / kDepth * kDepth, whole = count / kTile;
+    interleave(columns, stride, rows / 2, whole, depth, panels);
+    for (int64_t panel = 0; panel < whole_blocks(count) / kTile; ++panel)
+        for (int64_t p = panel < whole ? rows / 2 * 2 : 0; p < depth; ++p)
+            for (int64_t j = 0; j < kTile; ++j) {
+                int64_t column = panel * kTile + j;
+                panels[(panel * depth + p / 2 * 2) * kTile + 2 * j + p % 2] =
+                    column < count && p < rows ? columns[p * stride + column] : 0;
             }
-            for (int64_t j = 0; j < kTile; ++j)
-                for (int64_t k = 0; k < 2; ++k) pairs[2 * j + k] = j < here && p + k < rows ? row[k * stride + j] : 0;
-        }
-    }
 }
 
 }  // namespace meno::tiles

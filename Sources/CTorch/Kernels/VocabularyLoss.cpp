@@ -1,117 +1,97 @@
 // The cross-entropy of a frozen language-model head and its gradient with respect to the hidden states, chunk by chunk of
 // the vocabulary while the logits of a chunk are in the caches; see CTorch.h for what is computed.
-//
-// The softmax is formed on line (Milakov and Gimelshein, 2018, arXiv:1805.02867): each row keeps a reference that its
-// exponents are taken against, the sum of them, and Σ exp · W, and all are rescaled in the rare case that a much larger
-// logit turns up. Where a threshold is given, Σ exp · W is formed of the few entries above it: the probabilities of a
-// vocabulary of 10⁵ words are nearly all as good as zero (as in Cut Cross-Entropy, Wijmans et al., 2024, arXiv:2411.09009,
-// which leaves out blocks of them). The rest is not dropped, but taken at the centroid of its chunk's embeddings.
 
 #include <algorithm>
-#include <limits>
 #include <unordered_set>
 #include <vector>
 
+#include "VocabularyLoss.h"
+
 #include "../Internal.h"
 #include "Conversion.h"
-#include "Entries.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Product.h"
 #include "Softmax.h"
 #include "TileProduct.h"
 
+namespace meno::vocabulary {
+
+using product::Type;
+
+void Head::take(int64_t r, int64_t first, int64_t n, float *logits) {
+    Row &row = state[r];
+    if (cap > 0) cap_row(logits, n, cap);
+    int64_t target = targets[r] - first;
+    if (target >= 0 && target < n) take_target(row, logits[target]);
+    float top = top_of(logits, n);
+    if (top > row.best) {
+        row.best = top;
+        row.best_index = first + (std::find(logits, logits + n, top) - logits);
+    }
+    if (top > row.reference + kHeadroom) raise(r, top);
+    auto result = cap > 0 ? capped_exponents(logits, n, row.reference, 1 / cap) : plain_exponents(logits, n, row.reference);
+    add(row, result.sum);
+    if (!selects()) return;
+    Entries entries;
+    double kept = select(logits, n, least(row), static_cast<int32_t>(first), entries);
+    gather(r, first / kChunk, entries, result.mass - kept);
+}
+
+void Head::take_target(Row &row, float logit) const {
+    row.target_logit = logit;
+    float share = cap > 0 ? logit / cap : 0;
+    row.target_derivative = 1 - share * share;
+}
+
+float Head::raise(int64_t r, float reference) {
+    Row &row = state[r];
+    float factor = vector_exp(row.reference - reference);
+    row.reference = reference;
+    row.sum *= factor;
+    row.bound *= factor;
+    if (gradient) scale_row(gradient + r * hidden(), hidden(), factor);
+    return factor;
+}
+
+void Head::add(Row &row, double sum) {
+    row.sum += sum;
+    row.bound = std::max(row.bound, row.sum);
+}
+
+void Head::gather(float *out, const Entries &entries) const {
+    (table.type == Type::float32 ? gather_float32 : gather_bfloat16)(out, entries, table.data, hidden());
+}
+
+void Head::gather(int64_t r, int64_t chunk, const Entries &entries, double mass) {
+    float *out = gradient + r * hidden();
+    gather(out, entries);
+    gather_float32(out, Entries(chunk, static_cast<float>(std::max(0.0, mass))), centroids, hidden());
+}
+
+float Head::finish(int64_t r) {
+    Row &row = state[r];
+    if (gradient) {
+        float *out = gradient + r * hidden();
+        scale_row(out, hidden(), static_cast<float>(1 / row.sum));
+        gather(out, Entries(targets[r], -row.target_derivative));
+    }
+    return static_cast<float>(std::log(row.sum) + (static_cast<double>(row.reference) - row.target_logit));
+}
+
+}  // namespace meno::vocabulary
+
 namespace {
 
+using meno::product::kChunk;
 using meno::product::kRows;
-using meno::product::Matrix;
 using meno::product::matrix_of;
 using meno::product::Type;
+using meno::vocabulary::Head;
+using meno::vocabulary::Row;
 
-// A logit that much above a row's reference makes it the new one; exp is finite to 88.
-constexpr float kHeadroom = 40.0f;
-// Rows that a thread goes through the vocabulary with on the matrix unit: as many as its second-level cache takes.
-constexpr int64_t kTileRows = 320;
-constexpr int64_t kBlockLogits = meno::tiles::kBlock * kChunk;
 // Distinct targets whose logits give the first bound on a row's sum.
 constexpr int64_t kCandidates = 512;
-
-struct Row {
-    float reference = -std::numeric_limits<float>::infinity();
-    double sum = 0;    // Σ exp(z − reference) over the chunks so far
-    double bound = 0;  // what that sum will at least be
-    float best = -std::numeric_limits<float>::infinity();
-    int64_t best_index = -1;
-    float target_logit = 0;
-    float target_derivative = 1;
-};
-
-struct Head {
-    Matrix table;
-    const int64_t *targets;
-    int64_t rows;
-    float cap;
-    double threshold;        // 0: every entry counts
-    const float *centroids;  // [chunks, hidden]
-    float *gradient;         // [rows, hidden], or null
-    std::vector<Row> state;
-
-    int64_t hidden() const { return table.columns; }
-
-    void gather(float *out, const Entries &entries) const {
-        (table.type == Type::float32 ? gather_float32 : gather_bfloat16)(out, entries, table.data, hidden());
-    }
-
-    // Takes the logits of row r for the chunk that begins at `first` into account. They are overwritten.
-    void take(int64_t r, int64_t first, int64_t n, float *logits) {
-        Row &row = state[r];
-        if (cap > 0) cap_row(logits, n, cap);
-        int64_t target = targets[r] - first;
-        if (target >= 0 && target < n) {
-            row.target_logit = logits[target];
-            float share = cap > 0 ? row.target_logit / cap : 0;
-            row.target_derivative = 1 - share * share;
-        }
-        float top = top_of(logits, n);
-        if (top > row.best) {
-            row.best = top;
-            row.best_index = first + (std::find(logits, logits + n, top) - logits);
-        }
-        if (top > row.reference + kHeadroom) raise(r, top);
-        auto result = cap > 0 ? capped_exponents(logits, n, row.reference, 1 / cap) : plain_exponents(logits, n, row.reference);
-        row.sum += result.sum;
-        row.bound = std::max(row.bound, row.sum);
-        if (gradient && threshold > 0) {
-            Entries entries;
-            auto least = static_cast<float>(threshold * row.bound);
-            double kept = select(logits, n, least, static_cast<int32_t>(first), entries);
-            float *out = gradient + r * hidden();
-            gather(out, entries);
-            Entries rest(first / kChunk, static_cast<float>(std::max(0.0, result.mass - kept)));
-            gather_float32(out, rest, centroids, hidden());
-        }
-    }
-
-    void raise(int64_t r, float reference) {
-        Row &row = state[r];
-        float factor = vector_exp(row.reference - reference);
-        row.reference = reference;
-        row.sum *= factor;
-        row.bound *= factor;
-        if (gradient) scale_row(gradient + r * hidden(), hidden(), factor);
-    }
-
-    // gradient ← gradient / Σ exp − W[target], both by dz/dx; the loss.
-    float finish(int64_t r) {
-        Row &row = state[r];
-        if (gradient) {
-            float *out = gradient + r * hidden();
-            scale_row(out, hidden(), static_cast<float>(1 / row.sum));
-            gather(out, Entries(targets[r], -row.target_derivative));
-        }
-        return static_cast<float>(std::log(row.sum) + (static_cast<double>(row.reference) - row.target_logit));
-    }
-};
 
 // The logits of some distinct targets: candidates for a row's large ones. What they sum to is a bound from the start.
 at::Tensor candidates(const at::Tensor &table, const int64_t *targets, int64_t rows) {
@@ -139,7 +119,7 @@ void bound_rows(Head &head, const at::Tensor &logits) {
 void run_own(Head &head, const float *states) {
     namespace product = meno::product;
     int64_t hidden = head.hidden(), vocabulary = head.table.rows;
-    bool dense = head.gradient && head.threshold == 0;
+    bool dense = head.dense();
     int64_t wide = (hidden + product::kPanel - 1) / product::kPanel * product::kPanel;
     float *packed = product::scratch(kChunk * hidden + (dense ? kChunk * wide : 0));
     float *packed_back = packed + kChunk * hidden;
@@ -169,56 +149,6 @@ void run_own(Head &head, const float *states) {
                     logits.data(), kChunk, m, packed_back, n, hidden, head.gradient + begin * hidden, hidden, true);
         });
     }
-}
-
-// By products of blocks on the processor's matrix unit. A thread goes through the whole vocabulary with some of the rows, so
-// that none waits for another; the table is the left side of the products, as it is, and the states, packed once, the right.
-void run_tiles(Head &head, const uint16_t *states) {
-    namespace tiles = meno::tiles;
-    int64_t hidden = head.hidden(), vocabulary = head.table.rows;
-    auto table = static_cast<const uint16_t *>(head.table.data);
-    // The last words, where they are no whole block.
-    std::vector<uint16_t> last(static_cast<size_t>(vocabulary % tiles::kBlock ? tiles::kBlock * hidden : 0));
-    std::copy_n(
-        table + vocabulary / tiles::kBlock * tiles::kBlock * hidden, vocabulary % tiles::kBlock * hidden, last.data());
-    bool dense = head.gradient && head.threshold == 0;
-    int64_t fewest = (head.rows + kTileRows - 1) / kTileRows, threads = at::get_num_threads();
-    int64_t wanted = (fewest + threads - 1) / threads * threads;
-    meno::Shares groups{head.rows, tiles::kBlock, std::min(wanted, tiles::whole_blocks(head.rows) / tiles::kBlock)};
-    meno::parallel(groups.count, [&](int64_t group) {
-        int64_t begin = groups.begin(group), rows = groups.size(group);
-        std::vector<uint16_t> panels(static_cast<size_t>(tiles::whole_blocks(rows) * hidden));
-        tiles::pack_rows(states + begin * hidden, hidden, rows, hidden, panels.data());
-        std::vector<uint16_t> back(static_cast<size_t>(dense ? kChunk * hidden : 0)), weights(dense ? kBlockLogits : 0);
-        std::vector<float> logits(kBlockLogits), sums(dense ? tiles::kBlock * hidden : 0);
-        tiles::Session session;
-        for (int64_t first = 0; first < vocabulary; first += kChunk) {
-            int64_t n = std::min(kChunk, vocabulary - first), depth = tiles::whole_blocks(n);
-            if (dense) tiles::pack_columns(table + first * hidden, hidden, hidden, n, back.data());
-            for (int64_t i = 0; i < rows; i += tiles::kBlock) {
-                for (int64_t word = 0; word < n; word += tiles::kBlock) {
-                    const uint16_t *left = word + tiles::kBlock <= n ? table + (first + word) * hidden : last.data();
-                    alignas(64) float block[tiles::kBlock * tiles::kBlock];
-                    tiles::multiply_block(left, hidden, panels.data() + i * hidden, hidden, block, tiles::kBlock, false);
-                    tiles::transpose_block(block, tiles::kBlock, logits.data() + word, kChunk);
-                }
-                int64_t here = std::min(tiles::kBlock, rows - i);
-                for (int64_t r = 0; r < here; ++r) head.take(begin + i + r, first, n, logits.data() + r * kChunk);
-                if (!dense) continue;
-                for (int64_t r = 0; r < here; ++r) {
-                    std::fill(logits.data() + r * kChunk + n, logits.data() + r * kChunk + depth, 0.0f);
-                    tiles::narrow(logits.data() + r * kChunk, depth, weights.data() + r * kChunk);
-                }
-                float *gradient = head.gradient + (begin + i) * hidden;
-                bool whole = here == tiles::kBlock;
-                for (int64_t j = 0; j < hidden; j += tiles::kBlock)
-                    tiles::multiply_block(
-                        weights.data(), kChunk, back.data() + j * depth, depth, (whole ? gradient : sums.data()) + j, hidden,
-                        whole);
-                for (int64_t j = 0; !whole && j < here * hidden; ++j) gradient[j] += sums[static_cast<size_t>(j)];
-            }
-        }
-    });
 }
 
 // Chunks by libtorch's products, in the type of the states; with a threshold, or without gradient, only.
@@ -312,7 +242,7 @@ ct_status ct_vocabulary_loss(
             bound_rows(head, logits);
         }
         if (way == Way::own) run_own(head, x.data_ptr<float>());
-        else if (way == Way::tiles) run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));
+        else if (way == Way::tiles) meno::vocabulary::run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));
         else run_libtorch(head, x, w);
         meno::parallel_rows(rows, 16, [&](int64_t begin, int64_t end) {
             for (int64_t r = begin; r < end; ++r) {
