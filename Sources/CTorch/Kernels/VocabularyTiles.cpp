@@ -47,8 +47,9 @@ MENO_VECTOR_CLONES bool tops_of(const float *block, int64_t words, const float *
 
 template <bool capped>
 MENO_INLINE void exponents_of_rows(
-    float *block, int64_t words, const float *reference, float inverse_cap, double *sum, double *mass) {
-    float sums[kBlock] = {}, masses[kBlock] = {};
+    float *block, int64_t words, const float *references, float inverse_cap, double *sum, double *mass) {
+    float sums[kBlock] = {}, masses[kBlock] = {}, reference[kBlock];
+    std::copy_n(references, kBlock, reference);
     for (int64_t i = 0; i < words; ++i)
         for (int64_t r = 0; r < kBlock; ++r)
             block[i * kBlock + r] = exponent<capped>(block[i * kBlock + r], reference[r], inverse_cap, sums[r], masses[r]);
@@ -71,16 +72,20 @@ MENO_VECTOR_CLONES void capped_exponents_of_rows(
 typedef float Lanes __attribute__((ext_vector_type(16)));
 typedef bool Bits __attribute__((ext_vector_type(16)));
 
-// For each word a bit for each row whose exponent is not below its least.
-MENO_VECTOR_CLONES void above_least(const float *block, int64_t words, const float *least, uint32_t *bits) {
+// For each word a bit for each row whose exponent is not below its least; how many there are.
+MENO_VECTOR_CLONES int64_t above_least(const float *block, int64_t words, const float *least, uint32_t *bits) {
     auto half = [](const float *values, const float *bounds) __attribute__((always_inline)) {
         Lanes value, bound;
         std::memcpy(&value, values, sizeof value);
         std::memcpy(&bound, bounds, sizeof bound);
         return static_cast<uint32_t>(std::bit_cast<uint16_t>(__builtin_convertvector(value >= bound, Bits)));
     };
-    for (int64_t i = 0; i < words; ++i)
+    int64_t count = 0;
+    for (int64_t i = 0; i < words; ++i) {
         bits[i] = half(block + i * kBlock, least) | half(block + i * kBlock + kLanes, least + kLanes) << kLanes;
+        count += std::popcount(bits[i]);
+    }
+    return count;
 }
 
 // kBlock rows on their way through a chunk of the vocabulary; below the last row there are some that nothing is taken of.
@@ -88,124 +93,129 @@ class Rows {
   public:
     explicit Rows(Head &head) : head_(head) {}
 
-    // Where a block of logits belongs, row-major with the words below each other.
-    float *block() { return block_; }
-
     void enter(int64_t begin, int64_t count, int64_t first, int64_t n) {
         begin_ = begin;
         count_ = count;
-        targets_ = 0;
+        first_ = first;
+        n_ = n;
+        above_ = targets_ = 0;
         for (int64_t r = 0; r < kBlock; ++r) {
             const Row *row = r < count ? &head_.state[static_cast<size_t>(begin + r)] : nullptr;
             reference_[r] = row ? row->reference : 0;
             best_[r] = row ? row->best : kInfinity;
             least_[r] = row ? head_.least(*row) : kInfinity;
-            sum_[r] = mass_[r] = kept_[r] = 0;
-            entries_[r].count = 0;
+            sum_[r] = mass_[r] = 0;
             if (row && head_.targets[begin + r] >= first && head_.targets[begin + r] < first + n)
                 with_target_[targets_++] = static_cast<int32_t>(r);
         }
     }
 
-    // Takes the block's logits, for the words from `first`, into account. They become exponents.
-    // raised(r, factor) where what was had of a row in this chunk changes by a factor.
-    template <class Raised>
-    void take(int64_t first, int64_t words, const Raised &raised) {
-        if (head_.cap > 0) cap_row(block_, words * kBlock, head_.cap);
+    // Where the logits [words, kBlock] from a word of the chunk on belong.
+    float *block(int64_t word) { return values_ + word * kBlock; }
+
+    // Takes them into account. They become exponents.
+    void take(int64_t word, int64_t words) {
+        float *block = this->block(word);
+        if (head_.cap > 0) cap_row(block, words * kBlock, head_.cap);
         for (int64_t i = 0; i < targets_; ++i) {
-            int64_t r = with_target_[i], word = head_.targets[begin_ + r] - first;
-            if (word >= 0 && word < words) head_.take_target(row(r), block_[word * kBlock + r]);
+            int64_t r = with_target_[i], place = head_.targets[begin_ + r] - first_ - word;
+            if (place >= 0 && place < words) head_.take_target(row(r), block[place * kBlock + r]);
         }
         float tops[kBlock];
-        if (tops_of(block_, words, best_, tops))
+        if (tops_of(block, words, best_, tops))
             for (int64_t r = 0; r < count_; ++r)
-                if (tops[r] > best_[r]) better(r, tops[r], first, raised);
-        if (head_.cap > 0) capped_exponents_of_rows(block_, words, reference_, 1 / head_.cap, sum_, mass_);
-        else plain_exponents_of_rows(block_, words, reference_, sum_, mass_);
-        if (!head_.selects()) return;
-        uint32_t bits[kBlock];
-        above_least(block_, words, least_, bits);
-        for (int64_t i = 0; i < words; ++i)
-            for (uint32_t left = bits[i]; left != 0; left &= left - 1) {
-                int r = std::countr_zero(left);
-                float weight = block_[i * kBlock + r];
-                entries_[r].append(first + i, weight);
-                kept_[r] += weight;
-            }
+                if (tops[r] > best_[r]) better(r, tops[r], word);
+        if (head_.cap > 0) capped_exponents_of_rows(block, words, reference_, 1 / head_.cap, sum_, mass_);
+        else plain_exponents_of_rows(block, words, reference_, sum_, mass_);
+        if (head_.selects()) above_ += above_least(block, words, least_, bits_ + word);
     }
 
-    void leave(int64_t chunk) {
-        for (int64_t r = 0; r < count_; ++r) {
-            Head::add(row(r), sum_[r]);
-            if (head_.selects()) head_.gather(begin_ + r, chunk, entries_[r], mass_[r] - kept_[r]);
-        }
+    // Whether so many entries count that the product of all of them is faster.
+    bool dense() const { return head_.dense() || above_ > kSparse * count_ * n_; }
+
+    void add_sums() {
+        for (int64_t r = 0; r < count_; ++r) Head::add(row(r), sum_[r]);
+    }
+
+    // Σ exp · W of the entries that count.
+    void gather() {
+        for (auto &entries : entries_) entries.count = 0;
+        for (int64_t i = 0; i < n_; ++i)
+            for (uint32_t left = bits_[i]; left != 0; left &= left - 1) {
+                int r = std::countr_zero(left);
+                float weight = values_[i * kBlock + r];
+                entries_[r].append(first_ + i, weight);
+                mass_[r] -= weight;
+            }
+        for (int64_t r = 0; r < count_; ++r) head_.gather(begin_ + r, first_ / kChunk, entries_[r], mass_[r]);
     }
 
   private:
     Row &row(int64_t r) { return head_.state[static_cast<size_t>(begin_ + r)]; }
 
-    template <class Raised>
-    void better(int64_t r, float top, int64_t first, const Raised &raised) {
-        int64_t word = 0;
-        while (block_[word * kBlock + r] != top) ++word;
+    void better(int64_t r, float top, int64_t word) {
+        int64_t place = word;
+        while (values_[place * kBlock + r] != top) ++place;
         best_[r] = row(r).best = top;
-        row(r).best_index = first + word;
+        row(r).best_index = first_ + place;
         if (!(top > reference_[r] + kHeadroom)) return;
         float factor = head_.raise(begin_ + r, top);
         reference_[r] = top;
         least_[r] *= factor;
         sum_[r] *= factor;
         mass_[r] *= factor;
-        kept_[r] *= factor;
-        scale_row(entries_[r].weights, entries_[r].count, factor);
-        raised(r, factor);
+        for (int64_t i = 0; i < word; ++i) values_[i * kBlock + r] *= factor;
     }
 
-    alignas(64) float block_[kBlock * kBlock];
+    // The share of entries above which their product is faster. One that is gathered takes as long as twenty in a product,
+    // which has a part of the table to pack as well.
+    static constexpr double kSparse = 1.0 / 16;
+
+    alignas(64) float values_[kChunk * kBlock];
     alignas(64) float reference_[kBlock], best_[kBlock], least_[kBlock];
-    double sum_[kBlock], mass_[kBlock], kept_[kBlock];
+    double sum_[kBlock], mass_[kBlock];
+    uint32_t bits_[kChunk];
     int32_t with_target_[kBlock];
-    int64_t targets_ = 0, begin_ = 0, count_ = 0;
+    int64_t targets_ = 0, begin_ = 0, count_ = 0, first_ = 0, n_ = 0, above_ = 0;
     Entries entries_[kBlock];
     Head &head_;
 };
 
-// Σ exp · W of every entry: the weights of some rows for a chunk, and their product with the chunk's embeddings.
+// Σ exp · W of every entry: exponents of some rows for a chunk, rounded to bfloat16, and their product with its embeddings.
 class DenseGradient {
   public:
-    explicit DenseGradient(Head &head)
-        : head_(head), logits_(memory_.take<float>(kBlock * kChunk)), sums_(memory_.take<float>(kBlock * head.hidden())),
+    explicit DenseGradient(const Head &head)
+        : head_(head), values_(memory_.take<float>(kBlock * kChunk)), sums_(memory_.take<float>(kBlock * head.hidden())),
           weights_(memory_.take<uint16_t>(kBlock * kChunk)), table_(memory_.take<uint16_t>(kChunk * head.hidden())) {}
 
-    void enter(const uint16_t *words, int64_t n) {
-        n_ = n;
-        depth_ = meno::tiles::whole_blocks(n);
-        meno::tiles::pack_columns(words, head_.hidden(), head_.hidden(), n, table_);
-    }
-    void take(const float *block, int64_t word) {
-        meno::tiles::transpose_block(block, kBlock, logits_ + word, kChunk);
-    }
-    void scale(int64_t r, int64_t words, float factor) { scale_row(logits_ + r * kChunk, words, factor); }
-    void add(int64_t begin, int64_t count) {
-        for (int64_t r = 0; r < count; ++r) {
-            std::fill(logits_ + r * kChunk + n_, logits_ + r * kChunk + depth_, 0.0f);
-            meno::tiles::narrow(logits_ + r * kChunk, depth_, weights_ + r * kChunk);
+    // Of rows begin..<begin + count and n words from `first`; the exponents [words, kBlock].
+    void add(int64_t begin, int64_t count, int64_t first, int64_t n, const float *exponents) {
+        int64_t hidden = head_.hidden(), depth = meno::tiles::whole_blocks(n);
+        if (first != packed_) {
+            auto words = static_cast<const uint16_t *>(head_.table.data) + first * hidden;
+            meno::tiles::pack_columns(words, hidden, hidden, n, table_);
+            packed_ = first;
         }
-        int64_t hidden = head_.hidden();
+        for (int64_t word = 0; word < n; word += kBlock)
+            meno::tiles::transpose_block(exponents + word * kBlock, kBlock, values_ + word, kChunk);
+        for (int64_t r = 0; r < count; ++r) {
+            std::fill(values_ + r * kChunk + n, values_ + r * kChunk + depth, 0.0f);
+            meno::tiles::narrow(values_ + r * kChunk, depth, weights_ + r * kChunk);
+        }
         float *gradient = head_.gradient + begin * hidden;
         bool whole = count == kBlock;
         for (int64_t j = 0; j < hidden; j += kBlock)
             meno::tiles::multiply_block(
-                weights_, kChunk, table_ + j * depth_, depth_, (whole ? gradient : sums_) + j, hidden, whole);
+                weights_, kChunk, table_ + j * depth, depth, (whole ? gradient : sums_) + j, hidden, whole);
         for (int64_t j = 0; !whole && j < count * hidden; ++j) gradient[j] += sums_[j];
     }
 
   private:
-    Head &head_;
+    const Head &head_;
     meno::Memory memory_;
-    float *logits_, *sums_;
+    float *values_, *sums_;
     uint16_t *weights_, *table_;
-    int64_t n_ = 0, depth_ = 0;
+    int64_t packed_ = -1;
 };
 
 }  // namespace
@@ -227,25 +237,23 @@ void meno::vocabulary::run_tiles(Head &head, const uint16_t *states) {
         auto panels = memory.take<uint16_t>(tiles::whole_blocks(rows) * hidden);
         tiles::pack_rows(states + begin * hidden, hidden, rows, hidden, panels);
         auto part = std::make_unique<Rows>(head);
-        auto dense = head.dense() ? std::make_unique<DenseGradient>(head) : nullptr;
+        auto dense = head.gradient ? std::make_unique<DenseGradient>(head) : nullptr;
         tiles::Session session;
         for (int64_t first = 0; first < vocabulary; first += kChunk) {
             int64_t n = std::min(kChunk, vocabulary - first);
-            if (dense) dense->enter(table + first * hidden, n);
             for (int64_t i = 0; i < rows; i += kBlock) {
                 int64_t count = std::min(kBlock, rows - i);
                 part->enter(begin + i, count, first, n);
                 for (int64_t word = 0; word < n; word += kBlock) {
                     bool whole = word + kBlock <= n;
                     const uint16_t *left = whole ? table + (first + word) * hidden : last;
-                    tiles::multiply_block(left, hidden, panels + i * hidden, hidden, part->block(), kBlock, false);
-                    part->take(first + word, whole ? kBlock : n - word, [&](int64_t r, float factor) {
-                        if (dense) dense->scale(r, word, factor);
-                    });
-                    if (dense) dense->take(part->block(), word);
+                    tiles::multiply_block(left, hidden, panels + i * hidden, hidden, part->block(word), kBlock, false);
+                    part->take(word, whole ? kBlock : n - word);
                 }
-                part->leave(first / kChunk);
-                if (dense) dense->add(begin + i, count);
+                part->add_sums();
+                if (!head.gradient) continue;
+                if (part->dense()) dense->add(begin + i, count, first, n, part->block(0));
+                else part->gather();
             }
         }
     });

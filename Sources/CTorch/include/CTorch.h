@@ -227,7 +227,8 @@ ct_status ct_adapted_product_backward(
 //   loss[row] = log Σ exp(z) − z[t],  correct[row] = argmax z == t,  t = targets[row]
 //   gradient[row] = (softmax(z) − onehot(t)) · dz/d(hWᵀ) · W, where `gradient` is not null, in the states' type.
 // With `threshold` > 0, softmax entries below threshold · (what the sum is known to be at least) are not taken one by one:
-// the sum of those of a chunk of 512 words is multiplied with the chunk's row of `centroids`.
+// the sum of those of a chunk of 512 words is multiplied with the chunk's row of `centroids`; where a product of all entries
+// of a chunk is faster, they are all taken.
 // The result does not depend on the number of threads.
 ct_status ct_vocabulary_loss(
     const ct_tensor *states, const ct_tensor *table, const ct_tensor *centroids, const int64_t *targets, int64_t rows,
