@@ -1,5 +1,6 @@
 """Meno beside Trainer + PEFT and TRL: the options, the rounds, the output. Needs Python 3.11 and nothing else itself."""
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -94,23 +95,34 @@ def model_file(name):
     return environment.cache() / "models" / MODELS[name][0]
 
 
+@contextlib.contextmanager
+def interruptible(result):
+    """Ended from outside, the rest is left: what was measured until then is told."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted; what was measured until then:")
+        result["interrupted"] = True
+
+
 def compare(options, python, gguf, result):
     """Ours and every peer in turn, round after round."""
     session = Session(options, python, gguf, options.scratch / f"work-{options.model}", options.scratch / "models" / options.model)
-    for round_number in range(1, options.rounds + 1):
-        say(f"round {round_number} of {options.rounds}")
-        session.measure_peak()
-        for name in options.variants:
-            session.train(name)
-        if options.evaluation:
-            session.evaluate()
+    with interruptible(result):
+        for round_number in range(1, options.rounds + 1):
+            say(f"round {round_number} of {options.rounds}")
+            session.measure_peak()
+            for name in options.variants:
+                session.train(name)
+            if options.evaluation:
+                session.evaluate()
     result.update(session.result())
     result["checks"] = losses.compared(result["variants"]) if options.dropout == 0 else []
 
 
 def main():
-    # Ended from outside, it takes what it measures with it: that runs in a session of its own.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # What it measures runs in a session of its own and is ended by whoever measures it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = arguments()
     python = options.python or environment.python(say)
     if options.setup:
@@ -123,7 +135,10 @@ def main():
     result = {"model": options.model, "rounds": options.rounds, "machine": machine(options, python)}
     if options.scaling:
         result["scaling_peer"] = options.scaling_peer
-        result["scaling"] = scaling.measured(options, python, gguf, family, options.scaling_peer)
+        result["scaling"] = []
+        with interruptible(result):
+            for cell in scaling.measured(options, python, gguf, family, options.scaling_peer):
+                result["scaling"].append(cell)
     else:
         compare(options, python, gguf, result)
     if options.json:
@@ -133,7 +148,10 @@ def main():
     wrong = [row["name"] for row in checks if not row["holds"]]
     if wrong:
         say(f"not the same losses: {', '.join(wrong)}")
-    return 1 if wrong else 0
+    return 130 if result.get("interrupted") else 1 if wrong else 0
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit(130)

@@ -1,8 +1,9 @@
-"""How cost grows with length, batch and model size, ours in float32 beside a peer's variant: a few steps a cell."""
+"""How cost grows with length, batch and model size, ours beside a peer's variant of the same type: a few steps a cell."""
 import copy
 
 import losses
 from session import Session, say
+from variants import BY_NAME
 
 LENGTHS = (64, 256, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 64)
@@ -20,8 +21,8 @@ def cells(family, quick):
 
 
 def measured(options, python, gguf, family, peer):
-    """The cells as records. Ours and the peer's in turn in each cell."""
-    results = []
+    """The cells as records, one after another. Ours and the peer's in turn in each cell."""
+    ours = f"meno-{BY_NAME[peer].products}"
     for axis, shape, length, batch in cells(family, options.quick):
         say(f"scaling: {axis}, {shape}, {batch} examples of {length} tokens")
         options = copy.copy(options)
@@ -29,10 +30,9 @@ def measured(options, python, gguf, family, peer):
         session = Session(options, python, gguf, options.scratch / "scaling", options.scratch / "models" / shape, shape=shape,
                           evaluation=0)
         for _ in range(options.rounds):
-            session.train("meno-float32")
+            session.train(ours)
             session.train(peer)
         entries = session.result()["variants"]
-        results.append({"axis": axis, "shape": shape, "length": length, "batch": batch,
-                        "parameters": session.workload["parameters"], "ours": entries["meno-float32"],
-                        "peer": entries[peer], "checks": losses.compared(entries)})
-    return results
+        yield {"axis": axis, "shape": shape, "length": length, "batch": batch,
+               "parameters": session.workload["parameters"], "ours": entries[ours],
+               "peer": entries[peer], "checks": losses.compared(entries)}

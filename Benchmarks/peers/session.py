@@ -81,7 +81,7 @@ class Session:
         return {"workload": {**self.workload, "length": options.length, "batch": options.batch, "steps": options.steps},
                 "peaks": {dtype: {**each[0], "gflops": measure.median([one["gflops"] for one in each])}
                           for dtype, each in self.peaks.items()},
-                "variants": {name: summary(self.workload, BY_NAME[name], rounds) for name, rounds in self.records.items()},
+                "variants": {name: summary(self.workload, BY_NAME[name], rounds) for name, rounds in self.records.items() if rounds},
                 "evaluations": {name: evaluation_summary(rounds) for name, rounds in self.evaluations.items()}}
 
 

@@ -146,7 +146,8 @@ def text(result):
     if result.get("peaks"):
         lines += [peaks_text(result["peaks"]), ""]
     if result.get("variants"):
-        lines += [f"Medians; rounds in turn: {result['rounds']}, optimizer steps of each: {work['steps']}, the first of them warm-up. "
+        rounds = f"{result['rounds']}{' (interrupted)' if result.get('interrupted') else ''}"
+        lines += [f"Medians; rounds in turn: {rounds}, optimizer steps of each: {work['steps']}, the first of them warm-up. "
                   "Tokens are real ones; padding does not count.", "", *training(result), "", *ratios(result), ""]
     if result.get("evaluations"):
         lines += ["### Evaluation", "", *evaluation(result), ""]
