@@ -131,7 +131,7 @@ class Rows {
     }
 
     // Whether so many entries count that the product of all of them is faster.
-    bool dense() const { return head_.dense() || above_ > kSparse * count_ * n_; }
+    bool dense() const { return head_.dense() || above_ > kMostGathered * count_ * n_; }
 
     void add_sums() {
         for (int64_t r = 0; r < count_; ++r) Head::add(row(r), sum_[r]);
@@ -167,9 +167,9 @@ class Rows {
         for (int64_t i = 0; i < word; ++i) values_[i * kBlock + r] *= factor;
     }
 
-    // The share of entries above which their product is faster. One that is gathered takes as long as twenty in a product,
-    // which has a part of the table to pack as well.
-    static constexpr double kSparse = 1.0 / 16;
+    // The largest share of entries that are gathered. One takes as long as twenty in a product, which has a part of the
+    // table to pack as well.
+    static constexpr double kMostGathered = 1.0 / 16;
 
     alignas(64) float values_[kChunk * kBlock];
     alignas(64) float reference_[kBlock], best_[kBlock], least_[kBlock];
