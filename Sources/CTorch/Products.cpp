@@ -53,6 +53,8 @@ product::Adapter adapter_of(const ct_adapter &adapter, const at::Tensor &weight)
 
 bool ct_has_own_products(void) { return product::available(); }
 
+bool ct_widens_weights(void) { return product::widens(); }
+
 bool ct_has_tile_products(void) { return tiles::available(); }
 
 bool ct_has_product(int32_t activations, int32_t weights) {

@@ -1,6 +1,7 @@
 // The gradients of causal attention; see Attention.h.
 
 #include "Attention.h"
+#include "Transpose.h"
 
 namespace {
 
@@ -41,12 +42,10 @@ MENO_VECTOR_CLONES void differentiate_capped(
 }
 
 // to [64, 64] = from [64, 64]ᵀ.
-MENO_VECTOR_CLONES void transpose_side(const float *from, float *to) {
-    constexpr int64_t part = 8;
-    for (int64_t i = 0; i < kSide; i += part)
-        for (int64_t j = 0; j < kSide; j += part)
-            for (int64_t k = 0; k < part; ++k)
-                for (int64_t l = 0; l < part; ++l) to[(j + l) * kSide + i + k] = from[(i + k) * kSide + j + l];
+void transpose_side(const float *from, float *to) {
+    for (int64_t i = 0; i < kSide; i += meno::kTransposed)
+        for (int64_t j = 0; j < kSide; j += meno::kTransposed)
+            meno::transpose(from + i * kSide + j, kSide * 4, to + j * kSide + i, kSide * 4);
 }
 
 // Gradients of the keys and values are those of one head of the queries.

@@ -1,8 +1,8 @@
 // Matrix products of float32 activations with frozen weights in float32 or bfloat16, accumulated in float32.
 //
-// Whole products are for CPUs with AVX2 and without AVX-512, where libtorch's bfloat16 products take many times as long as
-// float32 ones and its float32 products reach half to two thirds of what the processor can do. Elsewhere they are
-// those of TileProduct.h or libtorch's, and the panels here serve attention and matrices as small as an adapter's.
+// For processors with AVX2 or AVX-512. Where they lack bfloat16 instructions, libtorch's bfloat16 products take five to a
+// hundred times as long as its float32 ones; here a weight in bfloat16 is widened once for all rows that pass by it.
+// Elsewhere bfloat16 products are those of TileProduct.h or libtorch's, and these serve float32 alone.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,6 +16,8 @@ namespace meno::product {
 
 // Whether whole products are taken on this processor. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
 bool available();
+// Whether activations meet weights in bfloat16 as float32, because the processor multiplies that faster.
+bool widens();
 // Whether this processor can run what is below at all.
 bool has_panels();
 
@@ -43,8 +45,6 @@ inline Matrix matrix_of(const at::Tensor &tensor) {
 // Columns of a packed panel, and of a chunk of panels that stays in the caches while every row passes by it.
 constexpr int64_t kPanel = 16;
 constexpr int64_t kChunk = 512;
-// Rows that one thread takes at a time: few, so that no thread waits long for another at the end of a chunk.
-constexpr int64_t kRows = 48;
 
 // Packs rows first..<first + count of a matrix as columns of the product x · Wᵀ: panels [depth, 16] of float32, the last
 // one filled up with zeros. `packed` holds ⌈count / 16⌉ · 16 · columns values, aligned to 64 bytes.
@@ -63,11 +63,33 @@ void multiply(
 using Finish =
     std::function<void(int64_t start, int64_t rows, int64_t first, int64_t count, float *part, int64_t stride)>;
 
+// Parts of a result that one thread each packs columns for, computes and finishes: a strip of columns for all m rows; the
+// strips that would leave threads without work at the end are shared out by rows.
+class Parts {
+  public:
+    // Columns of a strip: few enough that they stay packed in the second-level cache.
+    static constexpr int64_t kStrip = 64;
+
+    struct Part {
+        int64_t start, rows, first, columns;
+    };
+
+    // Rows are shared out in whole units.
+    Parts(int64_t m, int64_t unit, int64_t width);
+
+    int64_t count() const { return whole_ + (strips_ - whole_) * groups_.count; }
+    Part operator[](int64_t i) const;
+
+  private:
+    int64_t m_, width_, strips_, whole_;
+    Shares groups_;
+};
+
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, on all threads.
 // Every row of the result is computed the same way whatever m is above 4 and however many threads there are.
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish = nullptr);
 
-// m rows in the blocks that one thread takes at a time: as many for each thread, none above kRows.
+// m rows in the blocks that one thread takes at a time: as many for each thread, none above panel_tile().rows.
 Shares row_blocks(int64_t m);
 
 // Memory for one thread's packed panels, kept for its next product.

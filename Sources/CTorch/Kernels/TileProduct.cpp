@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "Conversion.h"
+#include "Transpose.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #define MENO_HAS_AMX 1
@@ -44,14 +45,6 @@ void plain_block(
         }
         for (int64_t j = 0; j < kBlock; ++j) out[i * out_stride + j] = sums[j];
     }
-}
-
-void plain_transpose(const void *from, int64_t from_stride, void *to, int64_t to_stride) {
-    for (int64_t i = 0; i < kTile; ++i)
-        for (int64_t j = 0; j < kTile; ++j)
-            std::memcpy(
-                static_cast<char *>(to) + (j * to_stride + i) * 4, static_cast<const char *>(from) + (i * from_stride + j) * 4,
-                4);
 }
 
 void plain_narrow(const float *from, int64_t n, uint16_t *to) { convert(from, n, to); }
@@ -93,32 +86,6 @@ MENO_AMX void amx_block(
     _tile_stored(1, out + kTile, out_bytes);
     _tile_stored(2, lower, out_bytes);
     _tile_stored(3, lower + kTile, out_bytes);
-}
-
-// Interleaves ever larger units: single values, pairs, then whole quarters of the registers.
-MENO_AMX void amx_transpose(const void *from, int64_t from_stride, void *to, int64_t to_stride) {
-    __m512i r[16], t[16];
-    for (int i = 0; i < 16; ++i) r[i] = _mm512_loadu_si512(static_cast<const char *>(from) + i * from_stride * 4);
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4) {  // r[i + k]: columns k, k + 4, k + 8, k + 12 of rows i..<i + 4
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    for (int k = 0; k < 4; ++k) {
-        __m512i low = _mm512_shuffle_i32x4(r[k], r[4 + k], 0x88), high = _mm512_shuffle_i32x4(r[k], r[4 + k], 0xDD);
-        __m512i low2 = _mm512_shuffle_i32x4(r[8 + k], r[12 + k], 0x88);
-        __m512i high2 = _mm512_shuffle_i32x4(r[8 + k], r[12 + k], 0xDD);
-        t[k] = _mm512_shuffle_i32x4(low, low2, 0x88);
-        t[8 + k] = _mm512_shuffle_i32x4(low, low2, 0xDD);
-        t[4 + k] = _mm512_shuffle_i32x4(high, high2, 0x88);
-        t[12 + k] = _mm512_shuffle_i32x4(high, high2, 0xDD);
-    }
-    for (int i = 0; i < 16; ++i) _mm512_storeu_si512(static_cast<char *>(to) + i * to_stride * 4, t[i]);
 }
 
 MENO_AMX void amx_narrow(const float *from, int64_t n, uint16_t *to) {
@@ -164,7 +131,6 @@ bool chosen(const char *name) {
 
 struct Kernels {
     decltype(plain_block) *block = plain_block;
-    decltype(plain_transpose) *transpose = plain_transpose;
     decltype(plain_narrow) *narrow = plain_narrow;
     void (*configure)() = [] {};
     void (*release)() = [] {};
@@ -173,7 +139,7 @@ struct Kernels {
 const Kernels &kernels() {
     static const Kernels result = [] {
 #ifdef MENO_HAS_AMX
-        if (!chosen("emulated") && has_amx()) return Kernels{amx_block, amx_transpose, amx_narrow, configure, release};
+        if (!chosen("emulated") && has_amx()) return Kernels{amx_block, amx_narrow, configure, release};
 #endif
         return Kernels{};
     }();
@@ -200,7 +166,7 @@ void multiply_block(
 void transpose_block(const float *from, int64_t from_stride, float *to, int64_t to_stride) {
     for (int64_t i = 0; i < kBlock; i += kTile)
         for (int64_t j = 0; j < kBlock; j += kTile)
-            kernels().transpose(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+            transpose(from + i * from_stride + j, from_stride * 4, to + j * to_stride + i, to_stride * 4);
 }
 
 void narrow(const float *from, int64_t n, uint16_t *to) { kernels().narrow(from, n, to); }
@@ -210,7 +176,7 @@ void pack_rows(const uint16_t *rows, int64_t stride, int64_t count, int64_t dept
         int64_t here = std::clamp<int64_t>(count - first, 0, kTile);
         const uint16_t *from = rows + first * stride;
         if (here == kTile) {  // a pair of values is one unit of a transposition
-            for (int64_t p = 0; p < depth; p += 2 * kTile) kernels().transpose(from + p, stride / 2, panels + p * kTile, kTile);
+            for (int64_t p = 0; p < depth; p += 2 * kTile) transpose(from + p, stride * 2, panels + p * kTile, kTile * 4);
             continue;
         }
         for (int64_t p = 0; p < depth; ++p)

@@ -10,6 +10,7 @@
 #include "../Internal.h"
 #include "Conversion.h"
 #include "FrozenProduct.h"
+#include "PanelTile.h"
 #include "Parallel.h"
 #include "Product.h"
 #include "Softmax.h"
@@ -84,7 +85,6 @@ float Head::finish(int64_t r) {
 namespace {
 
 using meno::product::kChunk;
-using meno::product::kRows;
 using meno::product::matrix_of;
 using meno::product::Type;
 using meno::vocabulary::Head;
@@ -139,7 +139,7 @@ void run_own(Head &head, const float *states) {
             }
         });
         meno::parallel(blocks.count, [&](int64_t block) {
-            thread_local std::vector<float> logits(kRows * kChunk);
+            thread_local std::vector<float> logits(product::panel_tile().rows * kChunk);
             int64_t begin = blocks.begin(block), m = blocks.size(block);
             product::multiply(
                 states + begin * hidden, hidden, m, packed, hidden, n, logits.data(), kChunk, false);

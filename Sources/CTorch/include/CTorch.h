@@ -189,8 +189,10 @@ char *ct_cpu_capability(void);
 
 // MARK: Products with frozen weights
 
-// Whether this processor takes this project's own products (AVX2 without AVX-512); elsewhere libtorch's are as good.
+// Whether products of float32 activations are this project's own on this processor (AVX2 or AVX-512).
 bool ct_has_own_products(void);
+// Whether activations should be float32 beside weights in bfloat16: no bfloat16 instructions.
+bool ct_widens_weights(void);
 // Whether products of bfloat16 matrices are this project's own, on the processor's matrix unit (AMX).
 bool ct_has_tile_products(void);
 // Whether ct_product takes activations and weights of these types (ct_dtype): float32 with either, where products are this

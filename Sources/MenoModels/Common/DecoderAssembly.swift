@@ -63,6 +63,6 @@ extension Decoder {
 
     /// What activations are computed in beside frozen weights of a type.
     private static func computeType(weights: DType, device: Device) -> DType {
-        weights == .bfloat16 && device == .cpu && Torch.hasOwnProducts ? .float32 : weights
+        weights == .bfloat16 && device == .cpu && Torch.widensFrozenWeights ? .float32 : weights
     }
 }

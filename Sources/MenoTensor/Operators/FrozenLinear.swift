@@ -1,10 +1,13 @@
 internal import CTorch
 
 extension Torch {
-    /// Whether products with frozen weights are this project's own on this processor: one with AVX2 and without AVX-512,
-    /// where libtorch's bfloat16 products are slower than its float32 ones many times over. Weights in bfloat16 then
-    /// meet activations in float32. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
+    /// Whether products of float32 activations with frozen weights of either type are this project's own on this processor:
+    /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
     public static var hasOwnProducts: Bool { ct_has_own_products() }
+
+    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without
+    /// bfloat16 instructions, where libtorch's bfloat16 products are five to a hundred times slower than its float32 ones.
+    public static var widensFrozenWeights: Bool { ct_widens_weights() }
 
     /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
     /// (AMX). With `MENO_TILES=emulated` in the environment, plain code takes its place on any processor, for tests.

@@ -31,7 +31,7 @@ struct Doctor: ParsableCommand {
     /// The speed of matrix products on the CPU, as training uses them: activations with frozen weights.
     private func productSpeed() throws -> String {
         let weights = try [DType.float32, .bfloat16].map { type in
-            let computed = Torch.hasOwnProducts ? .float32 : type
+            let computed = Torch.widensFrozenWeights ? .float32 : type
             return "\(try speed(weights: type, activations: computed)) GFLOP/s in \(computed) with \(type) weights"
         }
         return weights.joined(separator: ", ")
