@@ -41,8 +41,10 @@ MENO_INLINE void pack_columns_of(const Matrix &matrix, int64_t first, int64_t co
         for (int64_t panel = 0; panel < whole; ++panel)
             for (int64_t j = 0; j < kPanel; ++j)
                 packed[(panel * depth + p) * kPanel + j] = Number::load(row[panel * kPanel + j]);
-        for (int64_t j = 0; whole * kPanel < count && j < kPanel; ++j)
-            packed[(whole * depth + p) * kPanel + j] = whole * kPanel + j < count ? Number::load(row[whole * kPanel + j]) : 0.0f;
+        for (int64_t j = 0; whole * kPanel < count && j < kPanel; ++j) {
+            int64_t column = whole * kPanel + j;
+            packed[(whole * depth + p) * kPanel + j] = column < count ? Number::load(row[column]) : 0.0f;
+        }
     }
 }
 MENO_VECTOR_CLONES void pack_float32_columns(const Matrix &matrix, int64_t first, int64_t count, float *packed) {

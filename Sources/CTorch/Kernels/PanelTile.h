@@ -9,8 +9,8 @@ namespace meno::product {
 // tile that it can be part of.
 struct PanelTile {
     int64_t tall, wide;  // rows, and columns in whole panels, of a tile
-    int64_t depth;       // of panels that stay in the caches while the rows of a block pass by them
-    int64_t rows;        // that one thread takes at a time: few, so that none waits long for another at the end of a chunk
+    int64_t depth;       // of the panels that stay in the caches while the rows of a block pass by them
+    int64_t rows;        // of a block, which stay in the caches while the panels pass by them
 
     // out [rows, columns] (+)= x [rows, depth] · panels, which lie `panel_stride` values apart; rows ≤ tall, columns ≤ wide.
     void (*multiply)(

@@ -31,10 +31,10 @@ float *scratch(int64_t values) {
 }
 
 Parts::Parts(int64_t m, int64_t unit, int64_t width)
-    : m_(m), width_(width), strips_((width + kStrip - 1) / kStrip), whole_(strips_ / at::get_num_threads() * at::get_num_threads()),
-      groups_{m, unit, 1} {
-    int64_t left = strips_ - whole_;
-    if (left > 0) groups_.count = std::min((at::get_num_threads() + left - 1) / left, (m + unit - 1) / unit);
+    : m_(m), width_(width), strips_((width + kStrip - 1) / kStrip), groups_{m, unit, 1} {
+    int64_t threads = at::get_num_threads(), left = strips_ % threads;
+    whole_ = strips_ - left;
+    if (left > 0) groups_.count = std::min((threads + left - 1) / left, (m + unit - 1) / unit);
 }
 
 Parts::Part Parts::operator[](int64_t i) const {
