@@ -32,12 +32,16 @@ void pack_rows_of(const Matrix &matrix, int64_t first, int64_t count, float *pac
     }
 }
 
-// Rows are read through, for they are far apart.
+// Rows are read through, for they are far apart; so far that the processor does not foresee them.
 template <class Number>
-MENO_INLINE void pack_columns_of(const Matrix &matrix, int64_t first, int64_t count, float *packed) {
+MENO_INLINE void pack_columns_of(const Matrix &matrix, int64_t first, int64_t count, float *__restrict packed) {
+    using Element = typename Number::Storage;
+    constexpr int64_t ahead = 8, line = 64 / sizeof(Element);
     int64_t depth = matrix.rows, whole = count / kPanel;
-    auto row = static_cast<const typename Number::Storage *>(matrix.data) + first;
+    auto row = static_cast<const Element *__restrict>(matrix.data) + first;
     for (int64_t p = 0; p < depth; ++p, row += matrix.columns) {
+        if (p + ahead < depth)
+            for (int64_t j = 0; j < count; j += line) __builtin_prefetch(row + ahead * matrix.columns + j);
         for (int64_t panel = 0; panel < whole; ++panel)
             for (int64_t j = 0; j < kPanel; ++j)
                 packed[(panel * depth + p) * kPanel + j] = Number::load(row[panel * kPanel + j]);
