@@ -157,6 +157,9 @@ public final class Decoder {
             + (configuration.tiesEmbeddings ? [] : [head.weight])
     }
 
+    /// Weights, adapters included.
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.tensor.count } }
+
     /// What an optimizer is to change.
     public var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }
 

@@ -245,7 +245,7 @@ public final class TrainingLoop {
             dtype: model.precision, trainSamples: training.count, evaluationSamples: evaluation.count,
             totalSteps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch,
             trainedParameters: model.trainedParameters.reduce(0) { $0 + $1.tensor.count },
-            totalParameters: model.parameters.reduce(0) { $0 + $1.tensor.count }, resumedAtStep: resumedAtStep ?? 0,
+            totalParameters: model.parameterCount, resumedAtStep: resumedAtStep ?? 0,
             // A run without a log has one line, at its end.
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
             labelEntropy: arguments.labelSmoothing == 0 ? training.labelEntropy : nil)

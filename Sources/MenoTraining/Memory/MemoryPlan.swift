@@ -6,11 +6,13 @@ public import MenoTensor
 /// The cost of a pass is measured on two small ones and is taken to grow linearly with their examples: attention is
 /// computed example by example, and no logits outlive their tile.
 public struct MemoryPlan: Sendable {
-    /// Tokens of a pass beyond which little is gained in speed. Where a processor's products are on its matrix unit, what
-    /// passes have in common, such as reading the weights, is a larger part of them.
+    /// Tokens of a pass beyond which little is gained in speed. Where a processor's products are on its matrix unit, or the
+    /// weights of a layer leave its caches, what passes have in common, such as reading the weights, is a larger part of
+    /// them.
     public static func preferredTokens(of model: Decoder) -> Int {
         guard model.device.kind == .cpu else { return 2048 }
-        return model.computeType == .bfloat16 && Torch.hasTileProducts ? 1024 : 512
+        let hasFastProducts = model.computeType == .bfloat16 && Torch.hasTileProducts
+        return hasFastProducts || model.parameterCount >= 500_000_000 ? 1024 : 512
     }
     /// The share of the available memory that is planned with; the rest is for what is not measured.
     private static let usableShare = 0.9

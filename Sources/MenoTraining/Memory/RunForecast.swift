@@ -72,7 +72,7 @@ extension TrainingLoop {
             steps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch, examples: training.count, tokens: tokens,
             evaluations: evaluations, evaluationTokens: evaluationTokens * evaluations,
             trainedParameters: weights / MemoryLayout<Float>.size,
-            totalParameters: model.parameters.reduce(0) { $0 + $1.tensor.count }, tokensPerPass: limit,
+            totalParameters: model.parameterCount, tokensPerPass: limit,
             largestPass: largest, passes: passes,
             memory: .init(
                 resident: plan.resident, peak: max(peak, ProcessMemory.loadPeak(on: model.device)),
