@@ -30,21 +30,6 @@ float *scratch(int64_t values) {
     return memory.get();
 }
 
-Parts::Parts(int64_t m, int64_t unit, int64_t width)
-    : m_(m), width_(width), strips_((width + kStrip - 1) / kStrip), groups_{m, unit, 1} {
-    int64_t threads = at::get_num_threads(), left = strips_ % threads;
-    whole_ = strips_ - left;
-    if (left > 0) groups_.count = std::min((threads + left - 1) / left, (m + unit - 1) / unit);
-}
-
-Parts::Part Parts::operator[](int64_t i) const {
-    int64_t strip = i < whole_ ? i : whole_ + (i - whole_) / groups_.count, first = strip * kStrip;
-    int64_t columns = std::min(kStrip, width_ - first);
-    if (i < whole_) return {0, m_, first, columns};
-    int64_t group = (i - whole_) % groups_.count;
-    return {groups_.begin(group), groups_.size(group), first, columns};
-}
-
 #if defined(__x86_64__)
 
 bool has_panels() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -61,6 +46,39 @@ bool widens() {
 }
 
 namespace {
+
+// Columns that a thread packs at a time: few enough that they stay in its second-level cache.
+constexpr int64_t kStrip = 64;
+
+// A result in parts that one thread each packs columns for, computes and finishes: a strip of columns for all m rows. The
+// strips that would leave threads without work at the end are shared out by rows, in whole units.
+class Parts {
+  public:
+    struct Part {
+        int64_t start, rows, first, columns;
+    };
+
+    Parts(int64_t m, int64_t unit, int64_t width)
+        : m_(m), width_(width), strips_((width + kStrip - 1) / kStrip), groups_{m, unit, 1} {
+        int64_t threads = at::get_num_threads(), left = strips_ % threads;
+        whole_ = strips_ - left;
+        if (left > 0) groups_.count = std::min((threads + left - 1) / left, (m + unit - 1) / unit);
+    }
+
+    int64_t count() const { return whole_ + (strips_ - whole_) * groups_.count; }
+
+    Part operator[](int64_t i) const {
+        int64_t strip = i < whole_ ? i : whole_ + (i - whole_) / groups_.count, first = strip * kStrip;
+        int64_t columns = std::min(kStrip, width_ - first);
+        if (i < whole_) return {0, m_, first, columns};
+        int64_t group = (i - whole_) % groups_.count;
+        return {groups_.begin(group), groups_.size(group), first, columns};
+    }
+
+  private:
+    int64_t m_, width_, strips_, whole_;
+    Shares groups_;
+};
 
 template <class Number>
 MENO_INLINE float dot_of(const float *x, const typename Number::Storage *row, int64_t depth) {
@@ -125,7 +143,7 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
     Parts parts(m, tile.tall, width);
     parallel(parts.count(), [&](int64_t i) {
         Parts::Part part = parts[i];
-        float *packed = scratch(Parts::kStrip * depth);
+        float *packed = scratch(kStrip * depth);
         (transposed ? pack_columns : pack_rows)(matrix, part.first, part.columns, packed);
         for (int64_t start = part.start; start < part.start + part.rows; start += tile.rows) {
             int64_t here = std::min(tile.rows, part.start + part.rows - start);

@@ -63,28 +63,6 @@ void multiply(
 using Finish =
     std::function<void(int64_t start, int64_t rows, int64_t first, int64_t count, float *part, int64_t stride)>;
 
-// Parts of a result that one thread each packs columns for, computes and finishes: a strip of columns for all m rows; the
-// strips that would leave threads without work at the end are shared out by rows.
-class Parts {
-  public:
-    // Columns of a strip: few enough that they stay packed in the second-level cache.
-    static constexpr int64_t kStrip = 64;
-
-    struct Part {
-        int64_t start, rows, first, columns;
-    };
-
-    // Rows are shared out in whole units.
-    Parts(int64_t m, int64_t unit, int64_t width);
-
-    int64_t count() const { return whole_ + (strips_ - whole_) * groups_.count; }
-    Part operator[](int64_t i) const;
-
-  private:
-    int64_t m_, width_, strips_, whole_;
-    Shares groups_;
-};
-
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, on all threads.
 // Every row of the result is computed the same way whatever m is above 4 and however many threads there are.
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish = nullptr);
