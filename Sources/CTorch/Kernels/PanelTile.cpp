@@ -1,13 +1,11 @@
 #include "PanelTile.h"
 
-#include <ATen/Version.h>
-
 #include "Product.h"
+#include "Vector.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define MENO_AVX2 __attribute__((target("avx2,fma")))
-#define MENO_AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
 #define MENO_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 
 namespace meno::product {
@@ -19,7 +17,7 @@ constexpr int64_t kTall = 6;
 // AVX2: 6 × 16 sums fill 12 of the 16 registers.
 
 template <int rows>
-MENO_AVX2_INLINE void narrow_tile(
+MENO_AVX2 void narrow_tile(
     const float *x, int64_t x_stride, const float *panel, int64_t depth, float *out, int64_t out_stride, bool accumulate) {
     __m256 sums[rows][2];
     for (int i = 0; i < rows; ++i) sums[i][0] = sums[i][1] = _mm256_setzero_ps();
@@ -43,25 +41,16 @@ MENO_AVX2_INLINE void narrow_tile(
     }
 }
 
-MENO_AVX2 void whole_panel(
-    int64_t rows, const float *x, int64_t x_stride, const float *panel, int64_t depth, float *out, int64_t out_stride,
-    bool accumulate) {
-    switch (rows) {
-        case 1: return narrow_tile<1>(x, x_stride, panel, depth, out, out_stride, accumulate);
-        case 2: return narrow_tile<2>(x, x_stride, panel, depth, out, out_stride, accumulate);
-        case 3: return narrow_tile<3>(x, x_stride, panel, depth, out, out_stride, accumulate);
-        case 4: return narrow_tile<4>(x, x_stride, panel, depth, out, out_stride, accumulate);
-        case 5: return narrow_tile<5>(x, x_stride, panel, depth, out, out_stride, accumulate);
-        default: return narrow_tile<kTall>(x, x_stride, panel, depth, out, out_stride, accumulate);
-    }
-}
+constexpr decltype(&narrow_tile<1>) kNarrowTiles[kTall] = {narrow_tile<1>, narrow_tile<2>, narrow_tile<3>,
+                                                            narrow_tile<4>, narrow_tile<5>, narrow_tile<6>};
 
-MENO_AVX2 void multiply_avx2(
+void multiply_avx2(
     int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *panel, int64_t, int64_t depth, float *out,
     int64_t out_stride, bool accumulate) {
-    if (columns == kPanel) return whole_panel(rows, x, x_stride, panel, depth, out, out_stride, accumulate);
+    auto tile = kNarrowTiles[rows - 1];
+    if (columns == kPanel) return tile(x, x_stride, panel, depth, out, out_stride, accumulate);
     alignas(32) float result[kTall * kPanel];
-    whole_panel(rows, x, x_stride, panel, depth, result, kPanel, false);
+    tile(x, x_stride, panel, depth, result, kPanel, false);
     for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < columns; ++j) {
             float &place = out[i * out_stride + j];
@@ -127,11 +116,10 @@ void multiply_avx512(
 }  // namespace
 
 const PanelTile &panel_tile() {
-    // Half of a second-level cache of 256 KiB to 1 MiB holds the panels of a tile and the rows of a block.
+    // The panels of a tile and the rows of a block lie in the second-level cache: 160 KiB of 256 or more, 640 KiB of 1 MiB.
     static const PanelTile narrow{kTall, kPanel, 640, 48, multiply_avx2};
     static const PanelTile wide{kTall, kPanels * kPanel, 1024, 96, multiply_avx512};
-    static const bool has_wide = at::get_cpu_capability().starts_with("AVX512");
-    return has_wide ? wide : narrow;
+    return has_avx512() ? wide : narrow;
 }
 
 }  // namespace meno::product

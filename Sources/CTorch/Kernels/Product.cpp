@@ -40,8 +40,7 @@ bool available() {
 }
 
 bool widens() {
-    static const bool result =
-        available() && !(at::get_cpu_capability().starts_with("AVX512") && __builtin_cpu_supports("avx512bf16"));
+    static const bool result = available() && !(has_avx512() && __builtin_cpu_supports("avx512bf16"));
     return result;
 }
 

@@ -1,7 +1,5 @@
 #include "TileProduct.h"
 
-#include <ATen/Version.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -15,7 +13,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #define MENO_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define MENO_AMX_INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl")))
 #endif
 
 namespace meno::tiles {
@@ -150,7 +147,7 @@ const Kernels &kernels() {
 
 bool available() {
     static const bool result =
-        chosen("emulated") || (!chosen("off") && at::get_cpu_capability().starts_with("AVX512") && has_amx());
+        chosen("emulated") || (!chosen("off") && has_avx512() && has_amx());
     return result;
 }
 

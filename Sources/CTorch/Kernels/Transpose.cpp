@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "Vector.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define MENO_AVX2 __attribute__((target("avx2")))
@@ -102,7 +104,7 @@ using Transposition = decltype(&transpose_plainly<false>);
 template <bool widened>
 Transposition transposition() {
 #if defined(__x86_64__)
-    if (at::get_cpu_capability().starts_with("AVX512")) return transpose_avx512<widened>;
+    if (has_avx512()) return transpose_avx512<widened>;
     if (at::get_cpu_capability() == "AVX2") return transpose_avx2<widened>;
 #endif
     return transpose_plainly<widened>;

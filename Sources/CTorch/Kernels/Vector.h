@@ -4,6 +4,8 @@
 // below, and the loader picks one. Where a loop is not enough (matrix products), there are intrinsics.
 #pragma once
 
+#include <ATen/Version.h>
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -18,6 +20,12 @@
 namespace {
 
 constexpr int64_t kLanes = 16;
+
+// Whether intrinsics may be AVX-512: by the processor and by ATEN_CPU_CAPABILITY, as for libtorch's own kernels.
+MENO_INLINE bool has_avx512() {
+    static const bool result = at::get_cpu_capability().starts_with("AVX512");
+    return result;
+}
 
 struct Float32 {
     using Storage = float;

@@ -163,6 +163,9 @@ public final class Decoder {
     /// What an optimizer is to change.
     public var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }
 
+    /// Weights that an optimizer is to change.
+    public var trainedParameterCount: Int { trainedParameters.reduce(0) { $0 + $1.tensor.count } }
+
     /// Prepares full fine-tuning: every weight becomes a float32 leaf.
     public func trainAllParameters() throws {
         for parameter in parameters { try parameter.train() }

@@ -244,7 +244,7 @@ public final class TrainingLoop {
             model: name, architecture: model.configuration.modelType, device: "\(model.device)",
             dtype: model.precision, trainSamples: training.count, evaluationSamples: evaluation.count,
             totalSteps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch,
-            trainedParameters: model.trainedParameters.reduce(0) { $0 + $1.tensor.count },
+            trainedParameters: model.trainedParameterCount,
             totalParameters: model.parameterCount, resumedAtStep: resumedAtStep ?? 0,
             // A run without a log has one line, at its end.
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),

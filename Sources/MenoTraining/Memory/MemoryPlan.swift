@@ -59,7 +59,7 @@ public struct MemoryPlan: Sendable {
         let layer =
             10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize + weights
         let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
-        let trained = model.trainedParameters.reduce(0) { $0 + $1.tensor.count }
+        let trained = model.trainedParameterCount
         // Whatever is checkpointed, the states between the layers are kept.
         let states = shape.layerCount * shape.hiddenSize
         return Bound(

@@ -63,7 +63,7 @@ extension TrainingLoop {
             evaluation.isEmpty
             ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
         let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
-        let weights = model.trainedParameters.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
+        let weights = model.trainedParameterCount * MemoryLayout<Float>.size
         let state = optimizerStep.optimizer.state.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
         let saves = arguments.saveInterval(batches).map { (totalSteps + $0 - 1) / $0 } ?? 0
         // While a checkpoint is being written its values are held a second time.
