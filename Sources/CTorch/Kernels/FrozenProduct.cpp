@@ -42,7 +42,9 @@ namespace {
 
 // Columns that a thread packs and passes rows by; with few of them, threads share the work evenly.
 constexpr int64_t kColumns = 64;
-// Values of these rows, which stay in the second-level cache from one group of columns to the next.
+// Rows of a block that are finished at a time.
+constexpr int64_t kPiece = 6;
+// Values of the rows of a group, which stay in the second-level cache from one group of columns to the next.
 constexpr int64_t kKept = 1 << 19;
 
 // Products of whole blocks on the processor's matrix unit. Each part is packed, computed, finished and rounded by one
@@ -64,16 +66,31 @@ void multiply_tiles(
         auto packed = reinterpret_cast<uint16_t *>(scratch(kColumns * depth / 2));
         if (transposed) tiles::pack_columns(right + first, width, count, depth, packed);
         else tiles::pack_rows(right + first * depth, depth, count, depth, packed);
+        // A block's sums are finished and written, some rows at a time, while the next block's are formed.
+        alignas(64) float memory[2][tiles::kBlock * kColumns];
+        float *sums = memory[0], *before = memory[1];
+        int64_t start = begin, pieces = 0;
+        auto write = [&](int64_t piece) {
+            int64_t row = start - tiles::kBlock + piece * kPiece, rows = std::min({kPiece, start - row, end - row});
+            float *part = before + piece * kPiece * kColumns;
+            if (finish) finish(row, rows, first, count, part, kColumns);
+            for (int64_t i = 0; i < rows; ++i)
+                tiles::narrow(part + i * kColumns, count, to + (row + i) * width + first);
+        };
         tiles::Session session;
-        alignas(64) float sums[tiles::kBlock * kColumns];
-        for (int64_t start = begin; start < end; start += tiles::kBlock) {
-            for (int64_t j = 0; j < count; j += tiles::kBlock)
-                tiles::multiply_block(left + start * depth, depth, packed + j * depth, depth, sums + j, kColumns, false);
-            int64_t here = std::min(tiles::kBlock, end - start);
-            if (finish) finish(start, here, first, count, sums, kColumns);
-            for (int64_t i = 0; i < here; ++i)
-                tiles::narrow(sums + i * kColumns, count, to + (start + i) * width + first);
+        for (; start < end; start += tiles::kBlock) {
+            int64_t done = 0;
+            for (int64_t j = 0; j < count; j += tiles::kBlock) {
+                int64_t due = pieces * (j + tiles::kBlock) / tiles::whole_blocks(count) - done;
+                tiles::multiply_block(
+                    left + start * depth, depth, packed + j * depth, depth, sums + j, kColumns, false,
+                    {due, [&](int64_t piece) { write(done + piece); }});
+                done += due;
+            }
+            std::swap(sums, before);
+            pieces = (std::min(tiles::kBlock, end - start) + kPiece - 1) / kPiece;
         }
+        for (int64_t piece = 0; piece < pieces; ++piece) write(piece);
     });
 }
 

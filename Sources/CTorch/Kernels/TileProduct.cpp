@@ -25,7 +25,8 @@ constexpr int64_t kTile = 16;
 
 void plain_block(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
-    bool accumulate) {
+    bool accumulate, const Aside &aside) {
+    for (int64_t piece = 0; piece < aside.pieces; ++piece) aside.work(piece);
     for (int64_t i = 0; i < kBlock; ++i) {
         float sums[kBlock];
         for (int64_t j = 0; j < kBlock; ++j) sums[j] = accumulate ? out[i * out_stride + j] : 0.0f;
@@ -50,7 +51,7 @@ void plain_narrow(const float *from, int64_t n, uint16_t *to) { convert(from, n,
 
 MENO_AMX void amx_block(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
-    bool accumulate) {
+    bool accumulate, const Aside &aside) {
     const uint16_t *lower_left = left + kTile * left_stride, *right_panel = panels + kTile * depth;
     float *lower = out + kTile * out_stride;
     int64_t left_bytes = left_stride * 2, out_bytes = out_stride * 4;
@@ -68,6 +69,7 @@ MENO_AMX void amx_block(
     // What a product needs next is asked for before the one under way.
     _tile_loadd(4, left, left_bytes);
     _tile_loadd(6, panels, 64);
+    int64_t due = 0, piece = 0;
     for (int64_t p = 0; p < depth; p += kDepth) {
         int64_t next = p + kDepth < depth ? p + kDepth : p;
         _tile_loadd(7, right_panel + p * kTile, 64);
@@ -78,6 +80,7 @@ MENO_AMX void amx_block(
         _tile_dpbf16ps(2, 5, 6);
         _tile_loadd(6, panels + next * kTile, 64);
         _tile_dpbf16ps(3, 5, 7);
+        for (due += aside.pieces * kDepth; due >= depth; due -= depth) aside.work(piece++);
     }
     _tile_stored(0, out, out_bytes);
     _tile_stored(1, out + kTile, out_bytes);
@@ -156,8 +159,8 @@ Session::~Session() { kernels().release(); }
 
 void multiply_block(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
-    bool accumulate) {
-    kernels().block(left, left_stride, panels, depth, out, out_stride, accumulate);
+    bool accumulate, const Aside &aside) {
+    kernels().block(left, left_stride, panels, depth, out, out_stride, accumulate, aside);
 }
 
 void transpose_block(const float *from, int64_t from_stride, float *to, int64_t to_stride) {

@@ -5,6 +5,8 @@
 // sums are handed on in float32 while they are in the caches.
 #pragma once
 
+#include <c10/util/FunctionRef.h>
+
 #include <cstdint>
 
 namespace meno::tiles {
@@ -36,10 +38,17 @@ class Session {
     Session(const Session &) = delete;
 };
 
+// Other work of this thread, in pieces that are spread over the steps of a product: the matrix unit and the vector units
+// work at the same time where what each is given to do is close together.
+struct Aside {
+    int64_t pieces = 0;
+    c10::function_ref<void(int64_t piece)> work;
+};
+
 // out [32, 32] (+)= left [32, depth] · two panels. Strides in values. Needs a Session on this thread.
 void multiply_block(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
-    bool accumulate);
+    bool accumulate, const Aside &aside = {});
 
 // to [32, 32] = from [32, 32]ᵀ.
 void transpose_block(const float *from, int64_t from_stride, float *to, int64_t to_stride);

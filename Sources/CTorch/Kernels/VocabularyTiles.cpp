@@ -2,7 +2,7 @@
 //
 // A thread goes through the whole vocabulary with some of the rows, so that none waits for another. The table is the left
 // side of the products, as it is, and the states, packed once, the right: a block of logits is [words, rows], and what is
-// done to one row's logits is done to sixteen rows' at once.
+// done to one row's logits is done to sixteen rows' at once, while the unit computes the next block.
 
 #include <algorithm>
 #include <bit>
@@ -25,70 +25,80 @@ using meno::vocabulary::Head;
 using meno::vocabulary::kHeadroom;
 using meno::vocabulary::Row;
 
+// Words whose logits become exponents at a time.
+constexpr int64_t kWords = 4;
 // Rows that a thread goes through the vocabulary with: as many as its second-level cache takes.
 constexpr int64_t kGroup = 320;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// What follows is done to blocks of logits [words, kBlock].
-
-// The largest logit of each row; whether one is above the row's best.
-MENO_VECTOR_CLONES bool tops_of(const float *block, int64_t words, const float *best, float *tops) {
-    float lanes[kBlock];
-    for (auto &lane : lanes) lane = -kInfinity;
-    for (int64_t i = 0; i < words; ++i)
-        for (int64_t r = 0; r < kBlock; ++r) lanes[r] = lanes[r] > block[i * kBlock + r] ? lanes[r] : block[i * kBlock + r];
-    bool above = false;
-    for (int64_t r = 0; r < kBlock; ++r) {
-        tops[r] = lanes[r];
-        above |= lanes[r] > best[r];
-    }
-    return above;
-}
-
-template <bool capped>
-MENO_INLINE void exponents_of_rows(
-    float *block, int64_t words, const float *references, float inverse_cap, double *sum, double *mass) {
-    float sums[kBlock] = {}, masses[kBlock] = {}, reference[kBlock];
-    std::copy_n(references, kBlock, reference);
-    for (int64_t i = 0; i < words; ++i)
-        for (int64_t r = 0; r < kBlock; ++r)
-            block[i * kBlock + r] = exponent<capped>(block[i * kBlock + r], reference[r], inverse_cap, sums[r], masses[r]);
-    for (int64_t r = 0; r < kBlock; ++r) {
-        sum[r] += sums[r];
-        mass[r] += capped ? masses[r] : sums[r];
-    }
-}
-
-// z ← exp(z − reference) · dz/dx; adds them up.
-MENO_VECTOR_CLONES void plain_exponents_of_rows(
-    float *block, int64_t words, const float *reference, double *sum, double *mass) {
-    exponents_of_rows<false>(block, words, reference, 0, sum, mass);
-}
-MENO_VECTOR_CLONES void capped_exponents_of_rows(
-    float *block, int64_t words, const float *reference, float inverse_cap, double *sum, double *mass) {
-    exponents_of_rows<true>(block, words, reference, inverse_cap, sum, mass);
-}
-
 typedef float Lanes __attribute__((ext_vector_type(16)));
 typedef bool Bits __attribute__((ext_vector_type(16)));
 
-// For each word a bit for each row whose exponent is not below its least; how many there are.
-MENO_VECTOR_CLONES int64_t above_least(const float *block, int64_t words, const float *least, uint32_t *bits) {
+// What a block of logits [words, kBlock] adds to what is known of each row.
+struct Tally {
+    alignas(64) float tops[kBlock], sums[kBlock], masses[kBlock];  // the largest; Σ exp; Σ exp · dz/dx
+    int64_t above;  // exponents that are not below the row's least
+
+    void clear() {
+        std::fill_n(tops, kBlock, -kInfinity);
+        std::fill_n(sums, kBlock, 0.0f);
+        std::fill_n(masses, kBlock, 0.0f);
+        above = 0;
+    }
+};
+
+// What it is measured by.
+struct Bounds {
+    alignas(64) float references[kBlock], least[kBlock];
+};
+
+// A bit for each row whose exponent is not below its least.
+MENO_INLINE uint32_t not_below(const float *values, const float *least) {
     auto half = [](const float *values, const float *bounds) __attribute__((always_inline)) {
         Lanes value, bound;
         std::memcpy(&value, values, sizeof value);
         std::memcpy(&bound, bounds, sizeof bound);
         return static_cast<uint32_t>(std::bit_cast<uint16_t>(__builtin_convertvector(value >= bound, Bits)));
     };
-    int64_t count = 0;
-    for (int64_t i = 0; i < words; ++i) {
-        bits[i] = half(block + i * kBlock, least) | half(block + i * kBlock + kLanes, least + kLanes) << kLanes;
-        count += std::popcount(bits[i]);
-    }
-    return count;
+    return half(values, least) | half(values + kLanes, least + kLanes) << kLanes;
 }
 
-// kBlock rows on their way through a chunk of the vocabulary; below the last row there are some that nothing is taken of.
+template <bool capped, bool kept>
+MENO_INLINE void exponents_of_rows(
+    const float *logits, int64_t words, const Bounds &bounds, float inverse_cap, Tally &tally, float *values,
+    uint32_t *bits) {
+    Tally here = tally;
+    Bounds by = bounds;
+    for (int64_t i = 0; i < words; ++i) {
+        float exponents[kBlock];
+        for (int64_t r = 0; r < kBlock; ++r) {
+            float z = logits[i * kBlock + r];
+            here.tops[r] = here.tops[r] > z ? here.tops[r] : z;
+            exponents[r] = exponent<capped>(z, by.references[r], inverse_cap, here.sums[r], here.masses[r]);
+        }
+        if constexpr (kept) {
+            std::copy_n(exponents, kBlock, values + i * kBlock);
+            bits[i] = not_below(exponents, by.least);
+            here.above += std::popcount(bits[i]);
+        }
+    }
+    tally = here;
+}
+
+// Takes logits [words, kBlock] into account. Where `values` is given, it becomes exp(z − reference) · dz/dx, and `bits` tell
+// for each word which rows' are not below their least. With a cap, logits are bounded already.
+MENO_VECTOR_CLONES void take_logits(
+    const float *logits, int64_t words, const Bounds &bounds, float cap, Tally &tally, float *values, uint32_t *bits) {
+    if (cap > 0)
+        values ? exponents_of_rows<true, true>(logits, words, bounds, 1 / cap, tally, values, bits)
+               : exponents_of_rows<true, false>(logits, words, bounds, 1 / cap, tally, values, bits);
+    else
+        values ? exponents_of_rows<false, true>(logits, words, bounds, 0, tally, values, bits)
+               : exponents_of_rows<false, false>(logits, words, bounds, 0, tally, values, bits);
+}
+
+// kBlock rows on their way through a chunk of the vocabulary, a block of logits [words, kBlock] after another; below the
+// last row there are some that nothing is taken of.
 class Rows {
   public:
     explicit Rows(Head &head) : head_(head) {}
@@ -98,44 +108,49 @@ class Rows {
         count_ = count;
         first_ = first;
         n_ = n;
-        above_ = targets_ = 0;
+        above_ = targets_ = word_ = words_ = 0;
         for (int64_t r = 0; r < kBlock; ++r) {
             const Row *row = r < count ? &head_.state[static_cast<size_t>(begin + r)] : nullptr;
-            reference_[r] = row ? row->reference : 0;
+            bounds_.references[r] = row ? row->reference : 0;
+            bounds_.least[r] = row ? head_.least(*row) : kInfinity;
             best_[r] = row ? row->best : kInfinity;
-            least_[r] = row ? head_.least(*row) : kInfinity;
             sum_[r] = mass_[r] = 0;
             if (row && head_.targets[begin + r] >= first && head_.targets[begin + r] < first + n)
                 with_target_[targets_++] = static_cast<int32_t>(r);
         }
     }
 
-    // Where the logits [words, kBlock] from a word of the chunk on belong.
-    float *block(int64_t word) { return values_ + word * kBlock; }
+    // Where the next block's logits belong. The block before it stays until that one has arrived.
+    float *next() { return logits_[1 - current_]; }
 
-    // Takes them into account. They become exponents.
-    void take(int64_t word, int64_t words) {
-        float *block = this->block(word);
-        if (head_.cap > 0) cap_row(block, words * kBlock, head_.cap);
-        for (int64_t i = 0; i < targets_; ++i) {
-            int64_t r = with_target_[i], place = head_.targets[begin_ + r] - first_ - word;
-            if (place >= 0 && place < words) head_.take_target(row(r), block[place * kBlock + r]);
-        }
-        float tops[kBlock];
-        if (tops_of(block, words, best_, tops))
-            for (int64_t r = 0; r < count_; ++r)
-                if (tops[r] > best_[r]) better(r, tops[r], word);
-        if (head_.cap > 0) capped_exponents_of_rows(block, words, reference_, 1 / head_.cap, sum_, mass_);
-        else plain_exponents_of_rows(block, words, reference_, sum_, mass_);
-        if (head_.selects()) above_ += above_least(block, words, least_, bits_ + word);
+    // The next block has arrived, of which so many words are some of the chunk; the one before it has been taken.
+    void arrive(int64_t words) {
+        if (words_ > 0) settle();
+        word_ += words_;
+        words_ = words;
+        current_ = 1 - current_;
+        tally_.clear();
+    }
+
+    // The pieces in which the block's logits become exponents.
+    int64_t pieces() const { return (words_ + kWords - 1) / kWords; }
+    void take(int64_t piece) {
+        int64_t from = piece * kWords, count = std::min(kWords, words_ - from);
+        if (head_.cap > 0) cap_row(logits_[current_] + from * kBlock, count * kBlock, head_.cap);
+        take_bounded(from, count);
+    }
+
+    // The last block has been taken.
+    void leave() {
+        settle();
+        for (int64_t r = 0; r < count_; ++r) Head::add(row(r), sum_[r]);
     }
 
     // Whether so many entries count that the product of all of them is faster.
     bool dense() const { return head_.dense() || above_ > kMostGathered * count_ * n_; }
 
-    void add_sums() {
-        for (int64_t r = 0; r < count_; ++r) Head::add(row(r), sum_[r]);
-    }
+    // exp · dz/dx of the chunk [n, kBlock].
+    const float *values() const { return values_; }
 
     // Σ exp · W of the entries that count.
     void gather() {
@@ -153,30 +168,63 @@ class Rows {
   private:
     Row &row(int64_t r) { return head_.state[static_cast<size_t>(begin_ + r)]; }
 
-    void better(int64_t r, float top, int64_t word) {
-        int64_t place = word;
-        while (values_[place * kBlock + r] != top) ++place;
+    void take_bounded(int64_t from, int64_t count) {
+        float *values = head_.gradient ? values_ + (word_ + from) * kBlock : nullptr;
+        take_logits(
+            logits_[current_] + from * kBlock, count, bounds_, head_.cap, tally_, values, bits_ + word_ + from);
+    }
+
+    // What a block that has been taken changes in what is known of the rows.
+    void settle() {
+        const float *logits = logits_[current_];
+        for (int64_t i = 0; i < targets_; ++i) {
+            int64_t r = with_target_[i], place = head_.targets[begin_ + r] - first_ - word_;
+            if (place >= 0 && place < words_) head_.take_target(row(r), logits[place * kBlock + r]);
+        }
+        bool raised = false;
+        for (int64_t r = 0; r < count_; ++r)
+            if (tally_.tops[r] > best_[r]) raised |= better(r, tally_.tops[r], logits);
+        if (raised) {  // once more, against references that they are not too far above
+            tally_.clear();
+            take_bounded(0, words_);
+        }
+        for (int64_t r = 0; r < count_; ++r) {
+            sum_[r] += tally_.sums[r];
+            mass_[r] += head_.cap > 0 ? tally_.masses[r] : tally_.sums[r];
+        }
+        above_ += tally_.above;
+    }
+
+    // A row's largest logit so far; whether it makes a new reference.
+    bool better(int64_t r, float top, const float *logits) {
+        int64_t place = 0;
+        while (logits[place * kBlock + r] != top) ++place;
         best_[r] = row(r).best = top;
-        row(r).best_index = first_ + place;
-        if (!(top > reference_[r] + kHeadroom)) return;
+        row(r).best_index = first_ + word_ + place;
+        if (!(top > bounds_.references[r] + kHeadroom)) return false;
         float factor = head_.raise(begin_ + r, top);
-        reference_[r] = top;
-        least_[r] *= factor;
+        bounds_.references[r] = top;
+        bounds_.least[r] *= factor;
         sum_[r] *= factor;
         mass_[r] *= factor;
-        for (int64_t i = 0; i < word; ++i) values_[i * kBlock + r] *= factor;
+        for (int64_t i = 0; head_.gradient && i < word_; ++i) values_[i * kBlock + r] *= factor;
+        return true;
     }
 
     // The largest share of entries that are gathered. One takes as long as twenty in a product, which has a part of the
     // table to pack as well.
     static constexpr double kMostGathered = 1.0 / 16;
 
+    alignas(64) float logits_[2][kBlock * kBlock];
     alignas(64) float values_[kChunk * kBlock];
-    alignas(64) float reference_[kBlock], best_[kBlock], least_[kBlock];
+    Bounds bounds_;
+    Tally tally_;
+    float best_[kBlock];
     double sum_[kBlock], mass_[kBlock];
     uint32_t bits_[kChunk];
     int32_t with_target_[kBlock];
     int64_t targets_ = 0, begin_ = 0, count_ = 0, first_ = 0, n_ = 0, above_ = 0;
+    int64_t current_ = 0, word_ = 0, words_ = 0;  // the block's place among the logits, its first word in the chunk, its words
     Entries entries_[kBlock];
     Head &head_;
 };
@@ -237,6 +285,7 @@ void meno::vocabulary::run_tiles(Head &head, const uint16_t *states) {
         auto panels = memory.take<uint16_t>(tiles::whole_blocks(rows) * hidden);
         tiles::pack_rows(states + begin * hidden, hidden, rows, hidden, panels);
         auto part = std::make_unique<Rows>(head);
+        auto take = [&](int64_t piece) { part->take(piece); };
         auto dense = head.gradient ? std::make_unique<DenseGradient>(head) : nullptr;
         tiles::Session session;
         for (int64_t first = 0; first < vocabulary; first += kChunk) {
@@ -244,15 +293,19 @@ void meno::vocabulary::run_tiles(Head &head, const uint16_t *states) {
             for (int64_t i = 0; i < rows; i += kBlock) {
                 int64_t count = std::min(kBlock, rows - i);
                 part->enter(begin + i, count, first, n);
+                // A block's logits become exponents while the next one's are formed.
                 for (int64_t word = 0; word < n; word += kBlock) {
                     bool whole = word + kBlock <= n;
                     const uint16_t *left = whole ? table + (first + word) * hidden : last;
-                    tiles::multiply_block(left, hidden, panels + i * hidden, hidden, part->block(word), kBlock, false);
-                    part->take(word, whole ? kBlock : n - word);
+                    tiles::multiply_block(
+                        left, hidden, panels + i * hidden, hidden, part->next(), kBlock, false,
+                        {part->pieces(), take});
+                    part->arrive(whole ? kBlock : n - word);
                 }
-                part->add_sums();
+                for (int64_t piece = 0; piece < part->pieces(); ++piece) take(piece);
+                part->leave();
                 if (!head.gradient) continue;
-                if (part->dense()) dense->add(begin + i, count, first, n, part->block(0));
+                if (part->dense()) dense->add(begin + i, count, first, n, part->values());
                 else part->gather();
             }
         }
