@@ -28,7 +28,7 @@ struct AdaptedLinearTests {
             .flatMap { activations, weights in
                 [
                     (1, 40, 33, 8), (4, 7, 5, 1), (97, 700, 17, 8), (200, 24, 1100, 16), (301, 130, 530, 21),
-                    (600, 1056, 544, 8),
+                    (600, 1056, 544, 8), (600, 2336, 96, 8), (600, 96, 2336, 8),
                 ].map {
                     Case(
                         activations: activations, weights: weights, rows: $0.0, inFeatures: $0.1, outFeatures: $0.2,

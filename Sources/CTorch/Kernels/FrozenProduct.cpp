@@ -40,12 +40,37 @@ at::Tensor with_room(const at::Tensor &matrix) {
 
 namespace {
 
-// Columns that a thread packs and passes rows by; with few of them, threads share the work evenly.
-constexpr int64_t kColumns = 64;
+// How a product is shared out, so that what is packed or comes from memory serves many multiplications.
+struct Division {
+    // A thread keeps the values of some rows in its second-level cache, and packs a few columns at a time to pass them by.
+    static constexpr int64_t kept = 1 << 19, narrow = 64;
+    // Where products are deeper than this, few rows would be kept. These are summed up from parts of the depth: the cache
+    // keeps the sums, and many packed columns for the rows to pass by.
+    static constexpr int64_t shallow = 2048, part = 1024, most_rows = 512, wide = 256;
+
+    Division(int64_t m, int64_t depth, int64_t width) {
+        bool deep = depth > shallow;
+        int64_t parts = deep ? quotient(depth, part) : 1;
+        depth_part = quotient(depth, tiles::kDepth * parts) * tiles::kDepth;
+        // Enough of them that no thread waits long for another's last.
+        int64_t wanted = 3 * at::get_num_threads();
+        int64_t groups = deep ? quotient(m, most_rows) : quotient(m * depth, kept);
+        int64_t strip = deep ? wide : narrow;
+        while (strip > narrow && quotient(width, strip) * groups < wanted) strip /= 2;
+        columns = {width, tiles::kBlock, quotient(width, strip)};
+        groups = std::max(groups, quotient(wanted, columns.count));
+        rows = {m, tiles::kBlock, std::min(groups, quotient(m, tiles::kBlock))};
+    }
+
+    Shares rows{}, columns{};
+    int64_t depth_part;
+
+  private:
+    static int64_t quotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
+};
+
 // Rows of a block that are finished at a time.
 constexpr int64_t kPiece = 6;
-// Values of the rows of a group, which stay in the second-level cache from one group of columns to the next.
-constexpr int64_t kKept = 1 << 19;
 
 // Products of whole blocks on the processor's matrix unit. Each part is packed, computed, finished and rounded by one
 // thread, without waiting for another.
@@ -56,39 +81,43 @@ void multiply_tiles(
     auto values = [](const at::Tensor &tensor) { return static_cast<uint16_t *>(tensor.data_ptr()); };
     const uint16_t *left = values(x), *right = values(weight);
     uint16_t *to = values(out);
-    int64_t columns = (width + kColumns - 1) / kColumns;
-    // As few groups of rows as the cache takes, for each packs the columns anew; more only where threads outnumber columns.
-    int64_t wanted = std::max((m * depth + kKept - 1) / kKept, (3 * at::get_num_threads() + columns - 1) / columns);
-    Shares groups{m, tiles::kBlock, std::min(wanted, tiles::whole_blocks(m) / tiles::kBlock)};
-    parallel(columns * groups.count, [&](int64_t part) {
-        int64_t first = part % columns * kColumns, count = std::min(kColumns, width - first);
-        int64_t begin = groups.begin(part / columns), end = groups.begin(part / columns + 1);
-        auto packed = reinterpret_cast<uint16_t *>(scratch(kColumns * depth / 2));
-        if (transposed) tiles::pack_columns(right + first, width, count, depth, packed);
-        else tiles::pack_rows(right + first * depth, depth, count, depth, packed);
-        // A block's sums are finished and written, some rows at a time, while the next block's are formed.
-        alignas(64) float memory[2][tiles::kBlock * kColumns];
-        float *sums = memory[0], *before = memory[1];
+    Division division(m, depth, width);
+    parallel(division.columns.count * division.rows.count, [&](int64_t task) {
+        int64_t strip = task % division.columns.count, group = task / division.columns.count;
+        int64_t first = division.columns.begin(strip), count = division.columns.size(strip);
+        int64_t begin = division.rows.begin(group), end = begin + division.rows.size(group);
+        // The sums of two blocks, or where they are summed up from parts, of all.
+        int64_t stride = tiles::whole_blocks(count), block_size = tiles::kBlock * stride;
+        int64_t blocks = division.depth_part < depth ? tiles::whole_blocks(end - begin) / tiles::kBlock : 2;
+        float *sums = scratch(blocks * block_size + stride * division.depth_part / 2);
+        auto packed = reinterpret_cast<uint16_t *>(sums + blocks * block_size);
+        auto sums_of = [&](int64_t start) { return sums + (start - begin) / tiles::kBlock % blocks * block_size; };
+        // A block is finished and written, some rows at a time, while the next one's sums are formed.
         int64_t start = begin, pieces = 0;
         auto write = [&](int64_t piece) {
-            int64_t row = start - tiles::kBlock + piece * kPiece, rows = std::min({kPiece, start - row, end - row});
-            float *part = before + piece * kPiece * kColumns;
-            if (finish) finish(row, rows, first, count, part, kColumns);
+            int64_t block = start - tiles::kBlock, row = block + piece * kPiece;
+            int64_t rows = std::min({kPiece, start - row, end - row});
+            float *part = sums_of(block) + piece * kPiece * stride;
+            if (finish) finish(row, rows, first, count, part, stride);
             for (int64_t i = 0; i < rows; ++i)
-                tiles::narrow(part + i * kColumns, count, to + (row + i) * width + first);
+                tiles::narrow(part + i * stride, count, to + (row + i) * width + first);
         };
         tiles::Session session;
-        for (; start < end; start += tiles::kBlock) {
-            int64_t done = 0;
-            for (int64_t j = 0; j < count; j += tiles::kBlock) {
-                int64_t due = pieces * (j + tiles::kBlock) / tiles::whole_blocks(count) - done;
-                tiles::multiply_block(
-                    left + start * depth, depth, packed + j * depth, depth, sums + j, kColumns, false,
-                    {due, [&](int64_t piece) { write(done + piece); }});
-                done += due;
+        for (int64_t p = 0; p < depth; p += division.depth_part) {
+            int64_t here = std::min(division.depth_part, depth - p);
+            if (transposed) tiles::pack_columns(right + p * width + first, width, count, here, packed);
+            else tiles::pack_rows(right + first * depth + p, depth, count, here, packed);
+            for (start = begin; start < end; start += tiles::kBlock) {
+                int64_t done = 0;
+                for (int64_t j = 0; j < stride; j += tiles::kBlock) {
+                    int64_t due = pieces * (j + tiles::kBlock) / stride - done;
+                    tiles::multiply_block(
+                        left + start * depth + p, depth, packed + j * here, here, sums_of(start) + j, stride, p > 0,
+                        {due, [&](int64_t piece) { write(done + piece); }});
+                    done += due;
+                }
+                if (p + here == depth) pieces = (std::min(tiles::kBlock, end - start) + kPiece - 1) / kPiece;
             }
-            std::swap(sums, before);
-            pieces = (std::min(tiles::kBlock, end - start) + kPiece - 1) / kPiece;
         }
         for (int64_t piece = 0; piece < pieces; ++piece) write(piece);
     });
