@@ -44,21 +44,21 @@ namespace {
 struct Division {
     // A thread keeps the values of some rows in its second-level cache, and packs a few columns at a time to pass them by.
     static constexpr int64_t kept = 1 << 19, narrow = 64;
-    // Where products are deeper than this, few rows would be kept. These are summed up from parts of the depth: the cache
-    // keeps the sums, and many packed columns for the rows to pass by.
-    static constexpr int64_t shallow = 2048, part = 1024, most_rows = 512, wide = 256;
+    // Where products are deeper than this, few rows would be kept; and of W itself, not Wᵀ, a few columns lie in as many
+    // places as it has rows. Such products are summed up from parts of their depth: many columns are packed at once, and
+    // all rows pass them by.
+    static constexpr int64_t shallow = 2048, part = 1024, most_rows = 1024, wide = 256;
 
-    Division(int64_t m, int64_t depth, int64_t width) {
-        bool deep = depth > shallow;
-        int64_t parts = deep ? quotient(depth, part) : 1;
+    Division(int64_t m, int64_t depth, int64_t width, bool transposed) {
+        bool sums_up = transposed || depth > shallow;
+        int64_t parts = sums_up ? quotient(depth, part) : 1, threads = at::get_num_threads();
         depth_part = quotient(depth, tiles::kDepth * parts) * tiles::kDepth;
-        // Enough of them that no thread waits long for another's last.
-        int64_t wanted = 3 * at::get_num_threads();
-        int64_t groups = deep ? quotient(m, most_rows) : quotient(m * depth, kept);
-        int64_t strip = deep ? wide : narrow;
-        while (strip > narrow && quotient(width, strip) * groups < wanted) strip /= 2;
+        int64_t strip = sums_up ? wide : narrow;
+        while (strip > narrow && quotient(width, strip) < threads) strip /= 2;
         columns = {width, tiles::kBlock, quotient(width, strip)};
-        groups = std::max(groups, quotient(wanted, columns.count));
+        // Several parts for each thread, so that none waits long for another's last.
+        int64_t groups = sums_up ? quotient(m, most_rows) : quotient(m * depth, kept);
+        groups = std::max(groups, quotient(3 * threads, columns.count));
         rows = {m, tiles::kBlock, std::min(groups, quotient(m, tiles::kBlock))};
     }
 
@@ -81,7 +81,7 @@ void multiply_tiles(
     auto values = [](const at::Tensor &tensor) { return static_cast<uint16_t *>(tensor.data_ptr()); };
     const uint16_t *left = values(x), *right = values(weight);
     uint16_t *to = values(out);
-    Division division(m, depth, width);
+    Division division(m, depth, width, transposed);
     parallel(division.columns.count * division.rows.count, [&](int64_t task) {
         int64_t strip = task % division.columns.count, group = task / division.columns.count;
         int64_t first = division.columns.begin(strip), count = division.columns.size(strip);
