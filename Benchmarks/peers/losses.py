@@ -1,4 +1,4 @@
-"""Whether ours and theirs computed the same: the loss of every step beside each other."""
+"""Whether ours and theirs computed the same: the losses of every step, and of an evaluation, beside each other."""
 # Relative. bfloat16 has 8 bits, and a variant's own rounding moves the adapter that its next loss is computed with.
 TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
 
@@ -27,4 +27,21 @@ def compared(variants):
         rows.append({"name": name, "ours": other[0], "losses": [entry["losses"][step] for step in steps],
                      "ours_losses": [reference[step] for step in sorted(reference, key=int)], "difference": worst,
                      "tolerance": tolerance, "holds": worst <= tolerance})
+    return rows
+
+
+def of_evaluations(evaluations):
+    """The same for evaluations of as many dialogues as ours. Without metrics Trainer tells a mean of means: another loss."""
+    measured = {name: entry for name, entry in evaluations.items() if entry["kind"] == "measured"}
+    rows = []
+    for name, entry in measured.items():
+        products = "float32" if "float32" in name else "bfloat16"
+        same = f"meno-{products}" in measured
+        ours = f"meno-{products}" if same else next((each for each in measured if each.startswith("meno")), None)
+        if name.startswith("meno") or "loss only" in name or ours is None or entry["samples"] != measured[ours]["samples"]:
+            continue
+        mine, tolerance = measured[ours]["loss"], TOLERANCES[products if same else "bfloat16"]
+        difference = abs(entry["loss"] - mine) / abs(mine)
+        rows.append({"name": f"evaluation, {name}", "ours": ours, "losses": [entry["loss"]], "ours_losses": [mine],
+                     "difference": difference, "tolerance": tolerance, "holds": difference <= tolerance})
     return rows

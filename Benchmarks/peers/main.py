@@ -118,6 +118,7 @@ def compare(options, python, gguf, result):
                 session.evaluate()
     result.update(session.result())
     result["checks"] = losses.compared(result["variants"]) if options.dropout == 0 else []
+    result["checks"] += losses.of_evaluations(result["evaluations"])
 
 
 def main():

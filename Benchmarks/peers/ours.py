@@ -89,5 +89,8 @@ def evaluated(session, dtype, samples):
         return {"kind": "over", "bound": options.evaluation_limit}
     except EvaluationFailed as error:
         return {"kind": "failed", "why": str(error)}
+    labels = sum(session.workload["evaluation_lengths"][:result["samples"]]) - result["samples"]
+    if result["tokens"] != labels:
+        sys.exit(f"peers: meno evaluated {result['tokens']} labels, the peers are given {labels}: not the same work.")
     return {"kind": "measured", "samples": result["samples"], "seconds": result["seconds"], "above": peak - own,
             "loss": result["loss"]}
