@@ -111,6 +111,12 @@ import Testing
         #expect(Thinning.means(points).count == 240)
     }
 
+    @Test func ofWhatIsMeasuredTwiceAtAStepTheHighestIsDrawn() {
+        let usages = [(1, 5), (1, 9), (1, 7), (2, 4)].map { ResourceUsage(step: $0.0, resident: $0.1, peakResident: 9) }
+        let drawn = highest(usages) { Double($0.resident) }
+        #expect(drawn.map(\.x) == [1, 2] && drawn.map(\.y) == [9, 4])
+    }
+
     // MARK: A run
 
     private func recorded(_ events: [RunEvent]) throws -> RunRecord {

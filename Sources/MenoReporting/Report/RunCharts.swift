@@ -114,15 +114,13 @@ struct RunCharts {
     // MARK: Resources and answers
 
     private var memory: Chart {
-        let resident = run.resources.map { (x: Double($0.step), y: Double($0.resident) / 1_048_576) }
+        let resident = highest(run.resources) { Double($0.resident) / 1_048_576 }
         var lines = [
             Chart.Line(name: text("process", "プロセス"), points: Thinning.extremes(resident), colour: 5)
         ]
         for index in Set(run.resources.flatMap { $0.accelerators.map(\.index) }).sorted() {
-            let points = run.resources.compactMap { usage in
-                usage.accelerators.first { $0.index == index }.map {
-                    (x: Double(usage.step), y: Double($0.allocated) / 1_048_576)
-                }
+            let points = highest(run.resources) { usage in
+                usage.accelerators.first { $0.index == index }.map { Double($0.allocated) / 1_048_576 } ?? .nan
             }
             lines.append(Chart.Line(name: "GPU \(index)", points: Thinning.extremes(points), colour: index % 5))
         }
@@ -180,10 +178,24 @@ protocol MeasuredAtStep {
 
 extension StepMetrics: MeasuredAtStep {}
 extension EvaluationMetrics: MeasuredAtStep {}
+extension ResourceUsage: MeasuredAtStep {}
 
 /// A value of each, by its step; what is no number has no point.
 func points<Measured: MeasuredAtStep>(
     _ measured: [Measured], _ value: (Measured) -> Double
 ) -> [(x: Double, y: Double)] {
     measured.map { (Double($0.step), value($0)) }.filter { $0.1.isFinite }
+}
+
+/// The same with one point a step, the highest of those that were measured at it.
+func highest<Measured: MeasuredAtStep>(
+    _ measured: [Measured], _ value: (Measured) -> Double
+) -> [(x: Double, y: Double)] {
+    points(measured, value).reduce(into: []) { result, point in
+        if let last = result.indices.last, result[last].x == point.x {
+            result[last].y = max(result[last].y, point.y)
+        } else {
+            result.append(point)
+        }
+    }
 }
