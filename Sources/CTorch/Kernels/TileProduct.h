@@ -18,12 +18,14 @@ bool available();
 
 // Rows and columns of a block of sums, of which a product computes whole ones.
 constexpr int64_t kBlock = 32;
+// Columns of a panel, of which a block passes by two.
+constexpr int64_t kTile = kBlock / 2;
 // What the depth of a product is a multiple of.
 constexpr int64_t kDepth = 32;
 
 inline int64_t whole_blocks(int64_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
 
-// Panels of 16 columns [depth / 2, 16, 2], the last ones filled up with zeros to whole blocks of columns.
+// Panels of kTile columns [depth / 2, kTile, 2], the last ones filled up with zeros to whole blocks of columns.
 
 // Packs `count` rows of a matrix, `stride` values apart, as columns of the right side.
 void pack_rows(const uint16_t *rows, int64_t stride, int64_t count, int64_t depth, uint16_t *panels);
