@@ -90,6 +90,17 @@ MENO_VECTOR_CLONES void take_logits(
                : exponents_of_rows<false, false>(logits, words, bounds, 0, tally, values, bits);
 }
 
+// Whether a row's largest logit is above its best so far.
+MENO_VECTOR_CLONES bool any_above(const Tally &tally, const float *best) {
+    bool above = false;
+    for (int64_t r = 0; r < kBlock; ++r) above |= tally.tops[r] > best[r];
+    return above;
+}
+
+MENO_VECTOR_CLONES void add_to(double *sums, const float *of_block) {
+    for (int64_t r = 0; r < kBlock; ++r) sums[r] += of_block[r];
+}
+
 // A block of logits [words, kBlock], words word..<word + words of a chunk.
 struct Block {
     float *logits;
@@ -134,16 +145,15 @@ class Rows {
             if (place >= 0 && place < block.words) head_.take_target(row(r), block.logits[place * kBlock + r]);
         }
         bool raised = false;
-        for (int64_t r = 0; r < count_; ++r)
-            if (tally_.tops[r] > best_[r]) raised |= better(r, tally_.tops[r], block);
+        if (any_above(tally_, best_))
+            for (int64_t r = 0; r < count_; ++r)
+                if (tally_.tops[r] > best_[r]) raised |= better(r, tally_.tops[r], block);
         if (raised) {  // once more, against references that they are not too far above
             tally_.clear();
             take_bounded(block);
         }
-        for (int64_t r = 0; r < count_; ++r) {
-            sum_[r] += tally_.sums[r];
-            mass_[r] += head_.cap > 0 ? tally_.masses[r] : tally_.sums[r];
-        }
+        add_to(sum_, tally_.sums);
+        add_to(mass_, head_.cap > 0 ? tally_.masses : tally_.sums);
         above_ += tally_.above;
         tally_.clear();
     }

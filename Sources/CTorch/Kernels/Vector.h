@@ -47,8 +47,8 @@ struct BFloat16 {
 MENO_INLINE float vector_exp(float x) {
     bool vanishes = x < -87.0f;
     x = vanishes ? -87.0f : (x > 88.0f ? 88.0f : x);
-    constexpr float shift = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
-    float n = (x * 1.44269504088896341f + shift) - shift;
+    constexpr float shift = 12582912.0f;  // 1.5 · 2^23: adding it rounds to an integer, which the lowest bits then are
+    float shifted = x * 1.44269504088896341f + shift, n = shifted - shift;
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -57,8 +57,8 @@ MENO_INLINE float vector_exp(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    int32_t exponent = static_cast<int32_t>(n) + 127;
-    return vanishes ? 0.0f : p * std::bit_cast<float>(exponent << 23);
+    uint32_t exponent = std::bit_cast<uint32_t>(shifted) << 23;  // p · 2^n, whose exponent stays one of a normal number
+    return vanishes ? 0.0f : std::bit_cast<float>(std::bit_cast<uint32_t>(p) + exponent);
 }
 
 // cap · tanh(x / cap), Gemma 2's bound on logits.
