@@ -72,6 +72,26 @@ ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transpose
     });
 }
 
+bool ct_has_gated_product(const ct_tensor *x, const ct_tensor *weight) {
+    const at::Tensor &input = x->value, &w = weight->value;
+    return input.is_cpu() && w.is_cpu() && input.scalar_type() == at::kBFloat16 && w.scalar_type() == at::kBFloat16 &&
+           w.dim() == 2 && w.size(1) > 0 && product::has_tiles(input.numel() / w.size(1), w.size(1));
+}
+
+ct_status ct_gated_product(
+    const ct_tensor *x, const ct_tensor *gate, const ct_tensor *up, ct_activation activation, ct_tensor **result) {
+    return guarded([&] {
+        TORCH_CHECK(ct_has_gated_product(x, gate) && ct_has_gated_product(x, up), "this processor does not take such products");
+        const at::Tensor &g = checked(gate->value), &u = checked(up->value);
+        TORCH_CHECK(g.sizes() == u.sizes(), "expected weights of one size, got ", g.sizes(), " and ", u.sizes());
+        at::Tensor input = rows_of(x->value, g, g.size(1));
+        at::Tensor output = product::empty_rows({input.size(0), g.size(0)}, input.options());
+        if (output.numel() > 0)
+            product::multiply_gated(input, g, u, gating(activation, input.scalar_type()), output);
+        *result = wrap(shaped_like(x->value, output));
+    });
+}
+
 bool ct_has_adapted_product(int32_t activations, int32_t weights) {
     return product::has_panels() &&
            (ct_has_product(activations, weights) || (activations == weights && is_known(weights)));
@@ -99,6 +119,9 @@ ct_status ct_adapted_product_backward(
         auto low_rank = adapter_of(*adapter, w);
         at::Tensor input = rows_of(x->value, w, w.size(1)), slope = rows_of(gradient->value, w, w.size(0));
         const float *h = values(lowered->value, low_rank.rank);
+        TORCH_CHECK(
+            slope.size(0) == input.size(0) && lowered->value.size(0) == input.size(0), "expected ", input.size(0),
+            " rows of a gradient and of what was lowered, got ", slope.size(0), " and ", lowered->value.size(0));
         at::Tensor dx = input_gradient ? product::empty_rows(input.sizes(), input.options()) : at::Tensor();
         at::Tensor down = at::empty_like(adapter->down->value), up = at::empty_like(adapter->up->value);
         product::adapted_backward(

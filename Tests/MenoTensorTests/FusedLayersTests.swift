@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    /// One pass with both weights gives the bits of two products and the gate: for sizes that are no whole blocks, and depths
+    /// that are summed up from parts.
+    @Test(arguments: [(37, 64, 80), (200, 2_112, 40), (5, 32, 1), (1_100, 96, 100)], [Tensor.GateActivation.silu, .geluTanh])
+    func gatedProduct(_ shape: (rows: Int, depth: Int, width: Int), _ activation: Tensor.GateActivation) throws {
+        try RandomGenerator.seed(3)
+        let input = try Tensor.randomNormal([shape.rows, shape.depth]).to(.bfloat16)
+        let weights = try (0..<2).map { _ in try Tensor.randomNormal([shape.width, shape.depth]).to(.bfloat16) }
+        guard input.hasGatedProduct(with: weights[0]) else { return }  // only on a matrix unit, or with one emulated
+        let apart = try input.frozenLinear(weights[0]).gating(input.frozenLinear(weights[1]), activation)
+        let together = try input.gatedProduct(weights[0], weights[1], activation)
+        #expect(try together.to(.float32).array(of: Float.self) == apart.to(.float32).array(of: Float.self))
+        #expect(together.shape == [shape.rows, shape.width])
+    }
+
     /// Values far out neither overflow nor become something that is not a number.
     @Test func gatesOfLargeValues() throws {
         let x = try Tensor([Float(-3e4), -90, 0, 90, 3e4])

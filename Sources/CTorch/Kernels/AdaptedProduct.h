@@ -2,8 +2,9 @@
 //   lowered = s · D(x) · Aᵀ,   y = x · Wᵀ + lowered · Bᵀ,   D: dropout
 // and its derivatives, with g = s · dy · B:
 //   dx = dy · W + D(g · A),   dA = gᵀ · D(x),   dB = dyᵀ · lowered
-// The adapter's part is computed in float32 and added to the frozen product block by block, and only then rounded to the
-// activations' type. Where the frozen product is this project's own, its blocks are still in the caches then.
+// The adapter's part is computed in float32 and added to the frozen product block by block. Where that is this project's own,
+// its blocks are still in the caches then and only the sum is rounded to the activations' type; one of libtorch's has been
+// rounded before.
 #pragma once
 
 #include "Dropout.h"

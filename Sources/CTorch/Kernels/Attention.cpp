@@ -15,17 +15,19 @@ void attend(
     using Value = typename Item::Value;
     Item head(problem, sequence, index);
     if (head.length == 0) return;
-    int64_t size = head.size, blocks = head.blocks, panel = head.panel, width = blocks * kSide;
+    int64_t size = head.size, blocks = head.blocks, panel = head.panel, most = 0;
+    for (int64_t block = 0; block < blocks; ++block) most = std::max(most, (block - problem.first_keys(block) + 1) * kSide);
     Memory memory;
     Element *query = head.gather(inputs[0], memory);
     Element *key_rows = head.pack_rows(head.gather(inputs[1], memory), memory);
     Element *value_columns = head.pack_columns(head.gather(inputs[2], memory), memory);
-    float *scores = memory.take<float>(kSide * width);
-    Element *narrowed = memory.take<Element>(kSide * width);
+    float *scores = memory.take<float>(kSide * most);
+    Element *narrowed = memory.take<Element>(kSide * most);
     float *result = memory.take<float>(kSide * size);
     typename Engine::Session session;
     for (int64_t block = 0; block < blocks; ++block) {
         int64_t first = block * kSide, rows = head.count(block), low = problem.first_keys(block);
+        int64_t width = (block - low + 1) * kSide;
         for (int64_t keys = low; keys <= block; ++keys)
             Engine::multiply(
                 query + first * size, size, rows, key_rows + keys * panel, size, head.count(keys),

@@ -86,8 +86,7 @@ __attribute__((target("avx512f,popcnt"))) double select_compressed(
 
 double select(const float *row, int64_t n, float threshold, int32_t first, Entries &entries) {
 #if defined(__x86_64__)
-    static const bool compresses = __builtin_cpu_supports("avx512f");
-    if (compresses) return select_compressed(row, n, threshold, first, entries);
+    if (has_avx512()) return select_compressed(row, n, threshold, first, entries);
 #endif
     return select_plainly(row, n, threshold, first, entries);
 }

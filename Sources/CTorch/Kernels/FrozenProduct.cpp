@@ -49,11 +49,12 @@ struct Division {
     // all rows pass them by.
     static constexpr int64_t shallow = 2048, part = 1024, most_rows = 1024, wide = 256;
 
-    Division(int64_t m, int64_t depth, int64_t width, bool transposed) {
+    // Of products with `count` weights whose columns pass together.
+    Division(int64_t m, int64_t depth, int64_t width, bool transposed, int64_t count) {
         bool sums_up = transposed || depth > shallow;
         int64_t parts = sums_up ? quotient(depth, part) : 1, threads = at::get_num_threads();
         depth_part = quotient(depth, tiles::kDepth * parts) * tiles::kDepth;
-        int64_t strip = sums_up ? wide : narrow;
+        int64_t strip = (sums_up ? wide : narrow) / count;
         while (strip > narrow && quotient(width, strip) < threads) strip /= 2;
         columns = {width, tiles::kBlock, quotient(width, strip)};
         // Several parts for each thread, so that none waits long for another's last.
@@ -72,22 +73,22 @@ struct Division {
 // Rows of a block that are finished at a time.
 constexpr int64_t kPiece = 6;
 
-// Products of whole blocks on the processor's matrix unit. Each part is packed, computed, finished and rounded by one
-// thread, without waiting for another.
+// Products of whole blocks on the processor's matrix unit, with one weight, or with two whose results `gating` makes one of.
+// Each part is packed, computed, finished and rounded by one thread, without waiting for another.
 void multiply_tiles(
-    const at::Tensor &x, int64_t m, const at::Tensor &weight, bool transposed, const at::Tensor &out,
-    const Finish &finish) {
-    int64_t depth = x.size(1), width = out.size(1);
+    const at::Tensor &x, int64_t m, at::TensorList weights, bool transposed, const at::Tensor &out, const Finish &finish,
+    Gating gating = nullptr) {
+    int64_t depth = x.size(1), width = out.size(1), together = static_cast<int64_t>(weights.size());
     auto values = [](const at::Tensor &tensor) { return static_cast<uint16_t *>(tensor.data_ptr()); };
-    const uint16_t *left = values(x), *right = values(weight);
+    const uint16_t *left = values(x);
     uint16_t *to = values(out);
-    Division division(m, depth, width, transposed);
+    Division division(m, depth, width, transposed, together);
     parallel(division.columns.count * division.rows.count, [&](int64_t task) {
         int64_t strip = task % division.columns.count, group = task / division.columns.count;
         int64_t first = division.columns.begin(strip), count = division.columns.size(strip);
         int64_t begin = division.rows.begin(group), end = begin + division.rows.size(group);
         // The sums of two blocks, or where they are summed up from parts, of all.
-        int64_t stride = tiles::whole_blocks(count), block_size = tiles::kBlock * stride;
+        int64_t whole = tiles::whole_blocks(count), stride = together * whole, block_size = tiles::kBlock * stride;
         int64_t blocks = division.depth_part < depth ? tiles::whole_blocks(end - begin) / tiles::kBlock : 2;
         float *sums = scratch(blocks * block_size + stride * division.depth_part / 2);
         auto packed = reinterpret_cast<uint16_t *>(sums + blocks * block_size);
@@ -99,14 +100,27 @@ void multiply_tiles(
             int64_t rows = std::min({kPiece, start - row, end - row});
             float *part = sums_of(block) + piece * kPiece * stride;
             if (finish) finish(row, rows, first, count, part, stride);
-            for (int64_t i = 0; i < rows; ++i)
-                tiles::narrow(part + i * stride, count, to + (row + i) * width + first);
+            for (int64_t i = 0; i < rows; ++i, part += stride) {
+                uint16_t *result = to + (row + i) * width + first;
+                if (!gating) {
+                    tiles::narrow(part, count, result);
+                    continue;
+                }
+                uint16_t gate[Division::wide], up[Division::wide];
+                tiles::narrow(part, count, gate);
+                tiles::narrow(part + whole, count, up);
+                gating(gate, up, count, result);
+            }
         };
         tiles::Session session;
         for (int64_t p = 0; p < depth; p += division.depth_part) {
             int64_t here = std::min(division.depth_part, depth - p);
-            if (transposed) tiles::pack_columns(right + p * width + first, width, count, here, packed);
-            else tiles::pack_rows(right + first * depth + p, depth, count, here, packed);
+            for (int64_t i = 0; i < together; ++i) {
+                const uint16_t *right = values(weights[static_cast<size_t>(i)]);
+                uint16_t *panels = packed + i * whole * here;
+                if (transposed) tiles::pack_columns(right + p * width + first, width, count, here, panels);
+                else tiles::pack_rows(right + first * depth + p, depth, count, here, panels);
+            }
             for (start = begin; start < end; start += tiles::kBlock) {
                 int64_t done = 0;
                 for (int64_t j = 0; j < stride; j += tiles::kBlock) {
@@ -148,6 +162,13 @@ void finish_written(const at::Tensor &out, const Finish &finish) {
 
 }  // namespace
 
+bool has_tiles(int64_t m, int64_t depth) { return tiles::available() && depth % tiles::kDepth == 0 && m > kFew; }
+
+void multiply_gated(
+    const at::Tensor &x, const at::Tensor &gate, const at::Tensor &up, Gating gating, const at::Tensor &out) {
+    multiply_tiles(with_room(x), x.size(0), {gate, up}, false, out, nullptr, gating);
+}
+
 void multiply(
     const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish) {
     int64_t m = x.size(0), depth = x.size(1);
@@ -155,8 +176,7 @@ void multiply(
         return multiply(x.data_ptr<float>(), m, matrix_of(weight), transposed, out.data_ptr<float>(), finish);
     c10::NoGradGuard guard;
     bool half = x.scalar_type() == at::kBFloat16;
-    if (half && tiles::available() && depth % tiles::kDepth == 0 && m > kFew)
-        return multiply_tiles(with_room(x), m, weight, transposed, out, finish);
+    if (half && has_tiles(m, depth)) return multiply_tiles(with_room(x), m, weight, transposed, out, finish);
     at::Tensor result = half ? with_room(out) : out;
     TORCH_INTERNAL_ASSERT(result.data_ptr() == out.data_ptr());
     at::mm_out(result, half ? with_room(x) : x, transposed ? weight : weight.t());

@@ -7,6 +7,7 @@
 // never read.
 #pragma once
 
+#include "GatedActivation.h"
 #include "Product.h"
 
 namespace meno::product {
@@ -21,5 +22,13 @@ at::Tensor with_room(const at::Tensor &matrix);
 // the CPU and `out` of empty_rows. Takes no part in autograd.
 void multiply(
     const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish = nullptr);
+
+// Whether bfloat16 products of m rows of this depth are on the processor's matrix unit.
+bool has_tiles(int64_t m, int64_t depth);
+
+// out [m, rows] = activation(x · Gᵀ) · (x · Uᵀ), for weights of one size, where has_tiles: what would be the results of two
+// products is never written. They are rounded all the same, so that this is equal to three operations of their own.
+void multiply_gated(
+    const at::Tensor &x, const at::Tensor &gate, const at::Tensor &up, Gating gating, const at::Tensor &out);
 
 }  // namespace meno::product

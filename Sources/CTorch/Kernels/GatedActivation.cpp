@@ -1,5 +1,7 @@
 // activation(gate) · up of a gated feed-forward block, and its derivatives, without anything in between.
 
+#include "GatedActivation.h"
+
 #include "../Internal.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
@@ -81,13 +83,17 @@ void check(const at::Tensor &gate, const at::Tensor &up) {
 
 }  // namespace
 
+meno::Gating meno::gating(ct_activation activation, c10::ScalarType type) {
+    bool wide = type == at::kFloat;
+    return activation == CT_SILU ? (wide ? forward_silu_float32 : forward_silu_bfloat16)
+                                 : (wide ? forward_gelu_float32 : forward_gelu_bfloat16);
+}
+
 ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation activation, ct_tensor **output) {
     return meno::guarded([&] {
         const at::Tensor &g = gate->value, &u = up->value;
         check(g, u);
-        bool wide = g.scalar_type() == at::kFloat;
-        auto kernel = activation == CT_SILU ? (wide ? forward_silu_float32 : forward_silu_bfloat16)
-                                            : (wide ? forward_gelu_float32 : forward_gelu_bfloat16);
+        auto kernel = meno::gating(activation, g.scalar_type());
         at::Tensor out = meno::product::empty_rows(g.sizes(), g.options());
         auto *first = static_cast<const char *>(g.data_ptr());
         auto *second = static_cast<const char *>(u.data_ptr());

@@ -14,7 +14,7 @@
 namespace meno {
 
 // Calls body(i) once for each i of 0..<count, on as many threads as libtorch has; each takes the next i when it is done
-// with one. `body` must not throw, and no result may depend on which thread it runs on.
+// with one. No result may depend on which thread it runs on. What `body` throws is thrown here, when all threads have ended.
 template <class Body>
 void parallel(int64_t count, const Body &body) {
     int64_t workers = std::min<int64_t>(count, at::get_num_threads());

@@ -107,6 +107,7 @@ ct_status ct_rms_norm_backward(
             g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type(),
             "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
         int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
+        TORCH_CHECK(scales->value.numel() == rows, "expected the scales of ", rows, " rows, got ", scales->value.sizes());
         at::Tensor dx = meno::product::empty_rows(x.sizes(), x.options());
         auto kernel = x.scalar_type() == at::kFloat ? differentiate_float32 : differentiate_bfloat16;
         auto *slope = static_cast<const char *>(g.data_ptr());

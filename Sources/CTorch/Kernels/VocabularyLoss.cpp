@@ -224,7 +224,10 @@ ct_status ct_vocabulary_loss(
         for (int64_t r = 0; r < rows; ++r)
             TORCH_CHECK(
                 targets[r] >= 0 && targets[r] < w.size(0), "target ", targets[r], " is outside the vocabulary of ", w.size(0));
-        TORCH_CHECK(!gradient || threshold == 0 || centroids, "a threshold needs the table's centroids");
+        std::vector<int64_t> chunks{(w.size(0) + kChunk - 1) / kChunk, w.size(1)};
+        TORCH_CHECK(
+            !gradient || threshold == 0 || (centroids && centroids->value.sizes() == at::IntArrayRef(chunks)),
+            "a threshold needs the table's centroids ", chunks);
 
         at::Tensor sums = gradient ? at::zeros({rows, x.size(1)}, x.options().dtype(at::kFloat)) : at::Tensor();
         Head head{
@@ -232,14 +235,9 @@ ct_status ct_vocabulary_loss(
             gradient ? sums.data_ptr<float>() : nullptr, std::vector<Row>(static_cast<size_t>(rows))};
         if (gradient && threshold > 0 && rows > 0) {
             at::Tensor chosen = candidates(w, targets, rows);
-            at::Tensor logits;
-            if (way == Way::own) {
-                logits = at::empty({rows, chosen.size(0)}, x.options());
-                meno::product::multiply(x.data_ptr<float>(), rows, matrix_of(chosen), false, logits.data_ptr<float>());
-            } else {
-                logits = at::mm(x, chosen.t()).to(at::kFloat);
-            }
-            bound_rows(head, logits);
+            at::Tensor logits = meno::product::empty_rows({rows, chosen.size(0)}, x.options());
+            meno::product::multiply(x, chosen, false, logits);
+            bound_rows(head, logits.to(at::kFloat));
         }
         if (way == Way::own) run_own(head, x.data_ptr<float>());
         else if (way == Way::tiles) meno::vocabulary::run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));

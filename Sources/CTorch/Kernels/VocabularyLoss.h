@@ -24,7 +24,7 @@ constexpr float kHeadroom = 40.0f;
 struct Row {
     float reference = -std::numeric_limits<float>::infinity();
     double sum = 0;    // Σ exp(z − reference) over the chunks so far
-    double bound = 0;  // what that sum will at least be
+    double bound = 0;  // what that sum will at least be, as far as logits in the states' type tell
     float best = -std::numeric_limits<float>::infinity();
     int64_t best_index = -1;
     float target_logit = 0;

@@ -182,7 +182,7 @@ void ct_keep_host_memory(void);
 /// Gives host memory that was freed, but is kept for later, back to the system.
 void ct_release_host_memory(void);
 int32_t ct_thread_count(void);
-void ct_set_thread_count(int32_t count);
+void ct_set_thread_count(int32_t count);  // above 0
 const char *ct_libtorch_version(void);
 // Name of the instruction set that libtorch's own CPU kernels use ("AVX512", …).
 char *ct_cpu_capability(void);
@@ -231,7 +231,7 @@ ct_status ct_adapted_product_backward(
 // With `threshold` > 0, softmax entries below threshold · (what the sum is known to be at least) are not taken one by one:
 // the sum of those of a chunk of 512 words is multiplied with the chunk's row of `centroids`; where a product of all entries
 // of a chunk is faster, they are all taken.
-// The result does not depend on the number of threads.
+// Unless its products are libtorch's, the result does not depend on the number of threads.
 ct_status ct_vocabulary_loss(
     const ct_tensor *states, const ct_tensor *table, const ct_tensor *centroids, const int64_t *targets, int64_t rows,
     float softcap, double threshold, float *loss, uint8_t *correct, ct_tensor **gradient);
@@ -286,6 +286,11 @@ ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation acti
 ct_status ct_gate_backward(
     const ct_tensor *gradient, const ct_tensor *gate, const ct_tensor *up, ct_activation activation,
     ct_tensor **gate_gradient, ct_tensor **up_gradient);
+// Whether ct_gated_product takes these activations [..., in] and a weight [out, in].
+bool ct_has_gated_product(const ct_tensor *x, const ct_tensor *weight);
+// activation(x · gateᵀ) · (x · upᵀ) of frozen weights, as products and ct_gate compute it; takes no part in autograd.
+ct_status ct_gated_product(
+    const ct_tensor *x, const ct_tensor *gate, const ct_tensor *up, ct_activation activation, ct_tensor **result);
 
 // One tile of a language-model head on the CPU, in place over its logits.
 //

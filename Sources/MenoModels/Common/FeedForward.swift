@@ -16,16 +16,28 @@ final class FeedForward {
 
     /// `[tokens, hidden]` in and out.
     func callAsFunction(_ input: Tensor) throws -> Tensor {
-        try down(gating(gate(input), up(input)))
+        if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix), input.hasGatedProduct(with: gate.weight.tensor) {
+            return try down(input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused))
+        }
+        return try down(gating(gate(input), up(input)))
     }
 
     /// activation(gated) · raised.
     private func gating(_ gated: Tensor, _ raised: Tensor) throws -> Tensor {
-        let isFused = gated.hasFusedLayers
+        if let fused, gated.hasFusedLayers { return try gated.gating(raised, fused) }
         switch activation {
-        case .silu: return try isFused ? gated.gating(raised, .silu) : gated.silu() * raised
-        case .geluTanh: return try isFused ? gated.gating(raised, .geluTanh) : gated.geluTanh() * raised
+        case .silu: return try gated.silu() * raised
+        case .geluTanh: return try gated.geluTanh() * raised
         case .gelu: return try gated.gelu() * raised
+        }
+    }
+
+    /// The activation as fused kernels have it.
+    private var fused: Tensor.GateActivation? {
+        switch activation {
+        case .silu: .silu
+        case .geluTanh: .geluTanh
+        case .gelu: nil
         }
     }
 

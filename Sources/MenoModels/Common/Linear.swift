@@ -34,6 +34,9 @@ public final class Linear {
         return try input.linear(weight.value(input.dtype), bias: bias?.value(input.dtype))
     }
 
+    /// Whether it is its weight's product with an input and nothing more, and nothing of it is trained.
+    var isFrozenMatrix: Bool { !weight.isTrained && bias == nil && adapter == nil }
+
     /// An output of this layer before its bias was added.
     func withoutBias(_ output: Tensor) throws -> Tensor {
         try bias.map { try output - $0.value(output.dtype) } ?? output

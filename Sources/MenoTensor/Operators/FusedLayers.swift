@@ -53,11 +53,15 @@ extension Tensor {
     }
 
     /// The nonlinearity of a gated feed-forward block.
-    public enum GateActivation: Sendable { case silu, geluTanh }
+    public enum GateActivation: Sendable {
+        case silu, geluTanh
+
+        fileprivate var kind: ct_activation { self == .silu ? CT_SILU : CT_GELU_TANH }
+    }
 
     /// activation(self) · up, computed in float32.
     public func gating(_ up: Tensor, _ activation: GateActivation) throws -> Tensor {
-        let kind = activation == .silu ? CT_SILU : CT_GELU_TANH
+        let kind = activation.kind
         let (gate, raised) = try (contiguous(), up.contiguous())
         var result: OpaquePointer?
         try withExtendedLifetime((gate, raised)) {
@@ -77,5 +81,19 @@ extension Tensor {
             }
             return [Tensor(owning: results.0!), Tensor(owning: results.1!)]
         }[0]
+    }
+
+    /// Whether ``gatedProduct(_:_:_:)`` takes these activations `[..., in]` and weights like this one, `[out, in]`.
+    public func hasGatedProduct(with weight: Tensor) -> Bool { ct_has_gated_product(handle, weight.handle) }
+
+    /// activation(x · Gᵀ) · (x · Uᵀ) for frozen weights `[out, in]`, without a gradient: equal to two products and
+    /// ``gating(_:_:)``, but the products' results are never written to memory. Only where ``hasGatedProduct(with:)`` is true.
+    public func gatedProduct(_ gate: Tensor, _ up: Tensor, _ activation: GateActivation) throws -> Tensor {
+        let input = try contiguous()
+        var result: OpaquePointer?
+        try withExtendedLifetime((input, gate, up)) {
+            try check(ct_gated_product(input.handle, gate.handle, up.handle, activation.kind, &result), "gated product")
+        }
+        return Tensor(owning: result!)
     }
 }

@@ -56,10 +56,13 @@ public enum Torch {
         return String(cString: name)
     }
 
-    /// Threads that one operator is shared out over on the CPU.
+    /// Threads that one operator is shared out over on the CPU, at least one.
     public static var threadCount: Int {
         get { Int(ct_thread_count()) }
-        set { ct_set_thread_count(Int32(newValue)) }
+        set {
+            precondition(newValue > 0, "an operator needs a thread")
+            ct_set_thread_count(Int32(newValue))
+        }
     }
 
     /// Runs `body` with kernels whose sums have a fixed order wherever libtorch has both kinds, or an error where it has none.
