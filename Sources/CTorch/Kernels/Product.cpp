@@ -9,6 +9,7 @@
 
 #include "PanelTile.h"
 #include "Parallel.h"
+#include "TileProduct.h"
 #include "Vector.h"
 
 namespace meno::product {
@@ -40,7 +41,8 @@ bool available() {
 }
 
 bool widens() {
-    static const bool result = available() && !(has_avx512() && __builtin_cpu_supports("avx512bf16"));
+    static const bool result =
+        available() && !tiles::available() && !(has_avx512() && __builtin_cpu_supports("avx512bf16"));
     return result;
 }
 
