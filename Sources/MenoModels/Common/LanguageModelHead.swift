@@ -7,8 +7,10 @@ final class LanguageModelHead {
     private let softcap: Double?
     /// See ``Decoder/headGradientThreshold``.
     var gradientThreshold = 0.0
-    /// The means of every 512 rows of a frozen weight, computed when they are first needed.
-    private var centroids: Tensor?
+    /// Of a frozen weight: the means of every 512 rows, computed when they are first needed.
+    private lazy var centroids = Result { try withoutGradient { try weight.tensor.vocabularyCentroids() } }
+    /// The mean of all its rows, `[hidden]` in float32.
+    private lazy var mean = Result { try withoutGradient { try centroids.get().meanOfRows(weight.tensor.size(0)) } }
     /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks.
     private static let tileElements = 1 << 26
 
@@ -79,14 +81,28 @@ final class LanguageModelHead {
         of hiddenStates: Tensor, targets: [Int64], smoothing: Double, gradient: Bool
     ) throws -> TileResults? {
         let threshold = gradient ? gradientThreshold : 0
-        guard !weight.isTrained, smoothing == 0,
+        guard !weight.isTrained, smoothing == 0 || softcap == nil,
             hiddenStates.hasVocabularyLoss(weight.tensor, threshold: threshold, gradient: gradient)
         else { return nil }
-        if threshold > 0, centroids == nil { centroids = try weight.tensor.vocabularyCentroids() }
         let result = try hiddenStates.vocabularyLoss(
             weight.tensor, targets: targets, softcap: softcap ?? 0, threshold: threshold,
-            centroids: threshold > 0 ? centroids : nil, gradient: gradient)
-        return TileResults(losses: result.losses, correct: result.isCorrect, inputGradient: result.gradient)
+            centroids: threshold > 0 ? centroids.get() : nil, gradient: gradient)
+        let sharp = TileResults(losses: result.losses, correct: result.isCorrect, inputGradient: result.gradient)
+        return smoothing == 0 ? sharp : try smoothed(sharp, by: smoothing, hiddenStates, targets: targets)
+    }
+
+    /// The same with smoothed targets, where no cap bounds the logits z = h · Wᵀ. Then they add something linear in h to a
+    /// loss, ε (z[t] − mean z) = ε h · (W[t] − W̄), W̄ the mean of W's rows (Szegedy et al., 2016, arXiv:1512.00567, section 7).
+    private func smoothed(
+        _ results: TileResults, by smoothing: Double, _ hiddenStates: Tensor, targets: [Int64]
+    ) throws -> TileResults {
+        let rows = try weight.tensor.indexed(by: Tensor(targets), along: 0).to(.float32)
+        let slope = try (rows - mean.get()) * smoothing
+        let added: [Float] = try (hiddenStates.to(.float32) * slope).sum(along: [1]).array()
+        var results = results
+        results.losses = zip(results.losses, added).map { $0 + $1 }
+        results.inputGradient = try results.inputGradient.map { try ($0.to(.float32) + slope).to($0.dtype) }
+        return results
     }
 
     private func tiles(
@@ -159,6 +175,14 @@ final class LanguageModelHead {
             try logits.copy_(gradient)
         }
         return (try losses.array(), try correct.to(.uint8).array())
+    }
+}
+
+extension Tensor {
+    /// Of ``vocabularyCentroids()``, the mean of a table of this many rows.
+    fileprivate func meanOfRows(_ rows: Int) throws -> Tensor {
+        let sizes = (0..<size(0)).map { Float(min(512, rows - 512 * $0)) / Float(rows) }
+        return try (self * Tensor(sizes).unsqueezed(1)).sum(along: [0])
     }
 }
 
