@@ -73,14 +73,23 @@ struct Division {
 // Rows of a block that are finished at a time.
 constexpr int64_t kPiece = 6;
 
+// The rows after the last whole block as a block, of which nobody reads what comes out for the rows below them.
+at::Tensor odd_rows(const at::Tensor &x) {
+    int64_t count = x.size(0) % tiles::kBlock;
+    at::Tensor block = at::empty({tiles::kBlock, x.size(1)}, x.options());
+    block.narrow(0, 0, count).copy_(x.narrow(0, x.size(0) - count, count));
+    return block;
+}
+
 // Products of whole blocks on the processor's matrix unit, with one weight, or with two whose results `gating` makes one of.
 // Each part is packed, computed, finished and rounded by one thread, without waiting for another.
 void multiply_tiles(
-    const at::Tensor &x, int64_t m, at::TensorList weights, bool transposed, const at::Tensor &out, const Finish &finish,
+    const at::Tensor &x, at::TensorList weights, bool transposed, const at::Tensor &out, const Finish &finish,
     Gating gating = nullptr) {
-    int64_t depth = x.size(1), width = out.size(1), together = static_cast<int64_t>(weights.size());
+    int64_t m = x.size(0), depth = x.size(1), width = out.size(1), together = static_cast<int64_t>(weights.size());
     auto values = [](const at::Tensor &tensor) { return static_cast<uint16_t *>(tensor.data_ptr()); };
-    const uint16_t *left = values(x);
+    at::Tensor odd = odd_rows(x);
+    const uint16_t *rows_of_x = values(x), *last = values(odd);
     uint16_t *to = values(out);
     Division division(m, depth, width, transposed, together);
     parallel(division.columns.count * division.rows.count, [&](int64_t task) {
@@ -122,11 +131,12 @@ void multiply_tiles(
                 else tiles::pack_rows(right + first * depth + p, depth, count, here, panels);
             }
             for (start = begin; start < end; start += tiles::kBlock) {
+                const uint16_t *left = (start + tiles::kBlock <= m ? rows_of_x + start * depth : last) + p;
                 int64_t done = 0;
                 for (int64_t j = 0; j < stride; j += tiles::kBlock) {
                     int64_t due = pieces * (j + tiles::kBlock) / stride - done;
                     tiles::multiply_block(
-                        left + start * depth + p, depth, packed + j * here, here, sums_of(start) + j, stride, p > 0,
+                        left, depth, packed + j * here, here, sums_of(start) + j, stride, p > 0,
                         {due, [&](int64_t piece) { write(done + piece); }});
                     done += due;
                 }
@@ -166,7 +176,7 @@ bool has_tiles(int64_t m, int64_t depth) { return tiles::available() && depth % 
 
 void multiply_gated(
     const at::Tensor &x, const at::Tensor &gate, const at::Tensor &up, Gating gating, const at::Tensor &out) {
-    multiply_tiles(with_room(x), x.size(0), {gate, up}, false, out, nullptr, gating);
+    multiply_tiles(x, {gate, up}, false, out, nullptr, gating);
 }
 
 void multiply(
@@ -176,7 +186,7 @@ void multiply(
         return multiply(x.data_ptr<float>(), m, matrix_of(weight), transposed, out.data_ptr<float>(), finish);
     c10::NoGradGuard guard;
     bool half = x.scalar_type() == at::kBFloat16;
-    if (half && has_tiles(m, depth)) return multiply_tiles(with_room(x), m, weight, transposed, out, finish);
+    if (half && has_tiles(m, depth)) return multiply_tiles(x, weight, transposed, out, finish);
     at::Tensor result = half ? with_room(out) : out;
     TORCH_INTERNAL_ASSERT(result.data_ptr() == out.data_ptr());
     at::mm_out(result, half ? with_room(x) : x, transposed ? weight : weight.t());
