@@ -16,5 +16,10 @@ struct Meno: AsyncParsableCommand {
         Torch.limitPrimitiveCaches()
         Torch.keepHostMemory()
         await main(nil)
+        do {
+            try reportingErrors { try Console.finishResult() }
+        } catch {
+            exit(withError: error)
+        }
     }
 }

@@ -6,9 +6,11 @@ func meno(_ arguments: String...) throws -> (status: Int32, output: String, erro
 /// - Parameters:
 ///   - threads: of libtorch; `nil`: as many as it likes.
 ///   - memoryLimit: of addresses, in MiB.
+///   - redirection: of a shell, as `2>/dev/full`.
 ///   - onLine: called with each line of standard error as it comes; standard output is not read then.
 func meno(
-    _ arguments: [String], threads: Int? = nil, memoryLimit: Int? = nil, onLine: ((Substring) -> Void)? = nil
+    _ arguments: [String], threads: Int? = nil, memoryLimit: Int? = nil, redirection: String? = nil,
+    onLine: ((Substring) -> Void)? = nil
 ) throws -> (status: Int32, output: String, errors: String) {
     let process = Process()
     if let threads {
@@ -16,9 +18,10 @@ func meno(
     }
     process.executableURL = program
     process.arguments = arguments
-    if let memoryLimit {
+    if memoryLimit != nil || redirection != nil {
+        let limit = memoryLimit.map { "ulimit -v \($0 << 10) && " } ?? ""
         process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "ulimit -v \(memoryLimit << 10) && exec \"$0\" \"$@\"", program.path] + arguments
+        process.arguments = ["-c", "\(limit)exec \"$0\" \"$@\" \(redirection ?? "")", program.path] + arguments
     }
     if let onLine {
         let errors = Pipe()

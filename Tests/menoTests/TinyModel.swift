@@ -36,9 +36,19 @@ struct TinyModel {
     func train(
         _ training: String, lora: String = "{r: 4, lora_alpha: 8, target_modules: all-linear}",
         monitor: String = "{probes: {when: never}}", output: String? = nil, _ arguments: [String] = [],
-        onLine: ((Substring) -> Void)? = nil
+        redirection: String? = nil, onLine: ((Substring) -> Void)? = nil
     ) throws -> (status: Int32, output: String, errors: String) {
-        let file = folder.url.appending(path: "run.yaml")
+        try write(training, lora: lora, monitor: monitor, output: output)
+        return try meno(["train", file.path] + arguments, threads: 1, redirection: redirection, onLine: onLine)
+    }
+
+    /// The configuration that ``train`` writes.
+    var file: URL { folder.url.appending(path: "run.yaml") }
+
+    func write(
+        _ training: String, lora: String = "{r: 4, lora_alpha: 8, target_modules: all-linear}",
+        monitor: String = "{probes: {when: never}}", output: String? = nil
+    ) throws {
         try """
         base_output_dir: \(output ?? run.path)
         model: {name_or_path: \(model.path), device: cpu}
@@ -48,7 +58,6 @@ struct TinyModel {
                    logging_steps: 1, \(training)}
         monitor: \(monitor)
         """.write(to: file, atomically: true, encoding: .utf8)
-        return try meno(["train", file.path] + arguments, threads: 1, onLine: onLine)
     }
 
     struct Line: Decodable {

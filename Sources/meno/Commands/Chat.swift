@@ -44,17 +44,17 @@ struct Chat: ParsableCommand {
     }
 
     private func prompted() -> String? {
-        FileHandle.standardError.write(Data("> ".utf8))
+        Console.prompt()
         return readLine()
     }
 
     private func answer(_ messages: [ChatMessage], _ model: LoadedModel, _ template: ChatTemplate) throws -> String {
         let sampling = Sampling(temperature: temperature, topK: topK, topP: topP, seed: seed)
         let answer = try model.answer(messages, template: template, sampling: sampling, maxNewTokens: maxNewTokens) {
-            FileHandle.standardOutput.write(Data($0.utf8))
+            try Console.result($0)
             return true
         }
-        FileHandle.standardOutput.write(Data("\n".utf8))
+        try Console.result("\n")
         return answer.text
     }
 }

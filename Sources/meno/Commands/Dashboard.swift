@@ -32,8 +32,8 @@ struct Dashboard: AsyncParsableCommand {
                 (try? RecordedRun(run.path, configuration: nil).thresholds) ?? MonitorConfiguration()
             }
             do {
-                // Not `print`: who waits for the address through a pipe must get it at once.
-                try await server.run { FileHandle.standardOutput.write(Data("\($0)\n".utf8)) }
+                // The page is there, whether its address can be told or not.
+                try await server.run { try? Console.result("\($0)\n") }
             } catch {
                 throw ConfigurationError(
                     place: "port \(port)", "the page cannot be served there (\(error)).",

@@ -23,7 +23,7 @@ func reportingErrors(_ body: () throws -> Void) throws {
     do {
         try body()
     } catch let error as any CustomStringConvertible & Error where status(of: error) != nil {
-        FileHandle.standardError.write(Data("meno: \(error)\n".utf8))
+        Console.note("meno: \(error)")
         throw ExitCode(status(of: error) ?? Status.failed)
     }
 }
@@ -45,7 +45,7 @@ private func status(of error: any Error) -> Int32? {
     case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput
     case is TokenizerError: Status.badInput
     case let error as TrainingError: error.code == .interrupted ? Status.interrupted : Status.failed
-    case is TorchError: Status.failed
+    case is TorchError, is OutputError: Status.failed
     default: nil
     }
 }

@@ -1,17 +1,38 @@
-import Foundation
+// C's `stdout` is a variable, which nobody changes.
+@preconcurrency import Foundation
 import MenoData
 
 #if canImport(Glibc)
-    import Glibc
+    @preconcurrency import Glibc
 #elseif canImport(Darwin)
-    import Darwin
+    @preconcurrency import Darwin
 #endif
 
 /// Standard error: progress and remarks. Results go to standard output.
 enum Console {
     static func note(_ text: String) {
-        FileHandle.standardError.write(Data("\(clearing)\(text)\n".utf8))
+        tell("\(clearing)\(text)\n")
         hasProgress = false
+    }
+
+    /// Shows what a line that is typed comes after.
+    static func prompt() { tell("> ") }
+
+    /// A terminal that is gone, or a log on a full disk, is no reason to end a run.
+    private static func tell(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+
+    /// Writes a part of a result at once, for those who wait for it through a pipe; `print` keeps it for a while.
+    static func result(_ text: String) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw OutputError(reason: error.localizedDescription)
+        }
+    }
+
+    /// Makes sure that all that was printed has arrived; `print` tells of no failure.
+    static func finishResult() throws {
+        guard fflush(nil) == 0, ferror(stdout) == 0 else { throw OutputError(reason: String(cString: strerror(errno))) }
     }
 
     /// Whether standard error is a terminal, where a line can be written over.
@@ -22,7 +43,7 @@ enum Console {
     static func progress(_ text: String) {
         var size = winsize()
         let columns = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-        FileHandle.standardError.write(Data("\(clearing)\(text.prefix(columns - 1))".utf8))
+        tell("\(clearing)\(text.prefix(columns - 1))")
         hasProgress = true
     }
 
@@ -37,5 +58,14 @@ enum Console {
         let leftOut = report.problems.filter { !$0.isUsed }
         for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }
         if leftOut.count > limit { note("  … and \(leftOut.count - limit) more") }
+    }
+}
+
+/// A result that could not be written.
+struct OutputError: Error, CustomStringConvertible {
+    var reason: String
+
+    var description: String {
+        "standard output cannot be written (\(reason)); the result is not complete. Is the disk full, or the reader gone?"
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -6,30 +7,38 @@ import Foundation
     import Darwin
 #endif
 
-/// SIGINT and SIGTERM: the first asks the run to end after its step, the second ends the process at once.
+/// SIGINT and SIGTERM: the first asks the run to end after its step, the second ends the process at once. SIGHUP, which a
+/// closed terminal sends more than once, only asks.
 enum Interruption {
-    // Only the signal handler writes it, and a handler may touch nothing but such a variable.
-    nonisolated(unsafe) private static var signals: sig_atomic_t = 0
+    // Handlers may touch nothing but such a value.
+    private static let requests = Atomic(0)
 
-    static var isRequested: Bool { signals > 0 }
+    static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
     static func install() {
+        // A value that is first asked for is made, which a handler must not do.
+        _ = isRequested
         // A program that is started from a thread with blocked signals inherits the block.
         var mask = sigset_t()
         sigemptyset(&mask)
-        for signal in [SIGINT, SIGTERM] { sigaddset(&mask, signal) }
+        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&mask, signal) }
         pthread_sigmask(SIG_UNBLOCK, &mask, nil)
-        for signal in [SIGINT, SIGTERM] {
-            #if canImport(Glibc)
-                Glibc.signal(signal) { _ in Interruption.count() }
-            #else
-                Darwin.signal(signal) { _ in Interruption.count() }
-            #endif
+        for number in [SIGINT, SIGTERM] { signal(number) { _ in Interruption.request() } }
+        // `nohup` has it ignored, and so it stays.
+        if unsafeBitCast(signal(SIGHUP, SIG_IGN), to: Int.self) != unsafeBitCast(SIG_IGN, to: Int.self) {
+            signal(SIGHUP) { _ in Interruption.hangUp() }
         }
     }
 
-    private static func count() {
-        signals += 1
-        if signals > 1 { _exit(Status.interrupted) }
+    /// Who reads what a run tells may go away: writing then fails, and the run goes on.
+    static func outliveReaders() {
+        // Not SIG_IGN, which an alert's command would inherit.
+        signal(SIGPIPE) { _ in }
     }
+
+    private static func request() {
+        if requests.add(1, ordering: .relaxed).newValue > 1 { _exit(Status.interrupted) }
+    }
+
+    private static func hangUp() { _ = requests.compareExchange(expected: 0, desired: 1, ordering: .relaxed) }
 }

@@ -44,7 +44,7 @@ struct LoadedModel {
     /// - Parameter onText: called with each new piece of the answer; returning `false` ends it.
     func answer(
         _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
-        onText: (String) -> Bool = { _ in true }
+        onText: (String) throws -> Bool = { _ in true }
     ) throws -> Answer {
         let prompt = tokenizer.encode(try template.render(messages, addGenerationPrompt: true))
         var text = StreamingText(tokenizer)
@@ -52,10 +52,10 @@ struct LoadedModel {
             prompt: prompt.ids, maxNewTokens: maxNewTokens, stopTokens: stopTokens(template), sampling: sampling
         ) { token in
             let piece = text.append(token)
-            return piece.isEmpty || onText(piece)
+            return try piece.isEmpty || onText(piece)
         }
         let rest = text.finish()
-        if !rest.isEmpty { _ = onText(rest) }
+        if !rest.isEmpty { _ = try onText(rest) }
         return Answer(text: text.shown, tokens: tokens.count, end: end)
     }
 }

@@ -25,6 +25,7 @@ struct TrainingSession {
     init(
         _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, log: RunLog = RunLog()
     ) throws {
+        Interruption.outliveReaders()
         self.configuration = configuration
         self.log = log
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
