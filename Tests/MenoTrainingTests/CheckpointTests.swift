@@ -1,6 +1,7 @@
 import Foundation
 import MenoMetrics
 import MenoModels
+import MenoReporting
 import MenoTensor
 import MenoTesting
 import Testing
@@ -53,6 +54,36 @@ import Testing
         let (expected, found) = (try bytes(whole.store, step: 12), try bytes(cut.store, step: 12))
         #expect(Set(expected.keys) == Set(found.keys) && expected.count == 7)
         for (name, data) in expected { #expect(found[name] == data, "\(name)") }
+    }
+
+    /// Steps that are evaluated, in the midst and at the end: the interruption comes before the evaluation.
+    @Test(arguments: [4, 12]) func anEvaluationThatWasInterruptedIsMadeWhenTheRunGoesOn(_ step: Int) throws {
+        let metrics = { (name: String) in self.folder.url.appending(path: "\(name).jsonl") }
+        let (whole, unbroken) = (try saving("whole"), Recorder())
+        let expected = try TinyRun.loop(
+            model: dropping(), observers: [unbroken, MetricsFile(metrics("whole"))], saving: whole, arguments
+        ).run(model: "tiny")
+        let (cut, events) = (try saving("cut"), Recorder())
+        let first = try TinyRun.loop(
+            model: dropping(), observers: [events, MetricsFile(metrics("cut"))], saving: cut,
+            stopAfter: (events, step), arguments
+        ).run(model: "tiny")
+        #expect(first.reason == .interrupted && cut.store.steps.last == step)
+        #expect(events.evaluations.last?.step == step - 2)
+        let rest = Recorder()
+        let loop = try TinyRun.loop(
+            model: dropping(), observers: [rest, MetricsFile(metrics("cut"))], saving: cut, arguments)
+        try loop.resume(from: #require(cut.store.newest().url))
+        let outcome = try loop.run(model: "tiny")
+        #expect(outcome.reason == .completed && outcome.bestStep == expected.bestStep)
+        let losses = (events.evaluations + rest.evaluations).map(\.loss)
+        #expect(losses == unbroken.evaluations.map(\.loss) && losses.count == 7)
+        #expect(try Data(contentsOf: metrics("cut")) == Data(contentsOf: metrics("whole")))
+        for step in [step, 12] {
+            let (expected, found) = (try bytes(whole.store, step: step), try bytes(cut.store, step: step))
+            #expect(Set(expected.keys) == Set(found.keys) && expected.count == 7)
+            for (name, data) in expected { #expect(found[name] == data, "\(step): \(name)") }
+        }
     }
 
     /// The tiny model with dropout in its adapters, so that random numbers matter.

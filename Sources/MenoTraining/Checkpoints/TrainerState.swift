@@ -62,4 +62,6 @@ struct StepLog: Codable {
                 epoch: metrics.epoch, step: metrics.step, evalLoss: metrics.loss,
                 evalPerplexity: metrics.perplexity, evalTokenAccuracy: metrics.tokenAccuracy))
     }
+
+    func hasEvaluation(ofStep step: Int) -> Bool { entries.contains { $0.step == step && $0.evalLoss != nil } }
 }

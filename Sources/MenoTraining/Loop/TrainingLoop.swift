@@ -101,28 +101,41 @@ public final class TrainingLoop {
 
     func steps() throws -> RunOutcome.Reason {
         if arguments.evaluatesOnStart, resumedAtStep == nil { try evaluate() }
+        // A run that was interrupted before or in the evaluation of its last step has not made it yet.
+        if resumedAtStep != nil, isEvaluationDue, !log.hasEvaluation(ofStep: stepsDone), try concludeStep() {
+            return .stoppedEarly
+        }
         while stepsDone < totalSteps {
             guard !shouldStop() else { return .interrupted }
             try step(stepsDone)
             stepsDone += 1
             if isLogged(stepsDone) { emitResources() }
-            let isLast = stepsDone == totalSteps
             if arguments.memoryClearInterval > 0, stepsDone % arguments.memoryClearInterval == 0 { releaseMemory() }
-            var stopsEarly = false
-            if let interval = arguments.evaluationInterval(batches), stepsDone % interval == 0 || isLast {
-                stopsEarly = try evaluate()
-            }
-            settle()
-            if savesNow(isLast: isLast) { save() }
-            if stopsEarly || stopReason != nil { return .stoppedEarly }
+            if try concludeStep() { return .stoppedEarly }
         }
         return .completed
     }
 
+    /// Evaluates and saves, where that comes after this step.
+    /// - Returns: whether the run ends here.
+    func concludeStep() throws -> Bool {
+        let stopsEarly = isEvaluationDue ? try evaluate() : false
+        settle()
+        if savesNow { save() }
+        return stopsEarly || stopReason != nil
+    }
+
+    var isLastStep: Bool { stepsDone == totalSteps }
+
+    var isEvaluationDue: Bool {
+        guard let interval = arguments.evaluationInterval(batches), !evaluation.isEmpty else { return false }
+        return stepsDone % interval == 0 || isLastStep
+    }
+
     /// Beside the regular steps, a new best model is saved where it is to be loaded at the end.
-    func savesNow(isLast: Bool) -> Bool {
+    var savesNow: Bool {
         guard let interval = arguments.saveInterval(batches) else { return false }
-        return isLast || stepsDone % interval == 0 || (arguments.loadsBestModelAtEnd && best.step == stepsDone)
+        return isLastStep || stepsDone % interval == 0 || (arguments.loadsBestModelAtEnd && best.step == stepsDone)
     }
 
     func step(_ step: Int) throws {
@@ -191,6 +204,8 @@ public final class TrainingLoop {
             completionLoss: result.completionLoss, tokens: result.tokens, samples: result.rows.count,
             seconds: result.seconds)
         log.add(metrics)
+        // A checkpoint that an interruption left of this step lacks its evaluation.
+        savedStep = nil
         _ = best.offer(metrics, arguments.bestMetric, threshold: arguments.earlyStoppingThreshold)
         observers.emit(.evaluated(metrics))
         emitResources()
