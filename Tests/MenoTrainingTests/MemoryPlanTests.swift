@@ -19,6 +19,8 @@ import Testing
         // 90 % of 500 MiB without the 100 that every pass takes hold seven examples of 50.
         #expect(try plan(available: 500 << 20).tokensPerPass() == 700)
         #expect(plan(available: nil).peak(tokens: 700) == 1450 << 20)
+        // What is preferred is no multiple of the examples that fit.
+        #expect(try plan(available: 200 << 20, length: 1500).tokensPerPass() == 1500)
         // An example longer than what is preferred goes alone.
         #expect(try plan(available: 100 << 30, length: 5000).tokensPerPass() == 5000)
         let error = #expect(throws: TrainingError.self) { try plan(available: 120 << 20).tokensPerPass() }

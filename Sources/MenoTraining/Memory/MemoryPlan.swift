@@ -126,6 +126,7 @@ public struct MemoryPlan: Sendable {
                     + "training.tokens_per_pass overrides this judgement.")
         }
         let wished = max(exampleLength, preferredTokens)
-        return examples >= wished / exampleLength ? wished : examples * exampleLength
+        let (fitting, overflow) = examples.multipliedReportingOverflow(by: exampleLength)
+        return overflow ? wished : min(fitting, wished)
     }
 }
