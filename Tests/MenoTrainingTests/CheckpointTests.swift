@@ -175,6 +175,37 @@ import Testing
         #expect(try loop.run(model: "tiny").step == 12)
     }
 
+    @Test func goingOnFromAnOlderCheckpointSetsLaterOnesAside() throws {
+        let saving = try saving("run")
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        let events = Recorder()
+        let loop = try TinyRun.loop(observers: [events], saving: saving, stopAfter: (events, 1)) {
+            arguments(&$0)
+            $0.saveTotalLimit = 2
+        }
+        try loop.resume(from: saving.store.url(step: 4))
+        #expect(saving.store.steps == [2, 4])
+        for step in [6, 8, 10, 12] {
+            let aside = saving.store.folder.appending(path: "abandoned_checkpoint-\(step)")
+            #expect(CheckpointManifest.fault(of: aside) == nil, "\(step)")
+        }
+        try loop.run(model: "tiny")
+        #expect(saving.store.newest().url == saving.store.url(step: 5))
+    }
+
+    @Test func rotationPassesOverBrokenCheckpoints() throws {
+        let saving = try saving("run")
+        // Left by a process of old, or by hand.
+        let broken = saving.store.url(step: 99)
+        try FileManager.default.createDirectory(at: broken, withIntermediateDirectories: true)
+        try TinyRun.loop(observers: [], saving: saving) {
+            arguments(&$0)
+            $0.saveTotalLimit = 1
+            $0.evaluationStrategy = .no
+        }.run(model: "tiny")
+        #expect(saving.store.steps == [12, 99] && saving.store.newest().url == saving.store.url(step: 12))
+    }
+
     @Test func aFolderThatCannotBeWrittenHarmsNothing() throws {
         // A file stands where the folder should be.
         try Data("x".utf8).write(to: folder.url.appending(path: "run"))

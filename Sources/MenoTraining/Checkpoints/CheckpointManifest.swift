@@ -1,5 +1,11 @@
 internal import Foundation
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// The last file of a checkpoint: the size and SHA-256 of each other one. Without it, or where it is not true, a folder is
 /// no checkpoint.
 struct CheckpointManifest: Codable {
@@ -35,6 +41,17 @@ struct CheckpointManifest: Codable {
             guard found == expected else { return "\(name) was changed (its SHA-256 differs)" }
         }
         return nil
+    }
+
+    /// Whether a folder has the files of its manifest, by their sizes: what ``fault(of:)`` asks, without reading them.
+    static func hasFiles(_ folder: URL) -> Bool {
+        guard let data = try? Data(contentsOf: folder.appending(path: name)),
+            let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: data)
+        else { return false }
+        return manifest.files.allSatisfy { name, file in
+            var status = stat()
+            return stat(folder.appending(path: name).path, &status) == 0 && Int(status.st_size) == file.size
+        }
     }
 
     private static func describe(_ url: URL) throws -> File {

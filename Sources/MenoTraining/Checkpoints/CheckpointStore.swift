@@ -38,6 +38,8 @@ public struct CheckpointStore: Sendable {
         var size: Int { weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } }
     }
 
+    /// Begins the names of checkpoints that are no part of the run any more.
+    public static let abandonedPrefix = "abandoned_"
     static let optimizerName = "optimizer.safetensors"
     static let observersName = "observers.json"
     /// Free space beyond a checkpoint's own size that is asked for before one is written.
@@ -137,12 +139,12 @@ public struct CheckpointStore: Sendable {
 
     // MARK: Removing
 
-    /// Removes the oldest checkpoints beyond `limit`, but never the newest nor those that are kept.
+    /// Removes the oldest checkpoints beyond `limit`, but none of those that are kept. Broken ones do not count, and stay.
     /// - Returns: the steps of those removed.
     func rotate(limit: Int?, keeping kept: Set<Int>) -> [Int] {
         guard let limit else { return [] }
-        let steps = steps
-        let removable = steps.dropLast().filter { !kept.contains($0) }
+        let steps = steps.filter { CheckpointManifest.hasFiles(url(step: $0)) }
+        let removable = steps.filter { !kept.contains($0) }
         let removed = Array(removable.prefix(max(0, steps.count - limit)))
         return removed.filter { (try? remove(step: $0)) ?? false }
     }
@@ -156,6 +158,26 @@ public struct CheckpointStore: Sendable {
         try FileManager.default.moveItem(at: url(step: step), to: hidden)
         try? FileManager.default.removeItem(at: hidden)
         return true
+    }
+
+    /// Gives checkpoints of later steps names that are no checkpoint's, so that none is taken for a part of the run that
+    /// goes on from this step.
+    /// - Returns: their new names.
+    func setAside(after step: Int) throws -> [String] {
+        try steps.filter { $0 > step }.map { step in
+            let name = "\(Self.abandonedPrefix)\(prefix)\(step)"
+            let names = [name] + (2...1000).map { "\(name).\($0)" }
+            let free = names.first { !FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ?? name
+            do {
+                try FileManager.default.moveItem(at: url(step: step), to: folder.appending(path: free))
+            } catch {
+                throw TrainingError(
+                    .cannotResume,
+                    "\(url(step: step).path) is of a later step and cannot be set aside (\(error.localizedDescription)).",
+                    advice: "Move it elsewhere: a later `--resume auto` would take it for a part of this run.")
+            }
+            return free
+        }
     }
 
     /// Removes what an earlier process left when it was killed.

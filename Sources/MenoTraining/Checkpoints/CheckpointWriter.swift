@@ -24,7 +24,7 @@ final class CheckpointWriter: Sendable {
         wait()
         queue.async { [self] in
             guard write(contents, to: regular) else { return }
-            for step in regular.rotate(limit: limit, keeping: kept) {
+            for step in regular.rotate(limit: limit, keeping: kept.union([contents.step])) {
                 add(.checkpointRemoved(record(step, of: regular)))
             }
         }

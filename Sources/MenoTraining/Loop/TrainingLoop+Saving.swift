@@ -103,6 +103,7 @@ extension TrainingLoop {
         let changes = saved.changes(saving.settings)
         let state = saved.state
         try checkChanges(changes, step: state.step, of: folder, allowsChanges: allowsChanges)
+        try setAsideAbandoned(saving, after: state.step)
         try saving.form.restore(model, from: folder)
         try NamedValues.restore(
             optimizerStep.optimizer.state, from: folder.appending(path: CheckpointStore.optimizerName))
@@ -121,12 +122,24 @@ extension TrainingLoop {
     func resume(from checkpoint: ForeignCheckpoint, _ saving: RunSaving, allowsChanges: Bool) throws {
         let changes = try checkpoint.changes(form: saving.form, totalSteps: totalSteps)
         try checkChanges(changes, step: checkpoint.step, of: checkpoint.folder, allowsChanges: allowsChanges)
+        try setAsideAbandoned(saving, after: checkpoint.step)
         try saving.form.restore(model, from: checkpoint.folder)
         try RandomGenerator.seed(arguments.seed &+ UInt64(checkpoint.step))
         (stepsDone, savedStep, resumedAtStep) = (checkpoint.step, checkpoint.step, checkpoint.step)
         log = checkpoint.log
         observers.emit(.warning(ForeignCheckpoint.lacks))
         for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
+    }
+
+    /// Where there are whole checkpoints of later steps, an older one was chosen: another branch begins.
+    private func setAsideAbandoned(_ saving: RunSaving, after step: Int) throws {
+        let later = saving.store.steps.filter { $0 > step }
+        guard later.contains(where: { CheckpointManifest.hasFiles(saving.store.url(step: $0)) }) else { return }
+        for store in [saving.store, saving.stableStore] {
+            for name in try store.setAside(after: step) {
+                observers.emit(.notice("of a later step, set aside: \(store.folder.lastPathComponent)/\(name)"))
+            }
+        }
     }
 
     func checkChanges(_ changes: [String], step: Int, of folder: URL, allowsChanges: Bool) throws {
