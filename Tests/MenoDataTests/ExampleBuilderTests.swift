@@ -47,6 +47,21 @@ import Testing
         #expect(tokenizer.decode(completion, skipSpecialTokens: true) == " 2")
     }
 
+    @Test(.enabled(if: !models.isEmpty, "no model is in the cache"), arguments: models)
+    func aTextThatBringsItsOwnMarkersHasThemOnce(_ model: URL) throws {
+        let tokenizer = try Tokenizer.load(model)
+        let (bos, eos) = (try #require(tokenizer.bosID), try #require(tokenizer.eosID))
+        let (opening, end) = (try #require(tokenizer.token(of: bos)), try #require(tokenizer.token(of: eos)))
+        var report = DataReport()
+        let texts = ["plain text", "plain text\(end)"] + (tokenizer.addsBOS ? ["\(opening)plain text\(end)"] : [])
+        let examples = try ExampleBuilder(tokenizer: tokenizer, template: nil, maxLength: 256).examples(
+            from: texts.map { Record(place: $0, content: .text($0)) }
+                + [Record(place: "last", content: .completion(prompt: "plain", completion: " text\(end)"))],
+            report: &report)
+        #expect(examples.count == texts.count + 1)
+        for example in examples { #expect(example.ids == examples[0].ids, "\(example.place)") }
+    }
+
     @Test(.enabled(if: !models.isEmpty, "no model is in the cache"))
     func longExamplesAreCutOrLeftOutAndCounted() throws {
         let tokenizer = try Tokenizer.load(Self.models[0])

@@ -76,10 +76,19 @@ public struct ExampleBuilder: Sendable {
         return fit(encoding, completions: completions, record: record, report: &report)
     }
 
-    /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop.
+    /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop;
+    /// neither twice where the text brings its own.
     private func plain(_ text: String) -> Encoding {
         var encoding = tokenizer.encode(text, addSpecialTokens: true)
-        if let eos = tokenizer.eosID {
+        if let bos = tokenizer.bosID, encoding.ids.starts(with: [bos, bos]) {
+            encoding.ids.remove(at: 1)
+            encoding.byteRanges.remove(at: 1)
+        }
+        guard let eos = tokenizer.eosID else { return encoding }
+        if encoding.ids.suffix(2) == [eos, eos] {
+            encoding.ids.removeLast()
+            encoding.byteRanges.removeLast()
+        } else if encoding.ids.last != eos {
             encoding.ids.append(eos)
             encoding.byteRanges.append(text.utf8.count..<text.utf8.count)
         }
@@ -90,6 +99,7 @@ public struct ExampleBuilder: Sendable {
         _ encoding: Encoding, completions: [Range<Int>], record: Record, report: inout DataReport
     ) -> Example? {
         var ids = encoding.ids
+        let problemsBefore = report.problems.count
         if ids.count > maxLength {
             let isUsed = lengthPolicy == .truncate
             report.problems.append(
@@ -109,7 +119,8 @@ public struct ExampleBuilder: Sendable {
         let example = Example(
             ids: ids, labels: labels, isCompletion: isCompletion, place: record.place, source: record.source)
         guard example.labelCount > 0 else {
-            report.problems.removeAll { $0.place == record.place }
+            // That it was cut does not matter any more.
+            report.problems.removeLast(report.problems.count - problemsBefore)
             report.problems.append(
                 .init(place: record.place, kind: .noLoss, reason: "has no token that carries loss."))
             return nil
