@@ -48,6 +48,14 @@ import Testing
         #expect(again.status == 0 && again.errors.contains("step 200/200"), "\(again.errors)")
     }
 
+    @Test func whatCannotBeOverwrittenIsNamed() throws {
+        // What is mounted there cannot be removed.
+        let old = try MountedDisk(tiny.run.appending(path: "model/checkpoint-2"), kibibytes: 100)
+        let refused = try tiny.train(keys, ["--overwrite"])
+        #expect(refused.status == 65)
+        #expect(refused.errors.contains(old.url.path) && refused.errors.contains("cannot be removed"))
+    }
+
     @Test func aFolderThatMayNotBeWrittenToIsNamed() throws {
         let disk = try MountedDisk(tiny.folder.url.appending(path: "disk"), kibibytes: 1000, isReadOnly: true)
         let refused = try tiny.train(keys, output: disk.url.path + "/run")

@@ -34,6 +34,34 @@ import Testing
         #expect(try weights() == unbroken)
     }
 
+    @Test func anOverwrittenRunLeavesNothingBehind() throws {
+        #expect(try tiny.train("max_steps: 2, bf16: false", lora: "null").status == 0)
+        let model = tiny.run.appending(path: "model")
+        let chart = tiny.progress.appending(path: "of-old.svg")
+        try Data().write(to: chart)
+        let hasFile = { (url: URL) in FileManager.default.fileExists(atPath: url.path) }
+        // From its own result: that is there to the end, with what belongs to it.
+        let again = try tiny.train(
+            "max_steps: 2, bf16: false", lora: "null", ["--overwrite", "--set", "model.name_or_path=\(model.path)"])
+        #expect(again.status == 0, "\(again.errors)")
+        for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+            #expect(hasFile(model.appending(path: name)), "\(name)")
+        }
+        #expect(!hasFile(chart))
+        #expect(try tiny.train("max_steps: 1", ["--overwrite"]).status == 0)
+        #expect(!hasFile(model.appending(path: "model.safetensors")))
+        #expect(!hasFile(model.appending(path: "checkpoint-2")) && hasFile(model.appending(path: "checkpoint-1")))
+    }
+
+    @Test func aRefusedResumptionLeavesTheSettingsOfTheRun() throws {
+        #expect(try tiny.train("max_steps: 2, learning_rate: 1.0e-3").status == 0)
+        let settings = { try String(contentsOf: tiny.run.appending(path: "run.yaml"), encoding: .utf8) }
+        let before = try settings()
+        let refused = try tiny.train("max_steps: 2, learning_rate: 2.0e-3", ["--resume", "auto"])
+        #expect(refused.status != 0 && refused.errors.contains("training.learning_rate"), "\(refused.errors)")
+        #expect(try settings() == before)
+    }
+
     @Test func bfloat16LearnsAsFloat32Does() throws {
         let keys = "max_steps: 12, learning_rate: 5.0e-3, eval_steps: 4"
         var losses: [[Double]] = []

@@ -106,13 +106,15 @@ struct TrainingSession {
         observers: [any RunObserver] = [], resumption: Resumption = .none, allowsChanges: Bool = false
     ) throws -> RunOutcome {
         Interruption.install()
-        if case .none = resumption { try folders.create(clears: true) } else { try folders.create(clears: false) }
-        try folders.write(provenance + configuration.yaml, to: "run.yaml")
+        if case .none = resumption { try folders.clear(keeping: inputs) }
+        try folders.create()
         let loop = try loop(observers: reporters() + monitorObservers() + observers + [reportObserver()])
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             Console.note("resumed from \(checkpoint.path)")
         }
+        // Not before: a resumption that is refused leaves the settings that the run was made with.
+        try folders.write(provenance + configuration.yaml, to: "run.yaml")
         let outcome = try loop.run(model: model.name)
         model.decoder.setTraining(false)
         if outcome.reason == .interrupted {
@@ -146,6 +148,9 @@ struct TrainingSession {
             saving: RunSaving(store: CheckpointStore(folders.model), form: form, settings: configuration.meaning),
             shouldStop: { Interruption.isRequested })
     }
+
+    /// Folders that the run reads and that may be its own.
+    private var inputs: [URL] { [model.url] + (configuration.lora?.initialAdapter.map { [URL(filePath: $0)] } ?? []) }
 
     /// With which programs and on what the run was made, as comments.
     private var provenance: String {
@@ -224,59 +229,6 @@ struct TrainingSession {
             for fault in faults { Console.note("warning: \(fault)") }
             if url == nil { Console.note("no whole checkpoint in \(store.folder.path): the run starts anew") }
             return url
-        }
-    }
-}
-
-/// The folders of a run.
-struct RunFolders {
-    let base: URL
-    var model: URL { base.appending(path: "model") }
-    var progress: URL { base.appending(path: "training_progress") }
-
-    /// - Throws: when a finished run is there and is not to be overwritten.
-    init(_ path: String, overwrites: Bool, resumes: Bool) throws {
-        base = URL(filePath: path)
-        if !overwrites, !resumes, let step = CheckpointStore(model).steps.last {
-            throw ConfigurationError(
-                place: model.path, "an unfinished run is here already (checkpoint-\(step)).",
-                advice: "Go on with --resume auto, start anew with --overwrite, or choose another `base_output_dir`.")
-        }
-        for file in [LoRAFiles.weightsName, "model.safetensors"] where !overwrites && !resumes {
-            guard FileManager.default.fileExists(atPath: model.appending(path: file).path) else { continue }
-            throw ConfigurationError(
-                place: model.appending(path: file).path, "a run has been finished here already.",
-                advice: "Choose another `base_output_dir`, or give --overwrite.")
-        }
-    }
-
-    /// - Parameter clears: whether what an earlier run saved is removed.
-    func create(clears: Bool) throws {
-        if clears {
-            for name in (try? FileManager.default.contentsOfDirectory(atPath: model.path)) ?? []
-            where name.hasPrefix("checkpoint-") || name.hasPrefix("stable_checkpoint-") {
-                try? FileManager.default.removeItem(at: model.appending(path: name))
-            }
-        }
-        for folder in [model, progress] {
-            do {
-                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            } catch {
-                throw ConfigurationError(
-                    place: folder.path, "cannot be created (\(error.localizedDescription)).",
-                    advice: "`base_output_dir` must be a folder that you may write to.")
-            }
-        }
-    }
-
-    func write(_ text: String, to name: String) throws {
-        let file = base.appending(path: name)
-        do {
-            try Data(text.utf8).write(to: file, options: .atomic)
-        } catch {
-            throw ConfigurationError(
-                place: file.path, "cannot be written (\(error.localizedDescription)).",
-                advice: "`base_output_dir` must be a folder with some room that you may write to.")
         }
     }
 }
