@@ -1,6 +1,12 @@
 public import Foundation
 internal import MenoFormats
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// What a fine-tuned model is on disk.
 public enum SavedForm: Sendable {
     /// An adapter as PEFT reads it. `baseModel`: what it was trained on, for `base_model_name_or_path`.
@@ -19,7 +25,7 @@ public enum SavedForm: Sendable {
     /// What a folder of transformers holds beside its weights.
     private static let copiedNames = [
         "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "chat_template.jinja",
+        "chat_template.jinja", "chat_template.json",
     ]
 
     private var prefix: String {
@@ -36,12 +42,21 @@ public enum SavedForm: Sendable {
         case .adapter(let settings, let baseModel):
             try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, to: folder)
         case .model(let source):
-            for name in Self.copiedNames {
-                let (original, copy) = (source.appending(path: name), folder.appending(path: name))
-                guard FileManager.default.fileExists(atPath: original.path) else { continue }
-                try? FileManager.default.removeItem(at: copy)
-                try FileManager.default.copyItem(at: original, to: copy)
-            }
+            for name in Self.copiedNames { try Self.copy(name, from: source, to: folder) }
+        }
+    }
+
+    /// Nothing is lost where a copy fails, or where the folder is the source itself.
+    private static func copy(_ name: String, from source: URL, to folder: URL) throws {
+        let (original, copy) = (source.appending(path: name), folder.appending(path: name))
+        guard FileManager.default.fileExists(atPath: original.path),
+            original.resolvingSymlinksInPath().path != copy.resolvingSymlinksInPath().path
+        else { return }
+        let partial = folder.appending(path: ".\(name).partial")
+        try? FileManager.default.removeItem(at: partial)
+        try FileManager.default.copyItem(at: original, to: partial)
+        guard rename(partial.path, copy.path) == 0 else {
+            throw ModelError(.malformed, path: copy.path, "cannot be written (\(String(cString: strerror(errno)))).")
         }
     }
 
