@@ -207,6 +207,11 @@ struct ReplayTests {
         // The line that says where it went on was written behind one that was cut short.
         let lost = try Replay(log(whole[..<8] + again))
         #expect(Array(lost.events.dropFirst()) == whole)
+        // The checkpoint was on the disk only after the next step.
+        let saved = RunEvent.checkpointSaved(
+            CheckpointRecord(step: 40, kind: .regular, path: "model/checkpoint-40", seconds: 1))
+        let late = try Replay(log(whole[..<5] + [saved] + whole[5..<8] + [.started(resumed)] + again))
+        #expect(Array(late.events.dropFirst()) == first + [saved, .started(resumed)] + again)
         // Killed at the very step of the checkpoint, nothing is done again.
         let exact = try Replay(log(first + [end, .started(resumed)] + again))
         #expect(exact.events == replay.events)

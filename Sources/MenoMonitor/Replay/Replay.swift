@@ -66,9 +66,9 @@ public struct Replay: Sendable {
             switch event {
             case .started(let description):
                 lastStep = description.resumedAtStep
-                removeAbandoned(from: &kept) { $0.isEnd || $0.step ?? .max > lastStep }
+                removeAbandoned(from: &kept) { $0 > lastStep }
             case .step(let metrics):
-                if metrics.step <= lastStep { removeAbandoned(from: &kept) { $0.step ?? .max >= metrics.step } }
+                if metrics.step <= lastStep { removeAbandoned(from: &kept) { $0 >= metrics.step } }
                 lastStep = metrics.step
             default: break
             }
@@ -77,8 +77,12 @@ public struct Replay: Sendable {
         return kept
     }
 
-    private static func removeAbandoned(from events: inout [RunEvent], where isAbandoned: (RunEvent) -> Bool) {
-        while let last = events.last, isAbandoned(last) { events.removeLast() }
+    /// Removes the events of abandoned steps, and the end of the process that made them. What comes after the first of them
+    /// remains where it tells of a step before: a checkpoint is on the disk when the next step is done already.
+    private static func removeAbandoned(from events: inout [RunEvent], where isAbandoned: (Int) -> Bool) {
+        let first = events.firstIndex { $0.isEnd || $0.step.map(isAbandoned) ?? false } ?? events.endIndex
+        let remaining = events[first...].filter { !$0.isEnd && !($0.step.map(isAbandoned) ?? true) }
+        events.replaceSubrange(first..., with: remaining)
     }
 
     /// A `metrics.jsonl` does not tell the length of the run; what there is of it is taken for the whole.
