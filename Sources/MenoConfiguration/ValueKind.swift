@@ -68,12 +68,15 @@ extension ValueKind where Value == Double? {
 }
 
 extension ValueKind where Value == Int {
-    static func integer(from minimum: Int) -> Self {
-        Self(expected: "a whole number of \(minimum) or more") { node in
+    /// - Parameter maximum: so that sums and products of counts are numbers, too.
+    static func integer(from minimum: Int, to maximum: Int = 1_000_000_000) -> Self {
+        let expected =
+            maximum < .max ? "a whole number from \(minimum) to \(maximum)" : "a whole number of \(minimum) or more"
+        return Self(expected: expected) { node in
             // "1e3" and "100.0" are whole numbers too.
             let text = node.scalar?.string ?? ""
             let value = Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
-            return value.flatMap { $0 >= minimum ? $0 : nil }
+            return value.flatMap { $0 >= minimum && $0 <= maximum ? $0 : nil }
         } write: {
             "\($0)"
         }

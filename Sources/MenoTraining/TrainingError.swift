@@ -5,6 +5,8 @@ public struct TrainingError: Error, Sendable, CustomStringConvertible {
         case notFinite
         /// There is nothing to learn from: no parameter is trained, or no token carries loss.
         case nothingToTrain
+        /// An argument has a value that no run can have.
+        case badArguments
         /// A checkpoint cannot be written. Training goes on without it.
         case cannotSave
         /// A checkpoint is broken, or belongs to another run.

@@ -46,7 +46,11 @@ import Testing
 
     @Test(arguments: [
         ("training: {learning_rat: 1}", "training.learning_rate"), ("trainig: {}", "`training`"),
-        ("training: {learning_rate: fast}", "a number of 0 or more"), ("lora: {r: 0}", "a whole number of 1 or more"),
+        ("training: {learning_rate: fast}", "a number of 0 or more"),
+        ("lora: {r: 0}", "a whole number from 1 to 1000000000"),
+        ("training: {num_train_epochs: 1e300}", "up to a million"),
+        ("training: {per_device_train_batch_size: 9e18}", "from 1 to 1000000000"),
+        ("training: {dataloader_num_workers: 9223372036854775807}", "from 0 to 1000"),
         ("data: {loss_on: some}", "all, completions"),
         ("training: {fsdp: true}", "one process on one device"),
         ("training: [1]", "no mapping"), ("training: {learning_rate: 1", "is not YAML"),

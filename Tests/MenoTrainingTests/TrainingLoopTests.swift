@@ -128,6 +128,17 @@ import Testing
         #expect(throws: TrainingError.self) { try Evaluator(model).evaluate(examples) { _ in false } }
     }
 
+    @Test func countsThatNoRunCanHaveAreRefused() {
+        let changes: [(inout TrainingArguments) -> Void] = [
+            { $0.epochs = 1e300 }, { $0.epochs = .nan }, { $0.batchSize = .max }, { $0.stepsAhead = .max },
+            { $0.maxSteps = .max }, { $0.evaluationSteps = 0 },
+        ]
+        for change in changes {
+            let error = #expect(throws: TrainingError.self) { try TinyRun.loop(observers: [], change) }
+            #expect(error?.code == .badArguments)
+        }
+    }
+
     @Test func epochsAndWarmUpAreCountedAsTransformersCountsThem() {
         var arguments = TrainingArguments()
         let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))

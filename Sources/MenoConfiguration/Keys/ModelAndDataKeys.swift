@@ -57,7 +57,7 @@ extension ConfigurationKey {
             "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
             example: "false"),
         ConfigurationKey(
-            "data.seed", \.data.seed, .integer(from: 0),
+            "data.seed", \.data.seed, .integer(from: 0, to: .max),
             "Seeds the split, the order, the adapters' first values and dropout.", example: "7"),
     ]
 }

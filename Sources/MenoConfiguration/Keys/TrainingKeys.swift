@@ -2,7 +2,9 @@ extension ConfigurationKey {
     /// `training:`
     static let training = [
         ConfigurationKey(
-            "training.num_train_epochs", \.training.epochs, .positive, "Passes over the training data.", example: "3"),
+            "training.num_train_epochs", \.training.epochs,
+            .number("a number above 0, up to a million") { $0 > 0 && $0 <= 1e6 }, "Passes over the training data.",
+            example: "3"),
         ConfigurationKey(
             "training.max_steps", \.training.maxSteps, .countOrNone, "Optimizer steps in all; overrides the epochs.",
             example: "500"),
@@ -72,7 +74,7 @@ extension ConfigurationKey {
             "Whether a step takes examples of about the same length.", example: "true",
             caveat: "Nothing is padded here, so there is little to gain; steps become less alike."),
         ConfigurationKey(
-            "training.dataloader_num_workers", \.training.stepsAhead, .integer(from: 0),
+            "training.dataloader_num_workers", \.training.stepsAhead, .integer(from: 0, to: 1000),
             "Steps whose batches are prepared in the background, ahead of the one that is computed.", example: "2"),
         ConfigurationKey(
             "training.dataloader_pin_memory", \.withoutEffect.pinsMemory, .flag,

@@ -27,7 +27,7 @@ public enum LoRAFiles {
             case .pattern(let pattern): pattern
             case .allLinear: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
             }
-        let alpha: Any = settings.alpha == settings.alpha.rounded() ? Int(settings.alpha) : settings.alpha
+        let alpha: Any = Int(exactly: settings.alpha) ?? settings.alpha
         var object: [String: Any] = [
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": baseModel, "bias": "none",
             "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "r": settings.rank,

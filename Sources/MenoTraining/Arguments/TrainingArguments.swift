@@ -113,6 +113,22 @@ public struct TrainingArguments: Sendable, Hashable {
 
     public var examplesPerStep: Int { batchSize * gradientAccumulationSteps }
 
+    /// - Throws: ``TrainingError`` with `badArguments` where a count is so large, or so small, that steps cannot be counted.
+    func validate() throws {
+        let most = 1_000_000_000
+        let counts = [
+            ("batchSize", batchSize, 1), ("gradientAccumulationSteps", gradientAccumulationSteps, 1),
+            ("maxSteps", maxSteps ?? 0, 0), ("warmupSteps", warmupSteps, 0), ("stepsAhead", stepsAhead, 0),
+            ("evaluationSteps", evaluationSteps, 1), ("saveSteps", saveSteps, 1), ("loggingSteps", loggingSteps, 1),
+        ]
+        for (name, value, least) in counts where value < least || value > most {
+            throw TrainingError(.badArguments, "\(name) is \(value); expected from \(least) to \(most).")
+        }
+        guard epochs > 0, epochs <= 1e6 else {
+            throw TrainingError(.badArguments, "epochs is \(epochs); expected above 0, up to a million.")
+        }
+    }
+
     /// The order of the examples of a run.
     /// - Parameter lengths: the tokens of each.
     public func batches(lengths: [Int]) -> BatchSchedule {

@@ -42,7 +42,7 @@ public final class TrainingLoop {
     ///   - evaluation: examples held out; may be empty.
     ///   - saving: where checkpoints go; `nil`: nothing is saved.
     ///   - shouldStop: asked after every step; `true` saves a checkpoint and ends the run there.
-    /// - Throws: ``TrainingError`` when there is nothing to train.
+    /// - Throws: ``TrainingError`` when there is nothing to train, or an argument is beyond what a run can have.
     public init(
         model: Decoder, training: [Example], evaluation: [Example], arguments: TrainingArguments,
         observers: [any RunObserver] = [], saving: RunSaving? = nil,
@@ -51,6 +51,7 @@ public final class TrainingLoop {
         guard !training.isEmpty else {
             throw TrainingError(.nothingToTrain, "there is no training example.", advice: "Give more records.")
         }
+        try arguments.validate()
         self.model = model
         self.training = training
         self.evaluation = evaluation

@@ -44,7 +44,12 @@ private func status(of error: any Error) -> Int32? {
     case is MonitorError, is ReportError: Status.badInput
     case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput
     case is TokenizerError: Status.badInput
-    case let error as TrainingError: error.code == .interrupted ? Status.interrupted : Status.failed
+    case let error as TrainingError:
+        switch error.code {
+        case .interrupted: Status.interrupted
+        case .badArguments: Status.badInput
+        default: Status.failed
+        }
     case is TorchError, is OutputError: Status.failed
     default: nil
     }
