@@ -102,6 +102,27 @@ import Testing
         #expect(Scale([.nan, 5]).range.contains(5) && Scale([]).ticks.count > 1 && Scale([7, 7]).range.contains(7))
     }
 
+    @Test(
+        arguments: [true, false],
+        [
+            [1e308, 1e-308], [Double.greatestFiniteMagnitude, 20], [5e-324, 1], [-1e308, 1e308], [.infinity, 2, 9],
+            [.greatestFiniteMagnitude], [-.greatestFiniteMagnitude, -1],
+        ]) func anyNumbersHaveAnAxis(_ isLogarithmic: Bool, _ values: [Double])
+    {
+        let scale = Scale(values, isLogarithmic: isLogarithmic)
+        #expect(scale.range.lowerBound.isFinite && scale.range.upperBound.isFinite && scale.ticks.count < 20)
+        for value in values { #expect((0...1).contains(scale.position(value)), "\(value)") }
+    }
+
+    @Test func aRunThatFallsApartHasAReport() throws {
+        var events = events().filter { if case .evaluated = $0 { false } else { true } }
+        // exp(900) is no number.
+        let evaluation = EvaluationMetrics(
+            step: 10, epoch: 1, loss: 900, tokenAccuracy: 0, completionLoss: 900, tokens: 10, samples: 1, seconds: 1)
+        events.insert(.evaluated(evaluation), at: events.count - 1)
+        #expect(Report(try recorded(events), title: "apart", language: .english).html.contains("</html>"))
+    }
+
     @Test func thinningKeepsSpikes() {
         var points = (0..<10_000).map { (x: Double($0), y: 1.0) }
         points[4321].y = 99

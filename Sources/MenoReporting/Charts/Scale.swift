@@ -10,15 +10,18 @@ struct Scale {
     ///   - values: what is to be seen; those that are not finite, or not above 0 on a logarithmic axis, are not.
     ///   - isTight: whether the axis ends where the values do, not at a tick.
     init(_ values: [Double], isLogarithmic: Bool = false, isTight: Bool = false, count: Int = 5) {
+        // A model that falls apart has perplexities near the largest number; twice that is none.
+        let smallest = isLogarithmic ? 1 / Self.largest : -Self.largest
         let seen = values.filter { $0.isFinite && (!isLogarithmic || $0 > 0) }
+            .map { min(Self.largest, max(smallest, $0)) }
         var (low, high) = (seen.min() ?? 0, seen.max() ?? 1)
         if low == high, !isLogarithmic {
             // A value by itself stands in the middle.
             let reach = max(abs(low), 1) / 10
             (low, high) = (low - reach, high + reach)
         }
-        // Less than a tenfold is better read on a linear axis.
-        self.isLogarithmic = isLogarithmic && high / max(low, .leastNonzeroMagnitude) >= 10
+        // Less than a tenfold is better read on a linear axis; so is nothing at all, where no value can be seen.
+        self.isLogarithmic = isLogarithmic && low > 0 && high / low >= 10
         if self.isLogarithmic {
             let reach = pow(high / low, 0.04)
             range = low / reach...high * reach
@@ -33,6 +36,9 @@ struct Scale {
         let first = (from / step).rounded(.up)
         ticks = (0...2 * count).map { (first + Double($0)) * step }.filter { $0 <= to + step * 1e-6 }
     }
+
+    /// Beyond it nothing is told apart.
+    private static let largest = 1e150
 
     /// 1, 2 and 5 times powers of ten, or only the powers where those would be too many.
     private static func logarithmicTicks(_ range: ClosedRange<Double>, count: Int) -> [Double] {

@@ -76,7 +76,7 @@ public final class ConsoleReporter: RunObserver {
         write(
             "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(loss, 4))  "
                 + "lr \(String(format: "%.2e", metrics.learningRate))  grad norm \(fixed(metrics.gradientNorm, 3))  "
-                + "\(Int(Double(tokens) / max(seconds, 1e-9))) tokens/s  \(timeLeft(metrics, total: total)) left")
+                + "\(fixed(Double(tokens) / max(seconds, 1e-9), 0)) tokens/s  \(timeLeft(metrics, total: total)) left")
     }
 
     private func timeLeft(_ metrics: StepMetrics, total: Int) -> String {
@@ -92,7 +92,7 @@ public final class ConsoleReporter: RunObserver {
             "\(bar) \(metrics.step)/\(total)", "epoch \(fixed(metrics.epoch, 2))", "loss \(fixed(metrics.loss, 3))",
         ]
         if let evaluation { parts.append("ppl \(fixed(evaluation.perplexity, 2))") }
-        parts.append("\(Int(metrics.tokensPerSecond)) tok/s")
+        parts.append("\(fixed(metrics.tokensPerSecond, 0)) tok/s")
         if resident > 0 { parts.append("\(resident >> 20) MiB") }
         parts.append("\(timeLeft(metrics, total: total)) left")
         return parts.joined(separator: "  ")
@@ -113,7 +113,7 @@ public final class ConsoleReporter: RunObserver {
             write("  - Allocated: \(mebibytes(accelerator.allocated)) MB")
             write("  - Reserved: \(mebibytes(accelerator.reserved)) MB")
             write("  - Max Allocated: \(mebibytes(accelerator.peakAllocated)) MB")
-            if let share = accelerator.utilization { write("  - Utilization: \(Int((100 * share).rounded())) %") }
+            if let share = accelerator.utilization { write("  - Utilization: \(fixed(100 * share, 0)) %") }
         }
     }
 
@@ -136,7 +136,7 @@ public final class ConsoleReporter: RunObserver {
     private func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
     private func duration(_ seconds: Double) -> String {
-        let seconds = Int(max(0, seconds.isFinite ? seconds : 0).rounded())
+        let seconds = Int(max(0, min(seconds.isFinite ? seconds : 0, 1e12)).rounded())
         if seconds < 60 { return "\(seconds) s" }
         if seconds < 3600 { return "\(seconds / 60) m \(seconds % 60) s" }
         return "\(seconds / 3600) h \(seconds / 60 % 60) m"

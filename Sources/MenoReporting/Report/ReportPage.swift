@@ -78,11 +78,11 @@ struct ReportPage {
         cards.append((text("alerts", "警告"), "\(run.alerts.count)", openAlerts))
         if let speed = summary.tokensPerSecond {
             let tokens = text("\(grouped(summary.tokens)) tokens", "計 \(grouped(summary.tokens)) トークン")
-            cards.append((text("tokens a second", "トークン/秒"), "\(Int(speed))", tokens))
+            cards.append((text("tokens a second", "トークン/秒"), fixed(speed, 0), tokens))
         }
         if let peak = summary.peakMemoryMiB {
-            let gpu = summary.peakGPUMemoryMiB.map { "\(Int($0))" }.joined(separator: ", ")
-            cards.append((text("peak memory", "最大メモリ"), "\(Int(peak)) MiB", gpu.isEmpty ? "" : "GPU \(gpu) MiB"))
+            let gpu = summary.peakGPUMemoryMiB.map { fixed($0, 0) }.joined(separator: ", ")
+            cards.append((text("peak memory", "最大メモリ"), "\(fixed(peak, 0)) MiB", gpu.isEmpty ? "" : "GPU \(gpu) MiB"))
         }
         let boxes = cards.map { name, value, note in
             """
