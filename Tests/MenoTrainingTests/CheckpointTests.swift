@@ -206,6 +206,25 @@ import Testing
         #expect(saving.store.steps == [12, 99] && saving.store.newest().url == saving.store.url(step: 12))
     }
 
+    @Test func otherHeldOutExamplesAreRefusedWhereTheCheckpointTellsThem() throws {
+        let saving = try saving("run")
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        let checkpoint = saving.store.url(step: 4)
+        let events = Recorder()
+        let loop = { try TinyRun.loop(evaluation: 3, observers: [events], saving: saving, self.arguments) }
+        let error = #expect(throws: TrainingError.self) { try loop().resume(from: checkpoint) }
+        #expect(error?.code == .cannotResume && error?.message.contains("data (held out)") == true)
+        // One that was written before they were told.
+        let file = checkpoint.appending(path: RunState.name)
+        var state = try CheckpointStore.decoder.decode(RunState.self, from: Data(contentsOf: file))
+        state.settings[SavedRun.evaluationKey] = nil
+        try CheckpointStore.encoder.encode(state).write(to: file)
+        let manifest = checkpoint.appending(path: CheckpointManifest.name)
+        try CheckpointStore.encoder.encode(CheckpointManifest(of: checkpoint)).write(to: manifest)
+        try loop().resume(from: checkpoint)
+        #expect(events.all.contains { if case .notice(let text) = $0 { text.contains("held-out") } else { false } })
+    }
+
     @Test func aFolderThatCannotBeWrittenHarmsNothing() throws {
         // A file stands where the folder should be.
         try Data("x".utf8).write(to: folder.url.appending(path: "run"))

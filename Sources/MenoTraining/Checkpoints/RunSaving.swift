@@ -52,9 +52,14 @@ struct SavedRun {
         }
     }
 
+    /// Among the settings: tells the held-out examples apart. Older checkpoints have none.
+    static let evaluationKey = "data (held out)"
+    var tellsEvaluation: Bool { state.settings[Self.evaluationKey] != nil }
+
     /// The settings that differ, in words.
     func changes(_ settings: [String: String]) -> [String] {
         Set(state.settings.keys).union(settings.keys).sorted().compactMap { key in
+            if key == Self.evaluationKey, !tellsEvaluation { return nil }
             let (before, now) = (state.settings[key] ?? "(absent)", settings[key] ?? "(absent)")
             return before == now ? nil : "\(key) was \(before), is \(now)"
         }

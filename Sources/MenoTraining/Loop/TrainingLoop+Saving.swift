@@ -116,6 +116,10 @@ extension TrainingLoop {
         (stepsDone, savedStep, resumedAtStep) = (state.step, state.step, state.step)
         (best, log, skippedSteps) = (state.best, state.log, state.skippedSteps)
         observers.restore(saved.observers)
+        if !saved.tellsEvaluation {
+            observers.emit(
+                .notice("\(folder.path) does not tell its held-out examples: that they are the same is not checked"))
+        }
         for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
     }
 

@@ -60,6 +60,7 @@ public final class TrainingLoop {
         self.observers = Observers(observers, logger: logger)
         var saving = saving
         saving?.settings["data"] = Self.fingerprint(training)
+        saving?.settings[SavedRun.evaluationKey] = Self.fingerprint(evaluation)
         self.saving = saving
         writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
         batches = arguments.batches(lengths: training.map(\.ids.count))
