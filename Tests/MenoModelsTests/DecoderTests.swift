@@ -71,6 +71,13 @@ import Testing
     @Test(arguments: names) func greedyGenerationEqualsTransformers(_ name: String) throws {
         let reference = try Reference(name)
         let model = try reference.files.load(dtype: .float32)
+        let context = model.configuration.maximumPositions
+        for tokens in [context, Int.max] {
+            let error = #expect(throws: ModelError.self) {
+                try model.generate(prompt: reference.sequences[0], maxNewTokens: tokens, stopTokens: [])
+            }
+            #expect(error?.message.contains("\(context)") == true)
+        }
         for (ids, continuation) in zip(reference.sequences, reference.continuations) {
             #expect(try model.generate(prompt: ids, maxNewTokens: 12, stopTokens: []).tokens == continuation)
         }

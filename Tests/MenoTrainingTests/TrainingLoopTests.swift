@@ -128,6 +128,22 @@ import Testing
         #expect(throws: TrainingError.self) { try Evaluator(model).evaluate(examples) { _ in false } }
     }
 
+    @Test func examplesBeyondTheModelsContextAreToldOf() throws {
+        let model = try TinyRun.model()
+        let ids = (0..<model.configuration.maximumPositions + 1).map { Int32(5 + $0 % 20) }
+        let long = Example(
+            ids: ids, labels: [Example.ignoredLabel] + ids.dropFirst(), isCompletion: ids.map { _ in true },
+            place: "line 1")
+        let events = Recorder()
+        var arguments = TrainingArguments()
+        arguments.maxSteps = 1
+        try TrainingLoop(
+            model: model, training: TinyRun.examples(1), evaluation: [long], arguments: arguments, observers: [events]
+        ).run(model: "tiny")
+        let warnings = events.all.compactMap { if case .warning(let text) = $0 { text } else { nil } }
+        #expect(warnings.contains { $0.contains("129 tokens") && $0.contains("max_length: 128") }, "\(warnings)")
+    }
+
     @Test func countsThatNoRunCanHaveAreRefused() {
         let changes: [(inout TrainingArguments) -> Void] = [
             { $0.epochs = 1e300 }, { $0.epochs = .nan }, { $0.batchSize = .max }, { $0.stepsAhead = .max },

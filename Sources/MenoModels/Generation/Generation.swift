@@ -13,21 +13,32 @@ public enum GenerationEnd: String, Sendable {
 extension Decoder {
     /// Continues a prompt token by token, each computed from the cached keys and values of those before it.
     /// - Parameters:
-    ///   - prompt: token ids; at least one.
+    ///   - prompt: token ids; at least one. With the new tokens, at most ``DecoderConfiguration/maximumPositions``.
     ///   - maxNewTokens: at most this many are generated.
     ///   - stopTokens: tokens that end the generation; they are not part of the result.
     ///   - onToken: called with every new token as it comes; returning `false` ends the generation.
     /// - Returns: the new tokens, and why there are no more.
+    /// - Throws: ``ModelError`` with `mismatch` where the prompt is empty or the model's context too short.
     @discardableResult
     public func generate(
         prompt: [Int32], maxNewTokens: Int, stopTokens: Set<Int32>, sampling: Sampling = .greedy,
         onToken: (Int32) throws -> Bool = { _ in true }
     ) throws -> (tokens: [Int32], end: GenerationEnd) {
         guard !prompt.isEmpty else { throw ModelError(.mismatch, "the prompt has no tokens.") }
+        let (length, overflow) = prompt.count.addingReportingOverflow(max(maxNewTokens, 0))
+        let context = configuration.maximumPositions
+        guard !overflow, length <= context else {
+            let room = context - prompt.count
+            throw ModelError(
+                .mismatch,
+                "the prompt has \(prompt.count) tokens and \(maxNewTokens) new ones are allowed; the model's context holds "
+                    + "\(context).",
+                advice: (room > 0 ? "Allow at most \(room) new tokens, or shorten" : "Shorten") + " the prompt.")
+        }
         let sampling = try sampling.validated()
         if let seed = sampling.seed { try RandomGenerator.seed(seed) }
         return try withoutGradient {
-            let cache = try KeyValueCache(self, capacity: prompt.count + max(maxNewTokens, 0))
+            let cache = try KeyValueCache(self, capacity: length)
             var tokens: [Int32] = []
             var input = prompt
             while tokens.count < maxNewTokens {

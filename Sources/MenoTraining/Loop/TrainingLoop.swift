@@ -86,6 +86,7 @@ public final class TrainingLoop {
         if resumedAtStep == nil { try RandomGenerator.seed(arguments.seed) }
         let start = clock.now
         observers.emit(.started(description(name)))
+        warnOfLength()
         let reason: RunOutcome.Reason
         do {
             try planPasses()
@@ -99,6 +100,17 @@ public final class TrainingLoop {
             throw error
         }
         return try finish(reason, since: start)
+    }
+
+    /// Positions that the model has never seen are neither refused nor learnt from well.
+    private func warnOfLength() {
+        let longest = (training + evaluation).reduce(0) { max($0, $1.ids.count) }
+        let context = model.configuration.maximumPositions
+        guard longest > context else { return }
+        observers.emit(
+            .warning(
+                "examples have up to \(longest) tokens, and the model was made for \(context): what it does beyond them is "
+                    + "poor. Set data.max_length: \(context) or less."))
     }
 
     func steps() throws -> RunOutcome.Reason {
