@@ -37,6 +37,8 @@ public struct RunDescription: Sendable, Hashable, Codable {
     public var resumedAtStep: Int
     /// Optimizer steps between two lines of the log, which make one point of a series; `nil` where it was not recorded.
     public var loggingSteps: Int?
+    /// Whether the first step has a line of its own; `nil` where it was not recorded.
+    public var logsFirstStep: Bool?
     /// −Σ p log p over the labels that are trained on, p the share of each token among them, in nats: the least training
     /// loss of a model that does not look at what stands before a label. `nil` where it was not recorded, or the loss is
     /// another (label smoothing).
@@ -45,7 +47,8 @@ public struct RunDescription: Sendable, Hashable, Codable {
     public init(
         model: String, architecture: String, device: String, dtype: String, trainSamples: Int,
         evaluationSamples: Int, totalSteps: Int, stepsPerEpoch: Int, trainedParameters: Int, totalParameters: Int,
-        resumedAtStep: Int = 0, loggingSteps: Int? = nil, labelEntropy: Double? = nil
+        resumedAtStep: Int = 0, loggingSteps: Int? = nil, logsFirstStep: Bool? = nil,
+        labelEntropy: Double? = nil
     ) {
         self.model = model
         self.architecture = architecture
@@ -59,6 +62,7 @@ public struct RunDescription: Sendable, Hashable, Codable {
         self.totalParameters = totalParameters
         self.resumedAtStep = resumedAtStep
         self.loggingSteps = loggingSteps
+        self.logsFirstStep = logsFirstStep
         self.labelEntropy = labelEntropy
     }
 }

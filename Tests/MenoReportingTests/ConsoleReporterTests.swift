@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConsoleReporterTests {
     @Test func aLineShowsTheMeanOverItsTokens() throws {
-        let lines = try lines(loggingSteps: 2, total: 4) { reporter in
+        let lines = try lines(loggingSteps: 2, logsFirstStep: true, total: 4) { reporter in
             for (step, loss, labels) in [(1, 4.0, 10), (2, 3.0, 10), (3, 1.0, 30), (4, 2.0, 10)] {
                 try reporter.observe(.step(metrics(step, loss: loss, labels: labels)))
             }
@@ -17,6 +17,15 @@ import Testing
         #expect(steps[1].contains("loss 3.0000"))
         // (1 × 30 + 2 × 10) / 40
         #expect(steps[2].contains("loss 1.2500") && steps[2].hasSuffix("0 s left"))
+    }
+
+    @Test func theFirstStepHasALineWhereItIsAskedFor() throws {
+        for (logsFirstStep, count) in [(true, 1), (false, 0)] {
+            let lines = try lines(loggingSteps: 2, logsFirstStep: logsFirstStep, total: 4) {
+                try $0.observe(.step(metrics(1, loss: 4, labels: 10)))
+            }
+            #expect(lines.count { $0.hasPrefix("step 1/4") } == count)
+        }
     }
 
     @Test func memoryIsLoggedAsTheNotebookDoes() throws {
@@ -48,7 +57,9 @@ import Testing
         #expect(lines.last == "Observers: 0.04 s, 0.10 % of the run")
     }
 
-    private func lines(loggingSteps: Int, total: Int, _ body: (ConsoleReporter) throws -> Void) throws -> [String] {
+    private func lines(
+        loggingSteps: Int, logsFirstStep: Bool = false, total: Int, _ body: (ConsoleReporter) throws -> Void
+    ) throws -> [String] {
         let collected = Lines()
         let reporter = ConsoleReporter { collected.all.append($0) }
         try reporter.observe(
@@ -56,7 +67,7 @@ import Testing
                 .init(
                     model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 4,
                     evaluationSamples: 1, totalSteps: total, stepsPerEpoch: 4, trainedParameters: 1,
-                    totalParameters: 100, loggingSteps: loggingSteps)))
+                    totalParameters: 100, loggingSteps: loggingSteps, logsFirstStep: logsFirstStep)))
         try body(reporter)
         return collected.all
     }

@@ -66,7 +66,8 @@ public final class ConsoleReporter: RunObserver {
         let total = description?.totalSteps ?? 0
         let loggingSteps = max(1, description?.loggingSteps ?? 1)
         defer { progress?(progressLine(metrics, total: total)) }
-        guard metrics.step % loggingSteps == 0 || metrics.step == total || metrics.step == 1 else { return }
+        let isFirst = metrics.step == 1 && description?.logsFirstStep ?? false
+        guard metrics.step % loggingSteps == 0 || metrics.step == total || isFirst else { return }
         // The mean over tokens, as the loss of one large step would be.
         let labels = window.reduce(0) { $0 + $1.labels }
         let loss = window.reduce(0) { $0 + $1.loss * Double($1.labels) } / Double(max(1, labels))

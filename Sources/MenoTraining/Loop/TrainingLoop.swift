@@ -277,6 +277,7 @@ public final class TrainingLoop {
             totalParameters: model.parameterCount, resumedAtStep: resumedAtStep ?? 0,
             // A run without a log has one line, at its end.
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
+            logsFirstStep: arguments.logsFirstStep,
             labelEntropy: arguments.labelSmoothing == 0 ? training.labelEntropy : nil)
     }
 }
