@@ -30,7 +30,11 @@ struct BestModel: Codable, Hashable {
 
     /// - Returns: whether this evaluation is the best. A value that is not a number never is.
     mutating func offer(_ metrics: EvaluationMetrics, _ metric: ModelMetric, threshold: Double) -> Bool {
-        guard let offered = metric.value(metrics), !offered.isNaN else { return false }
+        guard let offered = metric.value(metrics) else { return false }
+        guard !offered.isNaN else {
+            evaluationsWithoutImprovement += 1
+            return false
+        }
         let gain = value.map { metric.greaterIsBetter ? offered - $0 : $0 - offered } ?? .infinity
         evaluationsWithoutImprovement = gain > threshold ? 0 : evaluationsWithoutImprovement + 1
         guard gain > 0 else { return false }

@@ -40,7 +40,7 @@ struct Demo: ParsableCommand {
         let before = try answers(session)
         let evaluations = EvaluationCollector()
         let outcome = try session.run(observers: [evaluations])
-        guard outcome.reason == .completed else { throw ExitCode(Status.interrupted) }
+        guard outcome.reason != .interrupted else { throw ExitCode(Status.interrupted) }
         let after = try answers(session)
         for (index, question) in Self.questions.enumerated() {
             print("\nQ       \(question)")
