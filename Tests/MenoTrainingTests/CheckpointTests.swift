@@ -206,6 +206,37 @@ import Testing
         #expect(saving.store.steps == [12, 99] && saving.store.newest().url == saving.store.url(step: 12))
     }
 
+    /// A run that fails saves the state from before the step that it failed in.
+    @Test func aRunThatFailsIsGoneOnFromBeforeTheStep() throws {
+        let saving = try saving("run")
+        let model = try dropping()
+        let events = Recorder()
+        let poison = Poison(model, after: 3)
+        let loop = try TinyRun.loop(model: model, observers: [events, poison], saving: saving) {
+            arguments(&$0)
+            $0.evaluationStrategy = .no
+            $0.maxSkippedSteps = 1
+        }
+        #expect(throws: TrainingError.self) { try loop.run(model: "tiny") }
+        #expect(events.steps.count == 3 && saving.store.steps == [2, 3])
+        let state = try SavedRun(saving.store.url(step: 3)).state
+        #expect(state.skippedSteps == 0 && state.randomStates["cpu"] == poison.randomState.map { Data($0) })
+    }
+
+    @Test func aCheckpointThatFailedIsTriedAgainAtTheEnd() throws {
+        let obstacle = folder.url.appending(path: "run")
+        try Data("x".utf8).write(to: obstacle)
+        let (saving, events) = (try saving("run"), Recorder())
+        let loop = try TinyRun.loop(
+            observers: [events, Unblocker(obstacle)], saving: saving, stopAfter: (events, 2)
+        ) {
+            arguments(&$0)
+            $0.evaluationStrategy = .no
+        }
+        #expect(try loop.run(model: "tiny").reason == .interrupted)
+        #expect(saving.store.steps == [2])
+    }
+
     @Test func otherHeldOutExamplesAreRefusedWhereTheCheckpointTellsThem() throws {
         let saving = try saving("run")
         try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
@@ -244,6 +275,36 @@ import Testing
         #expect(saving.store.newest().url == nil)
         try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
         #expect(!FileManager.default.fileExists(atPath: remains.path))
+    }
+}
+
+/// Makes the model's next loss no number, and keeps the random numbers that the next step begins with.
+private final class Poison: RunObserver {
+    private let model: Decoder
+    private let step: Int
+    private(set) var randomState: [UInt8]?
+
+    init(_ model: Decoder, after step: Int) {
+        self.model = model
+        self.step = step
+    }
+
+    func observe(_ event: RunEvent) throws {
+        guard case .step(let metrics) = event, metrics.step == step else { return }
+        randomState = try RandomGenerator.state()
+        let poisoned = model.trainedParameters[0].tensor
+        try withoutGradient { _ = try poisoned.copy_(Tensor.full(poisoned.shape, .nan)) }
+    }
+}
+
+/// Removes what stands in the way of a checkpoint when the first has failed.
+private final class Unblocker: RunObserver {
+    private let obstacle: URL
+
+    init(_ obstacle: URL) { self.obstacle = obstacle }
+
+    func observe(_ event: RunEvent) throws {
+        if case .checkpointFailed = event { try FileManager.default.removeItem(at: obstacle) }
     }
 }
 

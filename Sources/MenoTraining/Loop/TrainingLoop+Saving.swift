@@ -9,11 +9,11 @@ extension TrainingLoop {
     /// Begins to write a checkpoint of this moment. A fault is told and does not harm the training.
     func save() {
         guard let saving, let writer, stepsDone > 0, savedStep != stepsDone else { return }
-        savedStep = stepsDone
         // What observers know of the checkpoints before this one is part of its state.
         finishSaving()
         do {
             writer.begin(try contents(saving), keeping: best.step.map { [$0] } ?? [])
+            savedStep = stepsDone
         } catch {
             observers.emit(.checkpointFailed(kind: .regular, step: stepsDone, reason: "\(error)"))
         }
@@ -43,7 +43,10 @@ extension TrainingLoop {
 
     /// Tells what became of checkpoints, and does what observers ask for.
     func settle() {
-        for event in writer?.takeEvents() ?? [] { observers.emit(event) }
+        for event in writer?.takeEvents() ?? [] {
+            if case .checkpointFailed(.regular, savedStep, _) = event { savedStep = nil }
+            observers.emit(event)
+        }
         for request in observers.takeRequests() {
             switch request {
             case .saveStableCheckpoint(let files): saveStable(files)

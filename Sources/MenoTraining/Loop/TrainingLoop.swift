@@ -94,6 +94,7 @@ public final class TrainingLoop {
         } catch let error as TrainingError where error.code == .interrupted {
             return try finish(.interrupted, since: start)
         } catch {
+            finishSaving()
             save()
             finishSaving()
             observers.emit(.finished(outcome(.failed, message: "\(error)", since: start)))
@@ -176,20 +177,31 @@ public final class TrainingLoop {
 
     /// Makes a step; where memory does not suffice, again in smaller passes, with the same random numbers to begin with.
     /// - Returns: `nil` for a step that was passed over.
+    /// - Throws: what ends the run; what is saved then is as if the step had not been tried.
     func attempt(_ step: Int, learningRate: Double) throws -> StepResult? {
-        let states = try randomStates()
-        while true {
-            let prepared = loader.load(step, tokensPerPass: passLimit)
-            do {
-                return try optimizerStep.run(prepared.passes, learningRate: learningRate)
-            } catch let error as TrainingError where error.code == .notFinite {
-                try skip(step, prepared.examples.map { training[$0] }, error)
-                return nil
-            } catch let error as TorchError where error.code == .outOfMemory {
-                try makePassesSmaller(prepared.passes, error)
-                for (device, state) in states { try RandomGenerator.setState(state, of: device) }
+        let (states, skippedBefore) = (try randomStates(), skippedSteps)
+        do {
+            while true {
+                let prepared = loader.load(step, tokensPerPass: passLimit)
+                do {
+                    return try optimizerStep.run(prepared.passes, learningRate: learningRate)
+                } catch let error as TrainingError where error.code == .notFinite {
+                    try skip(step, prepared.examples.map { training[$0] }, error)
+                    return nil
+                } catch let error as TorchError where error.code == .outOfMemory {
+                    try makePassesSmaller(prepared.passes, error)
+                    try restore(states)
+                }
             }
+        } catch {
+            skippedSteps = skippedBefore
+            try restore(states)
+            throw error
         }
+    }
+
+    private func restore(_ states: [(device: Device, state: [UInt8])]) throws {
+        for (device, state) in states { try RandomGenerator.setState(state, of: device) }
     }
 
     /// Passes over a step whose loss or gradient is not finite; too many in a row end the run.
@@ -227,6 +239,8 @@ public final class TrainingLoop {
     }
 
     func finish(_ reason: RunOutcome.Reason, since start: ContinuousClock.Instant) throws -> RunOutcome {
+        // Whether the checkpoint of this step is there is known when it is written.
+        finishSaving()
         if reason == .interrupted || reason == .stoppedEarly { save() }
         finishSaving()
         if reason != .interrupted { try loadBest() }
