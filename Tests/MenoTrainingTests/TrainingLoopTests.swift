@@ -50,6 +50,8 @@ import Testing
             return events
         }
         let (small, large) = (try run(1), try run(4096))
+        #expect(small.steps.count == 12 && large.steps.count == 12)
+        #expect(small.evaluations.count == 4 && large.evaluations.count == 4)
         for (a, b) in zip(small.steps, large.steps) { #expect(abs(a.loss - b.loss) < 1e-4 * b.loss) }
         for (a, b) in zip(small.evaluations, large.evaluations) {
             #expect(abs(a.loss - b.loss) < 1e-4 * b.loss)

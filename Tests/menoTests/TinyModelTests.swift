@@ -98,6 +98,7 @@ import Testing
                 runs.append(try tiny.metrics().compactMap { $0.loss ?? $0.evalLoss })
             }
         }
+        #expect(runs.allSatisfy { $0.count == 8 })
         for run in runs { for (loss, first) in zip(run, runs[0]) { #expect(abs(loss - first) < 1e-4 * first) } }
     }
 
