@@ -21,14 +21,6 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
         }
     }
 
-    /// Whether gradients can flow through tensors of this type.
-    public var isFloatingPoint: Bool {
-        switch self {
-        case .float16, .bfloat16, .float32, .float64: true
-        case .uint8, .int32, .int64, .bool: false
-        }
-    }
-
     public var description: String {
         switch self {
         case .uint8: "uint8"

@@ -73,14 +73,6 @@ public struct GGUFMetadata: Sendable {
         }
     }
 
-    /// An array of booleans.
-    public func bools(_ key: String) throws -> [Bool] {
-        try array(key, "an array of booleans") { $0 == .bool }.values().map { value in
-            guard case .bool(let bool) = value else { throw mismatch(key, "an array of booleans") }
-            return bool
-        }
-    }
-
     public func string(_ key: String, default value: String?) throws -> String? {
         contains(key) ? try string(key) : value
     }

@@ -23,17 +23,13 @@ enum ATen {
     static let gelu = Operator("aten::gelu")
     static let copy_ = Operator("aten::copy_")
     static let scatterAdd_ = Operator("aten::scatter_add_")
-    static let zero_ = Operator("aten::zero_")
 
     static let lt = Operator("aten::lt", "Tensor")
     static let le = Operator("aten::le", "Tensor")
     static let ltScalar = Operator("aten::lt", "Scalar")
-    static let gtScalar = Operator("aten::gt", "Scalar")
     static let eq = Operator("aten::eq", "Tensor")
     static let logicalAnd = Operator("aten::logical_and")
     static let logicalNot = Operator("aten::logical_not")
-    static let isfinite = Operator("aten::isfinite")
-    static let all = Operator("aten::all")
     static let maskedFill = Operator("aten::masked_fill", "Scalar")
 
     static let sum = Operator("aten::sum")
@@ -51,7 +47,6 @@ enum ATen {
     static let reshape = Operator("aten::reshape")
     static let transpose = Operator("aten::transpose", "int")
     static let t = Operator("aten::t")
-    static let permute = Operator("aten::permute")
     static let unsqueeze = Operator("aten::unsqueeze")
     static let squeeze = Operator("aten::squeeze", "dim")
     static let expand = Operator("aten::expand")
@@ -66,7 +61,6 @@ enum ATen {
     static let detach = Operator("aten::detach")
     static let toDtype = Operator("aten::to", "dtype")
     static let toCopy = Operator("aten::_to_copy")
-    static let triu = Operator("aten::triu")
 
     static let full = Operator("aten::full")
     static let zeros = Operator("aten::zeros")

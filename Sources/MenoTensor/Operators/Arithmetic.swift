@@ -52,7 +52,6 @@ extension Tensor {
         let values = try Tensor.full(index.shape, value, dtype: dtype, device: device)
         return try ATen.scatterAdd_.one(.tensor(self), .int(dimension), .tensor(index), .tensor(values))
     }
-    @discardableResult public func zero_() throws -> Tensor { try ATen.zero_.one(.tensor(self)) }
 }
 
 /// Comparisons and logic; results are `bool` tensors.
@@ -60,12 +59,9 @@ extension Tensor {
     public func isLess(than other: Tensor) throws -> Tensor { try ATen.lt.one(.tensor(self), .tensor(other)) }
     public func isLessOrEqual(_ other: Tensor) throws -> Tensor { try ATen.le.one(.tensor(self), .tensor(other)) }
     public func isLess(than value: Double) throws -> Tensor { try ATen.ltScalar.one(.tensor(self), .double(value)) }
-    public func isGreater(than value: Double) throws -> Tensor { try ATen.gtScalar.one(.tensor(self), .double(value)) }
     public func isEqual(to other: Tensor) throws -> Tensor { try ATen.eq.one(.tensor(self), .tensor(other)) }
     public func and(_ other: Tensor) throws -> Tensor { try ATen.logicalAnd.one(.tensor(self), .tensor(other)) }
     public func negated() throws -> Tensor { try ATen.logicalNot.one(.tensor(self)) }
-    public func isFinite() throws -> Tensor { try ATen.isfinite.one(.tensor(self)) }
-    public func all() throws -> Tensor { try ATen.all.one(.tensor(self)) }
     /// Elements where `mask` is true replaced by `value`.
     public func masked(by mask: Tensor, with value: Double) throws -> Tensor {
         try ATen.maskedFill.one(.tensor(self), .tensor(mask), .double(value))

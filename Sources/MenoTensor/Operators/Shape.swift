@@ -6,9 +6,6 @@ extension Tensor {
     }
     /// The matrix transpose of a rank-2 tensor, a view.
     public func transposed() throws -> Tensor { try ATen.t.one(.tensor(self)) }
-    public func permuted(_ dimensions: [Int]) throws -> Tensor {
-        try ATen.permute.one(.tensor(self), .ints(dimensions))
-    }
     public func unsqueezed(_ dimension: Int) throws -> Tensor {
         try ATen.unsqueeze.one(.tensor(self), .int(dimension))
     }
@@ -51,8 +48,6 @@ extension Tensor {
         guard self.device != device else { return self }
         return try ATen.toCopy.one(.tensor(self), .dtype(dtype), .none, .device(device))
     }
-    /// The upper triangle from the given diagonal on, the rest zero.
-    public func upperTriangle(diagonal: Int) throws -> Tensor { try ATen.triu.one(.tensor(self), .int(diagonal)) }
 }
 
 /// Tensors of given or random elements.

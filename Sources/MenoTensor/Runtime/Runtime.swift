@@ -8,8 +8,6 @@ public struct DeviceMemory: Sendable, Hashable {
     public var reserved: Int
     /// The most that was in tensors since the last reset.
     public var peakAllocated: Int
-    /// The most that was taken since the last reset.
-    public var peakReserved: Int
 }
 
 extension Device {
@@ -23,7 +21,7 @@ extension Device {
         try check(ct_memory_statistics(raw, &memory), "memory statistics")
         return DeviceMemory(
             allocated: Int(memory.allocated), reserved: Int(memory.reserved),
-            peakAllocated: Int(memory.peak_allocated), peakReserved: Int(memory.peak_reserved))
+            peakAllocated: Int(memory.peak_allocated))
     }
 
     /// Bytes that new tensors can still take on this accelerator; `nil` on the CPU.
