@@ -47,7 +47,7 @@ private func status(of error: any Error) -> Int32? {
     case let error as TrainingError:
         switch error.code {
         case .interrupted: Status.interrupted
-        case .badArguments: Status.badInput
+        case .badArguments, .cannotResume: Status.badInput
         default: Status.failed
         }
     case is TorchError, is OutputError: Status.failed
