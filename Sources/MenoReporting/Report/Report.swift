@@ -1,5 +1,5 @@
 public import Foundation
-public import MenoMonitor
+internal import MenoMonitor
 
 /// A run's story for a person: `report.html`, one page that needs nothing else, and its charts as SVG files.
 public struct Report: Sendable {

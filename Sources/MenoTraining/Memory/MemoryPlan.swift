@@ -1,5 +1,5 @@
 public import MenoModels
-public import MenoTensor
+internal import MenoTensor
 
 /// How many tokens go through a model together, from the memory that there is.
 ///
