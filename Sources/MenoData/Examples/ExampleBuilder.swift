@@ -42,7 +42,13 @@ public struct ExampleBuilder: Sendable {
     public func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
         let examples = try records.compactMap { try example(from: $0, report: &report) }
         guard !examples.isEmpty else {
-            throw DataError(.empty, path: nil, "no example is left: \(report.summary).")
+            // What most records were left out for is what the user has to mend.
+            let worst = report.counts.first { !$0.isUsed }?.kind
+            let first = report.problems.first { !$0.isUsed && $0.kind == worst }
+            throw DataError(
+                .empty, path: nil,
+                "no example is left: \(report.summary)."
+                    + (first.map { " The first that is \($0.kind.rawValue): \($0.place) \($0.reason)" } ?? ""))
         }
         return examples
     }

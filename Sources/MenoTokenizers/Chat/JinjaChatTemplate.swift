@@ -15,7 +15,7 @@ public struct JinjaChatTemplate: Sendable, Hashable {
             template = try JinjaTemplate(source)
         } catch {
             throw TokenizerError(
-                .unsupported, path: name, "the chat template cannot be read: \(error).",
+                .unsupported, path: name, "the chat template cannot be read: \(Self.sentence(error))",
                 advice: "Use a built-in one: `chat_template: gemma`, `llama3` or `chatml`.")
         }
         let text = { (id: TokenID?) in JinjaValue.string(id.flatMap(tokenizer.token) ?? "") }
@@ -23,6 +23,12 @@ public struct JinjaChatTemplate: Sendable, Hashable {
             "bos_token": text(tokenizer.bosID), "eos_token": text(tokenizer.eosID), "pad_token": text(tokenizer.padID),
             "unk_token": text(tokenizer.unknownID),
         ]
+    }
+
+    /// A reason with one full stop: what a template raises itself may have none.
+    private static func sentence(_ error: any Error) -> String {
+        let text = "\(error)"
+        return text.last.map { ".!?。！？".contains($0) } ?? false ? text : text + "."
     }
 
     /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation.
@@ -71,7 +77,8 @@ public struct JinjaChatTemplate: Sendable, Hashable {
         do {
             return try template.render(variables, marksGeneration: marksGeneration)
         } catch {
-            throw TokenizerError(.refused, path: name, "the chat template does not take this conversation: \(error).")
+            throw TokenizerError(
+                .refused, path: name, "the chat template does not take this conversation: \(Self.sentence(error))")
         }
     }
 }
