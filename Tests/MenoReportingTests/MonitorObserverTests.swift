@@ -120,6 +120,7 @@ import Testing
         for number in 1...3 { try observer.observe(.stepSkipped(step: number, reason: "NaN", records: [])) }
         let written = try #require(wait { (try? Data(contentsOf: copy)).flatMap { $0.isEmpty ? nil : $0 } })
         #expect(try JSONDecoder().decode(Alert.self, from: written).kind == .notFinite)
+        #expect(written.last == 0x0A && written.count { $0 == 0x0A } == 1)
         // One that does not read its input, and one that takes too long.
         for (command, limit) in [("exit 3", 60.0), ("sleep 60", 0.1)] {
             let failing = AlertCommand(command, runFolder: folder.url, timeLimit: limit)

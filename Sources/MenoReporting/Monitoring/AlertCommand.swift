@@ -44,7 +44,8 @@ public final class AlertCommand: Sendable {
         // A file and not a pipe: a command that does not read must not end this process by a signal.
         let input = FileManager.default.temporaryDirectory.appending(path: "meno-alert-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: input) }
-        try SummaryFiles.encoder.encode(alert).write(to: input)
+        // A line, as a command may want to append it to a file of such.
+        try (EventEncoder.make().encode(alert) + Data("\n".utf8)).write(to: input)
         let process = Process()
         process.executableURL = URL(filePath: "/bin/sh")
         process.arguments = ["-c", command]
