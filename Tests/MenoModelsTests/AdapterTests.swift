@@ -131,6 +131,24 @@ import Testing
         #expect(error?.description.contains("score") == true)
     }
 
+    @Test func namesThatMatchNothingAreTold() throws {
+        func refusal(_ names: [String], _ change: (inout LoRASettings) -> Void) throws -> String {
+            let model = try ModelFiles(Fixtures.url("models/llama-tiny")).load(dtype: .float32)
+            var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(names))
+            change(&settings)
+            let error = #expect(throws: ModelError.self) { try model.attachLoRA(settings) }
+            return error?.description ?? ""
+        }
+        let targets = try refusal(["q_proj", "v_porj"]) { _ in }
+        #expect(targets.contains("\"v_porj\"") && targets.contains("mean v_proj?") && !targets.contains("\"q_proj\""))
+        #expect(try refusal(["q_proj"]) { $0.layersToTransform = [0, 99] }.contains("\"99\""))
+        #expect(
+            try refusal(["q_proj"]) { $0.rankPattern = LayerPatterns([("q_proj", 3), ("v_proj", 3)]) }
+                .contains("lora.rank_pattern: of what it names, these match no adapted layer: \"v_proj\""))
+        #expect(
+            try refusal(["q_proj"]) { $0.alphaPattern = LayerPatterns([("k_proj", 3)]) }.contains("lora.alpha_pattern"))
+    }
+
     @Test func onlyTheNamedLayersAreAdapted() throws {
         let model = try ModelFiles(Fixtures.url("models/llama-tiny")).load(dtype: .float32)
         var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["v_proj"]))

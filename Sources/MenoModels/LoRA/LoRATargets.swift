@@ -43,19 +43,27 @@ public struct LayerPatterns<Value: Sendable & Hashable>: Sendable, Hashable {
 
     /// The value of the first pattern that a layer's name is, or ends in after a dot.
     func value(of layer: String) throws -> Value? {
-        for (pattern, value) in entries {
-            do {
-                if try layer.wholeMatch(of: Regex("(.*\\.)?(\(pattern))")) != nil { return value }
-            } catch {
-                throw ModelError(.mismatch, "the pattern \"\(pattern)\" is not a regular expression (\(error)).")
-            }
+        try entries.first { try Self.matches($0.pattern, layer) }?.value
+    }
+
+    /// The patterns that name none of these layers.
+    func unmatched(among layers: [String]) throws -> [String] {
+        try patterns.filter { pattern in try !layers.contains { try Self.matches(pattern, $0) } }
+    }
+
+    private static func matches(_ pattern: String, _ layer: String) throws -> Bool {
+        do {
+            return try layer.wholeMatch(of: Regex("(.*\\.)?(\(pattern))")) != nil
+        } catch {
+            throw ModelError(.mismatch, "the pattern \"\(pattern)\" is not a regular expression (\(error)).")
         }
-        return nil
     }
 }
 
 /// The low-rank adaptation of a model, by the names of PEFT's `LoraConfig`.
 public struct LoRASettings: Sendable, Hashable {
+    /// More than any layer has rows or columns.
+    public static let largestRank = 1 << 16
     /// r, the rank of every change.
     public var rank: Int
     /// α: changes are scaled by α / r.
@@ -102,8 +110,8 @@ public struct LoRASettings: Sendable, Hashable {
     }
 
     func validated() throws -> LoRASettings {
-        for rank in [rank] + rankPattern.entries.map(\.value) where rank < 1 || rank > 1 << 16 {
-            throw ModelError(.mismatch, "a rank of \(rank) is no rank; expected 1 or more.")
+        for rank in [rank] + rankPattern.entries.map(\.value) where rank < 1 || rank > Self.largestRank {
+            throw ModelError(.mismatch, "a rank (lora.r) of \(rank); expected from 1 to \(Self.largestRank).")
         }
         guard dropout >= 0, dropout < 1 else {
             throw ModelError(.mismatch, "lora.lora_dropout is \(dropout); expected at least 0 and below 1.")
@@ -133,9 +141,43 @@ extension Decoder {
                 .mismatch, "lora.target_modules (with lora.layers_to_transform) matches no layer of the model.",
                 advice: "Its linear layers are \(kinds.joined(separator: ", ")); or write \"all-linear\".")
         }
+        try checkNames(settings)
         settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
         for parameter in parameters where isSaved(parameter, settings) { try parameter.train() }
         return settings
+    }
+
+    /// A name that matches nothing is a mistake, also where the others match: what it was meant for would not be adapted.
+    private func checkNames(_ settings: LoRASettings) throws {
+        let kinds = Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
+        if case .names(let names) = settings.targets {
+            let unmatched = try names.filter { name in
+                try !linears.contains { try LoRATargets.names([name]).includes($0.name) }
+            }
+            let meant = unmatched.compactMap { nearestName(to: $0, among: kinds) }
+            try refuse(
+                unmatched, of: "lora.target_modules", "match no layer of the model",
+                advice: (meant.isEmpty ? "" : "Did you mean \(meant.joined(separator: ", "))? ")
+                    + "Its linear layers are \(kinds.joined(separator: ", ")).")
+        }
+        let layers = (settings.layersToTransform ?? []).filter { !(0..<configuration.layerCount).contains($0) }
+        try refuse(
+            layers.map(String.init), of: "lora.layers_to_transform", "are no layers of the model",
+            advice: "It has the layers 0 to \(configuration.layerCount - 1).")
+        let adapted = adapters.map(\.layer)
+        let advice = "A pattern must match the end of an adapted layer's name: one of lora.target_modules, for example."
+        try refuse(
+            settings.rankPattern.unmatched(among: adapted), of: "lora.rank_pattern", "match no adapted layer",
+            advice: advice)
+        try refuse(
+            settings.alphaPattern.unmatched(among: adapted), of: "lora.alpha_pattern", "match no adapted layer",
+            advice: advice)
+    }
+
+    private func refuse(_ names: [String], of key: String, _ what: String, advice: String) throws {
+        guard !names.isEmpty else { return }
+        let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
+        throw ModelError(.mismatch, "\(key): of what it names, these \(what): \(list).", advice: advice)
     }
 
     /// Checks names of modules; where the head is the embedding, both are named, so that PEFT keeps them equal.
