@@ -46,6 +46,7 @@ public enum LoRAFiles {
 
     /// Reads `adapter_config.json`; what it asks for and Meno does not compute is an error.
     public static func settings(in folder: URL) throws -> LoRASettings {
+        try requireAdapter(folder)
         let json = try ConfigurationJSON(contentsOf: folder.appending(path: configurationName))
         let type = try json.string("peft_type") ?? "LORA"
         guard type == "LORA" else {
@@ -76,6 +77,20 @@ public enum LoRAFiles {
                 section.keys.map { ($0, try section.required($0, section.double)) })
         }
         return try settings.validated()
+    }
+
+    private static func requireAdapter(_ folder: URL) throws {
+        let hasFile = { (url: URL) in FileManager.default.fileExists(atPath: url.path) }
+        guard !hasFile(folder.appending(path: configurationName)) else { return }
+        let inner = folder.appending(path: "model")
+        let isRun = hasFile(inner.appending(path: configurationName))
+        throw ModelError(
+            .notFound, path: folder.path,
+            hasFile(folder) ? "is no adapter: it holds no \(configurationName)." : "there is no such adapter.",
+            advice: isRun
+                ? "It is a run's folder; its adapter is in \(inner.path)."
+                : "An adapter is a folder with \(configurationName) and \(weightsName); a run's is RUN_DIR/model, and each of "
+                    + "its checkpoints is one.")
     }
 
     /// Attaches a saved adapter to a model.
