@@ -57,6 +57,14 @@ import Testing
         #expect(error?.message.contains("line 2") == true)
     }
 
+    @Test func anArrayInAFileOfLinesIsReadAsOne() throws {
+        let (records, report) = try read(#"[{"text": "a"}, {"text": "b"}]"#, "array.jsonl")
+        #expect(records.map(\.content) == [.text("a"), .text("b")] && report.problems.isEmpty)
+        // Lines that begin as an array does are lines.
+        let (lines, found) = try read("[1]\n{\"text\": \"b\"}", "lines.jsonl")
+        #expect(lines.map(\.place) == ["line 2"] && found.problems.map(\.place) == ["line 1"])
+    }
+
     @Test func bytesThatAreNotUTF8AreReportedByLine() throws {
         let url = try file("bytes.jsonl", Data("{\"text\": \"a\"}\n{\"text\": \"".utf8) + [0xFF] + Data("\"}\n".utf8))
         let (records, report) = try RecordFile.read(url)

@@ -12,7 +12,7 @@ public enum RecordFile {
 
     /// Reads a file.
     ///
-    /// A `.jsonl` file has a record a line; any other is a JSON array of records, or lines.
+    /// A file is a JSON array of records, or has a record a line.
     /// - Throws: ``DataError`` when the file cannot be read, holds no usable record, or holds an unfit one that the
     ///   policy does not allow.
     public static func read(
@@ -82,12 +82,14 @@ public enum RecordFile {
             let bytes = UnsafeRawBufferPointer(rebasing: all[mark...])
             let first = bytes.first { !JSONArrayElements.isSpace($0) }
             let isLines = ["jsonl", "ndjson"].contains(url.pathExtension.lowercased())
-            if isLines || first == UInt8(ascii: "{") { return lines(bytes, offset: mark) }
+            if first == UInt8(ascii: "{") { return lines(bytes, offset: mark) }
             do throws(JSONArrayElements.Failure) {
                 return try JSONArrayElements.ranges(in: bytes).enumerated().map {
                     ("record \($0.offset)", $0.element.lowerBound + mark..<$0.element.upperBound + mark)
                 }
             } catch {
+                // A file of lines may be an array all the same, whatever its name says; else its lines are told one by one.
+                if isLines { return lines(bytes, offset: mark) }
                 throw failure(error, url)
             }
         }
