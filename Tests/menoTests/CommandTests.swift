@@ -19,6 +19,15 @@ import Testing
         #expect(try meno("tokenize", "--model", storage, "--text", "a").status == 65)
     }
 
+    @Test func everyBadRecordIsNamed() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "bad.jsonl")
+        try Data((#"{"text": "good"}"# + "\n" + String(repeating: "{}\n", count: 30)).utf8).write(to: file)
+        let result = try meno("inspect", file.path)
+        #expect(result.status == 0)
+        for line in 2...31 { #expect(result.output.contains(" line \(line) ")) }
+    }
+
     @Test func wrongUsageIsExitCode64() throws {
         #expect(try meno("tokenize", "--model", "x.gguf").status == 64)
         #expect(try meno("no-such-command").status == 64)

@@ -37,19 +37,28 @@ struct Inspect: ParsableCommand {
     private func describeData(_ url: URL) throws {
         var (records, report) = try RecordFile.read(url)
         print("records        \(report.summary)")
-        for problem in report.problems.prefix(20) { print("               \(problem.place) \(problem.reason)") }
-        if report.problems.count > 20 { print("               … and \(report.problems.count - 20) more") }
+        show(report.problems)
         let sources = Set(records.compactMap(\.source)).count
         if sources > 0 { print("sources        \(sources)") }
         let characters = records.map(\.content.characterCount).sorted()
         print("characters     \(describe(characters)) a record")
         guard let model else { return }
         let loaded = try TokenizedModel(model)
-        let examples = try ExampleBuilder(
-            tokenizer: loaded.tokenizer, template: loaded.template(chatTemplate, for: records), maxLength: .max
-        ).examples(from: records, report: &report)
+        let known = report.problems.count
+        let built = Result {
+            try ExampleBuilder(
+                tokenizer: loaded.tokenizer, template: loaded.template(chatTemplate, for: records), maxLength: .max
+            ).examples(from: records, report: &report)
+        }
+        // What only the model's template and tokenizer find, also where no example is left.
+        show(report.problems.dropFirst(known))
+        let examples = try built.get()
         print("tokens         \(describe(examples.map(\.ids.count).sorted())) an example\n")
         if let first = examples.first { print(first.preview(loaded.tokenizer)) }
+    }
+
+    private func show(_ problems: some Sequence<DataReport.Problem>) {
+        for problem in problems { print("               \(problem.place) \(problem.reason)") }
     }
 
     /// The spread of sorted numbers.
