@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoModels
 internal import Yams
 
 extension RunConfiguration {
@@ -118,6 +119,8 @@ extension RunConfiguration {
 private struct ConfigurationReader {
     let name: String
     var configuration = RunConfiguration()
+    /// The override that is read; it is the place of what is wrong in it.
+    private var override: String?
     private static let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
     private static let sections = Set(ConfigurationKey.all.compactMap(\.section))
 
@@ -128,7 +131,7 @@ private struct ConfigurationReader {
         do {
             root = try Yams.compose(yaml: yaml)
         } catch {
-            throw ConfigurationError(place: name, "is not YAML (\(error)).")
+            throw ConfigurationError(place: name, "is not YAML (\(cut("\(error)"))).")
         }
         guard let root, !isNull(root) else { return }
         guard let mapping = root.mapping else {
@@ -160,8 +163,25 @@ private struct ConfigurationReader {
         if section == "monitor" { configuration.monitor.isEnabled = false }
     }
 
+    /// What a section with content means, where it is given by an override.
+    private mutating func switchOn(_ section: String) {
+        if section == "lora" { configuration.lora = configuration.adapter }
+        if section == "monitor" { configuration.monitor.isEnabled = true }
+    }
+
+    /// A key of a section that is switched off would be read and then mean nothing, or switch it on unasked.
+    private func requireOn(_ path: String, place: String) throws {
+        let isOff = ["lora": configuration.lora == nil, "monitor": !configuration.monitor.isEnabled]
+        guard let section = path.split(separator: ".").first.map(String.init), path != section, isOff[section] == true,
+            path != "monitor.enabled"
+        else { return }
+        throw ConfigurationError(
+            place: place, "`\(section)` is switched off, so that `\(path)` would mean nothing.",
+            advice: "Switch it on by `--set '\(section)={}'` before, or leave `\(path)` out.")
+    }
+
     mutating func apply(_ override: String) throws {
-        let place = "--set \(override)"
+        let place = "--set \(cut(override))"
         guard let equals = override.firstIndex(of: "=") else {
             throw ConfigurationError(place: place, "expected key.path=value.")
         }
@@ -170,12 +190,25 @@ private struct ConfigurationReader {
         do {
             node = try Yams.compose(yaml: String(override[override.index(after: equals)...])) ?? Node("")
         } catch {
-            throw ConfigurationError(place: place, "the value is not YAML (\(error)).")
+            throw ConfigurationError(place: place, "the value is not YAML (\(cut("\(error)"))).")
         }
-        if Self.sections.contains(path), isNull(node) {
+        guard Self.sections.contains(path) else {
+            try requireOn(ConfigurationKey.synonyms[path] ?? path, place: place)
+            return try set(path, node, place: place)
+        }
+        if isNull(node) {
             switchOff(path)
+        } else if let entries = node.mapping {
+            switchOn(path)
+            self.override = place
+            defer { self.override = nil }
+            try requireOn(path, place: place)
+            try read(entries, under: path)
         } else {
-            try set(path, node, place: place)
+            let key = ConfigurationKey.all.first { $0.section == path }
+            throw ConfigurationError(
+                place: place, "`\(path)` is a section of keys, and has no value of its own.",
+                advice: key.map { "Name one of its keys, for example --set \($0.path)=\($0.example)." })
         }
     }
 
@@ -193,36 +226,30 @@ private struct ConfigurationReader {
         if let reason = ConfigurationKey.refused[path] {
             return ConfigurationError(place: place, "`\(path)` is not honoured: \(reason)")
         }
-        let known = Array(Self.keys.keys) + Self.sections
-        let nearest = known.min { (distance(path, $0), $0) < (distance(path, $1), $1) }
-        let advice = nearest.flatMap { distance(path, $0) <= max(2, path.count / 3) ? "Did you mean `\($0)`?" : nil }
+        let advice = nearestName(to: path, among: Array(Self.keys.keys) + Self.sections).map { "Did you mean `\($0)`?" }
         return ConfigurationError(place: place, "there is no key `\(path)`.", advice: advice)
     }
 
-    private func place(_ node: Node) -> String { node.mark.map { "\(name):\($0.line)" } ?? name }
+    private func place(_ node: Node) -> String { override ?? node.mark.map { "\(name):\($0.line)" } ?? name }
 
     private func shown(_ node: Node) -> String {
+        if isNull(node), node.scalar?.string.isEmpty == false { return "null" }
+        return switch node {
+        case .scalar(let scalar): cut("\"\(scalar.string)\"")
+        default: cut(flow(node))
+        }
+    }
+
+    /// A value on one line.
+    private func flow(_ node: Node) -> String {
         switch node {
-        case .scalar(let scalar): "\"\(scalar.string)\""
-        case .mapping: "a mapping"
-        case .sequence: "a list"
+        case .scalar(let scalar): scalar.string
+        case .mapping(let mapping): "{" + mapping.map { "\(flow($0)): \(flow($1))" }.joined(separator: ", ") + "}"
+        case .sequence(let sequence): "[" + sequence.map(flow).joined(separator: ", ") + "]"
         case .alias: "an alias"
         }
     }
-}
 
-/// Levenshtein's distance between two names.
-private func distance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a), Array(b))
-    var row = Array(0...b.count)
-    for i in a.indices {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for j in b.indices {
-            let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
-            diagonal = row[j + 1]
-            row[j + 1] = cost
-        }
-    }
-    return row[b.count]
+    /// As much of a text as a message bears.
+    private func cut(_ text: String) -> String { text.count > 200 ? text.prefix(200) + "…" : text }
 }

@@ -119,7 +119,7 @@ extension ValueKind where Value == Bool {
 extension ValueKind where Value == String {
     static var text: Self {
         Self(expected: "a text") {
-            $0.scalar.map(\.string).flatMap { $0.isEmpty ? nil : $0 }
+            isNull($0) ? nil : $0.scalar.map(\.string).flatMap { $0.isEmpty ? nil : $0 }
         } write: {
             quoted($0)
         }
@@ -142,7 +142,7 @@ extension ValueKind where Value == [String] {
         Self(expected: "a text or a list of texts") { node in
             if let scalar = node.scalar { return isNull(node) ? nil : [scalar.string] }
             guard let sequence = node.sequence, !sequence.isEmpty else { return nil }
-            let texts = sequence.compactMap { $0.scalar?.string }
+            let texts = sequence.compactMap { isNull($0) ? nil : $0.scalar?.string }
             return texts.count == sequence.count ? texts : nil
         } write: {
             "[\($0.map(quoted).joined(separator: ", "))]"

@@ -47,7 +47,10 @@ import Testing
     @Test(arguments: [
         ("training: {learning_rat: 1}", "training.learning_rate"), ("trainig: {}", "`training`"),
         ("training: {learning_rate: fast}", "a number of 0 or more"),
-        ("lora: {r: 0}", "a whole number from 1 to 1000000000"),
+        ("lora: {r: 0}", "a whole number from 1 to 65536"),
+        ("lora: {r: 1000000000}", "from 1 to 65536"), ("base_output_dir: null", "`base_output_dir` is null"),
+        ("data:\n  path: null", "run.yaml:3: `data.path` is null"), ("lora: {r: [1, 2]}", "is [1, 2];"),
+        ("lora: {rank_pattern: {v_proj: [3]}}", "is {v_proj: [3]};"),
         ("training: {num_train_epochs: 1e300}", "up to a million"),
         ("training: {per_device_train_batch_size: 9e18}", "from 1 to 1000000000"),
         ("training: {dataloader_num_workers: 9223372036854775807}", "from 0 to 1000"),
@@ -80,6 +83,44 @@ import Testing
         #expect(!off.monitor.isEnabled)
         // It watches and changes nothing: a run may be resumed with another.
         #expect(run.meaning == off.meaning)
+    }
+
+    @Test func aSectionThatIsSwitchedOffTakesNoKeys() throws {
+        for (yaml, overrides, section) in [
+            ("monitor: null", ["monitor.window_size=3"], "monitor"), ("lora: null", ["lora.r=5"], "lora"),
+            ("", ["lora=null", "lora.r=5"], "lora"),
+            ("monitor: {enabled: false}", ["monitor.window_size=3"], "monitor"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try RunConfiguration.read(yaml: minimal + yaml, name: "run.yaml", overrides: overrides)
+            }
+            #expect(error?.advice?.contains("\(section)={}") == true && error?.place == "--set \(overrides.last ?? "")")
+        }
+        let on = try RunConfiguration.read(
+            yaml: minimal + "lora: null\nmonitor: null", name: "run.yaml",
+            overrides: ["lora={}", "lora.r=5", "monitor={}"])
+        #expect(on.lora?.rank == 5 && on.monitor.isEnabled)
+    }
+
+    @Test func aSectionHasNoValue() {
+        let error = #expect(throws: ConfigurationError.self) {
+            try RunConfiguration.read(yaml: minimal, name: "run.yaml", overrides: ["training=3"])
+        }
+        #expect(error?.description.contains("is a section") == true, "\(error?.description ?? "")")
+        let inner = #expect(throws: ConfigurationError.self) {
+            try RunConfiguration.read(yaml: minimal, name: "run.yaml", overrides: ["lora={r: 0}"])
+        }
+        #expect(inner?.place == "--set lora={r: 0}")
+    }
+
+    @Test func whatIsLongIsToldInShort() {
+        for yaml in ["a: [\(String(repeating: "x", count: 5000))", "lora: {r: \(String(repeating: "9", count: 5000))}"]
+        {
+            let error = #expect(throws: ConfigurationError.self) {
+                try RunConfiguration.read(yaml: minimal + yaml, name: "run.yaml")
+            }
+            #expect((error?.description.count ?? 9999) < 500)
+        }
     }
 
     @Test func aKeyOfTheFileIsFoundByItsLine() {

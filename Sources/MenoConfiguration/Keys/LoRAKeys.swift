@@ -1,7 +1,11 @@
+internal import MenoModels
+
 extension ConfigurationKey {
     /// `lora:`
     static let lora = [
-        ConfigurationKey("lora.r", \.adapter.rank, .integer(from: 1), "The rank of every change.", example: "16"),
+        ConfigurationKey(
+            "lora.r", \.adapter.rank, .integer(from: 1, to: LoRASettings.largestRank), "The rank of every change.",
+            example: "16"),
         ConfigurationKey(
             "lora.lora_alpha", \.adapter.alpha, .positive, "α: changes are scaled by α / r.", example: "32"),
         ConfigurationKey(
@@ -22,7 +26,7 @@ extension ConfigurationKey {
             "lora.layers_to_transform", \.adapter.layersToTransform, .integersOrNone,
             "The layers of the model that are adapted, from 0; null: all.", example: "[16, 17]"),
         ConfigurationKey(
-            "lora.rank_pattern", \.adapter.rankPattern, .patterns(.integer(from: 1)),
+            "lora.rank_pattern", \.adapter.rankPattern, .patterns(.integer(from: 1, to: LoRASettings.largestRank)),
             "Other ranks for the layers that a regular expression names.", example: "{v_proj: 16}",
             caveat: "Where several match, the first in alphabetical order counts."),
         ConfigurationKey(

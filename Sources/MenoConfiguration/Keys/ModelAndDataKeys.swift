@@ -15,7 +15,10 @@ extension ConfigurationKey {
             "model.dtype", \.model.dtype, .choice,
             "What frozen weights are kept and, where the processor has bfloat16 products, computed in; adapters and the "
                 + "optimizer's state are float32 in any case.",
-            example: "float32", caveat: "auto is bfloat16, or float32 with `training.bf16: false`."),
+            example: "float32",
+            caveat:
+                "auto is bfloat16, or float32 with `training.bf16: false`. float16 is refused: it cannot be trained, "
+                + "nor evaluated on a CPU."),
         ConfigurationKey(
             "model.device", \.model.device, .choice,
             "Where the model computes; auto takes CUDA, then MPS, then the CPU.",

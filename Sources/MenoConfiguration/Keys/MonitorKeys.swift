@@ -49,7 +49,7 @@ extension ConfigurationKey {
             example: "stop", caveat: "Alerts that only inform do not end a run."),
         ConfigurationKey(
             "monitor.alert_command", \.monitor.alertCommand, .textOrNone,
-            "A shell command that gets each alert as JSON on its standard input, and the run's folder as MENO_RUN_DIR.",
+            "A shell command that gets each alert as a line of JSON on its standard input, and the run's folder as MENO_RUN_DIR.",
             example: "\"cat >> alerts.jsonl\"", caveat: "It is ended after a minute, and never holds up training."),
     ]
 
