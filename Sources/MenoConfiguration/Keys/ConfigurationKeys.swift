@@ -9,7 +9,7 @@ extension ConfigurationKey {
         "base_output_dir", "model.device", "data.path", "data.on_invalid", "training.gradient_checkpointing",
         "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
-        "training.metric_for_best_model", "training.load_best_model_at_end", "training.early_stopping_patience",
+        "training.load_best_model_at_end", "training.early_stopping_patience",
         "training.early_stopping_threshold", "training.max_skipped_steps", "training.memory_clear_interval",
         "training.per_device_eval_batch_size", "training.eval_accumulation_steps", "training.dataloader_num_workers",
         "training.dataloader_pin_memory", "training.no_cuda", "training.greater_is_better",
@@ -17,7 +17,7 @@ extension ConfigurationKey {
         "training.report_to", "training.logging_dir", "training.disable_tqdm", "report.language",
     ]
 
-    /// Whether another value makes another run. A monitor only watches.
+    /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)
     var hasMeaning: Bool { !path.hasPrefix("monitor.") && !Self.withoutMeaning.contains(path) }
 
     /// Other names of keys.

@@ -1,7 +1,7 @@
 public import MenoMetrics
 
 /// A value of an evaluation by which models are compared, with its direction.
-public enum ModelMetric: String, Sendable, Hashable, CaseIterable {
+public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case loss, perplexity
     case tokenAccuracy = "token_accuracy"
     case completionLoss = "completion_loss"
@@ -19,6 +19,16 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable {
         case .completionPerplexity: metrics.completionPerplexity
         }
     }
+
+    /// - Returns: `nil` where a line of the log has no such value.
+    func value(_ entry: TrainerState.LogEntry) -> Double? {
+        switch self {
+        case .loss: entry.evalLoss
+        case .perplexity: entry.evalPerplexity
+        case .tokenAccuracy: entry.evalTokenAccuracy
+        case .completionLoss, .completionPerplexity: nil
+        }
+    }
 }
 
 /// The best evaluation so far, and how long ago it was.
@@ -27,10 +37,17 @@ struct BestModel: Codable, Hashable {
     private(set) var value: Double?
     /// Evaluations since the last one that was better by more than the threshold.
     private(set) var evaluationsWithoutImprovement = 0
+    /// What ``value`` is one of. Older checkpoints do not tell.
+    private(set) var metric: ModelMetric?
 
     /// - Returns: whether this evaluation is the best. A value that is not a number never is.
     mutating func offer(_ metrics: EvaluationMetrics, _ metric: ModelMetric, threshold: Double) -> Bool {
         guard let offered = metric.value(metrics) else { return false }
+        return offer(offered, ofStep: metrics.step, metric, threshold: threshold)
+    }
+
+    private mutating func offer(_ offered: Double, ofStep step: Int, _ metric: ModelMetric, threshold: Double) -> Bool {
+        self.metric = metric
         guard !offered.isNaN else {
             evaluationsWithoutImprovement += 1
             return false
@@ -38,7 +55,19 @@ struct BestModel: Codable, Hashable {
         let gain = value.map { metric.greaterIsBetter ? offered - $0 : $0 - offered } ?? .infinity
         evaluationsWithoutImprovement = gain > threshold ? 0 : evaluationsWithoutImprovement + 1
         guard gain > 0 else { return false }
-        (step, value) = (metrics.step, offered)
+        (self.step, value) = (step, offered)
         return true
+    }
+
+    /// The best by a metric that may be another than before: values of two cannot be compared, so it is found anew in the
+    /// log. Where that lacks the metric, there is no best yet.
+    func judged(by metric: ModelMetric, threshold: Double, evaluations: [TrainerState.LogEntry]) -> BestModel {
+        guard let before = self.metric, before != metric else { return self }
+        var best = BestModel()
+        for entry in evaluations {
+            guard let value = metric.value(entry) else { continue }
+            _ = best.offer(value, ofStep: entry.step, metric, threshold: threshold)
+        }
+        return best
     }
 }

@@ -56,10 +56,13 @@ struct SavedRun {
     static let evaluationKey = "data (held out)"
     var tellsEvaluation: Bool { state.settings[Self.evaluationKey] != nil }
 
+    /// Settings that older checkpoints do not tell.
+    private static let laterKeys = [evaluationKey, "training.metric_for_best_model"]
+
     /// The settings that differ, in words.
     func changes(_ settings: [String: String]) -> [String] {
         Set(state.settings.keys).union(settings.keys).sorted().compactMap { key in
-            if key == Self.evaluationKey, !tellsEvaluation { return nil }
+            if Self.laterKeys.contains(key), state.settings[key] == nil { return nil }
             let (before, now) = (state.settings[key] ?? "(absent)", settings[key] ?? "(absent)")
             return before == now ? nil : "\(key) was \(before), is \(now)"
         }

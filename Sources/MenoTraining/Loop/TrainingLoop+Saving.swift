@@ -117,7 +117,9 @@ extension TrainingLoop {
         // Another division into passes would round differently.
         tokensPerPass = arguments.tokensPerPass ?? state.tokensPerPass
         (stepsDone, savedStep, resumedAtStep) = (state.step, state.step, state.step)
-        (best, log, skippedSteps) = (state.best, state.log, state.skippedSteps)
+        (log, skippedSteps) = (state.log, state.skippedSteps)
+        best = state.best.judged(
+            by: arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, evaluations: log.entries)
         observers.restore(saved.observers)
         if !saved.tellsEvaluation {
             observers.emit(
