@@ -23,6 +23,8 @@ import Testing
         #expect(
             trained.errors.contains("step 4: saving failed, training goes on")
                 && trained.errors.contains("MiB are free"))
+        // Not only then.
+        #expect(trained.errors.contains("none will be saved"), "\(trained.errors)")
         let model = disk.url.appending(path: "run/model")
         #expect(FileManager.default.fileExists(atPath: model.appending(path: "adapter_model.safetensors").path))
         #expect(

@@ -43,7 +43,7 @@ public struct CheckpointStore: Sendable {
     static let optimizerName = "optimizer.safetensors"
     static let observersName = "observers.json"
     /// Free space beyond a checkpoint's own size that is asked for before one is written.
-    private static let reserve = 4 << 20
+    static let reserve = 4 << 20
 
     /// Where the checkpoint of a step is.
     public func url(step: Int) -> URL { folder.appending(path: "\(prefix)\(step)") }
@@ -115,15 +115,18 @@ public struct CheckpointStore: Sendable {
     }
 
     private func checkSpace(for size: Int) throws {
+        guard let free = freeSpace, free < size + Self.reserve else { return }
+        throw TrainingError(
+            .cannotSave,
+            "\(folder.path): \(free >> 20) MiB are free; a checkpoint needs \((size + Self.reserve) >> 20).",
+            advice: "Free some space: the next checkpoint will be tried again.")
+    }
+
+    /// Bytes that may be written where the folder is; `nil`: unknown.
+    var freeSpace: Int? {
         var status = statvfs()
-        guard statvfs(folder.path, &status) == 0 else { return }
-        let free = Int(status.f_bavail) * Int(status.f_frsize)
-        guard free >= size + Self.reserve else {
-            throw TrainingError(
-                .cannotSave,
-                "\(folder.path): \(free >> 20) MiB are free; a checkpoint needs \((size + Self.reserve) >> 20).",
-                advice: "Free some space: the next checkpoint will be tried again.")
-        }
+        guard statvfs(folder.path, &status) == 0 else { return nil }
+        return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
     private static func synchronize(_ url: URL) throws {

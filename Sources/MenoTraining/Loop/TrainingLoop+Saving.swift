@@ -30,6 +30,20 @@ extension TrainingLoop {
         }
     }
 
+    /// A disk without room for even one checkpoint is told of before anything is computed.
+    func warnOfSpace() {
+        let disk = diskForecast
+        guard let store = saving?.store, disk.checkpoints > 0, let free = store.freeSpace,
+            free < disk.checkpoint + CheckpointStore.reserve
+        else { return }
+        let mebibytes = { (bytes: Int) in (bytes + (1 << 20) - 1) >> 20 }
+        observers.emit(
+            .warning(
+                "\(store.folder.path): \(free >> 20) MiB are free, and a checkpoint needs "
+                    + "\(mebibytes(disk.checkpoint + CheckpointStore.reserve)): none will be saved. The run writes up to "
+                    + "\(mebibytes(disk.total)) MiB; free some space, or choose another base_output_dir."))
+    }
+
     private func contents(_ saving: RunSaving) throws -> CheckpointStore.Contents {
         CheckpointStore.Contents(
             step: stepsDone, form: saving.form, weights: try model.trainedValues(),

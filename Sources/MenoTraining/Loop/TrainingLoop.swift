@@ -87,6 +87,7 @@ public final class TrainingLoop {
         let start = clock.now
         observers.emit(.started(description(name)))
         warnOfLength()
+        warnOfSpace()
         let reason: RunOutcome.Reason
         do {
             try planPasses()

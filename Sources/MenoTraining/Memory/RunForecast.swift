@@ -63,24 +63,30 @@ extension TrainingLoop {
             evaluation.isEmpty
             ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
         let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
-        let weights = model.trainedParameterCount * MemoryLayout<Float>.size
-        let state = optimizerStep.optimizer.state.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
-        let saves = arguments.saveInterval(batches).map { (totalSteps + $0 - 1) / $0 } ?? 0
+        let disk = diskForecast
         // While a checkpoint is being written its values are held a second time.
-        let peak = plan.peak(tokens: largest) + (saves > 0 ? weights + state : 0)
+        let peak = plan.peak(tokens: largest) + (disk.checkpoints > 0 ? disk.checkpoint : 0)
         return RunForecast(
             steps: totalSteps, stepsPerEpoch: batches.stepsPerEpoch, examples: training.count, tokens: tokens,
             evaluations: evaluations, evaluationTokens: evaluationTokens * evaluations,
-            trainedParameters: weights / MemoryLayout<Float>.size,
+            trainedParameters: model.trainedParameterCount,
             totalParameters: model.parameterCount, tokensPerPass: limit,
             largestPass: largest, passes: passes,
             memory: .init(
                 resident: plan.resident, peak: max(peak, ProcessMemory.loadPeak(on: model.device)),
                 available: plan.available),
-            disk: .init(
-                checkpoint: weights + state, final: weights, checkpoints: min(saves, arguments.saveTotalLimit ?? saves)),
+            disk: disk,
             trainingSeconds: Double(tokens) * plan.trainingSecondsPerToken,
             evaluationSeconds: Double(evaluationTokens * evaluations) * plan.evaluationSecondsPerToken)
+    }
+
+    /// What the run will write, reports and logs left out.
+    var diskForecast: RunForecast.Disk {
+        let weights = model.trainedParameterCount * MemoryLayout<Float>.size
+        let state = optimizerStep.optimizer.state.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
+        let saves = arguments.saveInterval(batches).map { (totalSteps + $0 - 1) / $0 } ?? 0
+        return .init(
+            checkpoint: weights + state, final: weights, checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
     }
 
     /// What all steps take: tokens, those of the largest pass, and passes.
