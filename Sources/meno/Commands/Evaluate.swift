@@ -27,6 +27,11 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
+            guard try options.dtype != .float16 || options.device.device() != .cpu else {
+                throw ConfigurationError(
+                    place: "--dtype float16", "a model in float16 cannot be evaluated on a CPU.",
+                    advice: "Use bfloat16 or float32.")
+            }
             var (records, report) = try RecordFile.read(URL(filePath: data))
             let model = try options.load()
             let all = try ExampleBuilder(
