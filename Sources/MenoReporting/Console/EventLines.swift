@@ -15,6 +15,11 @@ public final class EventLines: RunObserver {
         self.write = write
     }
 
+    /// The line of what ends a program, in the shape of the events.
+    public static func line(error: String) throws -> String {
+        String(decoding: try EventEncoder.make().encode(["error": ["_0": error]]), as: UTF8.self)
+    }
+
     public func observe(_ event: RunEvent) throws {
         guard isTold(event) else { return }
         write(String(decoding: try encoder.encode(event), as: UTF8.self))

@@ -39,7 +39,7 @@ struct Evaluate: ParsableCommand {
                 maxLength: maxLength, lossTarget: lossOn
             ).examples(from: records, report: &report)
             records.removeAll()
-            Console.data(report, path: data)
+            RunLog().data(report, path: data)
             let examples = BalancedSample.positions(of: all, limit: maxSamples, seed: seed).map { all[$0] }
             if examples.count < all.count { Console.note("\(examples.count) of \(all.count) are used") }
             Interruption.install()

@@ -21,7 +21,7 @@ struct Train: ParsableCommand {
     @OptionGroup var logging: RunLogOptions
 
     func run() throws {
-        try reportingErrors {
+        try reportingErrors(logging.log) {
             let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
             let resumption: TrainingSession.Resumption =

@@ -1,6 +1,5 @@
 // C's `stdout` is a variable, which nobody changes.
 @preconcurrency import Foundation
-import MenoData
 
 #if canImport(Glibc)
     @preconcurrency import Glibc
@@ -51,14 +50,6 @@ enum Console {
 
     // Lines are written by the thread that trains; nothing else does while it trains.
     nonisolated(unsafe) private static var hasProgress = false
-
-    /// What reading a data file found, with the first of the problems.
-    static func data(_ report: DataReport, path: String, limit: Int = 10) {
-        note("\(path): \(report.summary)")
-        let leftOut = report.problems.filter { !$0.isUsed }
-        for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }
-        if leftOut.count > limit { note("  … and \(leftOut.count - limit) more") }
-    }
 }
 
 /// A result that could not be written.

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
 import MenoConfiguration
+import MenoData
 import MenoMetrics
 import MenoReporting
 
 /// What a run tells on the console while it goes on.
-struct RunLog {
+struct RunLog: Sendable {
     enum Style: String, CaseIterable, ExpressibleByArgument {
         case text
         /// Every event as a line of JSON.
@@ -15,6 +16,38 @@ struct RunLog {
     var style = Style.text
     /// Only what needs attention: warnings, alerts, failures.
     var isQuiet = false
+
+    /// Tells what is good to know.
+    func note(_ text: String) {
+        guard !isQuiet else { return }
+        tell(.notice(text), as: text)
+    }
+
+    func warn(_ text: String) { tell(.warning(text), as: "warning: \(text)") }
+
+    private func tell(_ event: RunEvent, as text: String) {
+        switch style {
+        case .text: Console.note(text)
+        // A line that cannot be encoded is told all the same.
+        case .json: do { try EventLines { Console.note($0) }.observe(event) } catch { Console.note(text) }
+        }
+    }
+
+    /// Tells why the program ends.
+    func fail(_ error: any Error) {
+        guard style == .json, let line = try? EventLines.line(error: "\(error)") else {
+            return Console.note("meno: \(error)")
+        }
+        Console.note(line)
+    }
+
+    /// What reading a data file found, with the first of the problems.
+    func data(_ report: DataReport, path: String, limit: Int = 10) {
+        note("\(path): \(report.summary)")
+        let leftOut = report.problems.filter { !$0.isUsed }
+        for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }
+        if leftOut.count > limit { note("  … and \(leftOut.count - limit) more") }
+    }
 
     /// The console and the log file.
     /// - Parameters:

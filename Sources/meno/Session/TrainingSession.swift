@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import MenoConfiguration
 import MenoData
 import MenoMetrics
@@ -36,7 +37,7 @@ struct TrainingSession {
         dataDigest = FileDigest(of: contents)
         var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
-        Console.note("loading \(configuration.model.nameOrPath)")
+        log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
             configuration.model.nameOrPath, dtype: dtype,
             device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
@@ -46,7 +47,7 @@ struct TrainingSession {
             lengthPolicy: data.tooLong
         ).examples(from: records, report: &report)
         records.removeAll()
-        Console.data(report, path: data.path)
+        log.data(report, path: data.path)
         let split = Split(
             count: examples.count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle)
         training = split.training.map { examples[$0] }
@@ -111,14 +112,14 @@ struct TrainingSession {
         let loop = try loop(observers: reporters() + monitorObservers() + observers + [reportObserver()])
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
-            Console.note("resumed from \(checkpoint.path)")
+            log.note("resumed from \(checkpoint.path)")
         }
         // Not before: a resumption that is refused leaves the settings that the run was made with.
         try folders.write(provenance + configuration.yaml, to: "run.yaml")
         let outcome = try loop.run(model: model.name)
         model.decoder.setTraining(false)
         if outcome.reason == .interrupted {
-            Console.note("go on with `meno train … --resume auto`")
+            log.note("go on with `meno train … --resume auto`")
         } else {
             try writeResult()
         }
@@ -136,7 +137,7 @@ struct TrainingSession {
                 advice: newest.map { "Make room there, then go on from \($0) with --resume auto." }
                     ?? "Nothing of the run could be saved.")
         }
-        Console.note("the final \(result) is in \(folders.model.path)")
+        log.note("the final \(result) is in \(folders.model.path)")
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
@@ -146,7 +147,7 @@ struct TrainingSession {
             model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
             observers: observers,
             saving: RunSaving(store: CheckpointStore(folders.model), form: form, settings: configuration.meaning),
-            shouldStop: { Interruption.isRequested })
+            logger: Logger(label: "meno") { [log] _ in RunLogger(log) }, shouldStop: { Interruption.isRequested })
     }
 
     /// Folders that the run reads and that may be its own.
@@ -226,8 +227,8 @@ struct TrainingSession {
             return url
         case .newest:
             let (url, faults) = store.newest()
-            for fault in faults { Console.note("warning: \(fault)") }
-            if url == nil { Console.note("no whole checkpoint in \(store.folder.path): the run starts anew") }
+            for fault in faults { log.warn(fault) }
+            if url == nil { log.note("no whole checkpoint in \(store.folder.path): the run starts anew") }
             return url
         }
     }
