@@ -67,6 +67,19 @@ public struct CheckpointStore: Sendable {
         return (nil, faults)
     }
 
+    /// The newest step that can be gone on from, and the steps that its run was to have where its checkpoint tells; `nil`:
+    /// folders of such names, if any, hold no checkpoint, neither ours with all its files nor one of Trainer's.
+    public var progress: (step: Int, total: Int?)? {
+        struct State: Decodable { var maxSteps: Int }
+        let newest = steps.last {
+            CheckpointManifest.hasFiles(url(step: $0)) || (try? ForeignCheckpoint(url(step: $0))) != nil
+        }
+        return newest.map { step in
+            let state = try? Data(contentsOf: url(step: step).appending(path: TrainerState.name))
+            return (step, state.flatMap { try? Self.decoder.decode(State.self, from: $0).maxSteps })
+        }
+    }
+
     // MARK: Writing
 
     func write(_ contents: Contents) throws {

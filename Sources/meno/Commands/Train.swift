@@ -20,6 +20,12 @@ struct Train: ParsableCommand {
     var allowChanges = false
     @OptionGroup var logging: RunLogOptions
 
+    func validate() throws {
+        guard !overwrite || resume == nil else {
+            throw ValidationError("--overwrite begins anew, and --resume goes on: give one of them.")
+        }
+    }
+
     func run() throws {
         try reportingErrors(logging.log) {
             let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []

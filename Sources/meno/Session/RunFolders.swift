@@ -9,26 +9,52 @@ struct RunFolders {
     var model: URL { base.appending(path: "model") }
     var progress: URL { base.appending(path: "training_progress") }
 
-    /// - Throws: when a finished run is there and is not to be overwritten.
+    private let overwrites: Bool
+    private let resumes: Bool
+
+    /// - Throws: as ``check()``.
     init(_ path: String, overwrites: Bool, resumes: Bool) throws {
         base = URL(filePath: path)
-        if !overwrites, !resumes, let step = CheckpointStore(model).steps.last {
-            throw ConfigurationError(
-                place: model.path, "an unfinished run is here already (checkpoint-\(step)).",
-                advice: "Go on with --resume auto, start anew with --overwrite, or choose another `base_output_dir`.")
-        }
-        for file in [LoRAFiles.weightsName, "model.safetensors"] where !overwrites && !resumes {
-            guard FileManager.default.fileExists(atPath: model.appending(path: file).path) else { continue }
-            throw ConfigurationError(
-                place: model.appending(path: file).path, "a run has been finished here already.",
-                advice: "Choose another `base_output_dir`, or give --overwrite.")
-        }
+        self.overwrites = overwrites
+        self.resumes = resumes
+        try check()
     }
 
-    /// Removes what an earlier run left: checkpoints, its result, and what was told of it. Logs stay.
+    /// - Throws: ``ConfigurationError`` where there can be no folder, or a run is there that is neither to be overwritten nor
+    ///   gone on with.
+    func check() throws {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: base.path, isDirectory: &isFolder), !isFolder.boolValue {
+            throw ConfigurationError(
+                place: base.path, "is a file.", advice: "`base_output_dir` must be a folder; it need not be there yet.")
+        }
+        guard !overwrites, !resumes else { return }
+        let newest = CheckpointStore(model).progress
+        let hasResult = Self.weights.contains {
+            FileManager.default.fileExists(atPath: model.appending(path: $0).path)
+        }
+        guard newest != nil || hasResult else { return }
+        let steps = newest.map { newest in " (step \(newest.step)\(newest.total.map { " of \($0)" } ?? ""))" } ?? ""
+        let isUnfinished = newest.map { newest in newest.total.map { newest.step < $0 } ?? true } ?? false
+        guard hasResult, !isUnfinished else {
+            throw ConfigurationError(
+                place: model.path, "an unfinished run is here already\(steps).",
+                advice: "Go on with --resume auto, start anew with --overwrite, or choose another `base_output_dir`.")
+        }
+        let longer =
+            newest == nil
+            ? "Start"
+            : "Train longer with a higher `training.num_train_epochs` (or `max_steps`), --resume auto and --allow-changes; start"
+        throw ConfigurationError(
+            place: model.path, "a run has been finished here already\(steps).",
+            advice: "\(longer) anew with --overwrite, or choose another `base_output_dir`.")
+    }
+
+    /// Removes what an earlier run left: its result, and what was told of it; checkpoints where they are to be overwritten, as
+    /// what else has such a name is nobody's to remove. Logs stay.
     /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
     func clear(keeping inputs: [URL]) throws {
-        var old = Self.contents(of: model).filter { Self.isCheckpoint($0.lastPathComponent) }
+        var old = overwrites ? Self.contents(of: model).filter { Self.isCheckpoint($0.lastPathComponent) } : []
         if !inputs.map({ $0.resolvingSymlinksInPath().path }).contains(model.resolvingSymlinksInPath().path) {
             old += Self.results.map { model.appending(path: $0) }
         }
@@ -44,7 +70,8 @@ struct RunFolders {
         }
     }
 
-    private static let results = [LoRAFiles.weightsName, LoRAFiles.configurationName, "model.safetensors"]
+    private static let weights = [LoRAFiles.weightsName, "model.safetensors"]
+    private static let results = weights + [LoRAFiles.configurationName]
 
     private static func isCheckpoint(_ name: String) -> Bool {
         ["checkpoint-", "stable_checkpoint-", CheckpointStore.abandonedPrefix].contains(where: name.hasPrefix)

@@ -224,6 +224,13 @@ struct TrainingSession {
             guard FileManager.default.fileExists(atPath: url.path) else {
                 throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
             }
+            for folder in [url.appending(path: "model"), url] {
+                guard let newest = CheckpointStore(folder).progress else { continue }
+                throw ConfigurationError(
+                    place: url.path, "is a run's folder, and no checkpoint.",
+                    advice: "Its checkpoints are \(folder.path)/checkpoint-N: give the newest, "
+                        + "--resume \(folder.path)/checkpoint-\(newest.step), or --resume auto.")
+            }
             return url
         case .newest:
             let (url, faults) = store.newest()
