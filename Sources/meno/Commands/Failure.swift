@@ -50,7 +50,7 @@ private func status(of error: any Error) -> Int32? {
     case let error as TrainingError:
         switch error.code {
         case .interrupted: Status.interrupted
-        case .badArguments, .cannotResume: Status.badInput
+        case .badArguments, .cannotResume, .nothingToTrain: Status.badInput
         default: Status.failed
         }
     case is TorchError, is OutputError: Status.failed

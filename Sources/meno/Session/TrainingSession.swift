@@ -50,6 +50,12 @@ struct TrainingSession {
         log.data(report, path: data.path)
         let split = Split(
             count: examples.count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle)
+        guard !split.training.isEmpty else {
+            throw ConfigurationError(
+                place: "data.train_fraction",
+                "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
+                advice: "Give a larger fraction, or more records.")
+        }
         training = split.training.map { examples[$0] }
         let heldOut = split.heldOut.map { examples[$0] }
         evaluation = BalancedSample.positions(
