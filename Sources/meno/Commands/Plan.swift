@@ -17,7 +17,7 @@ struct Plan: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
-            let session = try TrainingSession(configuration, overwrites: true)
+            let session = try TrainingSession(configuration, overwrites: true, trains: false)
             let forecast = try session.loop().forecast()
             let free = try? URL(filePath: configuration.baseOutputDirectory).nearestExistingFolder
                 .resourceValues(forKeys: [.volumeAvailableCapacityKey]).volumeAvailableCapacity

@@ -23,12 +23,16 @@ struct TrainingSession {
     private let log: RunLog
 
     /// Loads model and data and shows what will be trained on.
+    /// - Parameter trains: `false` where nothing is written: a forecast may be made beside a run.
     init(
-        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, log: RunLog = RunLog()
+        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, trains: Bool = true,
+        log: RunLog = RunLog()
     ) throws {
         Interruption.outliveReaders()
         self.configuration = configuration
         self.log = log
+        // Said before minutes of loading; who gets the folder is decided when the run starts.
+        if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
         let data = configuration.data
         let file = URL(filePath: data.path)
@@ -113,8 +117,12 @@ struct TrainingSession {
         observers: [any RunObserver] = [], resumption: Resumption = .none, allowsChanges: Bool = false
     ) throws -> RunOutcome {
         Interruption.install()
-        if case .none = resumption { try folders.clear(keeping: inputs) }
         try folders.create()
+        let lock = try RunLock(folders.base)
+        defer { withExtendedLifetime(lock) {} }
+        // Another process may have trained here while this one was loading.
+        try folders.check()
+        if case .none = resumption { try folders.clear(keeping: inputs) }
         let loop = try loop(observers: reporters() + monitorObservers() + observers + [reportObserver()])
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)

@@ -1,0 +1,110 @@
+import Foundation
+import MenoTesting
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What is found in a run's folder, and what is said of it before anything runs.
+@Suite(.serialized) struct RunFolderTests {
+    private let tiny: TinyModel
+    private let keys = "max_steps: 2, eval_steps: 1, save_steps: 1"
+
+    init() throws { tiny = try TinyModel() }
+
+    @Test func aFinishedRunIsCalledSoAndCanBeMadeLonger() throws {
+        #expect(try tiny.train(keys).status == 0)
+        let again = try tiny.train(keys)
+        #expect(again.status == 65 && again.errors.contains("has been finished here already (step 2 of 2)"))
+        #expect(again.errors.contains("--allow-changes") && again.errors.contains("--overwrite"), "\(again.errors)")
+        #expect(try tiny.train(keys, ["--overwrite", "--resume", "auto"]).status == 64)
+        let longer = try tiny.train(
+            keys.replacing("max_steps: 2", with: "max_steps: 3"), ["--resume", "auto", "--allow-changes"])
+        #expect(longer.status == 0 && longer.errors.contains("step 3/3"), "\(longer.errors)")
+        // The run's folder is no checkpoint, nor an adapter; a step beyond the end cannot be gone on from.
+        let model = tiny.run.appending(path: "model").path
+        let folder = try tiny.train(keys, ["--resume", tiny.run.path])
+        #expect(folder.status == 65 && folder.errors.contains("\(model)/checkpoint-3"), "\(folder.errors)")
+        let beyond = try tiny.train(keys, ["--resume", "\(model)/checkpoint-3", "--allow-changes"])
+        #expect(beyond.status == 65 && beyond.errors.contains("the run ends at step 2"), "\(beyond.errors)")
+        let evaluation = ["evaluate", "--model", tiny.model.path, "--data", tiny.data.path, "--device", "cpu"]
+        let adapter = try meno(evaluation + ["--adapter", tiny.run.path])
+        #expect(adapter.status == 66 && adapter.errors.contains("its adapter is in \(model)"), "\(adapter.errors)")
+        let half = try meno(evaluation + ["--dtype", "float16"])
+        #expect(half.status == 65 && half.errors.contains("float16 cannot be evaluated on a CPU"), "\(half.errors)")
+    }
+
+    @Test func aFolderThatOnlyHasTheNameOfACheckpointIsNoneAndStays() throws {
+        let stray = tiny.run.appending(path: "model/checkpoint-7")
+        try FileManager.default.createDirectory(at: stray, withIntermediateDirectories: true)
+        let trained = try tiny.train(keys)
+        #expect(trained.status == 0, "\(trained.errors)")
+        #expect(FileManager.default.fileExists(atPath: stray.path))
+    }
+
+    @Test func aSecondProcessIsRefused() throws {
+        try FileManager.default.createDirectory(at: tiny.run, withIntermediateDirectories: true)
+        let lock = open(tiny.run.appending(path: ".lock").path, O_RDWR | O_CREAT, 0o600)
+        #expect(flock(lock, LOCK_EX) == 0 && write(lock, "4711\n", 5) == 5)
+        let refused = try tiny.train(keys)
+        #expect(refused.status == 65 && refused.errors.contains("another process (4711)"), "\(refused.errors)")
+        #expect(refused.errors.contains(tiny.run.path))
+        close(lock)
+        #expect(try tiny.train(keys).status == 0)
+    }
+
+    @Test func badInputIsNamedBeforeAnythingRuns() throws {
+        let none = try tiny.train(keys, ["--set", "data.train_fraction=0"])
+        #expect(none.status == 65 && none.errors.contains("data.train_fraction"), "\(none.errors)")
+        let file = try tiny.train(keys, output: tiny.data.path)
+        #expect(file.status == 65 && file.errors.contains("is a file"), "\(file.errors)")
+        let targets = try tiny.train(keys, lora: "{target_modules: [q_proj, k_projs]}")
+        #expect(targets.status == 65 && targets.errors.contains("\"k_projs\"") && targets.errors.contains("k_proj?"))
+    }
+
+    @Test func anotherMetricIsAnotherRunUnlessItIsAllowed() throws {
+        #expect(try tiny.train(keys).status == 0)
+        let other = keys + ", metric_for_best_model: token_accuracy"
+        let refused = try tiny.train(other, ["--resume", "auto"])
+        #expect(
+            refused.status == 65 && refused.errors.contains("metric_for_best_model was perplexity, is token_accuracy"))
+        let longer = other.replacing("max_steps: 2", with: "max_steps: 3")
+        let resumed = try tiny.train(longer, ["--resume", "auto", "--allow-changes"])
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        let state = tiny.run.appending(path: "model/checkpoint-3/trainer_state.json")
+        let object = try JSONSerialization.jsonObject(with: Data(contentsOf: state)) as? [String: Any]
+        // An accuracy: a perplexity that was taken over would be above 1.
+        #expect(try #require(object?["best_metric"] as? Double) <= 1)
+    }
+
+    @Test func everyLineForMachinesIsJSONAndAQuietRunIsSilent() throws {
+        let isJSON = { (line: Substring) in (try? JSONSerialization.jsonObject(with: Data(line.utf8))) != nil }
+        let told = try tiny.train(keys, ["--log-format", "json"])
+        #expect(told.status == 0 && told.errors.split(separator: "\n").allSatisfy(isJSON), "\(told.errors)")
+        #expect(told.errors.contains("the final adapter is in"))
+        let refused = try tiny.train(keys, ["--log-format", "json"])
+        let lines = refused.errors.split(separator: "\n")
+        #expect(refused.status == 65 && lines.allSatisfy(isJSON), "\(refused.errors)")
+        #expect(lines.contains { $0.hasPrefix(#"{"error":{"#) })
+        let quiet = try tiny.train(keys, monitor: "null", ["--overwrite", "--quiet"])
+        #expect(quiet.status == 0 && quiet.errors.isEmpty, "\(quiet.errors)")
+    }
+
+    @Test func aTemplatesOwnReasonIsTold() throws {
+        try Data(#"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#.utf8)
+            .write(to: tiny.data)
+        let template = tiny.folder.url.appending(path: "own.jinja")
+        for (source, reason) in [
+            ("\n{{ raise_exception('only poems') }}", "line 2: only poems."),
+            ("{{ messages | sonnet }}", "there is no filter \"sonnet\"."), ("{% if %}", "cannot be read"),
+        ] {
+            try Data(source.utf8).write(to: template)
+            let refused = try tiny.train(keys, ["--set", "data.chat_template=\(template.path)"])
+            #expect(refused.status == 65 && refused.errors.contains(reason), "\(refused.errors)")
+            #expect(!refused.errors.contains(".."), "\(refused.errors)")
+        }
+    }
+}
