@@ -47,7 +47,9 @@ import Testing
 
     /// One pass with both weights gives the bits of two products and the gate: for sizes that are no whole blocks, and depths
     /// that are summed up from parts.
-    @Test(arguments: [(37, 64, 80), (200, 2_112, 40), (5, 32, 1), (1_100, 96, 100)], [Tensor.GateActivation.silu, .geluTanh])
+    @Test(
+        arguments: [(37, 64, 80), (200, 2_112, 40), (5, 32, 1), (1_100, 96, 100)],
+        [Tensor.GateActivation.silu, .geluTanh])
     func gatedProduct(_ shape: (rows: Int, depth: Int, width: Int), _ activation: Tensor.GateActivation) throws {
         try RandomGenerator.seed(3)
         let input = try Tensor.randomNormal([shape.rows, shape.depth]).to(.bfloat16)

@@ -16,7 +16,9 @@ final class FeedForward {
 
     /// `[tokens, hidden]` in and out.
     func callAsFunction(_ input: Tensor) throws -> Tensor {
-        if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix), input.hasGatedProduct(with: gate.weight.tensor) {
+        if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix),
+            input.hasGatedProduct(with: gate.weight.tensor)
+        {
             return try down(input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused))
         }
         return try down(gating(gate(input), up(input)))
