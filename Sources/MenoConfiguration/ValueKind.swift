@@ -68,8 +68,7 @@ extension ValueKind where Value == Double? {
 }
 
 extension ValueKind where Value == Int {
-    /// - Parameter maximum: so that sums and products of counts are numbers, too.
-    static func integer(from minimum: Int, to maximum: Int = 1_000_000_000) -> Self {
+    static func integer(from minimum: Int, to maximum: Int = TrainingArguments.largestCount) -> Self {
         let expected =
             maximum < .max ? "a whole number from \(minimum) to \(maximum)" : "a whole number of \(minimum) or more"
         return Self(expected: expected) { node in

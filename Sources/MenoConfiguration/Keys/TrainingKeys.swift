@@ -1,10 +1,12 @@
+internal import MenoTraining
+
 extension ConfigurationKey {
     /// `training:`
     static let training = [
         ConfigurationKey(
             "training.num_train_epochs", \.training.epochs,
-            .number("a number above 0, up to a million") { $0 > 0 && $0 <= 1e6 }, "Passes over the training data.",
-            example: "3"),
+            .number("a number above 0, up to a million") { $0 > 0 && $0 <= TrainingArguments.mostEpochs },
+            "Passes over the training data.", example: "3"),
         ConfigurationKey(
             "training.max_steps", \.training.maxSteps, .countOrNone, "Optimizer steps in all; overrides the epochs.",
             example: "500"),

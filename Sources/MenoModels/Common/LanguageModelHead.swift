@@ -7,10 +7,8 @@ final class LanguageModelHead {
     private let softcap: Double?
     /// See ``Decoder/headGradientThreshold``.
     var gradientThreshold = 0.0
-    /// Of a frozen weight: the means of every 512 rows, computed when they are first needed.
-    private lazy var centroids = Result { try withoutGradient { try weight.tensor.vocabularyCentroids() } }
-    /// The mean of all its rows, `[hidden]` in float32.
-    private lazy var mean = Result { try withoutGradient { try centroids.get().meanOfRows(weight.tensor.size(0)) } }
+    /// The means of every 512 rows of a frozen weight, computed when they are first needed.
+    private var centroids: Tensor?
     /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks.
     private static let tileElements = 1 << 26
 
@@ -84,20 +82,22 @@ final class LanguageModelHead {
         guard !weight.isTrained, smoothing == 0 || softcap == nil,
             hiddenStates.hasVocabularyLoss(weight.tensor, threshold: threshold, gradient: gradient)
         else { return nil }
+        if threshold > 0 || smoothing > 0, centroids == nil { centroids = try weight.tensor.vocabularyCentroids() }
         let result = try hiddenStates.vocabularyLoss(
             weight.tensor, targets: targets, softcap: softcap ?? 0, threshold: threshold,
-            centroids: threshold > 0 ? centroids.get() : nil, gradient: gradient)
+            centroids: threshold > 0 ? centroids : nil, gradient: gradient)
         let sharp = TileResults(losses: result.losses, correct: result.isCorrect, inputGradient: result.gradient)
-        return smoothing == 0 ? sharp : try smoothed(sharp, by: smoothing, hiddenStates, targets: targets)
+        guard smoothing > 0, let mean = try centroids?.meanOfRows(weight.tensor.size(0)) else { return sharp }
+        return try smoothed(sharp, by: smoothing, hiddenStates, targets: targets, mean: mean)
     }
 
     /// The same with smoothed targets, where no cap bounds the logits z = h · Wᵀ. Then they add something linear in h to a
-    /// loss, ε (z[t] − mean z) = ε h · (W[t] − W̄), W̄ the mean of W's rows (Szegedy et al., 2016, arXiv:1512.00567, section 7).
+    /// loss, ε (z[t] − mean z) = ε h · (W[t] − W̄), W̄ the `mean` of W's rows (Szegedy et al., 2016, arXiv:1512.00567, section 7).
     private func smoothed(
-        _ results: TileResults, by smoothing: Double, _ hiddenStates: Tensor, targets: [Int64]
+        _ results: TileResults, by smoothing: Double, _ hiddenStates: Tensor, targets: [Int64], mean: Tensor
     ) throws -> TileResults {
         let rows = try weight.tensor.indexed(by: Tensor(targets), along: 0).to(.float32)
-        let slope = try (rows - mean.get()) * smoothing
+        let slope = try (rows - mean) * smoothing
         let added: [Float] = try (hiddenStates.to(.float32) * slope).sum(along: [1]).array()
         var results = results
         results.losses = zip(results.losses, added).map { $0 + $1 }

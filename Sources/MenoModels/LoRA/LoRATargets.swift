@@ -136,10 +136,9 @@ extension Decoder {
             attached += 1
         }
         guard attached > 0 else {
-            let kinds = Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
             throw ModelError(
                 .mismatch, "lora.target_modules (with lora.layers_to_transform) matches no layer of the model.",
-                advice: "Its linear layers are \(kinds.joined(separator: ", ")); or write \"all-linear\".")
+                advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".")
         }
         try checkNames(settings)
         settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
@@ -147,18 +146,22 @@ extension Decoder {
         return settings
     }
 
+    /// The last parts of the linear layers' names.
+    private var linearKinds: [String] {
+        Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
+    }
+
     /// A name that matches nothing is a mistake, also where the others match: what it was meant for would not be adapted.
     private func checkNames(_ settings: LoRASettings) throws {
-        let kinds = Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
         if case .names(let names) = settings.targets {
             let unmatched = try names.filter { name in
                 try !linears.contains { try LoRATargets.names([name]).includes($0.name) }
             }
-            let meant = unmatched.compactMap { nearestName(to: $0, among: kinds) }
+            let meant = unmatched.compactMap { nearestName(to: $0, among: linearKinds) }
             try refuse(
                 unmatched, of: "lora.target_modules", "match no layer of the model",
                 advice: (meant.isEmpty ? "" : "Did you mean \(meant.joined(separator: ", "))? ")
-                    + "Its linear layers are \(kinds.joined(separator: ", ")).")
+                    + "Its linear layers are \(linearKinds.joined(separator: ", ")).")
         }
         let layers = (settings.layersToTransform ?? []).filter { !(0..<configuration.layerCount).contains($0) }
         try refuse(

@@ -1,12 +1,6 @@
 public import Foundation
 internal import MenoFormats
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
 /// What a fine-tuned model is on disk.
 public enum SavedForm: Sendable {
     /// An adapter as PEFT reads it. `baseModel`: what it was trained on, for `base_model_name_or_path`.
@@ -52,12 +46,7 @@ public enum SavedForm: Sendable {
         guard FileManager.default.fileExists(atPath: original.path),
             original.resolvingSymlinksInPath().path != copy.resolvingSymlinksInPath().path
         else { return }
-        let partial = folder.appending(path: ".\(name).partial")
-        try? FileManager.default.removeItem(at: partial)
-        try FileManager.default.copyItem(at: original, to: partial)
-        guard rename(partial.path, copy.path) == 0 else {
-            throw ModelError(.malformed, path: copy.path, "cannot be written (\(String(cString: strerror(errno)))).")
-        }
+        try Data(contentsOf: original, options: .mappedIfSafe).write(to: copy, options: .atomic)
     }
 
     /// PEFT takes a head that is the embedding for a module of its own: it gets the same values.

@@ -113,9 +113,14 @@ public struct TrainingArguments: Sendable, Hashable {
 
     public var examplesPerStep: Int { batchSize * gradientAccumulationSteps }
 
+    /// The most that a count of examples or steps may be, so that sums and products of counts are numbers, too.
+    public static let largestCount = 1_000_000_000
+    /// The most epochs.
+    public static let mostEpochs = 1e6
+
     /// - Throws: ``TrainingError`` with `badArguments` where a count is so large, or so small, that steps cannot be counted.
     func validate() throws {
-        let most = 1_000_000_000
+        let most = Self.largestCount
         let counts = [
             ("batchSize", batchSize, 1), ("gradientAccumulationSteps", gradientAccumulationSteps, 1),
             ("maxSteps", maxSteps ?? 0, 0), ("warmupSteps", warmupSteps, 0), ("stepsAhead", stepsAhead, 0),
@@ -124,7 +129,7 @@ public struct TrainingArguments: Sendable, Hashable {
         for (name, value, least) in counts where value < least || value > most {
             throw TrainingError(.badArguments, "\(name) is \(value); expected from \(least) to \(most).")
         }
-        guard epochs > 0, epochs <= 1e6 else {
+        guard epochs > 0, epochs <= Self.mostEpochs else {
             throw TrainingError(.badArguments, "epochs is \(epochs); expected above 0, up to a million.")
         }
     }
