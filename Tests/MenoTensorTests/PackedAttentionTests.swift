@@ -10,13 +10,15 @@ struct PackedAttentionTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var dtype = DType.float32
         var lengths = [5, 1, 64, 130, 0, 65]
+        /// Tokens of the first sequence that come before those of all others.
+        var shared = 0
         var heads = 4
         var keyValueHeads = 2
         var size = 64
         var window: Int?
         var softcap: Double?
         var testDescription: String {
-            "\(lengths) in \(dtype), \(heads) on \(keyValueHeads) heads of \(size), window \(window ?? 0), cap \(softcap ?? 0)"
+            "\(lengths) after \(shared) in \(dtype), \(heads) on \(keyValueHeads) heads of \(size), window \(window ?? 0), cap \(softcap ?? 0)"
         }
     }
 
@@ -28,7 +30,11 @@ struct PackedAttentionTests {
                     Case(dtype: dtype, heads: 3, keyValueHeads: 3, size: 96),
                     Case(dtype: dtype, heads: 2, keyValueHeads: 1, size: 20),
                     Case(dtype: dtype, lengths: [333], heads: 1, keyValueHeads: 1, size: 7, window: 129),
+                    Case(dtype: dtype, lengths: [5, 1, 64, 0, 130], shared: 4),
+                    Case(dtype: dtype, lengths: [64, 40, 65], shared: 64, softcap: 3),
+                    Case(dtype: dtype, lengths: [150, 1, 70, 20], shared: 137, heads: 3, keyValueHeads: 3, size: 96),
                 ]
+                + [2, 17, 64, 100].map { Case(dtype: dtype, lengths: [200, 9, 61, 0, 100], shared: 133, window: $0) }
         }
 
     @Test(arguments: cases) func equalsTheDefinition(_ test: Case) throws {
@@ -64,8 +70,21 @@ struct PackedAttentionTests {
         #expect(try all.to(.float32).array(of: Float.self) == alone.to(.float32).array(of: Float.self))
     }
 
-    @Test func threadsChangeNothing() throws {
-        let test = Case(lengths: [90, 200, 31, 64, 150], window: 100)
+    /// Nor whether what it begins with lies in another.
+    @Test(arguments: [DType.float32, .bfloat16]) func aCommonBeginningChangesNoBit(_ dtype: DType) throws {
+        let inputs = try heads(Case(dtype: dtype, lengths: [90, 50])).map { try $0.detached() }
+        let together = try attended(inputs, Case(dtype: dtype, lengths: [90, 50], shared: 70))
+        let whole = try inputs.map {
+            try Tensor.concatenated(
+                [$0.narrowed(0, start: 0, count: 70), $0.narrowed(0, start: 90, count: 50)], along: 0)
+        }
+        let alone = try attended(whole, Case(dtype: dtype, lengths: [120])).narrowed(0, start: 70, count: 50)
+        let own = try together.narrowed(0, start: 90, count: 50)
+        #expect(try own.to(.float32).array(of: Float.self) == alone.to(.float32).array(of: Float.self))
+    }
+
+    @Test(arguments: [0, 80]) func threadsChangeNothing(_ shared: Int) throws {
+        let test = Case(lengths: [90, 200, 31, 64, 150], shared: shared, window: 100)
         let inputs = try heads(test)
         func values() throws -> [[Float]] {
             for input in inputs { try input.setGradient(nil) }
@@ -90,6 +109,11 @@ struct PackedAttentionTests {
                     window: nil, scale: 1)
             }
         }
+        #expect(throws: TorchError.self) {
+            try Tensor.packedAttention(
+                query: query, key: query, value: query,
+                boundaries: SequenceBoundaries(lengths: [2, 4], shared: 3, device: .cpu), window: nil, scale: 1)
+        }
     }
 
     private func heads(_ test: Case) throws -> [Tensor] {
@@ -103,17 +127,24 @@ struct PackedAttentionTests {
     private func attended(_ inputs: [Tensor], _ test: Case) throws -> Tensor {
         try Tensor.packedAttention(
             query: inputs[0], key: inputs[1], value: inputs[2],
-            boundaries: SequenceBoundaries(lengths: test.lengths, device: .cpu), window: test.window, scale: 0.3,
+            boundaries: SequenceBoundaries(lengths: test.lengths, shared: test.shared, device: .cpu),
+            window: test.window,
+            scale: 0.3,
             softcap: test.softcap)
     }
 
     private func definition(_ inputs: [Tensor], _ test: Case) throws -> Tensor {
         var start = 0
-        let results = try test.lengths.map { length in
-            defer { start += length }
+        let results = try test.lengths.map { own in
+            defer { start += own }
             let group = test.heads / test.keyValueHeads
+            let before = start > 0 ? test.shared : 0
+            let length = before + own
             let sides = try inputs.enumerated().map { index, tensor in
-                let part = try tensor.narrowed(0, start: start, count: length).transposed(0, 1)
+                let part = try Tensor.concatenated(
+                    [tensor.narrowed(0, start: 0, count: before), tensor.narrowed(0, start: start, count: own)],
+                    along: 0
+                ).transposed(0, 1)
                 guard index > 0 else { return part }
                 return try part.unsqueezed(1).expanded([test.keyValueHeads, group, length, test.size])
                     .reshaped([test.heads, length, test.size])
@@ -125,7 +156,7 @@ struct PackedAttentionTests {
             let near = try distance.isLess(than: Tensor([Float(test.window ?? length + 1)]))
             let hidden = try Tensor([Float(0)]).isLessOrEqual(distance).and(near).negated()
             let weights = try scores.masked(by: hidden, with: -.infinity).softmax(along: -1)
-            return try weights.matmul(sides[2]).transposed(0, 1)
+            return try weights.matmul(sides[2]).transposed(0, 1).narrowed(0, start: before, count: own)
         }
         return try Tensor.concatenated(results, along: 0)
     }

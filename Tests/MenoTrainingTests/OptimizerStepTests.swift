@@ -1,4 +1,5 @@
 import Foundation
+import MenoData
 import MenoFormats
 import MenoModels
 import MenoTensor
@@ -43,6 +44,45 @@ import Testing
             let final = try expected.elements("final.\(parameter.name)", as: Float.self)
             #expect(try relativeError(parameter.tensor.detached().array(), final) < 1e-3, "\(parameter.name)")
         }
+    }
+
+    /// Examples with the same instructions before them: what lies there once gives the step of what each has for itself.
+    @Test(arguments: names, [(false, 0.0), (false, 0.1), (true, 0)])
+    func aCommonBeginningChangesNothing(_ name: String, _ kind: (trainsAll: Bool, smoothing: Double)) throws {
+        let beginning: [Int32] = [2, 11, 29, 7, 45, 8, 61, 3, 30]
+        let parts: [[Int32]] = [[7, 9, 12], [9, 33, 40, 11, 6], [9, 50], [14, 5, 8, 27], [14, 5, 8, 19, 22, 4]]
+        let examples = parts.map { own in
+            let ids = beginning + own
+            var labels = ids
+            for index in 2..<5 { labels[index] = Example.ignoredLabel }
+            return Example(ids: ids, labels: labels, isCompletion: ids.map { _ in true }, place: "")
+        }
+        func run(sharing: Bool) throws -> (result: StepResult, computed: Int, parameters: [[Float]]) {
+            let folder = Fixtures.url("models/\(name)")
+            let model = try ModelFiles(folder).load(dtype: .float32)
+            if kind.trainsAll {
+                try model.trainAllParameters()
+            } else {
+                try LoRAFiles.attach(folder.appending(path: "adapter"), to: model)
+            }
+            #expect(model.sharesBeginnings(training: true))
+            let step = try OptimizerStep(
+                model: model, options: .init(), maxGradientNorm: nil, labelSmoothing: kind.smoothing)
+            let passes = PassPlan(examples, tokens: 30, sharing: sharing).parts.map(\.pass)
+            let result = try step.run(passes, learningRate: 1e-3)
+            return (
+                result, passes.reduce(0) { $0 + $1.inputIDs.count },
+                try model.trainedParameters.map { try $0.tensor.detached().array() }
+            )
+        }
+        let (apart, together) = (try run(sharing: false), try run(sharing: true))
+        #expect(apart.computed == 65)
+        #expect(together.computed == 29)
+        #expect(together.result.tokenCount == apart.result.tokenCount)
+        #expect(together.result.labelCount == apart.result.labelCount)
+        #expect(abs(together.result.loss - apart.result.loss) < 1e-6 * apart.result.loss)
+        #expect(abs(together.result.gradientNorm - apart.result.gradientNorm) < 1e-5 * apart.result.gradientNorm)
+        for (one, other) in zip(together.parameters, apart.parameters) { #expect(relativeError(one, other) < 1e-4) }
     }
 
     @Test func aLossThatIsNotANumberChangesNothing() throws {

@@ -14,9 +14,10 @@ void attend(
     using Element = typename Item::Element;
     using Value = typename Item::Value;
     Item head(problem, sequence, index);
-    if (head.length == 0) return;
+    if (head.empty()) return;
     int64_t size = head.size, blocks = head.blocks, panel = head.panel, most = 0;
-    for (int64_t block = 0; block < blocks; ++block) most = std::max(most, (block - problem.first_keys(block) + 1) * kSide);
+    for (int64_t block = head.first_block(); block < blocks; ++block)
+        most = std::max(most, (block - problem.first_keys(block) + 1) * kSide);
     Memory memory;
     Element *query = head.gather(inputs[0], memory);
     Element *key_rows = head.pack_rows(head.gather(inputs[1], memory), memory);
@@ -25,15 +26,15 @@ void attend(
     Element *narrowed = memory.take<Element>(kSide * most);
     float *result = memory.take<float>(kSide * size);
     typename Engine::Session session;
-    for (int64_t block = 0; block < blocks; ++block) {
-        int64_t first = block * kSide, rows = head.count(block), low = problem.first_keys(block);
-        int64_t width = (block - low + 1) * kSide;
+    for (int64_t block = head.first_block(); block < blocks; ++block) {
+        int64_t first = head.first_query(block), low = problem.first_keys(block);
+        int64_t rows = block * kSide + head.count(block) - first, width = (block - low + 1) * kSide;
         for (int64_t keys = low; keys <= block; ++keys)
             Engine::multiply(
                 query + first * size, size, rows, key_rows + keys * panel, size, head.count(keys),
                 scores + (keys - low) * kSide, width, false);
         float factors[kSide];
-        int64_t end = (block - low) * kSide + Engine::whole(rows);
+        int64_t end = (block - low) * kSide + Engine::whole(head.count(block));
         for (int64_t i = 0; i < rows; ++i) {
             float *row = scores + i * width;
             int64_t to = first + i + 1 - low * kSide;
@@ -45,7 +46,7 @@ void attend(
             std::fill(row, row + from, 0.0f);
             std::fill(row + to, row + end, 0.0f);
             factors[i] = static_cast<float>(1 / sum);
-            lse[index * problem.tokens + head.start + first + i] = static_cast<float>(top + std::log(sum));
+            lse[index * problem.tokens + head.row(first + i)] = static_cast<float>(top + std::log(sum));
         }
         const Element *weights = Item::as_left(scores, rows * width, narrowed);
         for (int64_t keys = low; keys <= block; ++keys)

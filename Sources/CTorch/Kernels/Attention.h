@@ -71,11 +71,13 @@ struct Tiles {
 // What attends to what. Heads are [tokens, heads, size].
 struct Problem {
     const int64_t *boundaries;  // [sequences + 1]
-    int64_t sequences, tokens, heads, key_heads, size;
+    int64_t sequences, shared, tokens, heads, key_heads, size;
     int64_t window;  // 0: none
     float scale, cap;
 
-    int64_t length(int64_t sequence) const { return boundaries[sequence + 1] - boundaries[sequence]; }
+    // Tokens before a sequence's own, which the first one has.
+    int64_t before(int64_t sequence) const { return sequence > 0 ? shared : 0; }
+    int64_t length(int64_t sequence) const { return before(sequence) + boundaries[sequence + 1] - boundaries[sequence]; }
     // The first block of keys that the queries of a block see, and the last block of queries that see the keys of one.
     int64_t first_keys(int64_t block) const {
         return window > 0 ? std::max<int64_t>(0, block * kSide - window + 1) / kSide : 0;
@@ -85,26 +87,35 @@ struct Problem {
     }
 };
 
-// One head of one sequence.
+// One head of one sequence, of all its tokens: those that the first sequence has for all come first.
 template <class Engine, class Source>
 struct Head {
     using Element = typename Engine::Number::Storage;
     using Value = typename Source::Storage;
 
     const Problem &problem;
-    int64_t head, start, length, size, blocks, panel;
+    int64_t head, before, start, length, size, blocks, panel;
 
     Head(const Problem &p, int64_t sequence, int64_t head)
-        : problem(p), head(head), start(p.boundaries[sequence]), length(p.length(sequence)), size(p.size),
-          blocks((length + kSide - 1) / kSide), panel(kSide * ((size + 15) / 16 * 16)) {}
+        : problem(p), head(head), before(p.before(sequence)), start(p.boundaries[sequence] - before),
+          length(p.length(sequence)), size(p.size), blocks((length + kSide - 1) / kSide),
+          panel(kSide * ((size + 15) / 16 * 16)) {}
 
+    bool empty() const { return length == before; }
     int64_t count(int64_t block) const { return std::min(kSide, length - block * kSide); }
-    int64_t place(int64_t token, int64_t heads, int64_t which) const { return ((start + token) * heads + which) * size; }
+    // Its own tokens are queries.
+    int64_t first_block() const { return before / kSide; }
+    int64_t first_query(int64_t block) const { return std::max(before, block * kSide); }
+    // The row of a token of its own among those of all sequences.
+    int64_t row(int64_t token) const { return start + token; }
+    int64_t place(int64_t token, int64_t heads, int64_t which) const {
+        return ((token < before ? token : row(token)) * heads + which) * size;
+    }
 
-    // Its rows of a tensor without gaps; below the last one zeros to where products read.
+    // Its rows of a tensor without gaps; below the last one zeros to where products read, from whichever row.
     Element *gather(const at::Tensor &tensor, Memory &memory) const {
         int64_t heads = tensor.size(1), which = heads == problem.heads ? head : head / (problem.heads / heads);
-        int64_t values = Engine::whole(length) * size;
+        int64_t values = (Engine::whole(length) + Engine::whole(1) - 1) * size;
         auto from = static_cast<const Value *>(tensor.data_ptr());
         Element *to = memory.take<Element>(values);
         for (int64_t t = 0; t < length; ++t) {
@@ -158,9 +169,12 @@ Problem problem_of(const at::Tensor *inputs, const ct_attention_layout &layout) 
     }
     TORCH_CHECK(
         layout.boundaries[0] == 0 && last == query.size(0), "the sequences end at ", last, ", not at ", query.size(0), " tokens");
+    TORCH_CHECK(
+        layout.shared == 0 || (layout.shared > 0 && layout.sequences > 0 && layout.shared <= layout.boundaries[1]),
+        "the first sequence has no ", layout.shared, " tokens for all");
     return {
-        layout.boundaries, layout.sequences, query.size(0), query.size(1), key.size(1), query.size(2), layout.window,
-        layout.scale, layout.softcap};
+        layout.boundaries, layout.sequences, layout.shared, query.size(0), query.size(1), key.size(1), query.size(2),
+        layout.window, layout.scale, layout.softcap};
 }
 
 // The longest sequences first, so that no thread is left with one at the end; body(sequence, head).

@@ -48,7 +48,8 @@ void transpose_side(const float *from, float *to) {
             meno::transpose(from + i * kSide + j, kSide * 4, to + j * kSide + i, kSide * 4);
 }
 
-// Gradients of the keys and values are those of one head of the queries.
+// Gradients of the keys and values are those of one head of the queries. What a sequence adds to those of the tokens before
+// its own has rows of its own, after those of all tokens.
 template <class Engine, class Source, class Target>
 void differentiate(
     const Problem &problem, int64_t sequence, int64_t index, const at::Tensor *inputs, const at::Tensor &output,
@@ -58,8 +59,8 @@ void differentiate(
     using Element = typename Item::Element;
     using Value = typename Item::Value;
     Item head(problem, sequence, index);
-    if (head.length == 0) return;
-    int64_t size = head.size, blocks = head.blocks, panel = head.panel;
+    if (head.empty()) return;
+    int64_t size = head.size, blocks = head.blocks, panel = head.panel, before = head.before;
     constexpr int64_t square = kSide * kSide;
     Memory memory;
     Element *query = head.gather(inputs[0], memory), *key = head.gather(inputs[1], memory);
@@ -69,11 +70,11 @@ void differentiate(
     Element *key_columns = head.pack_columns(key, memory);
     float *query_sums = memory.take<float>(blocks * kSide * size), *delta = memory.take<float>(head.length);
     auto *out = static_cast<const Value *>(output.data_ptr()), *slopes_of = static_cast<const Value *>(slope.data_ptr());
-    for (int64_t t = 0; t < head.length; ++t) {
+    for (int64_t t = before; t < head.length; ++t) {
         int64_t place = head.place(t, problem.heads, index);
         delta[t] = product_sum(out + place, slopes_of + place, size);
     }
-    lse += index * problem.tokens + head.start;
+    lse += index * problem.tokens + head.row(0);
     float *scores = memory.take<float>(square), *slopes = memory.take<float>(square), *turned = memory.take<float>(square);
     Element *left[3];
     for (auto &each : left) each = memory.take<Element>(square);
@@ -81,7 +82,10 @@ void differentiate(
     typename Engine::Session session;
     for (int64_t block = 0; block < blocks; ++block) {
         int64_t first = block * kSide, keys = head.count(block), last = problem.last_queries(block, blocks);
-        for (int64_t other = block; other <= last; ++other) {
+        int64_t nearest = std::max(block, head.first_block());
+        if (last < nearest)
+            for (float *sums : {key_sums, value_sums}) std::fill_n(sums, keys * size, 0.0f);
+        for (int64_t other = nearest; other <= last; ++other) {
             int64_t queries = head.count(other), begin = other * kSide;
             // Transposed: a row for each key.
             Engine::multiply(key + first * size, size, keys, query_rows + other * panel, size, queries, scores, kSide, false);
@@ -89,7 +93,7 @@ void differentiate(
                 value + first * size, size, keys, gradient_rows + other * panel, size, queries, slopes, kSide, false);
             for (int64_t j = 0; j < kSide; ++j) {
                 float *p = scores + j * kSide, *ds = slopes + j * kSide;
-                int64_t from = std::clamp<int64_t>(first + j - begin, 0, queries);
+                int64_t from = std::clamp<int64_t>(std::max(first + j, before) - begin, 0, queries);
                 int64_t to = problem.window > 0 ? std::clamp<int64_t>(first + j + problem.window - begin, from, queries) : queries;
                 if (j >= keys) from = to = 0;
                 (problem.cap > 0 ? differentiate_capped : differentiate_plain)(
@@ -101,24 +105,38 @@ void differentiate(
             }
             Engine::multiply(
                 Item::as_left(scores, square, left[0]), kSide, keys, gradient_columns + other * panel,
-                Engine::whole(queries), size, value_sums, size, other > block);
+                Engine::whole(queries), size, value_sums, size, other > nearest);
             Engine::multiply(
                 Item::as_left(slopes, square, left[1]), kSide, keys, query_columns + other * panel, Engine::whole(queries),
-                size, key_sums, size, other > block);
+                size, key_sums, size, other > nearest);
             transpose_side(slopes, turned);
             Engine::multiply(
                 Item::as_left(turned, square, left[2]), kSide, queries, key_columns + block * panel, Engine::whole(keys), size,
                 query_sums + begin * size, size, block > problem.first_keys(other));
         }
         for (int64_t j = 0; j < keys; ++j) {
-            int64_t place = head.place(first + j, problem.heads, index);
+            int64_t token = first + j, added = problem.tokens + (sequence - 1) * before;
+            int64_t place = ((token < before ? added + token : head.row(token)) * problem.heads + index) * size;
             convert(key_sums + j * size, size, key_gradient + place);
             convert(value_sums + j * size, size, value_gradient + place);
         }
     }
     auto *to = static_cast<Value *>(query_gradient.data_ptr());
-    for (int64_t t = 0; t < head.length; ++t)
+    for (int64_t t = before; t < head.length; ++t)
         convert(query_sums + t * size, size, to + head.place(t, problem.heads, index));
+}
+
+// Adds what every sequence has added for the tokens before its own, [tokens + added, heads, size], to these tokens' rows.
+void sum_sequences(const Problem &problem, float *sums) {
+    int64_t width = problem.heads * problem.size, shared = problem.shared;
+    const float *added = sums + problem.tokens * width;
+    meno::parallel_rows(shared, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t sequence = 1; sequence < problem.sequences; ++sequence) {
+            if (problem.length(sequence) == shared) continue;
+            const float *from = added + (sequence - 1) * shared * width;
+            for (int64_t i = begin * width; i < end * width; ++i) sums[i] += from[i];
+        }
+    });
 }
 
 // The sums over the heads that share a key: from [tokens, heads, size] to [tokens, key heads, size].
@@ -142,16 +160,18 @@ void differentiate_all(
     at::Tensor *gradients) {
     using Value = typename Source::Storage;
     auto of = [](const at::Tensor &tensor) { return static_cast<Value *>(tensor.data_ptr()); };
-    if (problem.heads == problem.key_heads)
+    if (problem.heads == problem.key_heads && problem.shared == 0)
         return for_each_head(problem, [&](int64_t sequence, int64_t head) {
             differentiate<Engine, Source>(
                 problem, sequence, head, inputs, output, lse, slope, gradients[0], of(gradients[1]), of(gradients[2]));
         });
-    at::Tensor sums = at::empty({2, problem.tokens, problem.heads, problem.size}, at::kFloat);
+    int64_t rows = problem.tokens + (problem.sequences - 1) * problem.shared;
+    at::Tensor sums = at::empty({2, rows, problem.heads, problem.size}, at::kFloat);
     float *keys = sums.select(0, 0).data_ptr<float>(), *values = sums.select(0, 1).data_ptr<float>();
     for_each_head(problem, [&](int64_t sequence, int64_t head) {
         differentiate<Engine, Source>(problem, sequence, head, inputs, output, lse, slope, gradients[0], keys, values);
     });
+    for (float *each : {keys, values}) sum_sequences(problem, each);
     sum_groups(problem, keys, of(gradients[1]));
     sum_groups(problem, values, of(gradients[2]));
 }

@@ -262,6 +262,7 @@ ct_status ct_rotate(
 typedef struct ct_attention_layout {
     const int64_t *boundaries;  // [sequences + 1]
     int64_t sequences;
+    int64_t shared;  // tokens that the first sequence begins with and that come before those of every other; 0: none
     int64_t window;  // keys that a query sees, its own the last; 0: all up to its own
     float scale;     // of the scores
     float softcap;   // where positive, softcap · tanh(scores / softcap) takes their place

@@ -60,6 +60,7 @@ final class Attention {
                 query: query, key: key, value: value, boundaries: context.boundaries(), window: slidingWindow,
                 scale: configuration.attentionScale, softcap: configuration.attentionSoftcap)
         }
+        precondition(layout.sharedPrefix == 0, "only packed attention takes a common beginning")
         if let length = layout.uniformLength {
             let batch = layout.lengths.count
             let split = { (x: Tensor) in try x.reshaped([batch, length, x.size(1), x.size(2)]).transposed(1, 2) }

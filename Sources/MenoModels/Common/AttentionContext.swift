@@ -33,7 +33,8 @@ final class AttentionContext {
 
     func boundaries() throws -> SequenceBoundaries {
         if let sequenceBoundaries { return sequenceBoundaries }
-        let boundaries = try SequenceBoundaries(lengths: layout.lengths, device: device)
+        let boundaries = try SequenceBoundaries(
+            lengths: layout.lengths, shared: layout.sharedPrefix, device: device)
         sequenceBoundaries = boundaries
         return boundaries
     }

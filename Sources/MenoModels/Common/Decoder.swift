@@ -61,6 +61,16 @@ public final class Decoder {
 
     // MARK: Passes
 
+    /// Whether the sequences of a pass may have a beginning in common (``SequenceLayout/sharedPrefix``): where this project's
+    /// own attention computes them, and nothing random makes the same tokens differ.
+    /// - Parameter training: in passes with gradient, where dropout and noise work.
+    public func sharesBeginnings(training: Bool) -> Bool {
+        let isRandom = embeddingNoise > 0 || linears.contains { ($0.linear.adapter?.dropout ?? 0) > 0 }
+        guard device.kind == .cpu, !(training && isRandom) else { return false }
+        let query = try? Tensor.zeros([1, 1, configuration.headDimension]).to(computeType)
+        return query?.hasPackedAttention(softcap: configuration.attentionSoftcap) ?? false
+    }
+
     /// The states after the last layer and its norm.
     /// - Parameters:
     ///   - inputIDs: `[layout.tokenCount]` token ids.
@@ -101,18 +111,22 @@ public final class Decoder {
     ///   - labels: `[tokens]`; the label of a token is that token or −100. The prediction for label i is made at
     ///     token i − 1, so the label of a sequence's first token is never used.
     ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
-    /// - Returns: the losses of the used labels in order, and where they are in `labels`.
+    /// - Returns: the losses of the used labels, and where these are.
     public func loss(
         inputIDs: [Int32], labels: [Int32], layout: SequenceLayout, labelSmoothing: Double = 0
-    ) throws -> (losses: TokenLosses, labelIndices: [Int]) {
+    ) throws -> (losses: TokenLosses, predictions: [SequenceLayout.Prediction]) {
         precondition(labels.count == inputIDs.count)
-        let indices = layout.targetIndices(labels: labels)
-        guard !indices.isEmpty else {
+        let predictions = layout.predictions(of: labels)
+        guard !predictions.isEmpty else {
             return (TokenLosses(sum: try Tensor([Float(0)], shape: []), values: [], isCorrect: []), [])
         }
         let states = try hiddenStates(inputIDs: inputIDs, layout: layout)
-        let rows = try states.indexed(by: Tensor(indices.map { Int64($0 - 1) }, device: device), along: 0)
-        return (try head.loss(rows, targets: indices.map { Int64(labels[$0]) }, smoothing: labelSmoothing), indices)
+        let distinct = DistinctPredictions(predictions, labels: labels, layout: layout)
+        let rows = try states.indexed(by: Tensor(distinct.states, device: device), along: 0)
+        let losses = try head.loss(
+            rows, targets: distinct.targets, counts: layout.sharedPrefix > 0 ? distinct.counts : nil,
+            smoothing: labelSmoothing)
+        return (losses.spread(over: distinct.rows), predictions)
     }
 
     /// `[tokens, hidden]`.
@@ -169,18 +183,5 @@ public final class Decoder {
     /// Prepares full fine-tuning: every weight becomes a float32 leaf.
     public func trainAllParameters() throws {
         for parameter in parameters { try parameter.train() }
-    }
-}
-
-extension SequenceLayout {
-    /// Where in `labels` the labels are that a pass predicts: those that are not −100 and not first in a sequence.
-    public func targetIndices(labels: [Int32]) -> [Int] {
-        var indices: [Int] = []
-        var start = 0
-        for length in lengths {
-            for index in start + 1..<max(start + 1, start + length) where labels[index] >= 0 { indices.append(index) }
-            start += length
-        }
-        return indices
     }
 }

@@ -36,23 +36,28 @@ final class LanguageModelHead {
     /// - Parameters:
     ///   - hiddenStates: `[tokens, hidden]`, a row for each target.
     ///   - targets: `[tokens]`, indices into the vocabulary.
+    ///   - counts: how often each counts in the sum; `nil`: once.
     ///   - smoothing: the share of each target's probability that is spread evenly over the vocabulary.
     /// - Returns: the sum of the losses as a scalar that can be differentiated, and the values.
-    func loss(_ hiddenStates: Tensor, targets: [Int64], smoothing: Double = 0) throws -> TokenLosses {
+    func loss(
+        _ hiddenStates: Tensor, targets: [Int64], counts: [Float]? = nil, smoothing: Double = 0
+    ) throws -> TokenLosses {
         precondition(hiddenStates.size(0) == targets.count)
         var losses = TokenLosses(sum: nil, values: [], isCorrect: [])
         let trainsWeight = weight.isTrained
         let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
+        let weights = try counts.map { try Tensor($0).unsqueezed(1).to(hiddenStates.device) }
         let computed = try withoutGradient {
             try chunks(of: hiddenStates.detached(), targets: targets, smoothing: smoothing, gradient: needsGradient)
                 ?? tiles(
                     of: hiddenStates.detached(), table: weight.value(hiddenStates.dtype), targets: targets,
-                    smoothing: smoothing, inputGradient: needsGradient, weightGradient: needsGradient && trainsWeight)
+                    weights: weights, smoothing: smoothing, inputGradient: needsGradient,
+                    weightGradient: needsGradient && trainsWeight)
         }
         losses.values = computed.losses
         losses.isCorrect = computed.correct
-        let sum = try Tensor(
-            [Float(computed.losses.reduce(0.0) { $0 + Double($1) })], shape: [], device: hiddenStates.device)
+        let total = computed.losses.indices.reduce(0.0) { $0 + Double(computed.losses[$1]) * Double(counts?[$1] ?? 1) }
+        let sum = try Tensor([Float(total)], shape: [], device: hiddenStates.device)
         guard needsGradient else {
             losses.sum = sum
             return losses
@@ -60,7 +65,9 @@ final class LanguageModelHead {
         let inputs = [hiddenStates] + (trainsWeight ? [weight.tensor] : [])
         losses.sum = try Tensor.customNode(inputs: inputs, outputs: [sum]) { gradients in
             guard let scale = gradients[0] else { return inputs.map { _ in nil } }
-            return try [computed.inputGradient, computed.weightGradient].prefix(inputs.count).map { gradient in
+            let scales = try [weights.map { try $0 * scale } ?? scale, scale]
+            return try zip([computed.inputGradient, computed.weightGradient], scales).prefix(inputs.count).map {
+                gradient, scale in
                 try gradient.map { try ($0 * scale).to($0.dtype) }
             }
         }[0]
@@ -106,7 +113,7 @@ final class LanguageModelHead {
     }
 
     private func tiles(
-        of hiddenStates: Tensor, table: Tensor, targets: [Int64], smoothing: Double,
+        of hiddenStates: Tensor, table: Tensor, targets: [Int64], weights: Tensor?, smoothing: Double,
         inputGradient needsInput: Bool, weightGradient needsWeight: Bool
     ) throws -> TileResults {
         let count = targets.count
@@ -147,7 +154,10 @@ final class LanguageModelHead {
             if let inputGradient {
                 try logits.mm(table, into: inputGradient.narrowed(0, start: start, count: size))
             }
-            if let weightGradient { try weightGradient.add_(logits.transposed().mm(tile)) }
+            if let weightGradient {
+                let weights = try weights?.narrowed(0, start: start, count: size)
+                try weightGradient.add_(logits.transposed().mm(weights.map { try (tile * $0).to(tile.dtype) } ?? tile))
+            }
             start += size
         }
         return TileResults(

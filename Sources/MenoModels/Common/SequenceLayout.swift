@@ -4,21 +4,64 @@ internal import MenoTensor
 ///
 /// Positions begin anew in every sequence and no token attends to another sequence's, so packing changes no
 /// result. A rectangular batch, padded on the right, is the case of equal lengths.
+///
+/// Sequences that begin alike, with the same instructions for example, can have that beginning in common: it lies in the
+/// first one alone, and the others attend to it there. What is computed for it is what each would compute for itself.
 public struct SequenceLayout: Sendable, Hashable {
-    /// The number of tokens of each sequence.
+    /// The number of tokens that lie there of each sequence.
     public var lengths: [Int]
+    /// Tokens that the first sequence begins with and every other too, where they do not lie.
+    public let sharedPrefix: Int
 
-    public init(lengths: [Int]) {
-        precondition(lengths.allSatisfy { $0 > 0 }, "every sequence has a token")
+    public init(lengths: [Int], sharedPrefix: Int = 0) {
+        precondition(lengths.allSatisfy { $0 > 0 }, "every sequence has a token of its own")
+        precondition((0...(lengths.first ?? 0)).contains(sharedPrefix), "the first sequence has what all begin with")
         self.lengths = lengths
+        self.sharedPrefix = sharedPrefix
     }
 
-    /// Tokens in all.
+    /// Tokens that lie there in all.
     public var tokenCount: Int { lengths.reduce(0, +) }
 
+    /// Tokens of all sequences, what they have in common counted in each.
+    public var sequenceTokenCount: Int { tokenCount + max(0, lengths.count - 1) * sharedPrefix }
+
     /// The position of each token in its sequence, `[tokens]`.
-    public var positions: [Int64] { lengths.flatMap { (0..<Int64($0)) } }
+    public var positions: [Int64] {
+        lengths.enumerated().flatMap { index, length in
+            let before = index > 0 ? Int64(sharedPrefix) : 0
+            return before..<before + Int64(length)
+        }
+    }
 
     /// The length of every sequence, where they are all equal.
     var uniformLength: Int? { Set(lengths).count == 1 ? lengths.first : nil }
+
+    /// A label that a pass predicts.
+    public struct Prediction: Sendable, Hashable {
+        /// Which sequence's, and at which place in it.
+        public var sequence, position: Int
+        /// The label's place in the pass, and that of the token before it, from whose state it is predicted.
+        public var label, state: Int
+    }
+
+    /// The labels that a pass predicts, sequence by sequence: those that are not −100 and not first in a sequence. Labels
+    /// that sequences have in common are each one's.
+    /// - Parameter labels: `[tokens]`.
+    public func predictions(of labels: [Int32]) -> [Prediction] {
+        var result: [Prediction] = []
+        result.reserveCapacity(sequenceTokenCount)
+        var start = 0
+        for (sequence, length) in lengths.enumerated() {
+            let before = sequence > 0 ? sharedPrefix : 0
+            let place = { (position: Int) in position < before ? position : start + position - before }
+            for position in 1..<max(1, before + length) where labels[place(position)] >= 0 {
+                result.append(
+                    Prediction(
+                        sequence: sequence, position: position, label: place(position), state: place(position - 1)))
+            }
+            start += length
+        }
+        return result
+    }
 }

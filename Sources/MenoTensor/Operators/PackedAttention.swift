@@ -4,14 +4,19 @@ internal import CTorch
 public struct SequenceBoundaries {
     /// Each sequence's first token, and the end of the last one: `[sequences + 1]`.
     let offsets: [Int64]
+    let shared: Int
     let longest: Int
     /// The same for a kernel on an accelerator, int32.
     let tensor: Tensor?
 
-    /// - Parameter lengths: tokens of each sequence.
-    public init(lengths: [Int], device: Device) throws {
+    /// - Parameters:
+    ///   - lengths: tokens of each sequence.
+    ///   - shared: tokens that the first sequence begins with and that come before those of every other, on the CPU alone.
+    public init(lengths: [Int], shared: Int = 0, device: Device) throws {
+        precondition(shared == 0 || device.kind == .cpu, "no kernel of an accelerator takes a common beginning")
         offsets = lengths.reduce(into: [0]) { $0.append($0.last! + Int64($1)) }
-        longest = lengths.max() ?? 0
+        self.shared = shared
+        longest = max(lengths.first ?? 0, (lengths.dropFirst().max() ?? 0) + shared)
         tensor = device.kind == .cpu ? nil : try Tensor(offsets.map(Int32.init), device: device)
     }
 }
@@ -28,8 +33,8 @@ extension Tensor {
 
     private var isHalf: Bool { dtype == .bfloat16 || dtype == .float16 }
 
-    /// Causal attention of sequences that lie end to end, each to itself, in one node (Dao, 2023, arXiv:2307.08691). Bit for
-    /// bit the same each time.
+    /// Causal attention of sequences that lie end to end, each to itself and to what all begin with, in one node (Dao, 2023,
+    /// arXiv:2307.08691). Bit for bit the same each time.
     /// - Parameters:
     ///   - query: `[tokens, heads, headDimension]`.
     ///   - key: `[tokens, keyValueHeads, headDimension]`, where the number of heads is a multiple of theirs.
@@ -58,8 +63,9 @@ extension Tensor {
             defer { withExtendedLifetime(sides) {} }
             return try boundaries.offsets.withUnsafeBufferPointer { offsets in
                 var layout = ct_attention_layout(
-                    boundaries: offsets.baseAddress, sequences: Int64(offsets.count - 1), window: Int64(window ?? 0),
-                    scale: Float(scale), softcap: Float(softcap ?? 0))
+                    boundaries: offsets.baseAddress, sequences: Int64(offsets.count - 1),
+                    shared: Int64(boundaries.shared),
+                    window: Int64(window ?? 0), scale: Float(scale), softcap: Float(softcap ?? 0))
                 return try body(&layout)
             }
         }

@@ -17,12 +17,14 @@ public struct Evaluator {
     public func evaluate(_ examples: [Example], onProgress: (Int) -> Bool = { _ in true }) throws -> Evaluation {
         let clock = ContinuousClock()
         let start = clock.now
-        var rows: [Evaluation.Row] = []
-        rows.reserveCapacity(examples.count)
+        var rows = Array(repeating: Evaluation.Row(), count: examples.count)
+        var done = 0
+        let plan = PassPlan(examples, tokens: tokensPerPass, sharing: model.sharesBeginnings(training: false))
         try withoutGradient {
-            for range in Pass.plan(examples, tokens: tokensPerPass) {
-                rows += try self.rows(of: Array(examples[range]))
-                guard onProgress(range.upperBound) else {
+            for part in plan.parts {
+                for (index, row) in try zip(part.examples, self.rows(of: part, among: examples)) { rows[index] = row }
+                done += part.examples.count
+                guard onProgress(done) else {
                     throw TrainingError(.interrupted, "the evaluation was interrupted.")
                 }
             }
@@ -30,21 +32,18 @@ public struct Evaluator {
         return Evaluation(rows: rows, seconds: (clock.now - start).seconds)
     }
 
-    private func rows(of examples: [Example]) throws -> [Evaluation.Row] {
-        let pass = Pass(examples)
-        let (losses, indices) = try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
-        var rows = Array(repeating: Evaluation.Row(), count: examples.count)
-        var (row, start) = (0, 0)
-        for (place, index) in indices.enumerated() {
-            while index >= start + examples[row].ids.count {
-                start += examples[row].ids.count
-                row += 1
-            }
+    private func rows(of part: PassPlan.Part, among examples: [Example]) throws -> [Evaluation.Row] {
+        let pass = part.pass
+        let (losses, predictions) = try model.loss(
+            inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
+        var rows = Array(repeating: Evaluation.Row(), count: part.examples.count)
+        for (place, prediction) in predictions.enumerated() {
+            let row = prediction.sequence
             let cost = Double(losses.values[place])
             rows[row].tokens += 1
             rows[row].negativeLogLikelihood += cost
             if losses.isCorrect[place] { rows[row].correct += 1 }
-            if examples[row].isCompletion[index - start] {
+            if examples[part.examples[row]].isCompletion[prediction.position] {
                 rows[row].completionTokens += 1
                 rows[row].completionNegativeLogLikelihood += cost
             }

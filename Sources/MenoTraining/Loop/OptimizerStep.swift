@@ -1,25 +1,6 @@
 public import MenoModels
 internal import MenoTensor
 
-/// Examples that go through the model together, laid end to end.
-public struct Pass: Sendable, Hashable {
-    /// `[tokens]`.
-    public var inputIDs: [Int32]
-    /// `[tokens]`: the token itself, or −100 where it carries no loss.
-    public var labels: [Int32]
-    public var layout: SequenceLayout
-
-    public init(inputIDs: [Int32], labels: [Int32], layout: SequenceLayout) {
-        precondition(inputIDs.count == labels.count && inputIDs.count == layout.tokenCount)
-        self.inputIDs = inputIDs
-        self.labels = labels
-        self.layout = layout
-    }
-
-    /// Labels that are predicted: those that are not −100 and not first in their sequence.
-    public var labelCount: Int { layout.targetIndices(labels: labels).count }
-}
-
 /// What an optimizer step did.
 public struct StepResult: Sendable, Hashable {
     /// Σ of the losses / number of labels, over all passes, in nats.
@@ -27,6 +8,7 @@ public struct StepResult: Sendable, Hashable {
     /// The norm of the gradient before it was clipped.
     public var gradientNorm: Double
     public var labelCount: Int
+    /// Those of every example, whether or not they were computed once for several.
     public var tokenCount: Int
 }
 
@@ -87,7 +69,7 @@ public final class OptimizerStep {
         try optimizer.step(learningRate: learningRate)
         return StepResult(
             loss: total / Double(labelCount), gradientNorm: norm, labelCount: labelCount,
-            tokenCount: passes.reduce(0) { $0 + $1.inputIDs.count })
+            tokenCount: passes.reduce(0) { $0 + $1.layout.sequenceTokenCount })
     }
 
     private func notFinite(_ message: String) -> TrainingError {

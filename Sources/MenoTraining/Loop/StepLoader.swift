@@ -18,9 +18,11 @@ final class StepLoader {
     private var pending: [Int: Pending] = [:]
     private var tokensPerPass: Int?
 
-    /// - Parameter depth: steps that are prepared ahead; 0: each when it is asked for.
-    init(_ batches: BatchSchedule, examples: [Example], depth: Int, totalSteps: Int) {
-        source = Source(batches: batches, examples: examples)
+    /// - Parameters:
+    ///   - sharing: see ``PassPlan/init(_:tokens:sharing:)``.
+    ///   - depth: steps that are prepared ahead; 0: each when it is asked for.
+    init(_ batches: BatchSchedule, examples: [Example], sharing: Bool, depth: Int, totalSteps: Int) {
+        source = Source(batches: batches, examples: examples, sharing: sharing)
         self.depth = depth
         self.totalSteps = totalSteps
     }
@@ -44,6 +46,7 @@ final class StepLoader {
     private final class Source: Sendable {
         private let batches: BatchSchedule
         private let examples: [Example]
+        private let sharing: Bool
         private let known = Mutex<KnownOrder?>(nil)
 
         private struct KnownOrder {
@@ -51,18 +54,18 @@ final class StepLoader {
             var order: [Int]
         }
 
-        init(batches: BatchSchedule, examples: [Example]) {
+        init(batches: BatchSchedule, examples: [Example], sharing: Bool) {
             self.batches = batches
             self.examples = examples
+            self.sharing = sharing
         }
 
         func prepare(_ step: Int, tokensPerPass: Int) -> PreparedStep {
             let (epoch, within) = step.quotientAndRemainder(dividingBy: batches.stepsPerEpoch)
             let order = order(ofEpoch: epoch)
             let chosen = batches.examples(ofStep: within, in: order)
-            let batch = chosen.map { examples[$0] }
-            let passes = Pass.plan(batch, tokens: tokensPerPass).map { Pass(Array(batch[$0])) }
-            return PreparedStep(examples: chosen, passes: passes)
+            let plan = PassPlan(chosen.map { examples[$0] }, tokens: tokensPerPass, sharing: sharing)
+            return PreparedStep(examples: chosen, passes: plan.parts.map(\.pass))
         }
 
         private func order(ofEpoch epoch: Int) -> [Int] {

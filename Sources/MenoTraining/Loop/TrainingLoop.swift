@@ -66,7 +66,6 @@ public final class TrainingLoop {
         batches = arguments.batches(lengths: training.map(\.ids.count))
         totalSteps = arguments.totalSteps(batches)
         tokensPerPass = arguments.tokensPerPass
-        loader = StepLoader(batches, examples: training, depth: arguments.stepsAhead, totalSteps: totalSteps)
         rates = arguments.learningRates(totalSteps: totalSteps)
         optimizerStep = try OptimizerStep(
             model: model, options: arguments.optimizer, maxGradientNorm: arguments.maxGradientNorm,
@@ -74,6 +73,9 @@ public final class TrainingLoop {
         model.checkpointedLayers = arguments.gradientCheckpointing == .never ? 0 : model.configuration.layerCount
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
+        loader = StepLoader(
+            batches, examples: training, sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
+            totalSteps: totalSteps)
     }
 
     // MARK: The course of a run

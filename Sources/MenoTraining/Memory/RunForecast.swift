@@ -53,7 +53,7 @@ extension TrainingLoop {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
-        let (tokens, largest, passes) = passes(tokensPerPass: limit)
+        let (tokens, computed, largest, passes) = passes(tokensPerPass: limit)
         // A forecast may take its time: where it is safe, the passes of a step themselves are measured.
         if plan.available.map({ plan.peak(tokens: largest) - plan.resident < $0 / 2 }) ?? false {
             try plan.refine(model, passes: loader.load(stepsDone, tokensPerPass: limit).passes)
@@ -63,6 +63,8 @@ extension TrainingLoop {
             evaluation.isEmpty
             ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
         let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
+        let evaluationPlan = PassPlan(evaluation, tokens: limit, sharing: model.sharesBeginnings(training: false))
+        let computedInEvaluation = evaluationPlan.parts.reduce(0) { $0 + $1.pass.inputIDs.count }
         let disk = diskForecast
         // While a checkpoint is being written its values are held a second time.
         let peak = plan.peak(tokens: largest) + (disk.checkpoints > 0 ? disk.checkpoint : 0)
@@ -76,8 +78,8 @@ extension TrainingLoop {
                 resident: plan.resident, peak: max(peak, ProcessMemory.loadPeak(on: model.device)),
                 available: plan.available),
             disk: disk,
-            trainingSeconds: Double(tokens) * plan.trainingSecondsPerToken,
-            evaluationSeconds: Double(evaluationTokens * evaluations) * plan.evaluationSecondsPerToken)
+            trainingSeconds: Double(computed) * plan.trainingSecondsPerToken,
+            evaluationSeconds: Double(computedInEvaluation * evaluations) * plan.evaluationSecondsPerToken)
     }
 
     /// What the run will write, reports and logs left out.
@@ -89,21 +91,23 @@ extension TrainingLoop {
             checkpoint: weights + state, final: weights, checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
     }
 
-    /// What all steps take: tokens, those of the largest pass, and passes.
-    private func passes(tokensPerPass: Int) -> (tokens: Int, largest: Int, count: Int) {
-        var (tokens, largest, count) = (0, 0, 0)
+    /// What all steps take: tokens, those that are computed, those of the largest pass, and passes.
+    private func passes(tokensPerPass: Int) -> (tokens: Int, computed: Int, largest: Int, count: Int) {
+        var (tokens, computed, largest, count) = (0, 0, 0, 0)
+        let sharing = model.sharesBeginnings(training: true)
         for epoch in 0..<(totalSteps + batches.stepsPerEpoch - 1) / batches.stepsPerEpoch {
             let order = batches.order(ofEpoch: epoch)
             for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch) {
-                let lengths = batches.examples(ofStep: step, in: order).map { training[$0].ids.count }
-                for pass in Pass.plan(lengths: lengths, tokens: tokensPerPass) {
-                    let size = lengths[pass].reduce(0, +)
-                    tokens += size
+                let batch = batches.examples(ofStep: step, in: order).map { training[$0] }
+                for part in PassPlan(batch, tokens: tokensPerPass, sharing: sharing).parts {
+                    let size = part.pass.inputIDs.count
+                    tokens += part.pass.layout.sequenceTokenCount
+                    computed += size
                     largest = max(largest, size)
                     count += 1
                 }
             }
         }
-        return (tokens, largest, count)
+        return (tokens, computed, largest, count)
     }
 }

@@ -1,0 +1,53 @@
+import MenoData
+import MenoTraining
+import Testing
+
+@Suite struct PassPlanTests {
+    private func examples(_ ids: [[Int32]]) -> [Example] {
+        ids.map { Example(ids: $0, labels: $0, isCompletion: $0.map { _ in true }, place: "") }
+    }
+
+    @Test func passesAreFewAndEven() {
+        let lengths = [3, 3, 3, 3, 3, 3, 3]
+        let plan = PassPlan(examples(lengths.map { Array(1...Int32($0)) }), tokens: 14, sharing: false)
+        #expect(plan.parts.map(\.examples) == [[0, 1, 2, 3], [4, 5, 6]])
+        #expect(plan.parts.map(\.pass.layout.lengths) == [[3, 3, 3, 3], [3, 3, 3]])
+        #expect(PassPlan([], tokens: 14, sharing: true).parts.isEmpty)
+    }
+
+    @Test func anExampleThatIsTooLongGoesAlone() {
+        let plan = PassPlan(examples([[1, 2], Array(1...9), [3, 4]]), tokens: 5, sharing: false)
+        #expect(plan.parts.map(\.examples) == [[0], [1], [2]])
+    }
+
+    /// Two sets of instructions, mixed: each is laid once.
+    @Test func whatExamplesBeginWithLiesOnce() {
+        let (a, b): ([Int32], [Int32]) = ([1, 2, 3, 4, 5, 6], [1, 9, 8, 7, 6, 5])
+        let plan = PassPlan(
+            examples([a + [10], b + [20], a + [11, 12], b + [21], a + [13]]), tokens: 10, sharing: true)
+        #expect(plan.parts.map(\.examples) == [[0, 2, 4], [1, 3]])
+        #expect(plan.parts.map(\.pass.inputIDs) == [[1, 2, 3, 4, 5, 6, 10, 11, 12, 13], [1, 9, 8, 7, 6, 5, 20, 21]])
+        #expect(
+            plan.parts.map(\.pass.layout.positions) == [[0, 1, 2, 3, 4, 5, 6, 6, 7, 6], [0, 1, 2, 3, 4, 5, 6, 6]])
+        #expect(plan.parts.map(\.pass.layout.sequenceTokenCount) == [22, 14])
+        #expect(plan.parts.map(\.pass.labelCount) == [19, 12])
+    }
+
+    /// Every sequence has a token of its own, and labels that differ are not shared.
+    @Test func whatDiffersIsNotShared() {
+        var records = examples([[1, 2, 3], [1, 2, 3], [1, 2, 3, 4]])
+        let equal = PassPlan(records, tokens: 100, sharing: true).parts
+        #expect(equal.map(\.pass.layout) == [.init(lengths: [3, 1, 2], sharedPrefix: 2)])
+        records[1].labels[1] = Example.ignoredLabel
+        #expect(PassPlan(records, tokens: 100, sharing: true).parts.map(\.pass.layout.sharedPrefix) == [1])
+        #expect(PassPlan(records, tokens: 100, sharing: false).parts.map(\.pass.layout.sharedPrefix) == [0])
+    }
+
+    /// However much they have in common, a pass stands for four times its limit at most.
+    @Test func attentionStaysBounded() {
+        let beginning = Array(Int32(1)...18)
+        let plan = PassPlan(examples((0..<12).map { beginning + [100 + $0] }), tokens: 30, sharing: true)
+        #expect(plan.parts.allSatisfy { $0.pass.layout.sequenceTokenCount <= 120 })
+        #expect(plan.parts.count == 2)
+    }
+}
