@@ -45,6 +45,41 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: stray.path))
     }
 
+    @Test func overwritingRemovesWhatRunsLeaveAndNothingElse() throws {
+        #expect(try tiny.train(keys).status == 0)
+        let model = tiny.run.appending(path: "model")
+        let own = [model.appending(path: "checkpoint-notes"), tiny.progress.appending(path: "notes.jsonl")]
+        try FileManager.default.createDirectory(at: own[0], withIntermediateDirectories: true)
+        try FileManager.default.copyItem(at: tiny.data, to: own[1])
+        let first = model.appending(path: "checkpoint-1")
+        let again = try tiny.train(
+            keys.replacing("save_steps: 1", with: "save_strategy: \"no\""), lora: "{init_adapter: \(first.path)}",
+            ["--overwrite", "--set", "data.path=\(own[1].path)"])
+        #expect(again.status == 0, "\(again.errors)")
+        for url in own + [first] { #expect(FileManager.default.fileExists(atPath: url.path), "\(url.path)") }
+        #expect(!FileManager.default.fileExists(atPath: model.appending(path: "checkpoint-2").path))
+    }
+
+    /// A run that cannot start has not removed the one before.
+    @Test func anOldRunStaysUntilTheNewOneStarts() throws {
+        #expect(try tiny.train(keys).status == 0)
+        let refused = try tiny.train(keys, ["--overwrite", "--set", "training.logging_dir=/dev/null/logs"])
+        #expect(refused.status != 0)
+        for name in ["adapter_model.safetensors", "checkpoint-2/manifest.json"] {
+            #expect(FileManager.default.fileExists(atPath: tiny.run.appending(path: "model/\(name)").path), "\(name)")
+        }
+    }
+
+    @Test(arguments: [[], ["--overwrite"]]) func aModelThatNoRunLeftIsNotReplaced(_ arguments: [String]) throws {
+        let model = tiny.run.appending(path: "model")
+        try FileManager.default.createDirectory(at: tiny.run, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(at: tiny.model, to: model)
+        let refused = try tiny.train(keys, arguments)
+        #expect(refused.status == 65 && refused.errors.contains("no run left it"), "\(refused.errors)")
+        #expect(!refused.errors.contains("--overwrite"))
+        #expect(FileManager.default.fileExists(atPath: model.appending(path: "model.safetensors").path))
+    }
+
     @Test func aSecondProcessIsRefused() throws {
         try FileManager.default.createDirectory(at: tiny.run, withIntermediateDirectories: true)
         let lock = open(tiny.run.appending(path: ".lock").path, O_RDWR | O_CREAT, 0o600)

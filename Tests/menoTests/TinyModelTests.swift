@@ -37,7 +37,7 @@ import Testing
     @Test func anOverwrittenRunLeavesNothingBehind() throws {
         #expect(try tiny.train("max_steps: 2, bf16: false", lora: "null").status == 0)
         let model = tiny.run.appending(path: "model")
-        let chart = tiny.progress.appending(path: "of-old.svg")
+        let chart = tiny.progress.appending(path: "chart_of-old.svg")
         try Data().write(to: chart)
         let hasFile = { (url: URL) in FileManager.default.fileExists(atPath: url.path) }
         // From its own result: that is there to the end, with what belongs to it.

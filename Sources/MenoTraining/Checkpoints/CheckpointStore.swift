@@ -39,7 +39,7 @@ public struct CheckpointStore: Sendable {
     }
 
     /// Begins the names of checkpoints that are no part of the run any more.
-    public static let abandonedPrefix = "abandoned_"
+    private static let abandonedPrefix = "abandoned_"
     static let optimizerName = "optimizer.safetensors"
     static let observersName = "observers.json"
     /// Free space beyond a checkpoint's own size that is asked for before one is written.

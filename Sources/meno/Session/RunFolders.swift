@@ -1,6 +1,7 @@
 import Foundation
 import MenoConfiguration
 import MenoModels
+import MenoReporting
 import MenoTraining
 
 /// The folders of a run.
@@ -28,11 +29,18 @@ struct RunFolders {
             throw ConfigurationError(
                 place: base.path, "is a file.", advice: "`base_output_dir` must be a folder; it need not be there yet.")
         }
-        guard !overwrites, !resumes else { return }
         let newest = CheckpointStore(model).progress
-        let hasResult = Self.weights.contains {
-            FileManager.default.fileExists(atPath: model.appending(path: $0).path)
+        let result = Self.weights.map { model.appending(path: $0) }.first {
+            FileManager.default.fileExists(atPath: $0.path)
         }
+        if let result, newest == nil, !isOfARun {
+            throw ConfigurationError(
+                place: result.path,
+                "is there, and no run left it: neither a run.yaml nor a record of one is in \(base.path).",
+                advice: "Choose another `base_output_dir`: the result of this run would replace it.")
+        }
+        guard !overwrites, !resumes else { return }
+        let hasResult = result != nil
         guard newest != nil || hasResult else { return }
         let steps = newest.map { newest in " (step \(newest.step)\(newest.total.map { " of \($0)" } ?? ""))" } ?? ""
         let isUnfinished = newest.map { newest in newest.total.map { newest.step < $0 } ?? true } ?? false
@@ -50,15 +58,25 @@ struct RunFolders {
             advice: "\(longer) anew with --overwrite, or choose another `base_output_dir`.")
     }
 
+    private var isOfARun: Bool {
+        FileManager.default.fileExists(atPath: base.appending(path: "run.yaml").path)
+            || RunRecord.recording(in: base) != nil
+    }
+
     /// Removes what an earlier run left: its result, and what was told of it; checkpoints where they are to be overwritten, as
     /// what else has such a name is nobody's to remove. Logs stay.
-    /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
+    /// - Parameter inputs: what the new run begins with: where that is this result or a checkpoint, it stays.
     func clear(keeping inputs: [URL]) throws {
+        let kept = inputs.map { $0.resolvingSymlinksInPath().path }
         var old = overwrites ? Self.contents(of: model).filter { Self.isCheckpoint($0.lastPathComponent) } : []
-        if !inputs.map({ $0.resolvingSymlinksInPath().path }).contains(model.resolvingSymlinksInPath().path) {
+        old.removeAll { url in
+            let path = url.resolvingSymlinksInPath().path
+            return kept.contains { $0 == path || $0.hasPrefix(path + "/") }
+        }
+        if !kept.contains(model.resolvingSymlinksInPath().path) {
             old += Self.results.map { model.appending(path: $0) }
         }
-        old += Self.contents(of: progress).filter { ["html", "svg", "json", "jsonl"].contains($0.pathExtension) }
+        old += Self.contents(of: progress).filter { Self.isRecord($0.lastPathComponent) }
         for url in old where FileManager.default.fileExists(atPath: url.path) {
             do {
                 try FileManager.default.removeItem(at: url)
@@ -74,7 +92,16 @@ struct RunFolders {
     private static let results = weights + [LoRAFiles.configurationName]
 
     private static func isCheckpoint(_ name: String) -> Bool {
-        ["checkpoint-", "stable_checkpoint-", CheckpointStore.abandonedPrefix].contains(where: name.hasPrefix)
+        name.wholeMatch(of: #/(abandoned_)?(stable_)?checkpoint-[0-9]+(\.[0-9]+)?/#) != nil
+    }
+
+    /// Whether a run writes a file of this name to its `training_progress`.
+    private static func isRecord(_ name: String) -> Bool {
+        let names: Set = [
+            "report.html", "metrics.jsonl", "events.jsonl", "training_summary.json", "training_metrics.json",
+            "stable_checkpoints_summary.json",
+        ]
+        return names.contains(name) || (name.hasPrefix("chart_") && name.hasSuffix(".svg"))
     }
 
     private static func contents(of folder: URL) -> [URL] {

@@ -122,14 +122,17 @@ struct TrainingSession {
         defer { withExtendedLifetime(lock) {} }
         // Another process may have trained here while this one was loading.
         try folders.check()
-        if case .none = resumption { try folders.clear(keeping: inputs) }
-        let loop = try loop(observers: reporters() + monitorObservers() + observers + [reportObserver()])
+        let loop = try loop(observers: reporters() + monitorObservers() + observers)
         if let checkpoint = try checkpoint(resumption) {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
         }
         // Not before: a resumption that is refused leaves the settings that the run was made with.
         try folders.write(provenance + configuration.yaml, to: "run.yaml")
+        // Not before everything is there that the new run needs.
+        if case .none = resumption { try folders.clear(keeping: inputs) }
+        // The report of a long run takes a while: the result does not wait for it.
+        defer { writeReport() }
         let outcome = try loop.run(model: model.name)
         model.decoder.setTraining(false)
         if outcome.reason == .interrupted {
@@ -152,6 +155,17 @@ struct TrainingSession {
                     ?? "Nothing of the run could be saved.")
         }
         log.note("the final \(result) is in \(folders.model.path)")
+    }
+
+    /// Writes the report, from what observers have recorded.
+    private func writeReport() {
+        do {
+            let run = try RunRecord(folders.base, thresholds: configuration.monitor.thresholds)
+            let title = configuration.runName ?? folders.base.lastPathComponent
+            try Report(run, title: title, language: configuration.report.language.chosen).write(to: folders.progress)
+        } catch {
+            log.warn("the report could not be written: \(error)")
+        }
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
@@ -186,13 +200,6 @@ struct TrainingSession {
         reporters += try log.observers(showsProgress: !configuration.report.hidesProgress, logs: logs)
         if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
         return reporters
-    }
-
-    /// Writes the report at the end: the last of the observers, so that the others have recorded everything.
-    private func reportObserver() -> ReportObserver {
-        ReportObserver(
-            folders.base, title: configuration.runName ?? folders.base.lastPathComponent,
-            thresholds: configuration.monitor.thresholds, language: configuration.report.language.chosen)
     }
 
     /// What watches the run: a monitor, and before it the one who asks the probe questions.
