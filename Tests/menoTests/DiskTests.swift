@@ -50,6 +50,24 @@ import Testing
         #expect(again.status == 0 && again.errors.contains("step 200/200"), "\(again.errors)")
     }
 
+    /// Lines that could not be written are missing, and counted; every other is whole.
+    @Test func recordsStayReadableWhenADiskWasFull() throws {
+        let disk = try MountedDisk(tiny.folder.url.appending(path: "disk"), kibibytes: 3000)
+        let trained = try tiny.train(
+            "max_steps: 600, save_strategy: \"no\", eval_strategy: \"no\"", output: disk.url.path + "/run"
+        ) { line in
+            if line.contains("step 20/600") { disk.fill() }
+            if line.contains("step 300/600") { disk.clear() }
+        }
+        #expect(trained.status == 0, "\(trained.errors)")
+        for name in ["metrics.jsonl", "events.jsonl"] {
+            let file = disk.url.appending(path: "run/training_progress/\(name)")
+            let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+            #expect(lines.allSatisfy { (try? JSONSerialization.jsonObject(with: Data($0.utf8))) != nil }, "\(name)")
+            #expect(lines.contains { $0.contains("could not be written here") } == (name == "events.jsonl"))
+        }
+    }
+
     @Test func whatCannotBeOverwrittenIsNamed() throws {
         // What is mounted there cannot be removed.
         let old = try MountedDisk(tiny.run.appending(path: "model/checkpoint-2"), kibibytes: 100)

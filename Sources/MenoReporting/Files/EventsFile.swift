@@ -2,10 +2,10 @@ public import Foundation
 public import MenoMetrics
 
 /// `events.jsonl`: every event of a run with what it took, a line of JSON each; a resumed run goes on in it, after an
-/// empty line.
+/// empty line. Events that could not be written are counted there when it is possible again.
 public final class EventsFile: RunObserver {
     private let url: URL
-    private var file: FileHandle?
+    private var file: LineFile?
     private let encoder: JSONEncoder
 
     public init(_ url: URL) {
@@ -17,11 +17,15 @@ public final class EventsFile: RunObserver {
         if case .started(let description) = event {
             let goesOn = description.resumedAtStep > 0 && FileManager.default.fileExists(atPath: url.path)
             if !goesOn { try Data().write(to: url) }
-            file = try FileHandle(forWritingTo: url)
-            try file?.seekToEnd()
+            file = try LineFile(url)
             // A killed process may have left a line cut short.
-            if goesOn { try file?.write(contentsOf: Data("\n".utf8)) }
+            if goesOn { try file?.add(Data()) }
         }
-        try file?.write(contentsOf: try encoder.encode(event) + Data("\n".utf8))
+        guard let file else { return }
+        if file.lost > 0 {
+            let text = "\(file.lost) events before this could not be written here: the record is not whole."
+            try file.add(try encoder.encode(RunEvent.warning(text)))
+        }
+        try file.add(try encoder.encode(event))
     }
 }

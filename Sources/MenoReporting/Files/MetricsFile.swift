@@ -36,7 +36,7 @@ public final class MetricsFile: ResumableObserver {
 
     public let stateName = "metrics"
     private let url: URL
-    private var file: FileHandle?
+    private var file: LineFile?
     private let encoder: JSONEncoder
 
     /// - Parameter url: the file; one that is there is replaced when a run starts anew.
@@ -50,7 +50,7 @@ public final class MetricsFile: ResumableObserver {
         switch event {
         case .started where file == nil:
             try Data().write(to: url)
-            file = try FileHandle(forWritingTo: url)
+            file = try LineFile(url)
         case .step(let metrics):
             try write(
                 StepLine(
@@ -70,21 +70,19 @@ public final class MetricsFile: ResumableObserver {
     }
 
     private func write(_ line: some Encodable) throws {
-        try file?.write(contentsOf: try encoder.encode(line) + Data("\n".utf8))
+        try file?.add(try encoder.encode(line))
     }
 
     public func state() throws -> Data {
         try file?.synchronize()
-        return try JSONEncoder().encode(State(bytes: file?.offset() ?? 0))
+        return try JSONEncoder().encode(State(bytes: file?.end ?? 0))
     }
 
     /// Cuts off what was written after the state. A file that has become shorter is continued at its end.
     public func restore(_ state: Data) throws {
         let bytes = try JSONDecoder().decode(State.self, from: state).bytes
         if !FileManager.default.fileExists(atPath: url.path) { try Data().write(to: url) }
-        let file = try FileHandle(forWritingTo: url)
-        try file.truncate(atOffset: min(bytes, try file.seekToEnd()))
-        try file.seekToEnd()
-        self.file = file
+        file = try LineFile(url)
+        try file?.cut(at: bytes)
     }
 }

@@ -3,7 +3,7 @@ public import MenoMetrics
 
 /// `events.out.tfevents.*`: the numbers of a run as TensorBoard reads them, by the names that `Trainer` gives them.
 ///
-/// A resumed run writes a file of its own, which makes TensorBoard forget what was told of later steps before.
+/// Each process writes a file of its own, which makes TensorBoard forget what was told before of the steps that it does.
 public final class TensorBoardFile: RunObserver {
     private let folder: URL
     private let now: () -> Date
@@ -59,11 +59,10 @@ public final class TensorBoardFile: RunObserver {
         var version = event(step: 0)
         version.add(3, text: "brain.Event:2")
         try append(version)
-        guard step > 0 else { return }
         // A session that starts at a step: what other files have of it and later is out of date.
         var session = ProtocolBuffer()
         session.add(1, varint: 1)
-        var start = event(step: step + 1)
+        var start = event(step: step > 0 ? step + 1 : 0)
         start.add(7, message: session)
         try append(start)
     }
