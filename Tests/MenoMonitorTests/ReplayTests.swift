@@ -212,6 +212,11 @@ struct ReplayTests {
             CheckpointRecord(step: 40, kind: .regular, path: "model/checkpoint-40", seconds: 1))
         let late = try Replay(log(whole[..<5] + [saved] + whole[5..<8] + [.started(resumed)] + again))
         #expect(Array(late.events.dropFirst()) == first + [saved, .started(resumed)] + again)
+        // One that was removed by then is not there again.
+        let removed = RunEvent.checkpointRemoved(
+            CheckpointRecord(step: 20, kind: .regular, path: "model/checkpoint-20", seconds: 0))
+        let gone = try Replay(log(whole[..<7] + [removed] + whole[7..<8] + [.started(resumed)] + again))
+        #expect(Array(gone.events.dropFirst()) == first + [removed, .started(resumed)] + again)
         // Killed at the very step of the checkpoint, nothing is done again.
         let exact = try Replay(log(first + [end, .started(resumed)] + again))
         #expect(exact.events == replay.events)

@@ -78,10 +78,11 @@ public struct Replay: Sendable {
     }
 
     /// Removes the events of abandoned steps, and the end of the process that made them. What comes after the first of them
-    /// remains where it tells of a step before: a checkpoint is on the disk when the next step is done already.
+    /// remains where it tells of a step before, as a checkpoint is on the disk when the next step is done already, and
+    /// where a checkpoint went: it does not come back.
     private static func removeAbandoned(from events: inout [RunEvent], where isAbandoned: (Int) -> Bool) {
         let first = events.firstIndex { $0.isEnd || $0.step.map(isAbandoned) ?? false } ?? events.endIndex
-        let remaining = events[first...].filter { !$0.isEnd && !($0.step.map(isAbandoned) ?? true) }
+        let remaining = events[first...].filter { !$0.isEnd && !($0.step.map(isAbandoned) ?? !$0.isRemoval) }
         events.replaceSubrange(first..., with: remaining)
     }
 
@@ -153,4 +154,5 @@ extension RunEvent {
     }
 
     fileprivate var isEnd: Bool { if case .finished = self { true } else { false } }
+    fileprivate var isRemoval: Bool { if case .checkpointRemoved = self { true } else { false } }
 }

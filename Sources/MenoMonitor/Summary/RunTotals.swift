@@ -12,7 +12,6 @@ public struct RunTotals: Sendable, Hashable, Codable {
     public private(set) var stepSeconds = 0.0
     public private(set) var evaluationSeconds = 0.0
     public private(set) var probeSeconds = 0.0
-    public private(set) var checkpointSeconds = 0.0
     /// The largest resident size of the process, in bytes; `nil` before it was measured.
     public private(set) var peakResident: Int?
     /// The most bytes in tensors, by accelerator.
@@ -25,7 +24,7 @@ public struct RunTotals: Sendable, Hashable, Codable {
 
     init() {}
 
-    private var measuredSeconds: Double { stepSeconds + evaluationSeconds + probeSeconds + checkpointSeconds }
+    private var measuredSeconds: Double { stepSeconds + evaluationSeconds + probeSeconds }
 
     /// Wall-clock time of the run: what its last process took, and the measured parts of those before; while it goes on,
     /// the measured parts.
@@ -55,7 +54,6 @@ public struct RunTotals: Sendable, Hashable, Codable {
             stepSeconds += Self.duration(metrics.seconds)
         case .evaluated(let metrics): evaluationSeconds += Self.duration(metrics.seconds)
         case .probed(_, let answers): probeSeconds += answers.reduce(0) { $0 + Self.duration($1.seconds) }
-        case .checkpointSaved(let record): checkpointSeconds += Self.duration(record.seconds)
         case .resources(let usage):
             peakResident = max(peakResident ?? 0, usage.peakResident, usage.resident)
             for accelerator in usage.accelerators {
@@ -68,7 +66,8 @@ public struct RunTotals: Sendable, Hashable, Codable {
             outcome.observerSeconds = outcome.observerSeconds.map(Self.duration)
             outcome.bestMetric = outcome.bestMetric.flatMap { $0.isMeasured ? $0 : nil }
             self.outcome = outcome
-        case .checkpointRemoved, .checkpointFailed, .alertBegan, .alertEnded, .notice, .warning: break
+        // Checkpoints are written beside the steps.
+        case .checkpointSaved, .checkpointRemoved, .checkpointFailed, .alertBegan, .alertEnded, .notice, .warning: break
         }
     }
 
