@@ -1,9 +1,10 @@
 import Foundation
 import MenoMetrics
 import MenoMonitor
-import MenoReporting
 import MenoTesting
 import Testing
+
+@testable import MenoReporting
 
 /// What a monitor decides, carried out.
 @Suite struct MonitorObserverTests {
@@ -131,6 +132,17 @@ import Testing
             }
             #expect(warning != nil, "\(command)")
         }
+    }
+
+    @Test func commandsDoNotOutliveTheRun() throws {
+        let started = folder.url.appending(path: "started")
+        let slow = AlertCommand("trap '' TERM; echo $$ > '\(started.path)'; sleep 60", runFolder: folder.url)
+        slow.run(
+            Alert(kind: .notFinite, severity: .critical, startStep: 1, detectedStep: 1, message: "m", advice: "a"))
+        let process = try #require(
+            wait { (try? String(contentsOf: started, encoding: .utf8)).flatMap { Int32($0.dropLast()) } })
+        slow.finish(grace: 0.1)
+        #expect(wait { kill(process, 0) == 0 ? nil : true } == true)
     }
 
     /// Looks again and again for what another process does.

@@ -15,6 +15,8 @@ public final class AlertCommand: Sendable {
     private let runFolder: URL
     private let timeLimit: Double
     private let failures = Mutex<[String]>([])
+    /// Process groups that have not ended.
+    private let running = Mutex<Set<Int32>>([])
 
     /// - Parameters:
     ///   - command: for `/bin/sh -c`; `MENO_RUN_DIR` is the run's folder there.
@@ -54,6 +56,7 @@ public final class AlertCommand: Sendable {
         // What it says must not mix with a result on standard output.
         process.standardOutput = FileHandle.standardError
         process.terminationHandler = { [self] process in
+            running.withLock { _ = $0.remove(process.processIdentifier) }
             let status = process.terminationStatus
             switch process.terminationReason {
             case .exit where status == 0: break
@@ -61,20 +64,32 @@ public final class AlertCommand: Sendable {
             default: add("was ended by signal \(status).")
             }
         }
-        try process.run()
-        let watched = Watched(process: process)
-        DispatchQueue.global().asyncAfter(deadline: .now() + timeLimit) {
-            // It leads a process group of its own; what it has started ends with it.
-            if watched.process.isRunning { kill(-watched.process.processIdentifier, SIGTERM) }
+        // Held until it is among those that run, or one that ends at once would stay there.
+        try running.withLock { running in
+            try process.run()
+            running.insert(process.processIdentifier)
         }
+        let group = process.processIdentifier
+        DispatchQueue.global().asyncAfter(deadline: .now() + timeLimit) { [self] in
+            end(group, by: SIGTERM)
+            DispatchQueue.global().asyncAfter(deadline: .now() + 5) { [self] in end(group, by: SIGKILL) }
+        }
+    }
+
+    /// It leads a process group of its own; what it has started ends with it.
+    private func end(_ group: Int32, by signal: Int32) {
+        if running.withLock({ $0.contains(group) }) { kill(-group, signal) }
+    }
+
+    /// Waits a while for commands to end, when the run does, and ends those that do not.
+    /// - Parameter grace: in seconds.
+    func finish(grace: Double = 10) {
+        let deadline = ContinuousClock.now + .seconds(grace)
+        while ContinuousClock.now < deadline, running.withLock({ !$0.isEmpty }) { usleep(20_000) }
+        for group in running.withLock({ $0 }) { end(group, by: SIGKILL) }
     }
 
     private func add(_ text: String) {
         failures.withLock { $0.append("monitor.alert_command `\(command)` \(text)") }
-    }
-
-    /// `Process` may be asked and ended from any thread.
-    private struct Watched: @unchecked Sendable {
-        let process: Process
     }
 }

@@ -40,8 +40,11 @@ public final class MonitorObserver: ResumableObserver, SteeringObserver {
     public func observe(_ event: RunEvent) throws {
         if case .evaluated(let metrics) = event { evaluation = metrics }
         for decision in monitor.observe(event) { try carryOut(decision) }
+        if case .finished = event, case .command(let command) = action { command.finish() }
         switch event {
-        case .evaluated, .probed, .checkpointSaved, .checkpointRemoved, .finished: try files?.write(monitor)
+        case .evaluated, .finished: try files?.write(monitor)
+        // The history, which grows with the run, has nothing of them.
+        case .probed, .checkpointSaved, .checkpointRemoved: try files?.writeSummaries(monitor)
         default: break
         }
     }
@@ -91,7 +94,11 @@ public final class MonitorObserver: ResumableObserver, SteeringObserver {
 
     // MARK: Resuming
 
-    public func state() throws -> Data { try SummaryFiles.encoder.encode(monitor) }
+    public func state() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return try encoder.encode(monitor)
+    }
 
     public func restore(_ state: Data) throws {
         var monitor = try JSONDecoder().decode(Monitor.self, from: state)

@@ -10,6 +10,11 @@ public struct SummaryFiles: Sendable {
 
     func write(_ monitor: Monitor) throws {
         try write(TrainingMetricsRecord(monitor.history), to: "training_metrics.json")
+        try writeSummaries(monitor)
+    }
+
+    /// All but `training_metrics.json`.
+    func writeSummaries(_ monitor: Monitor) throws {
         try write(StableCheckpointsSummary(monitor.policy.checkpoints), to: "stable_checkpoints_summary.json")
         try write(RunSummary(monitor), to: "training_summary.json")
     }
