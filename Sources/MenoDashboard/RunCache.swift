@@ -2,11 +2,20 @@ internal import Foundation
 internal import MenoMonitor
 internal import MenoReporting
 
-/// Reads a run once for all who look at it, again only when it has changed.
+/// Reads a run once for all who look at it, again only when it has changed. A long run takes a while to read, on the machine
+/// that trains it: a tenth of the time goes into that at most.
 actor RunCache {
     private let catalogue: RunCatalogue
     private let thresholds: @Sendable (URL) -> MonitorConfiguration
-    private var records: [String: (stamp: String, result: Result<RunRecord, any Error>)] = [:]
+    private var records: [String: Entry] = [:]
+    private let clock = ContinuousClock()
+
+    private struct Entry {
+        var stamp: String
+        var result: Result<RunRecord, any Error>
+        /// When it may be read again.
+        var expiry: ContinuousClock.Instant
+    }
 
     init(_ catalogue: RunCatalogue, thresholds: @escaping @Sendable (URL) -> MonitorConfiguration) {
         self.catalogue = catalogue
@@ -15,9 +24,11 @@ actor RunCache {
 
     func record(_ run: URL) throws -> RunRecord {
         let stamp = catalogue.stamp(of: run)
-        if let known = records[run.path], known.stamp == stamp { return try known.result.get() }
+        let start = clock.now
+        if let known = records[run.path], known.stamp == stamp || start < known.expiry { return try known.result.get() }
         let result = Result { try RunRecord(run, thresholds: thresholds(run)) }
-        records[run.path] = (stamp, result)
+        let end = clock.now
+        records[run.path] = Entry(stamp: stamp, result: result, expiry: end.advanced(by: start.duration(to: end) * 9))
         return try result.get()
     }
 }

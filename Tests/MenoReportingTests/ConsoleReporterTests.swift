@@ -57,6 +57,39 @@ import Testing
         #expect(lines.last == "Observers: 0.04 s, 0.10 % of the run")
     }
 
+    @Test func theEndTellsWhereTheRunArrived() throws {
+        let lines = try lines(loggingSteps: 1, total: 2) {
+            try $0.observe(.step(metrics(1, loss: 3, labels: 1)))
+            try $0.observe(
+                .evaluated(
+                    EvaluationMetrics(
+                        step: 1, epoch: 1, loss: 0, tokenAccuracy: 1, completionLoss: nil, tokens: 1, samples: 1,
+                        seconds: 1)))
+            for step in [1, 2] {
+                try $0.observe(.checkpointSaved(.init(step: step, kind: .stable, path: "s\(step)", seconds: 0)))
+            }
+            try $0.observe(.checkpointRemoved(.init(step: 1, kind: .stable, path: "s1", seconds: 0)))
+            try $0.observe(.finished(RunOutcome(reason: .completed, step: 2, seconds: 4)))
+        }
+        #expect(
+            lines.suffix(4) == [
+                "Final training loss: 3.0000", "Final evaluation loss: 0.0000", "Final perplexity: 1.0000",
+                "Total stable checkpoints saved: 1",
+            ])
+    }
+
+    /// A step that waited for an hour tells nothing of those to come.
+    @Test func whatIsLeftIsToldByTheUsualStep() throws {
+        let lines = try lines(loggingSteps: 1, total: 10) { reporter in
+            for (index, seconds) in [2.0, 2, 3600, 2, 2].enumerated() {
+                var metrics = metrics(index + 1, loss: 1, labels: 1)
+                metrics.seconds = seconds
+                try reporter.observe(.step(metrics))
+            }
+        }
+        #expect(lines.last?.hasSuffix("10 s left") == true, "\(lines)")
+    }
+
     private func lines(
         loggingSteps: Int, logsFirstStep: Bool = false, total: Int, _ body: (ConsoleReporter) throws -> Void
     ) throws -> [String] {

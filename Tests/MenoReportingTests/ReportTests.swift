@@ -123,6 +123,53 @@ import Testing
         #expect(Report(try recorded(events), title: "apart", language: .english).html.contains("</html>"))
     }
 
+    /// By what steps take, not by what was written beside them nor by how long the process has lived.
+    @Test func theTimeLeftIsThatOfTheStepsToCome() throws {
+        var goingOn = events().filter { event in
+            switch event {
+            case .step(let metrics): metrics.step <= 30
+            case .evaluated(let metrics): metrics.step <= 30
+            case .probed(let step, _): step <= 30
+            case .started: true
+            default: false
+            }
+        }
+        let slow = CheckpointRecord(step: 20, kind: .regular, path: "model/checkpoint-20", seconds: 900)
+        goingOn.append(.checkpointSaved(slow))
+        // 30 steps of 0.5 s; an evaluation of 1 s and answers of 0.1 s were between 30.
+        #expect(
+            Report(try recorded(goingOn), title: "run", language: .english).html.contains("· 16 s · about 16 s left"))
+    }
+
+    @Test func ofManyAnswersSomeAreShown() throws {
+        let answers = { (text: String) in
+            [ProbeAnswer(question: "q", answer: text, isComplete: true, tokens: 1, seconds: 0.1)]
+        }
+        let many = (1...300).map { RunEvent.probed(step: $0, answers: answers("answer \($0);")) }
+        let page = Report(try recorded(Array(events().prefix(1)) + many), title: "run", language: .english).html
+        #expect(page.contains("answer 1;") && page.contains("answer 300;"))
+        #expect(page.components(separatedBy: "<div class=\"answer\">").count == 25)
+        #expect(page.contains("276 of 300 are left out here"))
+    }
+
+    @Test func namesThatDifferAtTheirEndsDifferInALegend() throws {
+        let run = try recorded(events())
+        let names = (1...7).map { "socratic-dialogues-lr-1e-\($0)" }
+        let page = Comparison(names.map { ($0, run) }, language: .english) { $0 }.body
+        for number in 1...6 { #expect(page.contains("socrati…-lr-1e-\(number)")) }
+        #expect(page.contains("first 6 runs"))
+    }
+
+    @Test func alertsInJapaneseHaveNoNamesOfVariables() throws {
+        let alert = Alert(
+            kind: .noBetterThanFrequencies, severity: .warning, startStep: 1, detectedStep: 2,
+            message: "m", advice: "a", values: ["label_entropy": 3.359, "loss": 5.268])
+        let page = Report(
+            try recorded(Array(events().prefix(1)) + [.alertBegan(alert)]), title: "run", language: .japanese
+        ).html
+        #expect(page.contains("ラベルのエントロピー 3.359、損失 5.268"))
+    }
+
     @Test func thinningKeepsSpikes() {
         var points = (0..<10_000).map { (x: Double($0), y: 1.0) }
         points[4321].y = 99

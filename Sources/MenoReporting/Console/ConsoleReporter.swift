@@ -7,8 +7,9 @@ public final class ConsoleReporter: RunObserver {
     private let progress: ((String) -> Void)?
     private var description: RunDescription?
     private var window: [StepMetrics] = []
-    private var trainingSeconds = 0.0
-    private var stepsSeen = 0
+    private var latest: [Double] = []
+    private var loss: Double?
+    private var stableCheckpoints = 0
     private var evaluation: EvaluationMetrics?
     private var resident = 0
 
@@ -31,8 +32,12 @@ public final class ConsoleReporter: RunObserver {
             resident = usage.resident
             // They are read with every line of the log; to a reader they tell little between evaluations.
             if usage.step == evaluation?.step { resources(usage) }
-        case .checkpointSaved(let record): write("saved \(record.path)")
-        case .checkpointRemoved(let record): write("removed \(record.path)")
+        case .checkpointSaved(let record):
+            if record.kind == .stable { stableCheckpoints += 1 }
+            write("saved \(record.path)")
+        case .checkpointRemoved(let record):
+            if record.kind == .stable { stableCheckpoints -= 1 }
+            write("removed \(record.path)")
         case .checkpointFailed(_, let step, let reason):
             write("step \(step): saving failed, training goes on: \(reason)")
         case .probed(_, let answers): for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
@@ -61,8 +66,7 @@ public final class ConsoleReporter: RunObserver {
 
     private func step(_ metrics: StepMetrics) {
         window.append(metrics)
-        trainingSeconds += metrics.seconds
-        stepsSeen += 1
+        latest = latest.suffix(49) + [metrics.seconds]
         let total = description?.totalSteps ?? 0
         let loggingSteps = max(1, description?.loggingSteps ?? 1)
         defer { progress?(progressLine(metrics, total: total)) }
@@ -71,6 +75,7 @@ public final class ConsoleReporter: RunObserver {
         // The mean over tokens, as the loss of one large step would be.
         let labels = window.reduce(0) { $0 + $1.labels }
         let loss = window.reduce(0) { $0 + $1.loss * Double($1.labels) } / Double(max(1, labels))
+        self.loss = loss
         let tokens = window.reduce(0) { $0 + $1.tokens }
         let seconds = window.reduce(0) { $0 + $1.seconds }
         window.removeAll()
@@ -80,8 +85,9 @@ public final class ConsoleReporter: RunObserver {
                 + "\(fixed(Double(tokens) / max(seconds, 1e-9), 0)) tokens/s  \(timeLeft(metrics, total: total)) left")
     }
 
+    /// By the median of the latest steps: one that waited tells nothing of those to come.
     private func timeLeft(_ metrics: StepMetrics, total: Int) -> String {
-        duration(trainingSeconds / Double(stepsSeen) * Double(total - metrics.step))
+        duration(latest.sorted()[latest.count / 2] * Double(total - metrics.step))
     }
 
     /// What fits beside a bar: steps, epoch, loss, perplexity, speed, memory, time.
@@ -128,6 +134,12 @@ public final class ConsoleReporter: RunObserver {
             }
         write("\(verb) after step \(outcome.step). Duration: \(duration(outcome.seconds))")
         if let message = outcome.message { write(message) }
+        if let loss { write("Final training loss: \(fixed(loss, 4))") }
+        if let evaluation {
+            write("Final evaluation loss: \(fixed(evaluation.loss, 4))")
+            write("Final perplexity: \(fixed(evaluation.perplexity, 4))")
+        }
+        write("Total stable checkpoints saved: \(stableCheckpoints)")
         if let seconds = outcome.observerSeconds, outcome.seconds > 0 {
             write("Observers: \(fixed(seconds, 2)) s, \(fixed(100 * seconds / outcome.seconds, 2)) % of the run")
         }

@@ -28,8 +28,20 @@ public struct Comparison {
         let charts = self.charts.filter { !$0.isEmpty }.map { "<figure>\(SVGChart($0).inline)</figure>" }
         return """
             <header><h1>\(title)</h1></header><main>\(table)\
-            <section><h2>\(text("Side by side", "比較"))</h2><div class="charts">\(charts.joined())</div></section></main>
+            <section><h2>\(text("Side by side", "比較"))</h2>\(note)<div class="charts">\(charts.joined())</div></section></main>
             """
+    }
+
+    private var note: String {
+        guard runs.count > Self.limit else { return "" }
+        let sentence = text(
+            "The curves are those of the first \(Self.limit) runs of the table.", "曲線は表の最初の \(Self.limit) 件のものです。")
+        return "<p>\(sentence)</p>"
+    }
+
+    /// A name that fits a legend: names of runs often differ at their ends.
+    private static func short(_ name: String) -> String {
+        name.count <= 16 ? name : "\(name.prefix(7))…\(name.suffix(8))"
     }
 
     private var table: String {
@@ -72,7 +84,7 @@ public struct Comparison {
         _ course: (RunRecord) -> [(x: Double, y: Double)]
     ) -> Chart {
         let lines = runs.prefix(Self.limit).enumerated().map { place, entry in
-            Chart.Line(name: String(entry.name.prefix(14)), points: course(entry.run), style: style, colour: place)
+            Chart.Line(name: Self.short(entry.name), points: course(entry.run), style: style, colour: place)
         }
         let last = lines.flatMap { $0.points.map(\.x) }.max() ?? 1
         return Chart(id: id, title: title, unit: "", lines: lines, steps: 0...max(1, last))

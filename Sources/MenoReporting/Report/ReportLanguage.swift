@@ -52,6 +52,19 @@ extension Alert.Kind {
         }
     }
 
+    /// A value of an alert in Japanese, by its key; in English the alert itself says it.
+    static func japaneseName(of value: String) -> String { japaneseNames[value] ?? value }
+
+    private static let japaneseNames = [
+        "accelerator": "GPU の番号", "best_eval_loss": "最良の評価損失", "best_level": "最良の水準", "best_step": "最良のステップ",
+        "best_tokens_per_second": "最速のトークン/秒", "bound": "境界", "eval_loss": "評価損失", "expected_mib": "見込みの MiB",
+        "fall_share": "下がった割合", "fall_share_upper": "下がった割合の上限", "grad_norm_median": "勾配ノルムの中央値",
+        "label_entropy": "ラベルのエントロピー", "learning_rate": "学習率", "level": "水準", "loss": "損失", "loss_gap": "評価損失 − 学習損失",
+        "lower_bound": "下限", "median": "中央値", "memory_mib": "メモリ(MiB)", "mib_per_step": "1ステップの増加(MiB)",
+        "mib_per_step_error": "その誤差", "peak": "最大", "remaining_steps": "残りのステップ", "tokens_per_second": "トークン/秒",
+        "train_loss": "学習損失", "upper_bound": "上限", "z_score": "z 値",
+    ]
+
     /// What can be done, in Japanese; in English the alert itself says it.
     var japaneseAdvice: String {
         switch self {

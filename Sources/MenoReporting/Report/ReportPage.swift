@@ -44,12 +44,15 @@ struct ReportPage {
             """
     }
 
-    /// By what steps, evaluations and the rest have taken up to now.
+    /// By what the latest steps took, and evaluations and answers up to now. Checkpoints are written meanwhile.
     private func timeLeft(_ summary: RunSummary, of total: Int) -> String {
-        guard run.outcome == nil, summary.steps > 0, total > summary.steps, summary.durationSeconds > 0 else {
-            return ""
-        }
-        let left = duration(summary.durationSeconds / Double(summary.steps) * Double(total - summary.steps))
+        let latest = run.steps.suffix(100).map(\.seconds).filter { $0 > 0 }.sorted()
+        guard run.outcome == nil, total > summary.steps, !latest.isEmpty else { return "" }
+        let between =
+            run.evaluations.reduce(0) { $0 + $1.seconds }
+            + run.probes.reduce(0) { $0 + $1.answers.reduce(0) { $0 + $1.seconds } }
+        let step = latest[latest.count / 2] + between / Double(run.steps.count)
+        let left = duration(step * Double(total - summary.steps))
         return text(" · about \(left) left", " · 残り約 \(left)")
     }
 
@@ -106,8 +109,9 @@ struct ReportPage {
             let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("not over", "継続中")
             let detail =
                 text == .japanese
-                ? alert.values.sorted { $0.key < $1.key }.map { "\($0.key) = \(short($0.value))" }
-                    .joined(separator: ", ") : alert.message
+                ? alert.values.sorted { $0.key < $1.key }.map {
+                    "\(Alert.Kind.japaneseName(of: $0.key)) \(short($0.value))"
+                }.joined(separator: "、") : alert.message
             let advice = text == .japanese ? alert.kind.japaneseAdvice : alert.advice
             return """
                 <li class="\(alert.severity.rawValue)"><strong>\(HTML.escape(alert.kind.title(text)))</strong> \
@@ -132,7 +136,7 @@ struct ReportPage {
         guard let last = run.probes.last else { return "" }
         let questions = last.answers.map(\.question)
         let blocks = questions.enumerated().map { index, question in
-            let rows = run.probes.compactMap { step, answers -> String? in
+            let rows = shownProbes.compactMap { step, answers -> String? in
                 guard let place = answers.firstIndex(where: { $0.question == question }) else { return nil }
                 let scores = run.monitor.probes.scores.last { $0.step == step }?.answers
                 let badges = scores.flatMap { $0.indices.contains(place) ? self.badges($0[place]) : nil } ?? ""
@@ -150,9 +154,23 @@ struct ReportPage {
                 "They took \(fixed(100 * $0, 1)) % of the run's time.",
                 "所要時間は全体の \(fixed(100 * $0, 1)) % です。")
         }
-        let note = text("Greedy answers, step by step.", "ステップごとの回答(貪欲法)です。") + " " + (share ?? "")
+        let left = run.probes.count - shownProbes.count
+        let omitted =
+            left > 0
+            ? text(
+                "\(left) of \(run.probes.count) are left out here; events.jsonl has all.",
+                "\(run.probes.count) 回のうち \(left) 回は省略しました(events.jsonl にすべてあります)。") : nil
+        let note = [text("Greedy answers, step by step.", "ステップごとの回答(貪欲法)です。"), omitted, share]
+            .compactMap { $0 }.joined(separator: " ")
         return section(
             text("Answers to the probe questions", "プローブ質問への回答"), "<p>\(HTML.escape(note))</p>\(blocks.joined())")
+    }
+
+    /// Of a long run the first, the latest, and some between.
+    private var shownProbes: [(step: Int, answers: [ProbeAnswer])] {
+        let (count, most) = (run.probes.count, 24)
+        guard count > most else { return run.probes }
+        return (0..<most).map { run.probes[$0 * (count - 1) / (most - 1)] }
     }
 
     private func answer(_ answer: String) -> String {

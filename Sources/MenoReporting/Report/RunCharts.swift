@@ -12,11 +12,15 @@ struct RunCharts {
         text = language
     }
 
+    /// Lines of dots have no more points than can be told apart.
     var all: [Chart] {
         let last = Double(max(1, run.steps.last?.step ?? 0, run.evaluations.last?.step ?? 0))
         let first = Double(min(run.steps.first?.step ?? 0, run.evaluations.first?.step ?? 0))
         return [loss, perplexity, learningRate, gradientNorm, gap, memory, speed, probes].filter { !$0.isEmpty }.map {
             var chart = $0
+            for line in chart.lines.indices where chart.lines[line].style == .dots {
+                chart.lines[line].points = Thinning.extremes(chart.lines[line].points)
+            }
             chart.steps = min(first, last - 1)...last
             return chart
         }
@@ -96,12 +100,13 @@ struct RunCharts {
     /// Evaluation loss − mean training loss since the evaluation before.
     private var gap: Chart {
         var points: [(x: Double, y: Double)] = []
-        var last = 0
+        var steps = run.steps[...]
         for evaluation in run.evaluations {
-            let since = run.steps.filter { $0.step > last && $0.step <= evaluation.step }.map(\.loss)
-            last = evaluation.step
+            let since = steps.prefix { $0.step <= evaluation.step }
+            steps = steps.dropFirst(since.count)
             guard !since.isEmpty else { continue }
-            points.append((Double(evaluation.step), evaluation.loss - since.reduce(0, +) / Double(since.count)))
+            let mean = since.reduce(0) { $0 + $1.loss } / Double(since.count)
+            points.append((Double(evaluation.step), evaluation.loss - mean))
         }
         return Chart(
             id: "loss_gap", title: text("Evaluation loss − training loss", "評価損失 − 学習損失"), unit: text("nats", "nat"),

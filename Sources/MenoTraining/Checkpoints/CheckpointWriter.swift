@@ -62,7 +62,7 @@ final class CheckpointWriter: Sendable {
         do {
             try store.write(contents)
         } catch {
-            add(.checkpointFailed(kind: store.kind, step: contents.step, reason: "\(error)"))
+            add(.checkpointFailed(kind: store.kind, step: contents.step, reason: error.text))
             return false
         }
         add(.checkpointSaved(record(contents.step, of: store, seconds: (ContinuousClock.now - start).seconds)))

@@ -77,7 +77,7 @@ final class Observers {
             try body()
         } catch {
             guard failed.insert(index).inserted else { return }
-            logger.error("\(type(of: observers[index])) failed, training goes on: \(error)")
+            logger.error("\(type(of: observers[index])) failed, training goes on: \(error.text)")
         }
     }
 }

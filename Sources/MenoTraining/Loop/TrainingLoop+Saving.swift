@@ -15,7 +15,7 @@ extension TrainingLoop {
             writer.begin(try contents(saving), keeping: best.step.map { [$0] } ?? [])
             savedStep = stepsDone
         } catch {
-            observers.emit(.checkpointFailed(kind: .regular, step: stepsDone, reason: "\(error)"))
+            observers.emit(.checkpointFailed(kind: .regular, step: stepsDone, reason: error.text))
         }
     }
 
@@ -26,7 +26,7 @@ extension TrainingLoop {
             contents.files.merge(files) { own, _ in own }
             writer.beginStable(contents)
         } catch {
-            observers.emit(.checkpointFailed(kind: .stable, step: stepsDone, reason: "\(error)"))
+            observers.emit(.checkpointFailed(kind: .stable, step: stepsDone, reason: error.text))
         }
     }
 

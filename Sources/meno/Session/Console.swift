@@ -34,8 +34,9 @@ enum Console {
         guard fflush(nil) == 0, ferror(stdout) == 0 else { throw OutputError(reason: String(cString: strerror(errno))) }
     }
 
-    /// Whether standard error is a terminal, where a line can be written over.
-    static let isTerminal = isatty(STDERR_FILENO) == 1
+    /// Whether standard error is a terminal where a line can be written over.
+    static let isTerminal =
+        isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 
     /// Shows a line that the next one, of either kind, replaces. Too long for the terminal, it is cut: a line that wraps
     /// could not be taken back.
