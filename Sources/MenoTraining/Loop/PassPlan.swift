@@ -10,6 +10,10 @@ public struct PassPlan: Sendable {
 
     public private(set) var parts: [Part]
 
+    /// How many times the limit on what lies in a pass its sequences may have together: attention keeps something for
+    /// every token of each.
+    static let mostSequenceTokens = 4
+
     /// Divides examples into as few passes as have at most `tokens` tokens, none of them larger than it must be; a longer
     /// example goes alone.
     /// - Parameter sharing: what the examples of a pass begin with in common lies there once, and examples are in the order
@@ -36,8 +40,6 @@ private struct Division {
     let lengths: [Int]
     /// Tokens that each begins with in common with the one before it, not all of either.
     let common: [Int]
-    /// What a pass stands for, beyond what lies there: attention keeps something for every token of every sequence.
-    private static let mostSequenceTokens = 4
 
     init(_ examples: [Example], sharing: Bool) {
         lengths = examples.map(\.ids.count)
@@ -73,7 +75,7 @@ private struct Division {
         for (index, length) in lengths.enumerated() {
             if index > start {
                 let (wider, narrower) = (total + length, min(shared, common[index]))
-                if wider - (index - start) * narrower <= tokens, wider <= Self.mostSequenceTokens * tokens {
+                if wider - (index - start) * narrower <= tokens, wider <= PassPlan.mostSequenceTokens * tokens {
                     (total, shared) = (wider, narrower)
                     continue
                 }

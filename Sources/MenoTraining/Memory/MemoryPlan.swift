@@ -59,12 +59,16 @@ public struct MemoryPlan: Sendable {
         let layer =
             10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize + weights
         let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
+        // Gradients of the keys and values of a common beginning, of every sequence that has it.
+        let common =
+            model.sharesBeginnings(training: true)
+            ? 2 * (PassPlan.mostSequenceTokens - 1) * shape.headCount * shape.headDimension : 0
         let trained = model.trainedParameterCount
         // Whatever is checkpointed, the states between the layers are kept.
         let states = shape.layerCount * shape.hiddenSize
         return Bound(
             layerCount: shape.layerCount, layer: 4 * tokens * layer,
-            rest: 4 * (tokens * (head + states) + 2 * trained) + (256 << 20))
+            rest: 4 * (tokens * (head + states + common) + 2 * trained) + (256 << 20))
     }
 
     /// Measures passes of a model that is ready to train.
