@@ -170,6 +170,19 @@ import Testing
         #expect(page.contains("ラベルのエントロピー 3.359、損失 5.268"))
     }
 
+    @Test func manyAlertsOfAKindAreOneThatUnfolds() throws {
+        let alerts = (1...5).map { number in
+            RunEvent.alertBegan(
+                Alert(
+                    kind: .lossSpike, severity: .warning, startStep: number, detectedStep: number,
+                    message: "spike \(number).", advice: "a"))
+        }
+        let page = Report(try recorded(Array(events().prefix(1)) + alerts), title: "run", language: .english).html
+        #expect(page.contains("4 more of the kind"))
+        let (last, first) = (page.range(of: "spike 5."), page.range(of: "spike 1."))
+        #expect(try #require(last).lowerBound < #require(first).lowerBound)
+    }
+
     @Test func thinningKeepsSpikes() {
         var points = (0..<10_000).map { (x: Double($0), y: 1.0) }
         points[4321].y = 99

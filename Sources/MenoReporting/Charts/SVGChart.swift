@@ -74,11 +74,14 @@ struct SVGChart {
                 \(Scale.label(tick))</text>
                 """
         }
-        let vertical = x.ticks.filter { $0 == $0.rounded() }.map { tick in
-            """
-            <text class="tick" x="\(number(left(tick)))" y="\(number(bottom + 15))" text-anchor="middle">\
-            \(Scale.label(tick))</text>
-            """
+        let vertical = x.ticks.filter { $0 == $0.rounded() }.map { tick -> String in
+            let label = Scale.label(tick)
+            // Half of a long number at the end would be outside.
+            let isAtEnd = left(tick) + 3.2 * Double(label.count) > Self.size.width - 2
+            return """
+                <text class="tick" x="\(number(isAtEnd ? Self.size.width - 2 : left(tick)))" y="\(number(bottom + 15))" \
+                text-anchor="\(isAtEnd ? "end" : "middle")">\(label)</text>
+                """
         }
         let base = """
             <line class="axis" x1="\(number(Self.margin.left))" x2="\(number(right))" y1="\(number(bottom))" \

@@ -56,7 +56,8 @@ extension Alert.Kind {
     static func japaneseName(of value: String) -> String { japaneseNames[value] ?? value }
 
     private static let japaneseNames = [
-        "accelerator": "GPU の番号", "best_eval_loss": "最良の評価損失", "best_level": "最良の水準", "best_step": "最良のステップ",
+        "accelerator": "GPU の番号", "best_eval_loss": "最良の評価損失", "best_share": "最良の割合", "share": "割合",
+        "best_level": "最良の水準", "best_step": "最良のステップ",
         "best_tokens_per_second": "最速のトークン/秒", "bound": "境界", "eval_loss": "評価損失", "expected_mib": "見込みの MiB",
         "fall_share": "下がった割合", "fall_share_upper": "下がった割合の上限", "grad_norm_median": "勾配ノルムの中央値",
         "label_entropy": "ラベルのエントロピー", "learning_rate": "学習率", "level": "水準", "loss": "損失", "loss_gap": "評価損失 − 学習損失",

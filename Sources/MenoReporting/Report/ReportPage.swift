@@ -103,24 +103,40 @@ struct ReportPage {
 
     // MARK: Alerts and charts
 
+    /// The latest of each kind, those that are not over first; what came before them can be unfolded.
     private var alerts: String {
         guard !run.alerts.isEmpty else { return "" }
-        let items = run.alerts.map { alert in
-            let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("not over", "継続中")
-            let detail =
-                text == .japanese
-                ? alert.values.sorted { $0.key < $1.key }.map {
-                    "\(Alert.Kind.japaneseName(of: $0.key)) \(short($0.value))"
-                }.joined(separator: "、") : alert.message
-            let advice = text == .japanese ? alert.kind.japaneseAdvice : alert.advice
-            return """
-                <li class="\(alert.severity.rawValue)"><strong>\(HTML.escape(alert.kind.title(text)))</strong> \
-                <span class="when">\(text("step", "ステップ")) \(alert.startStep) \(HTML.escape(end)) \
-                (\(text("noticed at", "検知")) \(alert.detectedStep))</span>\
-                <div>\(HTML.escape(detail))</div><div class="advice">\(HTML.escape(advice))</div></li>
+        let kinds = Dictionary(grouping: run.alerts, by: \.kind).values.sorted { a, b in
+            (a.last!.endStep == nil ? 0 : 1, a[0].startStep) < (b.last!.endStep == nil ? 0 : 1, b[0].startStep)
+        }
+        let items = kinds.map { alerts in
+            let earlier = alerts.dropLast().reversed().map { item($0) }
+            let more =
+                earlier.isEmpty
+                ? ""
+                : """
+                <details><summary>\(text("\(earlier.count) more of the kind", "同種の警告がほかに \(earlier.count) 件"))</summary>\
+                <ul class="alerts">\(earlier.joined())</ul></details>
                 """
+            return item(alerts.last!, more: more)
         }
         return section(text("Alerts", "警告"), "<ul class=\"alerts\">\(items.joined())</ul>")
+    }
+
+    private func item(_ alert: Alert, more: String = "") -> String {
+        let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("not over", "継続中")
+        let detail =
+            text == .japanese
+            ? alert.values.sorted { $0.key < $1.key }.map {
+                "\(Alert.Kind.japaneseName(of: $0.key)) \(short($0.value))"
+            }.joined(separator: "、") : alert.message
+        let advice = text == .japanese ? alert.kind.japaneseAdvice : alert.advice
+        return """
+            <li class="\(alert.severity.rawValue)"><strong>\(HTML.escape(alert.kind.title(text)))</strong> \
+            <span class="when">\(text("step", "ステップ")) \(alert.startStep) \(HTML.escape(end)) \
+            (\(text("noticed at", "検知")) \(alert.detectedStep))</span>\
+            <div>\(HTML.escape(detail))</div><div class="advice">\(HTML.escape(advice))</div>\(more)</li>
+            """
     }
 
     private var charts: String {
