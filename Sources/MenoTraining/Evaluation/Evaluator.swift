@@ -4,10 +4,13 @@ internal import MenoTensor
 
 /// Computes losses without gradients and without keeping logits: memory does not grow with the number of examples.
 public struct Evaluator {
+    /// Tokens of a pass beyond which nothing is gained in speed.
+    public static let preferredTokens = 2048
+
     private let model: Decoder
     private let tokensPerPass: Int
 
-    public init(_ model: Decoder, tokensPerPass: Int = 2048) {
+    public init(_ model: Decoder, tokensPerPass: Int = Self.preferredTokens) {
         self.model = model
         self.tokensPerPass = tokensPerPass
     }

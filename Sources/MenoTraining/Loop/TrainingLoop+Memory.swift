@@ -54,6 +54,9 @@ extension TrainingLoop {
     /// The limit on a pass: what was decided, or would be if memory were no matter.
     var passLimit: Int { tokensPerPass ?? preferredPass }
 
+    /// The same for evaluations, in which nothing is kept for a backward pass: twice as many tokens take less memory.
+    func evaluationPassLimit(_ passLimit: Int) -> Int { max(passLimit, min(2 * passLimit, Evaluator.preferredTokens)) }
+
     /// Tokens of a pass, if memory is no matter.
     private var preferredPass: Int {
         max(longestExample, arguments.tokensPerPass ?? MemoryPlan.preferredTokens(of: model))

@@ -226,7 +226,8 @@ public final class TrainingLoop {
         // A checkpoint is judged by what is on the disk.
         writer?.wait()
         settle()
-        let result = try Evaluator(model, tokensPerPass: passLimit).evaluate(evaluation) { _ in !shouldStop() }
+        let evaluator = Evaluator(model, tokensPerPass: evaluationPassLimit(passLimit))
+        let result = try evaluator.evaluate(evaluation) { _ in !shouldStop() }
         releaseMemory()
         let metrics = EvaluationMetrics(
             step: stepsDone, epoch: epoch(after: stepsDone), loss: result.loss, tokenAccuracy: result.tokenAccuracy,

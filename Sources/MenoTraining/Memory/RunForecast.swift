@@ -63,7 +63,8 @@ extension TrainingLoop {
             evaluation.isEmpty
             ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
         let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
-        let evaluationPlan = PassPlan(evaluation, tokens: limit, sharing: model.sharesBeginnings(training: false))
+        let evaluationPlan = PassPlan(
+            evaluation, tokens: evaluationPassLimit(limit), sharing: model.sharesBeginnings(training: false))
         let computedInEvaluation = evaluationPlan.parts.reduce(0) { $0 + $1.pass.inputIDs.count }
         let disk = diskForecast
         // While a checkpoint is being written its values are held a second time.
