@@ -6,10 +6,11 @@
 
 namespace {
 
+// One sequence's heads from `index` on that share a key and a value.
 template <class Engine, class Source>
 void attend(
-    const Problem &problem, int64_t sequence, int64_t index, const at::Tensor *inputs, const at::Tensor &output,
-    float *lse) {
+    const Problem &problem, int64_t sequence, int64_t index, int64_t heads, const at::Tensor *inputs,
+    const at::Tensor &output, float *lse) {
     using Item = Head<Engine, Source>;
     using Element = typename Item::Element;
     using Value = typename Item::Value;
@@ -19,14 +20,14 @@ void attend(
     for (int64_t block = head.first_block(); block < blocks; ++block)
         most = std::max(most, (block - problem.first_keys(block) + 1) * kSide);
     Memory memory;
-    Element *query = head.gather(inputs[0], memory);
     Element *key_rows = head.pack_rows(head.gather(inputs[1], memory), memory);
     Element *value_columns = head.pack_columns(head.gather(inputs[2], memory), memory);
     float *scores = memory.take<float>(kSide * most);
     Element *narrowed = memory.take<Element>(kSide * most);
     float *result = memory.take<float>(kSide * size);
+    Element *query = memory.take<Element>(head.gathered());
     typename Engine::Session session;
-    for (int64_t block = head.first_block(); block < blocks; ++block) {
+    auto attend_block = [&](int64_t which, int64_t block) {
         int64_t first = head.first_query(block), low = problem.first_keys(block);
         int64_t rows = block * kSide + head.count(block) - first, width = (block - low + 1) * kSide;
         for (int64_t keys = low; keys <= block; ++keys)
@@ -46,7 +47,7 @@ void attend(
             std::fill(row, row + from, 0.0f);
             std::fill(row + to, row + end, 0.0f);
             factors[i] = static_cast<float>(1 / sum);
-            lse[index * problem.tokens + head.row(first + i)] = static_cast<float>(top + std::log(sum));
+            lse[which * problem.tokens + head.row(first + i)] = static_cast<float>(top + std::log(sum));
         }
         const Element *weights = Item::as_left(scores, rows * width, narrowed);
         for (int64_t keys = low; keys <= block; ++keys)
@@ -55,7 +56,11 @@ void attend(
                 size, result, size, keys > low);
         auto *out = static_cast<Value *>(output.data_ptr());
         for (int64_t i = 0; i < rows; ++i)
-            convert(result + i * size, size, out + head.place(first + i, problem.heads, index), factors[i]);
+            convert(result + i * size, size, out + head.place(first + i, problem.heads, which), factors[i]);
+    };
+    for (int64_t which = index; which < index + heads; ++which) {
+        head.gather(inputs[0], which, query);
+        for (int64_t block = head.first_block(); block < blocks; ++block) attend_block(which, block);
     }
 }
 
@@ -78,8 +83,11 @@ ct_status ct_attention(
         auto work = takes_tiles(inputs[0])                      ? attend<Tiles, BFloat16>
                     : inputs[0].scalar_type() == at::kBFloat16 ? attend<Panels, BFloat16>
                                                                 : attend<Panels, Float32>;
-        for_each_head(problem, [&](int64_t sequence, int64_t head) {
-            work(problem, sequence, head, inputs, result, lse.data_ptr<float>());
+        // Heads that share a key have it packed once, where there is work for all threads all the same.
+        int64_t group = problem.heads / problem.key_heads, threads = at::get_num_threads();
+        int64_t together = problem.sequences * problem.key_heads >= 4 * threads ? group : 1;
+        for_each_head(problem, together, [&](int64_t sequence, int64_t head) {
+            work(problem, sequence, head, together, inputs, result, lse.data_ptr<float>());
         });
         *output = meno::wrap(result);
         *log_sums = meno::wrap(lse);

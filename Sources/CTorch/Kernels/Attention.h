@@ -114,17 +114,22 @@ struct Head {
 
     // Its rows of a tensor without gaps; below the last one zeros to where products read, from whichever row.
     Element *gather(const at::Tensor &tensor, Memory &memory) const {
-        int64_t heads = tensor.size(1), which = heads == problem.heads ? head : head / (problem.heads / heads);
-        int64_t values = (Engine::whole(length) + Engine::whole(1) - 1) * size;
+        int64_t heads = tensor.size(1);
+        Element *to = memory.take<Element>(gathered());
+        gather(tensor, heads == problem.heads ? head : head / (problem.heads / heads), to);
+        return to;
+    }
+    int64_t gathered() const { return (Engine::whole(length) + Engine::whole(1) - 1) * size; }
+    // The same of one of the tensor's heads.
+    void gather(const at::Tensor &tensor, int64_t which, Element *to) const {
+        int64_t heads = tensor.size(1);
         auto from = static_cast<const Value *>(tensor.data_ptr());
-        Element *to = memory.take<Element>(values);
         for (int64_t t = 0; t < length; ++t) {
             const Value *row = from + place(t, heads, which);
             if constexpr (std::is_same_v<Value, Element>) std::copy_n(row, size, to + t * size);
             else convert(row, size, to + t * size);
         }
-        std::fill(to + length * size, to + values, Element(0));
-        return to;
+        std::fill(to + length * size, to + gathered(), Element(0));
     }
     // What it gathered, packed block by block.
     Element *pack_rows(const Element *matrix, Memory &memory) const {
@@ -177,15 +182,17 @@ Problem problem_of(const at::Tensor *inputs, const ct_attention_layout &layout) 
         layout.window, layout.scale, layout.softcap};
 }
 
-// The longest sequences first, so that no thread is left with one at the end; body(sequence, head).
+// The longest sequences first, so that no thread is left with one at the end; body(sequence, head) for the first of each
+// `together` heads.
 template <class Body>
-void for_each_head(const Problem &problem, const Body &body) {
+void for_each_head(const Problem &problem, int64_t together, const Body &body) {
     std::vector<int64_t> order(static_cast<size_t>(problem.sequences));
     for (int64_t i = 0; i < problem.sequences; ++i) order[static_cast<size_t>(i)] = i;
     std::stable_sort(
         order.begin(), order.end(), [&](int64_t a, int64_t b) { return problem.length(a) > problem.length(b); });
-    meno::parallel(problem.sequences * problem.heads, [&](int64_t item) {
-        body(order[static_cast<size_t>(item / problem.heads)], item % problem.heads);
+    int64_t parts = problem.heads / together;
+    meno::parallel(problem.sequences * parts, [&](int64_t item) {
+        body(order[static_cast<size_t>(item / parts)], item % parts * together);
     });
 }
 

@@ -161,14 +161,14 @@ void differentiate_all(
     using Value = typename Source::Storage;
     auto of = [](const at::Tensor &tensor) { return static_cast<Value *>(tensor.data_ptr()); };
     if (problem.heads == problem.key_heads && problem.shared == 0)
-        return for_each_head(problem, [&](int64_t sequence, int64_t head) {
+        return for_each_head(problem, 1, [&](int64_t sequence, int64_t head) {
             differentiate<Engine, Source>(
                 problem, sequence, head, inputs, output, lse, slope, gradients[0], of(gradients[1]), of(gradients[2]));
         });
     int64_t rows = problem.tokens + (problem.sequences - 1) * problem.shared;
     at::Tensor sums = at::empty({2, rows, problem.heads, problem.size}, at::kFloat);
     float *keys = sums.select(0, 0).data_ptr<float>(), *values = sums.select(0, 1).data_ptr<float>();
-    for_each_head(problem, [&](int64_t sequence, int64_t head) {
+    for_each_head(problem, 1, [&](int64_t sequence, int64_t head) {
         differentiate<Engine, Source>(problem, sequence, head, inputs, output, lse, slope, gradients[0], keys, values);
     });
     for (float *each : {keys, values}) sum_sequences(problem, each);
