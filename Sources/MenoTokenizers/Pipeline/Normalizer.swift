@@ -35,6 +35,10 @@ enum Normalizer: Sendable {
     func apply(to text: inout AlignedText) {
         switch self {
         case .sequence(let normalizers): for normalizer in normalizers { normalizer.apply(to: &text) }
+        case .form(.nfkc):
+            // What is decomposed may compose with its neighbours, such as ㄱ with ㅏ.
+            Self.apply(.nfkd, to: &text)
+            Self.apply(.nfc, to: &text)
         case .form(let form): Self.apply(form, to: &text)
         case .lowercase: Self.mapScalars(&text) { Array($0.properties.lowercaseMapping.utf8) }
         case .strip(let left, let right): Self.strip(&text, left: left, right: right)
@@ -125,9 +129,10 @@ enum Normalizer: Sendable {
 
     private static func normalized(_ text: String, _ form: Form) -> String {
         switch form {
-        case .nfc: text.precomposedStringWithCanonicalMapping
+        // From its smallest parts: Foundation leaves a syllable such as 가 and a final consonant apart.
+        case .nfc: text.decomposedStringWithCanonicalMapping.precomposedStringWithCanonicalMapping
         case .nfd: text.decomposedStringWithCanonicalMapping
-        case .nfkc: text.precomposedStringWithCompatibilityMapping
+        case .nfkc: normalized(normalized(text, .nfkd), .nfc)
         case .nfkd: text.decomposedStringWithCompatibilityMapping
         }
     }
