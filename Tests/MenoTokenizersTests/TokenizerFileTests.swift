@@ -74,6 +74,23 @@ import Testing
         #expect("\(error!)".contains("tokenizer_config.json"))
     }
 
+    /// What Hugging Face's tokenizers give: of `한`, the bytes ED 95 9C, only the last two have tokens.
+    @Test(arguments: [
+        (#""unk_token":"?","fuse_unk":false"#, "x한한xy", [1, 0, 2, 3, 0, 2, 3, 1, 0]),
+        (#""unk_token":"?","fuse_unk":false"#, "zyx", [0, 0, 1]), (#""unk_token":"?","fuse_unk":true"#, "zyx", [0, 1]),
+        (#""unk_token":null"#, "zyx한", [1, 2, 3]),
+    ]) func bytesWithoutATokenAreUnknown(_ options: String, _ text: String, _ ids: [TokenID]) throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "tokenizer.json")
+        let vocabulary = "{\"?\":0,\"x\":1,\"\u{137}\":2,\"\u{13E}\":3}"
+        let json = #"""
+            {"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":false},"decoder":{"type":"ByteLevel"},
+            "model":{"type":"BPE",\#(options),"vocab":\#(vocabulary),"merges":[]}}
+            """#
+        try Data(json.utf8).write(to: file)
+        #expect(try Tokenizer.load(file).encode(text).ids == ids)
+    }
+
     private static let bpe = #"""
         {"version":"1.0","truncation":null,"added_tokens":[
         {"id":1,"content":"<s>","single_word":false,"lstrip":true,"rstrip":false,"normalized":false,"special":true},

@@ -144,8 +144,8 @@ enum GGUFVocabulary {
         return Tokenizer.Parts(
             model: .bpe(
                 BPE(
-                    vocabulary: .byteLevel(names), merges: MergeTable(merges), alphabet: .bytes(bytes),
-                    ignoresMerges: pre == "llama-bpe")),
+                    vocabulary: .byteLevel(names), merges: MergeTable(merges),
+                    alphabet: .bytes(bytes, UnknownCharacters(areFused: false)), ignoresMerges: pre == "llama-bpe")),
             names: names, addedTokens: added(tokens, types) { type, _ in type >= TokenType.control },
             normalizer: pre == "qwen2" ? .form(.nfc) : nil, preTokenizer: preTokenizer,
             decoder: TokenDecoder(names, .init(isByteLevel: true)), specialTokenIDs: [], markers: .init())

@@ -182,7 +182,7 @@ struct TokenizerJSON {
                     vocabulary: isByteLevel ? .byteLevel(vocabulary) : vocabulary,
                     merges: MergeTable(try merges(vocabulary)),
                     alphabet: isByteLevel
-                        ? .bytes(ByteCharacters.all.map { vocabulary.id(of: String(Character($0))) })
+                        ? .bytes(ByteCharacters.all.map { vocabulary.id(of: String(Character($0))) }, characters)
                         : .characters(characters),
                     ignoresMerges: options.ignoreMerges ?? false))
         case "Unigram" where model.isList:

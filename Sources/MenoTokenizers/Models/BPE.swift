@@ -2,8 +2,8 @@
 struct BPE: Sendable {
     /// What a piece is made of before any merge.
     enum Alphabet: Sendable {
-        /// Bytes; one without a token is left out.
-        case bytes([TokenID?])
+        /// Bytes; of those without a token, ``UnknownCharacters`` tells as of characters.
+        case bytes([TokenID?], UnknownCharacters)
         /// Characters; what becomes of those without a token, ``UnknownCharacters`` tells.
         case characters(UnknownCharacters)
     }
@@ -21,11 +21,8 @@ struct BPE: Sendable {
         }
         queue.removeAll()
         switch alphabet {
-        case .bytes(let tokens):
-            for place in range {
-                guard let id = tokens[Int(text.bytes[place])] else { continue }
-                queue.append(.init(id: id, start: place, end: place + 1))
-            }
+        case .bytes(let tokens, let unknown):
+            unknown.symbols(of: text.bytes, range, tokens) { queue.append($0) }
         case .characters(let unknown):
             unknown.symbols(of: text.bytes, range, vocabulary) { queue.append($0) }
         }
@@ -64,6 +61,22 @@ struct UnknownCharacters: Sendable {
                 pending = (pending?.lowerBound ?? place)..<end
             }
             place = end
+        }
+        flush(&pending, emit)
+    }
+
+    /// Of a text whose characters are bytes.
+    @inline(__always)
+    func symbols(of bytes: [UInt8], _ range: Range<Int>, _ tokens: [TokenID?], _ emit: (MergeQueue.Symbol) -> Void) {
+        var pending: Range<Int>?
+        for place in range {
+            if let id = tokens[Int(bytes[place])] {
+                flush(&pending, emit)
+                emit(.init(id: id, start: place, end: place + 1))
+            } else {
+                if !areFused { flush(&pending, emit) }
+                pending = (pending?.lowerBound ?? place)..<place + 1
+            }
         }
         flush(&pending, emit)
     }
