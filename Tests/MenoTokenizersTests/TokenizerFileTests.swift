@@ -91,6 +91,22 @@ import Testing
         #expect(try Tokenizer.load(file).encode(text).ids == ids)
     }
 
+    /// What Hugging Face's tokenizers give.
+    @Test(arguments: [
+        ("<b> \n\n a", [5, 6, 2, 1]), ("<b>\n\n", [5, 6]), ("<b> a", [5, 1]), ("afox", [1, 0, 0, 0]),
+        ("fox a", [7, 2, 1]), ("fox\u{200D}a", [0, 0, 0, 3, 1]), ("aⓐfox", [1, 4, 0, 0, 0]),
+    ]) func addedTokensAreFoundAsHuggingFaceFindsThem(_ text: String, _ ids: [TokenID]) throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "tokenizer.json")
+        let json = #"""
+            {"added_tokens":[{"id":5,"content":"<b>","rstrip":true,"special":true},{"id":6,"content":"\n\n","normalized":false},
+            {"id":7,"content":"fox","single_word":true}],
+            "model":{"type":"BPE","unk_token":"?","vocab":{"?":0,"a":1," ":2,"\u200d":3,"ⓐ":4},"merges":[]}}
+            """#
+        try Data(json.utf8).write(to: file)
+        #expect(try Tokenizer.load(file).encode(text).ids == ids)
+    }
+
     private static let bpe = #"""
         {"version":"1.0","truncation":null,"added_tokens":[
         {"id":1,"content":"<s>","single_word":false,"lstrip":true,"rstrip":false,"normalized":false,"special":true},

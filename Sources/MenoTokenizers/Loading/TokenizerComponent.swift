@@ -116,12 +116,14 @@ struct TokenizerComponent: Decodable {
                 ScalarSet([.categories(ScalarCategory.numbers)]), individualDigits ?? false ? .isolated : .contiguous)
         case "WhitespaceSplit": return .scalars(ScalarSet([.whitespace]), .removed)
         case "Whitespace":
-            return .split(.pattern(try Pattern(#"\w+|[^\w\s]+"#)), .removed, isInverted: true)
+            // In `\w` of Rust is what joins characters, and not in that of Oniguruma.
+            let pattern = #"[\w\u200C\u200D]+|[^\w\u200C\u200D\s]+"#
+            return .split(.pattern(try Pattern(pattern)), .removed, isInverted: true)
         case "Punctuation":
             guard let behavior = PreTokenizer.Behavior(rawValue: behavior ?? "Isolated") else {
                 throw unsupported(section, path, "has the unknown behavior \"\(behavior ?? "")\".")
             }
-            return .scalars(PreTokenizer.punctuation, behavior)
+            return .scalars(ScalarSet([.punctuation]), behavior)
         case "Metaspace":
             let scheme = prependScheme ?? (addPrefixSpace ?? true ? "always" : "never")
             guard let scheme = PreTokenizer.PrependScheme(rawValue: scheme) else {

@@ -35,7 +35,7 @@ struct Pattern: Sendable {
     private static let rememberAfter = 4_096
     private var program: [Instruction] = []
     private var sets: [ScalarSet] = []
-    private static let word = ScalarSet([.categories(ScalarCategory.words)])
+    private static let word = ScalarSet([.wordsAlone])
 
     /// - Throws: ``PatternError``.
     init(_ source: String) throws {
@@ -43,16 +43,18 @@ struct Pattern: Sendable {
         program.append(.match)
     }
 
-    /// The non-overlapping matches from left to right, without empty ones.
+    /// The non-overlapping matches from left to right, without empty ones right behind another.
     func matches(in text: ScalarText) -> [Range<Int>] {
         var matches: [Range<Int>] = []
         var choices: [Choice] = []
         text.scalars.withUnsafeBufferPointer { scalars in
             var start = 0
-            while start < scalars.count {
-                if let end = run(0, at: start, scalars, &choices), end > start {
+            var last: Int?
+            while start <= scalars.count {
+                if let end = run(0, at: start, scalars, &choices), end > start || end != last {
                     matches.append(text.offsets[start]..<text.offsets[end])
                     start = end
+                    last = end
                 } else {
                     start += 1
                 }
@@ -141,8 +143,10 @@ struct Pattern: Sendable {
 
     private func holds(_ anchor: PatternNode.Anchor, _ place: Int, _ text: UnsafeBufferPointer<UInt32>) -> Bool {
         switch anchor {
-        case .start: return place == 0 || text[place - 1] == 10
-        case .end: return place == text.count || text[place] == 10
+        case .start: return place == 0
+        case .end: return place == text.count
+        case .lineStart: return place == 0 || place < text.count && text[place - 1] == 10
+        case .lineEnd: return place == text.count || text[place] == 10
         case .wordBoundary, .notWordBoundary:
             let before = place > 0 && Self.word.contains(text[place - 1])
             let after = place < text.count && Self.word.contains(text[place])

@@ -1,7 +1,7 @@
 /// A regular expression as a tree.
 indirect enum PatternNode {
     enum Greed { case greedy, lazy, possessive }
-    enum Anchor { case start, end, wordBoundary, notWordBoundary }
+    enum Anchor { case start, end, lineStart, lineEnd, wordBoundary, notWordBoundary }
 
     case set(ScalarSet)
     case sequence([PatternNode])
@@ -90,16 +90,21 @@ struct PatternParser {
     /// `nil` for what stands for nothing by itself, such as `(?i)`.
     private mutating func atom() throws -> PatternNode? {
         if accept("(") { return try group() }
-        if accept("[") { return .set(ScalarSet([try bracket()], ignoresCase: ignoresCase)) }
-        if accept("^") { return .anchor(.start) }
-        if accept("$") { return .anchor(.end) }
+        if accept("[") { return .set(ScalarSet([try bracket(ignoresCase: ignoresCase)])) }
+        if accept("^") { return .anchor(.lineStart) }
+        if accept("$") { return .anchor(.lineEnd) }
         if accept("\\b") { return .anchor(.wordBoundary) }
         if accept("\\B") { return .anchor(.notWordBoundary) }
         if accept("\\A") { return .anchor(.start) }
         if accept("\\z") { return .anchor(.end) }
+        if accept("\\w") { return .set(ScalarSet([.wordsAlone])) }
+        if accept("\\W") { return .set(ScalarSet([.complement([.wordsAlone])])) }
         if accept(".") { return .set(ScalarSet([.complement([.range(10...10)])])) }
         if let next, "*+?".unicodeScalars.contains(next) { throw error("'\(next)' has nothing to repeat") }
-        return .set(ScalarSet([try item()], ignoresCase: ignoresCase))
+        let item = try item()
+        // Only of characters and of sets in brackets, as Oniguruma has it.
+        if ignoresCase, case .range = item { return .set(ScalarSet([.caseless([item])])) }
+        return .set(ScalarSet([item]))
     }
 
     private mutating func group() throws -> PatternNode? {
@@ -131,8 +136,12 @@ struct PatternParser {
 
     private mutating func repeated(_ node: PatternNode) throws -> PatternNode {
         var node = node
-        while let (minimum, maximum) = try quantifier() {
-            let greed: PatternNode.Greed = accept("+") ? .possessive : accept("?") ? .lazy : .greedy
+        while case let start = place, let (minimum, maximum) = try quantifier() {
+            // Behind bounds in braces a `+` is a repetition of its own, and so is a `?` behind a single number.
+            let isBraced = scalars[start] == "{"
+            let isNumber = isBraced && !scalars[start..<place].contains(",")
+            let greed: PatternNode.Greed =
+                !isBraced && accept("+") ? .possessive : !isNumber && accept("?") ? .lazy : .greedy
             guard !node.mayBeEmpty else { throw error("a repetition of something that may be empty is not supported") }
             node = .repeated(node, minimum: minimum, maximum: maximum, greed)
         }
@@ -163,13 +172,18 @@ struct PatternParser {
     }
 
     /// What stands between `[` and `]`.
-    private mutating func bracket() throws -> ScalarSet.Item {
+    /// - Parameter ignoresCase: whether what differs in case alone is in it too; a set within another leaves that to it.
+    private mutating func bracket(ignoresCase: Bool = false) throws -> ScalarSet.Item {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.depthLimit else { throw error("more than \(Self.depthLimit) groups inside each other") }
         let isNegated = accept("^")
         var items: [ScalarSet.Item] = []
         while let next, next != "]" || items.isEmpty {
+            if accept("[:") {
+                items.append(try namedSet())
+                continue
+            }
             if accept("[") {
                 items.append(try bracket())
                 continue
@@ -188,8 +202,25 @@ struct PatternParser {
             items.append(.range(low.lowerBound...high.lowerBound))
         }
         guard accept("]") else { throw error("a set is not closed") }
-        return isNegated ? .complement(items) : items.count == 1 ? items[0] : .complement([.complement(items)])
+        if ignoresCase { items = [.caseless(items)] }
+        return isNegated ? .complement(items) : .union(items)
     }
+
+    /// What `[:` begins within a set: `[:alpha:]`, `[:^space:]`.
+    private mutating func namedSet() throws -> ScalarSet.Item {
+        let isNegated = accept("^")
+        for (name, item) in Self.namedSets where accept(name + ":]") { return isNegated ? .complement([item]) : item }
+        let known = Self.namedSets.map(\.name).joined(separator: ", ")
+        throw error("'[:' begins none of the sets that are supported: \(known)")
+    }
+
+    private static let namedSets: [(name: String, item: ScalarSet.Item)] = [
+        ("alpha", .alphabetic), ("digit", .categories(ScalarCategory.decimalNumbers)),
+        ("alnum", .union([.alphabetic, .categories(ScalarCategory.decimalNumbers)])), ("space", .whitespace),
+        ("word", .words), ("punct", .categories(ScalarCategory.punctuation | ScalarCategory.symbols)),
+        ("cntrl", .categories(ScalarCategory.mask("Cc")!)),
+        ("xdigit", .union([.range(0x30...0x39), .range(0x41...0x46), .range(0x61...0x66)])),
+    ]
 
     /// A character or an escape.
     private mutating func item() throws -> ScalarSet.Item {
@@ -201,8 +232,8 @@ struct PatternParser {
         case "S": return .complement([.whitespace])
         case "d": return .categories(ScalarCategory.decimalNumbers)
         case "D": return .complement([.categories(ScalarCategory.decimalNumbers)])
-        case "w": return .categories(ScalarCategory.words)
-        case "W": return .complement([.categories(ScalarCategory.words)])
+        case "w": return .words
+        case "W": return .complement([.words])
         case "p", "P": return try category(isNegated: escaped == "P")
         case "n": return .range(10...10)
         case "r": return .range(13...13)
@@ -226,16 +257,13 @@ struct PatternParser {
     private mutating func category(isNegated: Bool) throws -> ScalarSet.Item {
         var name = ""
         var isNegated = isNegated
-        if accept("{") {
-            if accept("^") { isNegated.toggle() }
-            while let next, next != "}" {
-                name.unicodeScalars.append(next)
-                place += 1
-            }
-            guard accept("}") else { throw error("'\\p{' is not closed") }
-        } else {
-            name.unicodeScalars.append(try take())
+        guard accept("{") else { throw error("'\\p' has no name in braces") }
+        if accept("^") { isNegated.toggle() }
+        while let next, next != "}" {
+            name.unicodeScalars.append(next)
+            place += 1
         }
+        guard accept("}") else { throw error("'\\p{' is not closed") }
         guard let mask = ScalarCategory.mask(name) else {
             throw error("the property \"\(name)\" is not supported; general categories are")
         }

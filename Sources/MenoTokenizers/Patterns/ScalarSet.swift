@@ -6,41 +6,55 @@ struct ScalarSet: Sendable {
         /// A mask of ``ScalarCategory`` bits.
         case categories(UInt32)
         case whitespace
+        /// `Alphabetic` of Unicode: letters, and what is written as such (`Ⅷ`, `ⓐ`).
+        case alphabetic
+        indirect case union([Item])
+        /// Those in the items, and every scalar that differs from one of them in case alone.
+        indirect case caseless([Item])
         indirect case complement([Item])
+
+        /// What `\w` takes within brackets.
+        static let words = union([
+            .alphabetic, .categories(ScalarCategory.marks | ScalarCategory.decimalNumbers | ScalarCategory.connectors),
+        ])
+        /// What `\w` takes by itself: Oniguruma's table of the first 256 characters has `²³¹¼½¾` too.
+        static let wordsAlone = union([
+            .words, .range(0xB2...0xB3), .range(0xB9...0xB9), .range(0xBC...0xBE),
+        ])
+        /// ASCII's punctuation and symbols, and Unicode's punctuation.
+        static let punctuation = union([
+            .categories(ScalarCategory.punctuation), .range(0x21...0x2F), .range(0x3A...0x40), .range(0x5B...0x60),
+            .range(0x7B...0x7E),
+        ])
 
         func contains(_ scalar: UInt32) -> Bool {
             switch self {
             case .range(let range): range.contains(scalar)
             case .categories(let mask): mask & (1 << ScalarCategory.of(scalar)) != 0
             case .whitespace: ScalarCategory.isWhitespace(scalar)
+            case .alphabetic: ScalarCategory.isAlphabetic(scalar)
+            case .union(let items): items.contains { $0.contains(scalar) }
+            case .caseless(let items):
+                ([scalar] + CaseVariants.of(scalar)).contains { variant in items.contains { $0.contains(variant) } }
             case .complement(let items): !items.contains { $0.contains(scalar) }
             }
         }
     }
 
     private let items: [Item]
-    private let ignoresCase: Bool
     /// A bit for each scalar of the basic plane: nearly all text.
     private let basicPlane: [UInt64]
 
-    init(_ items: [Item], ignoresCase: Bool = false) {
+    init(_ items: [Item]) {
         self.items = items
-        self.ignoresCase = ignoresCase
-        let plane = BasicPlane(items)
-        basicPlane = (ignoresCase ? plane.withCaseVariants : plane).words
+        basicPlane = BasicPlane(items).words
     }
 
     @inline(__always)
     func contains(_ scalar: UInt32) -> Bool {
         scalar < 0x10000
             ? basicPlane[Int(scalar >> 6)] >> (scalar & 63) & 1 != 0
-            : Self.contains(scalar, items, ignoresCase)
-    }
-
-    private static func contains(_ scalar: UInt32, _ items: [Item], _ ignoresCase: Bool) -> Bool {
-        if items.contains(where: { $0.contains(scalar) }) { return true }
-        guard ignoresCase else { return false }
-        return CaseVariants.of(scalar).contains { variant in items.contains { $0.contains(variant) } }
+            : items.contains { $0.contains(scalar) }
     }
 }
 
@@ -66,6 +80,9 @@ private struct BasicPlane {
             add(.categories(ScalarCategory.spaces))
             add(.range(9...13))
             add(.range(0x85...0x85))
+        case .alphabetic: formUnion(ScalarCategory.alphabeticPlane)
+        case .union(let items): for item in items { add(item) }
+        case .caseless(let items): formUnion(BasicPlane(items).withCaseVariants.words)
         case .complement(let items): formUnion(BasicPlane(items).words.map { ~$0 })
         }
     }
@@ -116,6 +133,14 @@ enum ScalarCategory {
         scalar == 0x85 || (9...13).contains(scalar) || spaces & (1 << of(scalar)) != 0
     }
 
+    /// `Alphabetic` of Unicode.
+    static func isAlphabetic(_ scalar: UInt32) -> Bool { Unicode.Scalar(scalar)?.properties.isAlphabetic ?? false }
+
+    /// A bit for each scalar of the basic plane.
+    static let alphabeticPlane: [UInt64] = (0..<UInt32(0x10000 / 64)).map { word in
+        (0..<64).reduce(0) { $0 | (isAlphabetic(word * 64 + $1) ? 1 << UInt64($1) : 0) }
+    }
+
     /// The mask of a name that `\p{…}` takes: `L`, `Lu`, `Letter`, …; `nil` for names that are not categories.
     static func mask(_ name: String) -> UInt32? {
         let short = longNames[name] ?? name
@@ -123,14 +148,13 @@ enum ScalarCategory {
         return members.isEmpty ? nil : members.reduce(0) { $0 | 1 << UInt32($1) }
     }
 
-    static let letters = mask("L")!
     static let marks = mask("M")!
     static let numbers = mask("N")!
     static let punctuation = mask("P")!
     static let spaces = mask("Z")!
     static let decimalNumbers = mask("Nd")!
-    /// What `\w` takes.
-    static let words = letters | marks | decimalNumbers | mask("Pc")!
+    static let connectors = mask("Pc")!
+    static let symbols = mask("S")!
 
     private static let longNames = [
         "Letter": "L", "Mark": "M", "Number": "N", "Punctuation": "P", "Symbol": "S", "Separator": "Z", "Other": "C",

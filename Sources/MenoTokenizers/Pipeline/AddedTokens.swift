@@ -3,7 +3,7 @@ struct AddedTokens: Sendable {
     struct Token: Sendable {
         var bytes: [UInt8]
         var id: TokenID
-        /// Counts only where no letter, digit or underscore touches it.
+        /// Counts only where nothing of a word, such as a letter, digit or underscore, touches it.
         var isSingleWord = false
         /// Takes the white space before it along.
         var stripsLeft = false
@@ -37,7 +37,12 @@ struct AddedTokens: Sendable {
             place = found.upperBound
             if token.isSingleWord, touchesWord(text, found, range) { continue }
             if token.stripsLeft { found = max(start, spaceStart(text, found.lowerBound, range))..<found.upperBound }
-            if token.stripsRight { found = found.lowerBound..<spaceEnd(text, found.upperBound, range) }
+            if token.stripsRight {
+                let spaces = found.upperBound..<spaceEnd(text, found.upperBound, range)
+                // White space may be a token too.
+                let next = spaces.first { match(text, $0, range) != nil }
+                found = found.lowerBound..<(next ?? spaces.upperBound)
+            }
             if start < found.lowerBound { parts.append((start..<found.lowerBound, nil)) }
             parts.append((found, token.id))
             start = found.upperBound
@@ -56,9 +61,11 @@ struct AddedTokens: Sendable {
     private func touchesWord(_ text: [UInt8], _ found: Range<Int>, _ range: Range<Int>) -> Bool {
         let before = ScalarText(text[range.lowerBound..<found.lowerBound].suffix(4)).scalars.last
         let after = ScalarText(text[found.upperBound..<range.upperBound].prefix(4)).scalars.first
-        return [before, after].compactMap { $0 }
-            .contains { ScalarCategory.words & (1 << ScalarCategory.of($0)) != 0 }
+        return [before, after].contains { $0.map(Self.words.contains) ?? false }
     }
+
+    /// What the `\w` of Rust takes, with what joins characters.
+    private static let words = ScalarSet([.words, .range(0x200C...0x200D)])
 
     private func spaceStart(_ text: [UInt8], _ end: Int, _ range: Range<Int>) -> Int {
         let scalars = ScalarText(text[range.lowerBound..<end])

@@ -147,11 +147,3 @@ extension PreTokenizer {
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"#
         + #"\s+(?!\S)|\s+"#
 }
-
-extension PreTokenizer {
-    /// ASCII's punctuation and symbols, and Unicode's punctuation.
-    static let punctuation = ScalarSet([
-        .categories(ScalarCategory.punctuation), .range(0x21...0x2F), .range(0x3A...0x40), .range(0x5B...0x60),
-        .range(0x7B...0x7E),
-    ])
-}
