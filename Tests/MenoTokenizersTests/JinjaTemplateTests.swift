@@ -14,6 +14,12 @@ struct JinjaTemplateTests {
         } catch { return error as? JinjaError }
     }
 
+    /// As Python's `str.lower` has it.
+    @Test func aSigmaAtTheEndOfAWordIsFinal() throws {
+        let text = try JinjaTemplate("{{ s.lower() }} {{ s | lower }}").render(["s": "ΑΣ ΑΣΑ Σ Α.Σ ΑΣ'Α ΑΣ́"]).text
+        #expect(text == "ας ασα σ α.ς ασ'α ας́ ας ασα σ α.ς ασ'α ας́")
+    }
+
     // MARK: Generation blocks
 
     @Test func rangesOfGenerationBlocksAreBytesOfTheText() throws {

@@ -20,7 +20,7 @@ extension Jinja {
     private static let textFilters: [String: Callable<Value>] = [
         "string": Filter("") { renderer, value, _ in .string(try renderer.text(value)) },
         "safe": Filter("") { renderer, value, _ in .string(try renderer.text(value)) },
-        "lower": Filter("") { renderer, value, _ in .string(try renderer.paidText(value).lowercased()) },
+        "lower": Filter("") { renderer, value, _ in .string(try renderer.paidText(value).pythonLowercased) },
         "upper": Filter("") { renderer, value, _ in .string(try renderer.paidText(value).uppercased()) },
         "capitalize": Filter("") { renderer, value, _ in .string(try renderer.paidText(value).pythonCapitalized) },
         "title": Filter("") { renderer, value, _ in .string(try renderer.paidText(value).titledByBreaks) },

@@ -45,6 +45,18 @@ extension String {
         return lines
     }
 
+    /// `str.lower()`: a Σ at the end of a word is ς.
+    var pythonLowercased: String {
+        guard contains("Σ") else { return lowercased() }
+        let scalars = Array(unicodeScalars)
+        return scalars.indices.map { index in
+            guard scalars[index] == "Σ" else { return scalars[index].properties.lowercaseMapping }
+            let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
+            let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
+            return before?.properties.isCased == true && after?.properties.isCased != true ? "ς" : "σ"
+        }.joined()
+    }
+
     /// `str.capitalize()`
     var pythonCapitalized: String {
         guard let first = unicodeScalars.first else { return "" }

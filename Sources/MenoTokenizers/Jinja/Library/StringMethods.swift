@@ -85,7 +85,7 @@ extension Jinja {
             }
         }
         let changes: [(String, @Sendable (String) -> String)] = [
-            ("lower", { $0.lowercased() }), ("casefold", { $0.lowercased() }), ("upper", { $0.uppercased() }),
+            ("lower", { $0.pythonLowercased }), ("casefold", { $0.lowercased() }), ("upper", { $0.uppercased() }),
             ("capitalize", { $0.pythonCapitalized }), ("title", { $0.pythonTitle }), ("swapcase", { $0.swappingCase }),
         ]
         for (name, change) in changes {
