@@ -74,6 +74,28 @@ import Testing
         #expect("\(error!)".contains("tokenizer_config.json"))
     }
 
+    @Test(arguments: [
+        ("{}", #"{"eos_token_id":2}"#, #"{"eos_token_id":5}"#, 2), ("{}", "{}", #"{"eos_token_id":[5,2]}"#, 5),
+        (#"{"eos_token":"</s>"}"#, #"{"eos_token_id":5}"#, "{}", 2), ("{}", "{}", "{}", nil),
+    ]) func theEndOfATextIsFoundWhereAnyFileTells(
+        _ tokenizer: String, _ generation: String, _ model: String, _ expected: TokenID?
+    ) throws {
+        let folder = try TemporaryFolder()
+        for (name, text) in [
+            ("tokenizer.json", Self.bpe), ("tokenizer_config.json", tokenizer), ("generation_config.json", generation),
+            ("config.json", model),
+        ] { try Data(text.utf8).write(to: folder.url.appending(path: name)) }
+        #expect(try Tokenizer.load(folder.url).eosID == expected)
+    }
+
+    @Test func anEndThatIsNoTokenIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try Data(Self.bpe.utf8).write(to: folder.url.appending(path: "tokenizer.json"))
+        try Data(#"{"eos_token":"<|end|>"}"#.utf8).write(to: folder.url.appending(path: "tokenizer_config.json"))
+        let error = #expect(throws: TokenizerError.self) { try Tokenizer.load(folder.url) }
+        #expect(error?.message.contains("<|end|>") == true)
+    }
+
     /// What Hugging Face's tokenizers give: of `한`, the bytes ED 95 9C, only the last two have tokens.
     @Test(arguments: [
         (#""unk_token":"?","fuse_unk":false"#, "x한한xy", [1, 0, 2, 3, 0, 2, 3, 1, 0]),

@@ -53,6 +53,7 @@ enum TokenizerFolder {
 
     private struct TemplateFile: Decodable { var chatTemplate: Templates? }
 
+    /// `generation_config.json`, or `config.json` of the model.
     private struct GenerationConfiguration: Decodable {
         var eosTokenId: OneOrMany?
     }
@@ -70,6 +71,15 @@ enum TokenizerFolder {
         let configuration: TokenizerConfiguration? = try read(folder, "tokenizer_config.json")
         let map: TokenizerConfiguration? = try read(folder, "special_tokens_map.json")
         let generation: GenerationConfiguration? = try read(folder, "generation_config.json")
+        let model: GenerationConfiguration? = try read(folder, "config.json")
+        let ends = ((generation?.eosTokenId ?? model?.eosTokenId)?.ids ?? []).filter {
+            (0..<names.count).contains(Int($0))
+        }
+        if let name = (configuration?.eosToken ?? map?.eosToken)?.content, names.id(of: name) == nil {
+            throw TokenizerError(
+                .malformed, path: folder.path, "eos_token is \"\(name)\", which is no token of tokenizer.json.",
+                advice: "Name the token that ends a text in tokenizer_config.json.")
+        }
         let id = { (key: KeyPath<TokenizerConfiguration, TokenName?>) -> TokenID? in
             (configuration?[keyPath: key] ?? map?[keyPath: key]).flatMap { names.id(of: $0.content) }
         }
@@ -83,9 +93,8 @@ enum TokenizerFolder {
             template = text
         }
         return Tokenizer.Markers(
-            bos: id(\.bosToken), eos: id(\.eosToken), pad: id(\.padToken), unknown: id(\.unkToken),
-            ends: (generation?.eosTokenId?.ids ?? []).filter { (0..<names.count).contains(Int($0)) },
-            chatTemplate: template)
+            bos: id(\.bosToken), eos: id(\.eosToken) ?? ends.first, pad: id(\.padToken), unknown: id(\.unkToken),
+            ends: ends, chatTemplate: template)
     }
 
     private static func read<Value: Decodable>(_ folder: URL, _ name: String) throws -> Value? {
