@@ -10,7 +10,8 @@ extension RunConfiguration {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ConfigurationError(.notFound, place: url.path, "does not exist.")
         }
-        guard let data = try? Foundation.Data(contentsOf: url) else {
+        // Through a handle, as it may be a pipe.
+        guard let data = try? FileHandle(forReadingFrom: url).readToEnd() ?? Foundation.Data() else {
             throw ConfigurationError(.notFound, place: url.path, "cannot be read.")
         }
         guard let text = String(data: data, encoding: .utf8) else {
@@ -121,6 +122,9 @@ private struct ConfigurationReader {
     var configuration = RunConfiguration()
     /// The override that is read; it is the place of what is wrong in it.
     private var override: String?
+    /// Where each key of the file, or of one override, is written, and each section of it that is switched off.
+    private var written: [String: String] = [:]
+    private var switchedOff: [String: String] = [:]
     private static let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
     private static let sections = Set(ConfigurationKey.all.compactMap(\.section))
 
@@ -144,16 +148,42 @@ private struct ConfigurationReader {
         for (key, node) in mapping {
             let path = [parent, key.scalar?.string ?? ""].compactMap(\.self).joined(separator: ".")
             guard Self.sections.contains(path) else {
+                try note(path, place: place(key))
                 try set(path, node, place: place(key))
                 continue
             }
             if isNull(node) {
                 switchOff(path)
+                switchedOff[path] = place(key)
+                try checkSwitchedOff()
             } else if let entries = node.mapping {
                 try read(entries, under: path)
             } else {
                 throw ConfigurationError(place: place(node), "`\(path)` is no mapping of keys to values.")
             }
+        }
+    }
+
+    /// Remembers that a key is written. Keys that are written twice are two keys to YAML where one has another name, or
+    /// is written with its section.
+    private mutating func note(_ path: String, place: String) throws {
+        let key = ConfigurationKey.synonyms[path] ?? path
+        if let other = written.updateValue(place, forKey: key) {
+            let isOther = key == path ? "" : ", of which `\(path)` is another name"
+            throw ConfigurationError(
+                place: place, "`\(key)` is written twice\(isOther); first at \(other).",
+                advice: "Leave one of them out.")
+        }
+        try checkSwitchedOff()
+    }
+
+    /// A section of the file without content, and a key of it elsewhere.
+    private func checkSwitchedOff() throws {
+        for (section, place) in switchedOff where section == "lora" || section == "monitor" {
+            guard let (key, other) = written.first(where: { $0.key.hasPrefix(section + ".") }) else { continue }
+            throw ConfigurationError(
+                place: place, "`\(section)` is switched off, so that `\(key)` (\(other)) would mean nothing.",
+                advice: "Leave one of them out.")
         }
     }
 
@@ -181,6 +211,7 @@ private struct ConfigurationReader {
     }
 
     mutating func apply(_ override: String) throws {
+        (written, switchedOff) = ([:], [:])
         let place = "--set \(cut(override))"
         guard let equals = override.firstIndex(of: "=") else {
             throw ConfigurationError(place: place, "expected key.path=value.")

@@ -292,5 +292,21 @@ private func quoted(_ text: String) -> String {
     let isPlain = text.wholeMatch(of: /[A-Za-z_\/][A-Za-z0-9_\/.\-]*/) != nil
     let isOther = ["true", "false", "yes", "no", "on", "off", "null"].contains(text.lowercased())
     if isPlain, !isOther { return text }
-    return "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n") + "\""
+    let scalars = text.unicodeScalars.map { scalar in
+        switch scalar {
+        case "\\": "\\\\"
+        case "\"": "\\\""
+        case "\n": "\\n"
+        // YAML has controls only escaped, and reads other line ends as spaces.
+        case "\0"..<" ", "\u{7F}"..."\u{9F}": "\\x" + hexadecimal(scalar, digits: 2)
+        case "\u{2028}", "\u{2029}", "\u{FEFF}", "\u{FFFE}", "\u{FFFF}": "\\u" + hexadecimal(scalar, digits: 4)
+        default: String(scalar)
+        }
+    }
+    return "\"" + scalars.joined() + "\""
+}
+
+private func hexadecimal(_ scalar: Unicode.Scalar, digits: Int) -> String {
+    let number = String(scalar.value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: digits - number.count) + number
 }

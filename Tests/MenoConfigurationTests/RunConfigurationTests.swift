@@ -102,6 +102,34 @@ import Testing
         #expect(on.lora?.rank == 5 && on.monitor.isEnabled)
     }
 
+    @Test(arguments: [
+        ("lora: null\nlora.r: 4", "`lora.r` (run.yaml:4)"), ("lora.r: 4\nlora: null", "`lora` is switched off"),
+        ("monitor: null\nmonitor.window_size: 3", "`monitor.window_size`"),
+        ("training: {max_steps: 3}\ntraining.max_steps: 4", "`training.max_steps` is written twice"),
+        ("training: {no_cuda: false, use_cpu: true}", "`training.use_cpu` is another name"),
+        ("training: {evaluation_strategy: no}\ntraining.eval_strategy: epoch", "first at run.yaml:3"),
+    ]) func keysOfAFileThatContradictEachOtherAreNamed(_ yaml: String, _ expected: String) throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try RunConfiguration.read(yaml: minimal + yaml, name: "run.yaml")
+        }
+        #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
+        // An override says another thing than the file on purpose, and the later one than the earlier.
+        let overrides = ["training.max_steps=4", "training={max_steps: 5}", "training.max_steps=6"]
+        let run = try RunConfiguration.read(
+            yaml: minimal + "training: {max_steps: 3}", name: "run.yaml", overrides: overrides)
+        #expect(run.training.maxSteps == 6)
+    }
+
+    @Test func anyTextIsReadBackAsItIs() throws {
+        let controls = (UInt32(1)...0xFF).compactMap(Unicode.Scalar.init).map(String.init).joined()
+        for text in [controls, "a\r\nb\rc\n", "\u{85}\u{2028}\u{2029}x\u{FEFF}\u{FFFE}\u{FFFF}", "勇気 👍\"\\"] {
+            var run = try RunConfiguration.read(yaml: minimal, name: "run.yaml")
+            run.data.path = text
+            let again = try RunConfiguration.read(yaml: run.yaml, name: "again.yaml")
+            #expect(Array(again.data.path.utf8) == Array(text.utf8), "\(text.debugDescription)")
+        }
+    }
+
     @Test func aSectionHasNoValue() {
         let error = #expect(throws: ConfigurationError.self) {
             try RunConfiguration.read(yaml: minimal, name: "run.yaml", overrides: ["training=3"])

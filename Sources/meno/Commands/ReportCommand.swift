@@ -42,8 +42,13 @@ struct RecordedRun {
         if let named {
             configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])
         } else {
-            // One that an older version wrote may have keys that are unknown now: the run can be told without it.
-            configuration = try? RunConfiguration.read(url.appending(path: "run.yaml"), overrides: [])
+            do {
+                configuration = try RunConfiguration.read(url.appending(path: "run.yaml"), overrides: [])
+            } catch let error as ConfigurationError {
+                configuration = nil
+                // One that an older version wrote may have keys that are unknown now: the run can be told without it.
+                if error.code != .notFound { RunLog().warn("the default thresholds are taken: \(error)") }
+            }
         }
     }
 
