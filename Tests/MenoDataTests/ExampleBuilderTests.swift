@@ -62,6 +62,64 @@ import Testing
         for example in examples { #expect(example.ids == examples[0].ids, "\(example.place)") }
     }
 
+    private func tokenizer() throws -> Tokenizer {
+        try Tokenizer.load(Fixtures.url("tokenizers/families/llama2.tokenizer.json"))
+    }
+
+    /// A template of which it is not known what the assistant writes.
+    @Test func aDialogueWhoseAnswersAreNotFoundIsLearntAsAWhole() throws {
+        let template = ChatTemplate.jinja(
+            try JinjaChatTemplate("{{ messages[-1].content }}", name: "last.jinja", tokenizer: tokenizer()))
+        let record = Record(place: "line 7", content: .dialogue(dialogue + [.init(.user, "Hello?")]))
+        var builder = try ExampleBuilder(tokenizer: tokenizer(), template: template, maxLength: 256)
+        var report = DataReport()
+        let example = try #require(try builder.examples(from: [record], report: &report).first)
+        #expect(example.labelCount == example.ids.count - 1 && !example.isCompletion.contains(true))
+        builder.lossTarget = .completions
+        let error = #expect(throws: DataError.self) { try builder.examples(from: [record], report: &report) }
+        #expect(report.problems.map(\.kind) == [.refusedByTemplate])
+        #expect(error?.message.contains("last.jinja") == true)
+    }
+
+    @Test func thePolicyOfUnfitRecordsIsThatOfTheTemplateToo() throws {
+        let template = ChatTemplate.jinja(
+            try JinjaChatTemplate(
+                "{% if messages[0].role == 'system' %}{{ raise_exception('no system turns') }}{% endif %}"
+                    + "{{ messages[1].content }}",
+                name: "t.jinja", tokenizer: tokenizer()))
+        var builder = try ExampleBuilder(tokenizer: tokenizer(), template: template, maxLength: 8)
+        builder.lengthPolicy = .skip
+        let fit = Record(place: "line 1", content: .dialogue([.init(.user, "a"), .init(.assistant, "b c")]))
+        let long = Record(place: "line 2", content: .text(String(repeating: "word ", count: 20)))
+        let refused = Record(place: "line 3", content: .dialogue([.init(.system, "s")] + dialogue))
+        let blank = Record(place: "line 4", content: .dialogue([.init(.user, "a"), .init(.assistant, "")]))
+        for (records, stopped) in [([fit, long], nil), ([fit, long, refused], "line 3"), ([fit, blank], "line 4")] {
+            builder.invalidPolicy = .skip
+            var report = DataReport()
+            #expect(try builder.examples(from: records, report: &report).count == 1)
+            builder.invalidPolicy = .stop
+            report = DataReport()
+            do {
+                #expect(try builder.examples(from: records, report: &report).count == 1 && stopped == nil)
+            } catch let error as DataError {
+                #expect(error.code == .invalidRecords && error.message.hasPrefix(stopped ?? "nothing"), "\(error)")
+            }
+        }
+    }
+
+    /// A tokenizer's file alone names no EOS.
+    @Test func thatATextEndsWithoutEOSIsTold() throws {
+        let builder = try ExampleBuilder(tokenizer: tokenizer(), template: .chatML, maxLength: 64)
+        for (content, isTold) in [
+            (Record.Content.text("a b"), true), (.completion(prompt: "a", completion: " b"), true),
+            (.dialogue(dialogue), false),
+        ] {
+            var report = DataReport()
+            _ = try builder.examples(from: [Record(place: "line 1", content: content)], report: &report)
+            #expect(report.remarks.contains { $0.contains("EOS") } == isTold)
+        }
+    }
+
     @Test(.enabled(if: !models.isEmpty, "no model is in the cache"))
     func longExamplesAreCutOrLeftOutAndCounted() throws {
         let tokenizer = try Tokenizer.load(Self.models[0])

@@ -13,9 +13,11 @@ import Testing
             {"prompt": "1+1=", "completion": "2"}
             {"text": "plain"}
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "in parts"}]}, {"role": "assistant", "content": "yes"}]}
+            {"messages": null, "conversations": null, "prompt": null, "completion": null, "text": "one column of many"}
+            {"messages": [{"role": "user", "content": "Hi", "tool_calls": null}, {"role": "assistant", "content": "Hello", "tool_calls": []}], "tools": null, "system": ""}
             """#
         let (records, report) = try read(lines, "all.jsonl")
-        #expect(report.total == 5 && report.problems.isEmpty)
+        #expect(report.total == 7 && report.problems.isEmpty && report.remarks.isEmpty)
         #expect(
             records[0].content
                 == .dialogue([.init(.system, "短く"), .init(.user, "勇気とは"), .init(.assistant, "君は？")]))
@@ -24,6 +26,8 @@ import Testing
         #expect(records[2].content == .completion(prompt: "1+1=", completion: "2"))
         #expect(records[3].content == .text("plain"))
         #expect(records[4].content == .dialogue([.init(.user, "in parts"), .init(.assistant, "yes")]))
+        #expect(records[5].content == .text("one column of many"))
+        #expect(records[6].content == .dialogue([.init(.user, "Hi"), .init(.assistant, "Hello")]))
     }
 
     @Test func anArrayAndLinesGiveTheSame() throws {
@@ -43,6 +47,11 @@ import Testing
         (#"{"messages": [{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]}"#, .wrongRoleOrder),
         (#"{"messages": [{"role": "narrator", "content": "x"}]}"#, .unknownRole),
         (#"{"messages": "x"}"#, .unknownShape), (#"{"prompt": "x"}"#, .unknownShape),
+        (#"{"text": null}"#, .unknownShape), (#"{"messages": null, "text": null}"#, .unknownShape),
+        (
+            #"{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "tool_calls": [{}]}]}"#,
+            .unknownShape
+        ),
         (#"{"question": "x"}"#, .unknownShape), ("[1]", .unknownShape), (#"{"text": "x""#, .notJSON),
     ])
     func aBadRecordIsCountedAndTheRestIsUsed(line: String, kind: DataReport.Problem.Kind) throws {
@@ -55,6 +64,15 @@ import Testing
         let error = #expect(throws: DataError.self) { try read(text, "bad.jsonl", onInvalid: .stop) }
         #expect(error?.code == .invalidRecords)
         #expect(error?.message.contains("line 2") == true)
+    }
+
+    @Test func whatADialogueSaysBesideItsTurnsIsToldOnce() throws {
+        let turns = #""messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]"#
+        let lines = ["{\(turns), \"tools\": [{}]}", "{\(turns), \"tools\": [{}], \"system\": \"s\"}", "{\(turns)}"]
+        let (records, report) = try read(lines.joined(separator: "\n"), "tools.jsonl")
+        #expect(records.count == 3 && report.remarks.count == 2)
+        #expect(report.remarks[0].hasPrefix("1 ") && report.remarks[0].contains("system"))
+        #expect(report.remarks[1].hasPrefix("2 ") && report.remarks[1].contains("tools"))
     }
 
     @Test func anArrayInAFileOfLinesIsReadAsOne() throws {
@@ -93,7 +111,8 @@ import Testing
             bytes.withUnsafeBytes { bytes in
                 let ranges = (try? JSONArrayElements.ranges(in: bytes)) ?? [0..<bytes.count]
                 for range in ranges {
-                    _ = try? RecordDecoder(format: .auto).decode(Data(bytes[range]), place: "")
+                    var decoder = RecordDecoder(format: .auto)
+                    _ = try? decoder.decode(Data(bytes[range]), place: "")
                 }
             }
         }

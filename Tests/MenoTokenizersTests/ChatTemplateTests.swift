@@ -23,7 +23,7 @@ import Testing
                 <start_of_turn>model
 
                 """)
-        #expect(completions(chat) == ["Hello?<end_of_turn>"])
+        #expect(try completions(chat) == ["Hello?<end_of_turn>"])
         #expect(chat.needsBOS)
     }
 
@@ -32,14 +32,14 @@ import Testing
         #expect(
             chat.text == "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
                 + "<|start_header_id|>assistant<|end_header_id|>\n\nHello?<|eot_id|>")
-        #expect(completions(chat) == ["Hello?<|eot_id|>"])
+        #expect(try completions(chat) == ["Hello?<|eot_id|>"])
         #expect(chat.needsBOS)
     }
 
     @Test func chatMLKeepsTextAsItIs() throws {
         let chat = try ChatTemplate.chatML.render(messages)
         #expect(chat.text.hasPrefix("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"))
-        #expect(completions(chat) == ["Hello?<|im_end|>"])
+        #expect(try completions(chat) == ["Hello?<|im_end|>"])
         #expect(!chat.needsBOS)
     }
 
@@ -69,7 +69,7 @@ import Testing
                 + "{% else %}{{ m.content }}{% endif %}>")
         let chat = try ChatTemplate.jinja(JinjaChatTemplate(marked, name: "m.jinja", tokenizer: tokenizer()))
             .render(messages)
-        #expect(chat.text == "<Be brief.>< Hi ><Hello?><Why?>" && completions(chat) == ["Hello?"])
+        #expect(try chat.text == "<Be brief.>< Hi ><Hello?><Why?>" && completions(chat) == ["Hello?"])
     }
 
     @Test func aTemplateThatRefusesOrForgetsIsAnError() throws {
@@ -79,7 +79,8 @@ import Testing
         #expect(error?.code == .refused && error?.message.contains("no system turns") == true)
         // Only the last turn is shown: which part of the whole is an answer cannot be known.
         let forgetful = try JinjaChatTemplate("{{ messages[-1].content }}", name: "f.jinja", tokenizer: tokenizer())
-        #expect(throws: TokenizerError.self) { try ChatTemplate.jinja(forgetful).render(messages) }
+        let chat = try ChatTemplate.jinja(forgetful).render(messages)
+        #expect(chat.text == "Why?" && chat.completions == nil)
         let broken = #expect(throws: TokenizerError.self) {
             try JinjaChatTemplate("{% for %}", name: "b.jinja", tokenizer: tokenizer())
         }
@@ -88,8 +89,57 @@ import Testing
         #expect(throws: TokenizerError.self) { try ChatTemplate.named("tokenizer", for: tokenizer()) }
     }
 
-    private func completions(_ chat: ChatText) -> [String] {
+    /// Templates that write a conversation and its beginning differently.
+    @Test(arguments: [
+        // Phi-3: EOS at the very end.
+        (
+            "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}{% endfor %}"
+                + "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ '</s>' }}{% endif %}",
+            ["Hello?<|end|>", "So.<|end|>\n</s>"]
+        ),
+        // Qwen3: thoughts in the last answer only.
+        (
+            "{% for m in messages %}{{ '<' + m.role + '>' }}{% if loop.last and m.role == 'assistant' %}"
+                + "{{ '<think></think>' }}{% endif %}{{ m.content + '<|end|>\n' }}{% endfor %}"
+                + "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}",
+            ["Hello?<|end|>", "<think></think>So.<|end|>"]
+        ),
+        // Mistral: the system message in the last question.
+        (
+            "{% for m in messages %}{% if m.role == 'user' %}[INST] {% if loop.last %}{{ messages[0].content }}{% endif %}"
+                + "{{ m.content }}[/INST]{% elif m.role == 'assistant' %} {{ m.content + '</s>' }}{% endif %}{% endfor %}",
+            [" Hello?</s>", " So.</s>"]
+        ),
+        // DeepSeek-R1: an opening with thoughts, which answers are written without.
+        (
+            "{% for m in messages %}{{ '<' + m.role + '>' + m.content.split('</think>')[-1] }}"
+                + "{% if m.role == 'assistant' %}{{ '</s>' }}{% endif %}{% endfor %}"
+                + "{% if add_generation_prompt %}{{ '<assistant><think>\n' }}{% endif %}",
+            ["Hello?</s>", "So.</s>"]
+        ),
+    ]) func answersAreFoundInTheWhole(_ source: String, _ expected: [String]) throws {
+        let template = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "t.jinja", tokenizer: tokenizer()))
+        #expect(try completions(template.render(messages + [.init(.assistant, "So.")])) == expected)
+    }
+
+    @Test func autoTakesABuiltInTemplateOnlyWhereTheModelsOwnWritesItsMarkers() throws {
+        let folder = try TemporaryFolder()
+        let tokens = ["<|start_header_id|>", "<|eot_id|>", "<|im_start|>", "<|im_end|>"].enumerated()
+            .map { #"{"id":\#($0 + 1),"content":"\#($1)","special":true}"# }
+        let added = tokens.joined(separator: ",")
+        let json = #"{"added_tokens":[\#(added)],"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#
+        try Data(json.utf8).write(to: folder.url.appending(path: "tokenizer.json"))
+        for (own, expected) in [
+            (nil, "llama3"), (Self.chatML, "chatml"), ("{{ '<|start_header_id|>' }}", "llama3"),
+            ("{{ messages }}", "the model's chat template"),
+        ] {
+            if let own { try Data(own.utf8).write(to: folder.url.appending(path: "chat_template.jinja")) }
+            #expect(try "\(ChatTemplate.named("auto", for: Tokenizer.load(folder.url)))" == expected)
+        }
+    }
+
+    private func completions(_ chat: ChatText) throws -> [String] {
         let bytes = Array(chat.text.utf8)
-        return chat.completions.map { String(decoding: bytes[$0], as: UTF8.self) }
+        return try #require(chat.completions).map { String(decoding: bytes[$0], as: UTF8.self) }
     }
 }

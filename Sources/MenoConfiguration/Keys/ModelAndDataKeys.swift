@@ -35,7 +35,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "data.chat_template", \.data.chatTemplate, .text,
             "How dialogues become text: gemma, llama3, chatml, tokenizer (the template that came with the model), the path of a "
-                + ".jinja file, or auto: the built-in one whose turn markers the vocabulary has, else the model's own.",
+                + ".jinja file, or auto: the built-in one whose turn markers the vocabulary has and the model's own template, if "
+                + "there is one, writes; else the model's own.",
             example: "gemma"),
         ConfigurationKey(
             "data.max_length", \.data.maxLength, .integer(from: 2), "Tokens of the longest example.", example: "512"),

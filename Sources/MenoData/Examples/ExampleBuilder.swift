@@ -25,22 +25,32 @@ public struct ExampleBuilder: Sendable {
     public var maxLength: Int
     public var lossTarget: LossTarget
     public var lengthPolicy: LengthPolicy
+    /// What happens when the template refuses a record, or a record has nothing to learn.
+    public var invalidPolicy: RecordFile.InvalidRecordPolicy
 
     public init(
         tokenizer: Tokenizer, template: ChatTemplate?, maxLength: Int, lossTarget: LossTarget = .all,
-        lengthPolicy: LengthPolicy = .truncate
+        lengthPolicy: LengthPolicy = .truncate, invalidPolicy: RecordFile.InvalidRecordPolicy = .skip
     ) {
         self.tokenizer = tokenizer
         self.template = template
         self.maxLength = maxLength
         self.lossTarget = lossTarget
         self.lengthPolicy = lengthPolicy
+        self.invalidPolicy = invalidPolicy
     }
 
     /// The examples of records; what had to be cut or left out is added to the report.
-    /// - Throws: ``DataError`` when a dialogue has no template, or no example is left.
+    /// - Throws: ``DataError`` when a dialogue has no template, a record is unfit that the policy does not allow, or no
+    ///   example is left.
     public func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
         let examples = try records.compactMap { try example(from: $0, report: &report) }
+        if invalidPolicy == .stop { try report.requireFitRecords(path: nil) }
+        if tokenizer.eosID == nil, records.contains(where: { !$0.isDialogue }) {
+            report.remarks.append(
+                "the tokenizer names no EOS: records of the shapes \"text\" and \"prompt\" end without one, and do not "
+                    + "teach the model to stop.")
+        }
         guard !examples.isEmpty else {
             // What most records were left out for is what the user has to mend.
             let worst = report.counts.first { !$0.isUsed }?.kind
@@ -70,7 +80,16 @@ public struct ExampleBuilder: Sendable {
                     .init(place: record.place, kind: .refusedByTemplate, reason: error.description))
                 return nil
             }
-            (encoding, completions) = (tokenizer.encode(chat), chat.completions)
+            if chat.completions == nil, lossTarget == .completions {
+                report.problems.append(
+                    .init(
+                        place: record.place, kind: .refusedByTemplate,
+                        reason: "is written by \(template) in such a way that it is not known which tokens the "
+                            + "assistant writes. Use a built-in template, mark the answers with {% generation %}, or set "
+                            + "`loss_on: all`."))
+                return nil
+            }
+            (encoding, completions) = (tokenizer.encode(chat), chat.completions ?? [])
         case .completion(let prompt, let completion):
             let start = prompt.utf8.count
             encoding = plain(prompt + completion)

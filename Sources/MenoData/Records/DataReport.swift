@@ -31,8 +31,20 @@ public struct DataReport: Sendable, Hashable {
     /// Records seen.
     public var total = 0
     public var problems: [Problem] = []
+    /// What is good to know of all records together, in whole sentences.
+    public var remarks: [String] = []
 
     public init() {}
+
+    /// - Throws: ``DataError`` where a record is left out that was not to be: those too long have a policy of their own.
+    func requireFitRecords(path: String?) throws {
+        let unfit = problems.filter { !$0.isUsed && $0.kind != .tooLong }
+        guard let first = unfit.first else { return }
+        let more = unfit.count > 1 ? " (and \(unfit.count - 1) more)" : ""
+        throw DataError(
+            .invalidRecords, path: path, "\(first.place) \(first.reason)\(more)",
+            advice: "Mend the file, or leave such records out with `data.on_invalid: skip`.")
+    }
 
     /// Records left out.
     public var skipped: Int { problems.count { !$0.isUsed } }

@@ -17,6 +17,8 @@ public struct Record: Sendable, Hashable {
     public var source: String?
     public var content: Content
 
+    var isDialogue: Bool { if case .dialogue = content { true } else { false } }
+
     public init(place: String, source: String? = nil, content: Content) {
         self.place = place
         self.source = source

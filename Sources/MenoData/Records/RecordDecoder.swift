@@ -9,8 +9,12 @@ struct RecordDecoder {
     }
 
     let format: RecordFormat
+    /// How many dialogues had a member beside their turns that a chat template could have written, by its key.
+    private(set) var ignored: [String: Int] = [:]
 
-    func decode(_ json: Data, place: String) throws(Rejection) -> Record {
+    init(format: RecordFormat) { self.format = format }
+
+    mutating func decode(_ json: Data, place: String) throws(Rejection) -> Record {
         guard String(validating: json, as: UTF8.self) != nil else {
             throw Rejection(kind: .notUTF8, reason: "has bytes that are not UTF-8.")
         }
@@ -24,12 +28,13 @@ struct RecordDecoder {
         return Record(place: place, source: source, content: try content(object))
     }
 
-    private func content(_ object: [String: Any]) throws(Rejection) -> Record.Content {
+    private mutating func content(_ object: [String: Any]) throws(Rejection) -> Record.Content {
         let shapes: [(RecordFormat, String)] = [
             (.messages, "messages"), (.conversations, "conversations"), (.promptCompletion, "prompt"), (.text, "text"),
         ]
-        guard let (shape, key) = shapes.first(where: { (format == .auto || format == $0.0) && object[$0.1] != nil })
-        else {
+        let present = shapes.filter { (format == .auto || format == $0.0) && object[$0.1] != nil }
+        // Tables with a column for each shape have null in those that a record does not use.
+        guard let (shape, key) = present.first(where: { !(object[$0.1] is NSNull) }) ?? present.first else {
             let expected = format == .auto ? shapes : shapes.filter { $0.0 == format }
             let keys = expected.map { "\"\($0.1)\"" }.joined(separator: ", ")
             let found = object.keys.sorted().prefix(5).joined(separator: ", ")
@@ -49,7 +54,7 @@ struct RecordDecoder {
         }
     }
 
-    private func dialogue(
+    private mutating func dialogue(
         _ object: [String: Any], key: String, role: String, content: String
     ) throws(Rejection) -> [ChatMessage] {
         guard let turns = object[key] as? [Any] else {
@@ -67,6 +72,13 @@ struct RecordDecoder {
                     reason:
                         "\(place) has the role \"\(name)\"; expected system, user (human) or assistant (model, gpt).")
             }
+            guard !Self.hasContent(turn["tool_calls"]) else {
+                throw Rejection(
+                    kind: .unknownShape,
+                    reason:
+                        "\(place) has \"tool_calls\", which cannot be trained on: without them, the model would learn not to "
+                        + "call.")
+            }
             guard let text = Self.text(turn[content]) else {
                 throw Rejection(kind: .unknownShape, reason: "\(place) has no string \"\(content)\".")
             }
@@ -74,6 +86,7 @@ struct RecordDecoder {
             messages.append(ChatMessage(role, text))
         }
         try checkOrder(messages, key: key)
+        for key in ["tools", "system"] where Self.hasContent(object[key]) { ignored[key, default: 0] += 1 }
         return messages
     }
 
@@ -108,6 +121,16 @@ struct RecordDecoder {
         "system": .system, "user": .user, "human": .user, "assistant": .assistant, "model": .assistant,
         "gpt": .assistant,
     ]
+
+    /// Whether a member is there and neither null nor empty.
+    private static func hasContent(_ value: Any?) -> Bool {
+        switch value {
+        case nil, is NSNull: false
+        case let text as String: !text.isEmpty
+        case let array as [Any]: !array.isEmpty
+        default: true
+        }
+    }
 
     /// A string, or the joined texts of content parts `[{"type": "text", "text": …}]`.
     private static func text(_ value: Any?) -> String? {

@@ -27,7 +27,7 @@ public enum RecordFile {
     public static func read(
         _ data: Data, of url: URL, format: RecordFormat = .auto, onInvalid policy: InvalidRecordPolicy = .skip
     ) throws -> (records: [Record], report: DataReport) {
-        let decoder = RecordDecoder(format: format)
+        var decoder = RecordDecoder(format: format)
         var report = DataReport()
         var records: [Record] = []
         for (place, range) in try elements(of: data, url) {
@@ -38,13 +38,11 @@ public enum RecordFile {
                 report.problems.append(.init(place: place, kind: error.kind, reason: error.reason))
             }
         }
-        if policy == .stop, let first = report.problems.first {
-            let more = report.problems.count > 1 ? " (and \(report.problems.count - 1) more)" : ""
-            throw DataError(
-                .invalidRecords, path: url.path, "\(first.place) \(first.reason)\(more)",
-                advice: "Mend the file, or leave such records out with `data.on_invalid: skip`.")
-        }
+        if policy == .stop { try report.requireFitRecords(path: url.path) }
         guard !records.isEmpty else { throw nothingUsable(report, url) }
+        for (key, count) in decoder.ignored.sorted(by: { $0.key < $1.key }) {
+            report.remarks.append("\(count) dialogues have a member \"\(key)\", which is not trained on.")
+        }
         return (records, report)
     }
 
@@ -69,6 +67,11 @@ public enum RecordFile {
             throw DataError(.malformed, path: url.path, "is a folder.", advice: "Give a .json or .jsonl file in it.")
         }
         do {
+            var information = stat()
+            guard stat(url.path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+                // A pipe can only be opened once and read from its beginning to its end.
+                return try FileHandle(forReadingFrom: url).readToEnd() ?? Data()
+            }
             return try Data(contentsOf: url, options: .mappedIfSafe)
         } catch {
             throw DataError(.notFound, path: url.path, "cannot be read (\(error.localizedDescription)).")

@@ -17,12 +17,13 @@ public struct ChatMessage: Sendable, Hashable, Codable {
 public struct ChatText: Sendable, Hashable {
     /// The text, without BOS where ``needsBOS`` says that one has to come first.
     public var text: String
-    /// The UTF-8 bytes of `text` that the assistant writes: its answers with the token that ends each.
-    public var completions: [Range<Int>]
+    /// The UTF-8 bytes of `text` that the assistant writes: its answers with the token that ends each; `nil` where the
+    /// template writes them in such a way that this is not known.
+    public var completions: [Range<Int>]?
     /// Whether the tokens of `text` must be preceded by BOS.
     public var needsBOS: Bool
 
-    public init(text: String, completions: [Range<Int>], needsBOS: Bool) {
+    public init(text: String, completions: [Range<Int>]?, needsBOS: Bool) {
         self.text = text
         self.completions = completions
         self.needsBOS = needsBOS

@@ -18,15 +18,21 @@ public enum ChatTemplate: Sendable, Hashable {
 
     /// The template of a name, `tokenizer` (the one that came with the model) or the path of a `.jinja` file.
     ///
-    /// `auto` is the built-in one whose turn markers the tokenizer has, or else the model's own.
+    /// `auto` is the built-in one whose turn markers the tokenizer has and the model's own template, if it brings one,
+    /// writes; or else the model's own.
     /// - Throws: ``TokenizerError`` for an unknown name, or when the vocabulary lacks the template's markers: they would
     ///   be cut into letters and the model would never see a turn end.
     public static func named(_ name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
         let names = builtIn.map(\.name).joined(separator: ", ")
         if name == "tokenizer" || name.hasSuffix(".jinja") { return try jinja(name, tokenizer) }
         if name == "auto" {
-            guard let match = builtIn.first(where: { $0.template.missingMarker(in: tokenizer) == nil }) else {
-                if tokenizer.chatTemplateSource != nil { return try jinja("tokenizer", tokenizer) }
+            let own = tokenizer.chatTemplateSource
+            guard
+                let match = builtIn.first(where: { _, template in
+                    template.missingMarker(in: tokenizer) == nil && own?.contains(template.openingMarker) ?? true
+                })
+            else {
+                if own != nil { return try jinja("tokenizer", tokenizer) }
                 throw TokenizerError(
                     .unsupported, path: nil,
                     "the vocabulary has the turn markers of none of the chat templates \(names), and the model brings none.",
@@ -68,17 +74,19 @@ public enum ChatTemplate: Sendable, Hashable {
         if case .jinja(let template) = self {
             return try template.render(messages, addGenerationPrompt: addGenerationPrompt)
         }
-        var chat = ChatText(text: "", completions: [], needsBOS: self != .chatML)
+        var chat = ChatText(text: "", completions: nil, needsBOS: self != .chatML)
+        var completions: [Range<Int>] = []
         for message in inlined(messages) {
             chat.text += opening(message.role)
             let start = chat.text.utf8.count
             chat.text +=
                 self == .chatML ? message.content : message.content.trimmingCharacters(in: .whitespacesAndNewlines)
             chat.text += endOfTurn ?? ""
-            if message.role == .assistant { chat.completions.append(start..<chat.text.utf8.count) }
+            if message.role == .assistant { completions.append(start..<chat.text.utf8.count) }
             if self != .llama3 { chat.text += "\n" }
         }
         if addGenerationPrompt { chat.text += opening(.assistant) }
+        chat.completions = completions
         return chat
     }
 
@@ -110,14 +118,27 @@ public enum ChatTemplate: Sendable, Hashable {
         }
     }
 
+    /// The token that begins every turn.
+    private var openingMarker: String {
+        switch self {
+        case .gemma: "<start_of_turn>"
+        case .llama3: "<|start_header_id|>"
+        case .chatML: "<|im_start|>"
+        case .jinja: ""
+        }
+    }
+
     private func missingMarker(in tokenizer: Tokenizer) -> String? {
-        let opening =
-            switch self {
-            case .gemma: "<start_of_turn>"
-            case .llama3: "<|start_header_id|>"
-            case .chatML: "<|im_start|>"
-            case .jinja: ""
-            }
-        return [opening, endOfTurn].compactMap { $0 }.first { tokenizer.id(of: $0) == nil }
+        [openingMarker, endOfTurn].compactMap { $0 }.first { tokenizer.id(of: $0) == nil }
+    }
+}
+
+extension ChatTemplate: CustomStringConvertible {
+    /// The name of a built-in template, or where one in Jinja comes from.
+    public var description: String {
+        switch self {
+        case .jinja(let template): template.name
+        default: Self.builtIn.first { $0.template == self }?.name ?? ""
+        }
     }
 }

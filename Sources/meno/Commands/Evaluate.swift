@@ -32,20 +32,30 @@ struct Evaluate: ParsableCommand {
                     place: "--dtype float16", "a model in float16 cannot be evaluated on a CPU.",
                     advice: "Use bfloat16 or float32.")
             }
+            try logits.map(requirePlace)
             var (records, report) = try RecordFile.read(URL(filePath: data))
             let model = try options.load()
+            let template = try model.template(options.chatTemplate, for: records)
             let all = try ExampleBuilder(
-                tokenizer: model.tokenizer, template: model.template(options.chatTemplate, for: records),
-                maxLength: maxLength, lossTarget: lossOn
+                tokenizer: model.tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn
             ).examples(from: records, report: &report)
             records.removeAll()
-            RunLog().data(report, path: data)
+            RunLog().data(report, path: data, template: template)
             let examples = BalancedSample.positions(of: all, limit: maxSamples, seed: seed).map { all[$0] }
             if examples.count < all.count { Console.note("\(examples.count) of \(all.count) are used") }
             Interruption.install()
             let result = try Evaluator(model.decoder).evaluate(examples) { _ in !Interruption.isRequested }
-            if let logits, let first = examples.first { try write(model.decoder, first, to: URL(filePath: logits)) }
             try show(result)
+            if let logits, let first = examples.first { try write(model.decoder, first, to: URL(filePath: logits)) }
+        }
+    }
+
+    /// Before anything is computed.
+    private func requirePlace(_ file: String) throws {
+        let folder = URL(filePath: file).deletingLastPathComponent().path
+        guard FileManager.default.isWritableFile(atPath: folder) else {
+            throw ConfigurationError(
+                place: "--logits \(file)", "cannot be written: \(folder) is no folder that you may write to.")
         }
     }
 

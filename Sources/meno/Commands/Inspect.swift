@@ -8,7 +8,9 @@ struct Inspect: ParsableCommand {
 
     @Argument(help: "A model (folder, .gguf file or name), or a .json or .jsonl file of records.") var path: String
     @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
-    @Option(help: "With --model: auto, gemma, llama3 or chatml.") var chatTemplate = "auto"
+    @Option(
+        help: "With --model: auto, gemma, llama3, chatml, tokenizer (the model's own), or the path of a .jinja file.")
+    var chatTemplate = "auto"
 
     func run() throws {
         try reportingErrors {
@@ -38,18 +40,21 @@ struct Inspect: ParsableCommand {
         var (records, report) = try RecordFile.read(url)
         print("records        \(report.summary)")
         show(report.problems)
+        show(report.remarks)
         let sources = Set(records.compactMap(\.source)).count
         if sources > 0 { print("sources        \(sources)") }
         let characters = records.map(\.content.characterCount).sorted()
         print("characters     \(describe(characters)) a record")
         guard let model else { return }
         let loaded = try TokenizedModel(model)
-        let known = report.problems.count
+        let (known, remarks) = (report.problems.count, report.remarks.count)
+        let template = try loaded.template(chatTemplate, for: records)
+        if let template { print("chat template  \(template)") }
         let built = Result {
-            try ExampleBuilder(
-                tokenizer: loaded.tokenizer, template: loaded.template(chatTemplate, for: records), maxLength: .max
-            ).examples(from: records, report: &report)
+            try ExampleBuilder(tokenizer: loaded.tokenizer, template: template, maxLength: .max)
+                .examples(from: records, report: &report)
         }
+        show(report.remarks.dropFirst(remarks))
         // What only the model's template and tokenizer find, also where no example is left.
         show(report.problems.dropFirst(known))
         let examples = try built.get()
@@ -58,8 +63,10 @@ struct Inspect: ParsableCommand {
     }
 
     private func show(_ problems: some Sequence<DataReport.Problem>) {
-        for problem in problems { print("               \(problem.place) \(problem.reason)") }
+        show(problems.map { "\($0.place) \($0.reason)" })
     }
+
+    private func show(_ lines: some Sequence<String>) { for line in lines { print("               \(line)") } }
 
     /// The spread of sorted numbers.
     private func describe(_ sorted: [Int]) -> String {

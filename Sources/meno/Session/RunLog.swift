@@ -4,6 +4,7 @@ import MenoConfiguration
 import MenoData
 import MenoMetrics
 import MenoReporting
+import MenoTokenizers
 
 /// What a run tells on the console while it goes on.
 struct RunLog: Sendable {
@@ -42,8 +43,11 @@ struct RunLog: Sendable {
     }
 
     /// What reading a data file found, with the first of the problems.
-    func data(_ report: DataReport, path: String, limit: Int = 10) {
+    /// - Parameter template: that dialogues were written by.
+    func data(_ report: DataReport, path: String, template: ChatTemplate?, limit: Int = 10) {
         note("\(path): \(report.summary)")
+        if let template { note("dialogues are written by the chat template: \(template)") }
+        for remark in report.remarks { warn(remark) }
         let leftOut = report.problems.filter { !$0.isUsed }
         for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }
         if leftOut.count > limit { note("  … and \(leftOut.count - limit) more") }

@@ -48,10 +48,10 @@ struct TrainingSession {
         template = try model.template(data.chatTemplate, for: records)
         let examples = try ExampleBuilder(
             tokenizer: model.tokenizer, template: template, maxLength: data.maxLength, lossTarget: data.lossOn,
-            lengthPolicy: data.tooLong
+            lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid
         ).examples(from: records, report: &report)
         records.removeAll()
-        log.data(report, path: data.path)
+        log.data(report, path: data.path, template: template)
         let split = Split(
             count: examples.count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle)
         guard !split.training.isEmpty else {
