@@ -28,6 +28,50 @@ import Testing
         for line in 2...31 { #expect(result.output.contains(" line \(line) ")) }
     }
 
+    /// What a shell makes of `<(…)` has no size.
+    @Test func dataAndConfigurationsAreReadFromPipes() throws {
+        let tiny = try TinyModel()
+        try tiny.write("max_steps: 1, eval_strategy: no, save_strategy: no")
+        let text = #"{"text": "abc"}"#
+        for (arguments, input, expected) in [
+            (["tokenize", "--model", tiny.model.path, "--count", "--file"], text, #""tokens":3"#),
+            (["evaluate", "--model", tiny.model.path, "--data"], text, "samples         1"),
+            (["plan"], try String(contentsOf: tiny.file, encoding: .utf8), "steps     1"),
+        ] {
+            let pipe = tiny.folder.url.appending(path: "pipe-\(arguments[0])")
+            #expect(mkfifo(pipe.path, 0o600) == 0)
+            let writer = Thread { try? Data(input.utf8).write(to: pipe) }
+            writer.start()
+            let result = try meno(arguments + [pipe.path], threads: 1)
+            #expect(result.status == 0 && result.output.contains(expected), "\(result.output)\(result.errors)")
+        }
+    }
+
+    @Test func aTildeIsTheHomeFolderInAModelsPathToo() throws {
+        let tiny = try TinyModel()
+        let home = ["CFFIXED_USER_HOME": tiny.folder.url.path]
+        let result = try meno(["tokenize", "--model", "~/tiny", "--text", "abc", "--count"], environment: home)
+        #expect(result.status == 0 && result.output.contains(#""tokens":3"#), "\(result.errors)")
+    }
+
+    @Test func logitsThatCannotBeWrittenAreToldBeforeAnythingIsComputed() throws {
+        let tiny = try TinyModel()
+        let result = try meno(
+            "evaluate", "--model", tiny.model.path, "--data", tiny.data.path, "--logits", "/nowhere/x.safetensors")
+        #expect(result.status == 65 && result.errors.contains("/nowhere") && result.output.isEmpty)
+    }
+
+    @Test func aRunWhoseSettingsCannotBeReadIsToldOf() throws {
+        let tiny = try TinyModel()
+        #expect(try tiny.train("max_steps: 1, eval_strategy: no, save_strategy: no").status == 0)
+        let replay = { try meno("monitor", "replay", tiny.run.path) }
+        #expect(try !replay().errors.contains("run.yaml"))
+        try Data("monitor: {no_such_key: 1}".utf8).write(to: tiny.run.appending(path: "run.yaml"))
+        let result = try replay()
+        #expect(result.status == 0 && result.errors.contains("run.yaml"))
+        #expect(result.errors.contains("default thresholds"))
+    }
+
     @Test func wrongUsageIsExitCode64() throws {
         #expect(try meno("tokenize", "--model", "x.gguf").status == 64)
         #expect(try meno("no-such-command").status == 64)

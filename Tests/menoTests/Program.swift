@@ -5,17 +5,18 @@ func meno(_ arguments: String...) throws -> (status: Int32, output: String, erro
 
 /// - Parameters:
 ///   - threads: of libtorch; `nil`: as many as it likes.
+///   - environment: what differs from that of the tests.
 ///   - memoryLimit: of addresses, in MiB.
 ///   - redirection: of a shell, as `2>/dev/full`.
 ///   - onLine: called with each line of standard error as it comes; standard output is not read then.
 func meno(
-    _ arguments: [String], threads: Int? = nil, memoryLimit: Int? = nil, redirection: String? = nil,
+    _ arguments: [String], threads: Int? = nil, environment: [String: String] = [:], memoryLimit: Int? = nil,
+    redirection: String? = nil,
     onLine: ((Substring) -> Void)? = nil
 ) throws -> (status: Int32, output: String, errors: String) {
     let process = Process()
-    if let threads {
-        process.environment = ProcessInfo.processInfo.environment.merging(["OMP_NUM_THREADS": "\(threads)"]) { $1 }
-    }
+    let threads = threads.map { ["OMP_NUM_THREADS": "\($0)"] } ?? [:]
+    process.environment = ProcessInfo.processInfo.environment.merging(threads) { $1 }.merging(environment) { $1 }
     process.executableURL = program
     process.arguments = arguments
     if memoryLimit != nil || redirection != nil {

@@ -36,7 +36,8 @@ struct Tokenize: ParsableCommand {
         guard let file else { return [] }
         let data: Data
         do {
-            data = try Data(contentsOf: URL(filePath: file))
+            // Through a handle, as it may be a pipe.
+            data = try FileHandle(forReadingFrom: URL(filePath: file)).readToEnd() ?? Data()
         } catch {
             throw FormatError(.notFound, path: file, "cannot be read (\(error.localizedDescription)).")
         }

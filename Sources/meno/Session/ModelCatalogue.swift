@@ -22,7 +22,9 @@ struct CatalogueModel {
 
     /// The files that a name or a path stands for. A path that exists wins over a name.
     static func locate(_ nameOrPath: String) throws -> URL {
-        if FileManager.default.fileExists(atPath: nameOrPath) { return URL(filePath: nameOrPath) }
+        // A URL's path has `~` written out.
+        let url = URL(filePath: nameOrPath)
+        if FileManager.default.fileExists(atPath: url.path) { return url }
         guard let model = all.first(where: { $0.name == nameOrPath }) else {
             throw ModelError(
                 .notFound, path: nameOrPath, "is neither a file or folder nor the name of a model.",
