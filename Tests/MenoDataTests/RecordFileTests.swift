@@ -71,8 +71,8 @@ import Testing
         let lines = ["{\(turns), \"tools\": [{}]}", "{\(turns), \"tools\": [{}], \"system\": \"s\"}", "{\(turns)}"]
         let (records, report) = try read(lines.joined(separator: "\n"), "tools.jsonl")
         #expect(records.count == 3 && report.remarks.count == 2)
-        #expect(report.remarks[0].hasPrefix("1 ") && report.remarks[0].contains("system"))
-        #expect(report.remarks[1].hasPrefix("2 ") && report.remarks[1].contains("tools"))
+        #expect(report.remarks[0].hasSuffix(" 1).") && report.remarks[0].contains("system"))
+        #expect(report.remarks[1].hasSuffix(" 2).") && report.remarks[1].contains("tools"))
     }
 
     @Test func anArrayInAFileOfLinesIsReadAsOne() throws {

@@ -41,7 +41,7 @@ public enum RecordFile {
         if policy == .stop { try report.requireFitRecords(path: url.path) }
         guard !records.isEmpty else { throw nothingUsable(report, url) }
         for (key, count) in decoder.ignored.sorted(by: { $0.key < $1.key }) {
-            report.remarks.append("\(count) dialogues have a member \"\(key)\", which is not trained on.")
+            report.remarks.append("\"\(key)\" of dialogues is not trained on (records that have it: \(count)).")
         }
         return (records, report)
     }
