@@ -1,5 +1,6 @@
 public import Foundation
 internal import MenoModels
+internal import MenoTraining
 internal import Yams
 
 extension RunConfiguration {
@@ -101,6 +102,20 @@ extension RunConfiguration {
 
     private func checkSchedule(_ name: String) throws {
         let options = training.scheduleOptions
+        let taken = training.schedule.optionNames
+        if let (other, _) = options.given.first(where: { !taken.contains($0.name) }) {
+            throw ConfigurationError(
+                place: name,
+                "`training.lr_scheduler_kwargs`: `training.lr_scheduler_type: \(training.schedule.rawValue)` has no "
+                    + "`\(other)`.",
+                advice: "It takes \(taken.isEmpty ? "no such keys" : taken.joined(separator: ", ")).")
+        }
+        if training.schedule == .cosineWithRestarts, let cycles = options.cycles, cycles != cycles.rounded() {
+            throw ConfigurationError(
+                place: name,
+                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is no whole number, which "
+                    + "`cosine_with_restarts` needs.")
+        }
         if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {
             throw ConfigurationError(
                 place: name,
@@ -112,6 +127,19 @@ extension RunConfiguration {
                 place: name,
                 "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
                     + "(\(training.learningRate)).")
+        }
+    }
+}
+
+extension LearningRateSchedule.Course {
+    /// What it takes of `training.lr_scheduler_kwargs`.
+    fileprivate var optionNames: [String] {
+        switch self {
+        case .linear, .constant, .constantWithWarmup: []
+        case .cosine, .cosineWithRestarts: ["num_cycles"]
+        case .polynomial: ["power", "lr_end"]
+        case .inverseSquareRoot: ["timescale"]
+        case .warmupStableDecay: ["num_decay_steps", "min_lr_ratio", "decay_type"]
         }
     }
 }

@@ -229,7 +229,7 @@ extension LearningRateSchedule.Options {
             return true
         }
         return switch name {
-        case "num_cycles": put(\.cycles, .integer(from: 1))
+        case "num_cycles": put(\.cycles, .positiveOrNone)
         case "power": put(\.power, .positive)
         case "lr_end": put(\.endRate, .notNegative)
         case "timescale": put(\.timescale, .countOrNone)
@@ -240,19 +240,21 @@ extension LearningRateSchedule.Options {
         }
     }
 
-    /// What differs from the defaults.
-    fileprivate var yaml: String {
+    /// What differs from the defaults, by name.
+    var given: [(name: String, value: String)] {
         let usual = Self()
-        var parts: [String] = []
-        if cycles != usual.cycles { parts.append("num_cycles: \(cycles)") }
-        if power != usual.power { parts.append("power: \(power)") }
-        if endRate != usual.endRate { parts.append("lr_end: \(endRate)") }
-        if let timescale { parts.append("timescale: \(timescale)") }
-        if let decaySteps { parts.append("num_decay_steps: \(decaySteps)") }
-        if minimumRatio != usual.minimumRatio { parts.append("min_lr_ratio: \(minimumRatio)") }
-        if decayShape != usual.decayShape { parts.append("decay_type: \(decayShape.rawValue)") }
-        return "{\(parts.joined(separator: ", "))}"
+        var given: [(String, String)] = []
+        if let cycles { given.append(("num_cycles", Int(exactly: cycles).map(String.init) ?? "\(cycles)")) }
+        if power != usual.power { given.append(("power", "\(power)")) }
+        if endRate != usual.endRate { given.append(("lr_end", "\(endRate)")) }
+        if let timescale { given.append(("timescale", "\(timescale)")) }
+        if let decaySteps { given.append(("num_decay_steps", "\(decaySteps)")) }
+        if minimumRatio != usual.minimumRatio { given.append(("min_lr_ratio", "\(minimumRatio)")) }
+        if decayShape != usual.decayShape { given.append(("decay_type", decayShape.rawValue)) }
+        return given
     }
+
+    fileprivate var yaml: String { "{" + given.map { "\($0.name): \($0.value)" }.joined(separator: ", ") + "}" }
 }
 
 extension ValueKind {

@@ -64,6 +64,13 @@ import Testing
         ("monitor: {on_alert: command}", "monitor.alert_command"),
         ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
         ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),
+        ("training: {lr_scheduler_kwargs: {power: 3}}", "has no `power`. It takes num_cycles"),
+        ("training: {lr_scheduler_type: linear, lr_scheduler_kwargs: {num_cycles: 1}}", "It takes no such keys"),
+        ("training: {lr_scheduler_kwargs: {min_lr_ratio: 0.1}}", "lr_scheduler_type: cosine` has no `min_lr_ratio`"),
+        (
+            "training: {lr_scheduler_type: cosine_with_restarts, lr_scheduler_kwargs: {num_cycles: 1.5}}",
+            "`num_cycles` (1.5)"
+        ),
     ])
     func whatIsWrongIsNamed(yaml: String, expected: String) {
         let text = yaml.contains("data:") ? "model: {name_or_path: m}\n" + yaml : minimal + yaml

@@ -15,7 +15,7 @@ import Testing
     }
 
     struct Options: Decodable, Sendable {
-        var numCycles: Int?
+        var numCycles: Double?
         var power: Double?
         var lrEnd: Double?
         var timescale: Int?

@@ -29,6 +29,7 @@ json.dump([
     *[rates(name, warmup, total) for name in ["linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup",
                                               "polynomial", "inverse_sqrt"] for warmup, total in [(0, 7), (3, 20), (5, 6)]],
     rates("cosine_with_restarts", 2, 23, num_cycles=3),
+    *[rates("cosine", 2, 23, num_cycles=cycles) for cycles in [1, 0.25]],
     rates("polynomial", 2, 23, power=2.0, lr_end=1e-5),
     rates("inverse_sqrt", 4, 12, timescale=9),
     rates("warmup_stable_decay", 3, 20, num_decay_steps=2),

@@ -6,7 +6,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
     public enum Course: String, Sendable, Hashable, CaseIterable {
         /// Falls in a straight line to 0.
         case linear
-        /// Falls along half a cosine to 0 (Loshchilov and Hutter, 2016, arXiv:1608.03983).
+        /// Falls along half a cosine to 0, unless ``Options/cycles`` says otherwise (Loshchilov and Hutter, 2016, arXiv:1608.03983).
         case cosine
         /// Falls along half a cosine to 0 several times, each time from the peak.
         case cosineWithRestarts = "cosine_with_restarts"
@@ -30,8 +30,9 @@ public struct LearningRateSchedule: Sendable, Hashable {
             case squareRoot = "1-sqrt"
         }
 
-        /// `num_cycles` of `cosine_with_restarts`. Default 1.
-        public var cycles = 1
+        /// `num_cycles`: the falls of `cosine_with_restarts`, a whole number, or the whole waves of `cosine`. `nil`: 1 fall, or
+        /// half a wave.
+        public var cycles: Double?
         /// `power` of `polynomial`. Default 1.
         public var power = 1.0
         /// `lr_end` of `polynomial`. Default 1e-7.
@@ -76,9 +77,9 @@ public struct LearningRateSchedule: Sendable, Hashable {
         switch course {
         case .constant, .constantWithWarmup, .warmupStableDecay: return peak
         case .linear: return peak * max(0, 1 - progress)
-        case .cosine: return peak * max(0, 0.5 * (1 + cos(.pi * progress)))
+        case .cosine: return peak * max(0, 0.5 * (1 + cos(.pi * (options.cycles ?? 0.5) * 2 * progress)))
         case .cosineWithRestarts:
-            let within = (Double(options.cycles) * progress).truncatingRemainder(dividingBy: 1)
+            let within = ((options.cycles ?? 1) * progress).truncatingRemainder(dividingBy: 1)
             return progress >= 1 ? 0 : peak * max(0, 0.5 * (1 + cos(.pi * within)))
         case .polynomial:
             guard step <= totalSteps else { return options.endRate }
