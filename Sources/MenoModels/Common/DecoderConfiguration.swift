@@ -55,6 +55,10 @@ public struct DecoderConfiguration: Sendable, Hashable {
     /// Whether the head shares the embedding table.
     public var tiesEmbeddings = true
     public var attentionBias = false
+    /// The probability with which transformers drops attention weights while it trains. Meno drops none.
+    public var attentionDropout = 0.0
+    /// Whether this is the text model of a multimodal one, whose modules have other names (``ModuleNames``).
+    public var isTextPart = false
     public var maximumPositions: Int
 
     public var layerCount: Int { layers.count }

@@ -1,17 +1,19 @@
 /// Gemma 2: soft-capped scores and logits, every other layer within a sliding window.
+///
+/// What a configuration leaves out is what transformers' `Gemma2Config` has: the sizes of the 2 B model.
 enum Gemma2Configuration {
     static func read(_ json: ConfigurationJSON) throws -> DecoderConfiguration {
         let rope = try json.rotary(defaultBase: 10_000)
         let window = try json.int("sliding_window") ?? 4096
         let types = try json.strings("layer_types")
-        let hidden = try json.required("hidden_size", json.int)
+        let hidden = try json.int("hidden_size") ?? 2304
         let dimension = try json.int("head_dim") ?? 256
         return DecoderConfiguration(
-            modelType: "gemma2", vocabularySize: try json.required("vocab_size", json.int), hiddenSize: hidden,
-            intermediateSize: try json.required("intermediate_size", json.int),
-            headCount: try json.required("num_attention_heads", json.int),
-            keyValueHeadCount: try json.required("num_key_value_heads", json.int), headDimension: dimension,
-            layers: try json.layers { index in
+            modelType: "gemma2", vocabularySize: try json.int("vocab_size") ?? 256_000, hiddenSize: hidden,
+            intermediateSize: try json.int("intermediate_size") ?? 9216,
+            headCount: try json.int("num_attention_heads") ?? 8,
+            keyValueHeadCount: try json.int("num_key_value_heads") ?? 4, headDimension: dimension,
+            layers: try json.layers(default: 26) { index in
                 let isWindow = types.map { $0[index] == "sliding_attention" } ?? (index % 2 == 0)
                 return .init(slidingWindow: isWindow ? window : nil, rope: rope)
             },
@@ -19,8 +21,8 @@ enum Gemma2Configuration {
             activation: try json.activation("hidden_activation", default: .geluTanh),
             embeddingScale: Double(max(hidden, 0)).squareRoot(),
             attentionScale: 1 / (try json.double("query_pre_attn_scalar") ?? 256).squareRoot(),
-            attentionSoftcap: try json.double("attn_logit_softcapping"),
-            finalSoftcap: try json.double("final_logit_softcapping"),
+            attentionSoftcap: try json.double("attn_logit_softcapping", default: 50),
+            finalSoftcap: try json.double("final_logit_softcapping", default: 30),
             tiesEmbeddings: try json.bool("tie_word_embeddings") ?? true,
             attentionBias: try json.bool("attention_bias") ?? false,
             maximumPositions: try json.int("max_position_embeddings") ?? 8192)

@@ -6,9 +6,7 @@ enum LlamaConfiguration {
         guard heads > 0 else { throw ModelError(.malformed, path: json.path, "\"num_attention_heads\" is \(heads).") }
         let dimension = try json.int("head_dim") ?? hidden / heads
         let layer = DecoderConfiguration.Layer(slidingWindow: nil, rope: try json.rotary(defaultBase: 10_000))
-        if try json.bool("mlp_bias") ?? false {
-            throw ModelError(.unsupported, path: json.path, "\"mlp_bias\": true is not supported.")
-        }
+        try json.refuse("mlp_bias")
         return DecoderConfiguration(
             modelType: "llama", vocabularySize: try json.required("vocab_size", json.int), hiddenSize: hidden,
             intermediateSize: try json.required("intermediate_size", json.int), headCount: heads,

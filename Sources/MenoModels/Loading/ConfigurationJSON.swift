@@ -44,6 +44,10 @@ struct ConfigurationJSON {
             (value as? NSNumber).flatMap { $0.doubleValue.isFinite ? $0.doubleValue : nil }
         }
     }
+    /// `fallback` where the key is absent; `nil` where it is null.
+    func double(_ key: String, default fallback: Double) throws -> Double? {
+        object[key] == nil ? fallback : try double(key)
+    }
     func strings(_ key: String) throws -> [String]? { try typed(key, "a list of strings") { $0 as? [String] } }
     /// A list of whole numbers, or one.
     func ints(_ key: String) throws -> [Int]? {
@@ -54,6 +58,26 @@ struct ConfigurationJSON {
     }
     func section(_ key: String) throws -> ConfigurationJSON? {
         try typed(key, "an object") { ($0 as? [String: Any]).map { ConfigurationJSON($0, path: path) } }
+    }
+
+    /// With the values of another object where it has the same keys.
+    func updated(with other: ConfigurationJSON) -> ConfigurationJSON {
+        ConfigurationJSON(object.merging(other.object) { $1 }, path: path)
+    }
+
+    /// Whether a key has a value that is not empty, and not false.
+    func isSet(_ key: String) -> Bool {
+        guard has(key), let value = object[key] else { return false }
+        if let values = value as? [Any] { return !values.isEmpty }
+        if let values = value as? [String: Any] { return !values.isEmpty }
+        return (value as? Bool) != false
+    }
+
+    /// What is computed only where this is `false`.
+    func refuse(_ key: String) throws {
+        if try bool(key) ?? false {
+            throw ModelError(.unsupported, path: path, "\"\(key)\": true is not supported.")
+        }
     }
 
     func required<Value>(_ key: String, _ read: (String) throws -> Value?) throws -> Value {

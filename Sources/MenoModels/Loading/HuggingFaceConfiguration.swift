@@ -8,25 +8,29 @@ extension DecoderConfiguration {
     static func read(huggingFace url: URL) throws -> DecoderConfiguration {
         let json = try ConfigurationJSON(contentsOf: url)
         let type = try json.required("model_type", json.string)
-        let configuration =
+        let text = type == "gemma3" ? try json.required("text_config", json.section) : json
+        var configuration =
             switch type {
             case "llama": try LlamaConfiguration.read(json)
             case "gemma2": try Gemma2Configuration.read(json)
-            case "gemma3_text": try Gemma3Configuration.read(json)
-            case "gemma3": try Gemma3Configuration.read(try json.required("text_config", json.section))
+            case "gemma3_text", "gemma3": try Gemma3Configuration.read(text)
             default:
                 throw ModelError(
                     .unsupported, path: json.path, "the architecture \"\(type)\" is not supported.",
                     advice: "Supported: \(supportedModelTypes.joined(separator: ", ")).")
             }
+        configuration.isTextPart = type == "gemma3"
+        configuration.attentionDropout = try text.double("attention_dropout") ?? 0
         return try configuration.validated(path: json.path)
     }
 }
 
 extension ConfigurationJSON {
     /// As many layers as `num_hidden_layers` says.
-    func layers(_ layer: (Int) -> DecoderConfiguration.Layer) throws -> [DecoderConfiguration.Layer] {
-        let count = try required("num_hidden_layers", int)
+    func layers(
+        default fallback: Int? = nil, _ layer: (Int) -> DecoderConfiguration.Layer
+    ) throws -> [DecoderConfiguration.Layer] {
+        let count = try int("num_hidden_layers") ?? fallback ?? required("num_hidden_layers", int)
         guard count > 0, count <= 1024 else {
             throw ModelError(.malformed, path: path, "\"num_hidden_layers\" is \(count); expected between 1 and 1024.")
         }
@@ -58,33 +62,36 @@ extension ConfigurationJSON {
         }
     }
 
-    /// Rotary parameters from `rope_parameters` (transformers 5) or from `rope_theta` and `rope_scaling` (before).
+    /// Rotary parameters as transformers finds them: in `rope_scaling` (before transformers 5), else in `rope_parameters`; the
+    /// base in `rope_theta`, where they hold none.
+    func rotary(defaultBase: Double) throws -> RotaryConfiguration {
+        let scaling = try section("rope_scaling").flatMap { $0.keys.isEmpty ? nil : $0 }
+        return try rotary(scaling ?? section("rope_parameters"), base: double("rope_theta") ?? defaultBase)
+    }
+
     /// - Parameters:
-    ///   - kind: the layer type whose entry is wanted where `rope_parameters` has one for each.
-    ///   - usesPlainKeys: whether `rope_theta` and `rope_scaling` speak of this kind of layer.
-    func rotary(
-        defaultBase: Double, kind: String? = nil, usesPlainKeys: Bool = true
-    ) throws -> RotaryConfiguration {
-        var section = try section("rope_parameters")
-        if let kind, let inner = try section?.section(kind) { section = inner }
-        if section == nil, usesPlainKeys { section = try self.section("rope_scaling") }
-        let plainBase = usesPlainKeys ? try double("rope_theta") : nil
-        let base = try section?.double("rope_theta") ?? plainBase ?? defaultBase
+    ///   - parameters: what the configuration has under the key of the layers in question.
+    ///   - base: θ where they hold none.
+    func rotary(_ parameters: ConfigurationJSON?, base: Double) throws -> RotaryConfiguration {
+        let base = try parameters?.double("rope_theta") ?? base
         guard base > 0 else {
             throw ModelError(.malformed, path: path, "the rotary base is \(base); expected above 0.")
         }
-        return RotaryConfiguration(base: base, scaling: try section?.rotaryScaling() ?? .none)
+        return RotaryConfiguration(base: base, scaling: try parameters.map(rotaryScaling) ?? .none)
     }
 
-    private func rotaryScaling() throws -> RotaryConfiguration.Scaling {
-        switch try string("rope_type") ?? string("type") {
+    private func rotaryScaling(_ parameters: ConfigurationJSON) throws -> RotaryConfiguration.Scaling {
+        switch try parameters.string("rope_type") ?? parameters.string("type") {
         case nil, "default": return .none
-        case "linear": return .linear(factor: try positive("factor"))
+        case "linear": return .linear(factor: try parameters.positive("factor"))
         case "llama3":
+            let original = "original_max_position_embeddings"
             return .llama3(
-                factor: try positive("factor"), lowFrequencyFactor: try positive("low_freq_factor"),
-                highFrequencyFactor: try positive("high_freq_factor"),
-                originalPositions: try required("original_max_position_embeddings", int))
+                factor: try parameters.positive("factor"),
+                lowFrequencyFactor: try parameters.positive("low_freq_factor"),
+                highFrequencyFactor: try parameters.positive("high_freq_factor"),
+                originalPositions: try int(original) ?? parameters.int(original)
+                    ?? required("max_position_embeddings", int))
         case let other?:
             throw ModelError(
                 .unsupported, path: path, "the rotary scaling \"\(other)\" is not supported.",
