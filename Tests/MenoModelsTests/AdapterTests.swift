@@ -123,6 +123,98 @@ import Testing
         try LoRAFiles.attach(folder.url, to: files.load(dtype: .float32))
     }
 
+    /// PEFT trains a copy of the module that is named and leaves the other as it was, unless it is told to tie them.
+    @Test func aTiedEmbeddingWithoutItsHeadIsRefused() throws {
+        let files = try ModelFiles(Fixtures.url("models/llama-tiny"))
+        let model = try files.load(dtype: .float32)
+        var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj"]))
+        settings.modulesToSave = ["embed_tokens"]
+        settings = try model.attachLoRA(settings)
+        @discardableResult
+        func attach(changed: Bool, configuration: [String: Any] = [:]) throws -> LoRASettings {
+            let folder = try TemporaryFolder()
+            var values = try model.trainedValues()
+            let index = try #require(values.entries.firstIndex { $0.name == "model.embed_tokens.weight" })
+            if changed { values.entries[index].values[5] += 1 }
+            settings.modulesToSave = ["embed_tokens"]
+            try SavedForm.adapter(settings, baseModel: "llama-tiny").write(values, to: folder.url)
+            try edit(folder.url) { $0.merge(configuration) { $1 } }
+            return try LoRAFiles.attach(folder.url, to: files.load(dtype: .float32))
+        }
+        let error = #expect(throws: ModelError.self) { try attach(changed: true) }
+        #expect(error?.message.contains("of its own") == true)
+        try attach(changed: false)
+        let tied = try attach(changed: true, configuration: ["ensure_weight_tying": true])
+        #expect(tied.modulesToSave == ["embed_tokens", "lm_head"])
+    }
+
+    /// Keys by which PEFT computes something else with the same tensors.
+    @Test func whatIsNotComputedIsRefused() throws {
+        func settings(_ configuration: [String: Any]) throws -> LoRASettings {
+            let folder = try TemporaryFolder()
+            let name = LoRAFiles.configurationName
+            try FileManager.default.copyItem(
+                at: Fixtures.url("adapters/dora/\(name)"), to: folder.url.appending(path: name))
+            try edit(folder.url) { $0.merge(configuration) { $1 } }
+            return try LoRAFiles.settings(in: folder.url)
+        }
+        let refused: [[String: Any]] = [
+            ["init_lora_weights": "pissa"], ["init_lora_weights": "pissa_niter_4"], ["init_lora_weights": "olora"],
+            ["init_lora_weights": "loftq"], ["alora_invocation_tokens": [3, 4]],
+            ["layer_replication": [[0, 2], [1, 3]]], ["bias": "all"], ["bias": "lora_only"], ["lora_bias": true],
+            ["trainable_token_indices": [1]],
+            ["target_parameters": ["q_proj.weight"]], ["use_qalora": true], ["brand_new": "x"],
+        ]
+        for configuration in refused {
+            let error = #expect(throws: ModelError.self) { try settings(configuration) }
+            #expect(error?.message.contains(configuration.keys.first ?? "?") == true, "\(configuration)")
+        }
+        let accepted: [[String: Any]] = [
+            ["init_lora_weights": false], ["init_lora_weights": "gaussian"], ["init_lora_weights": "eva"],
+            ["init_lora_weights": "orthogonal"], ["alora_invocation_tokens": NSNull()], ["brand_new": false],
+            ["exclude_modules": ["k_proj"]], ["loftq_config": ["loftq_bits": 4]],
+        ]
+        for configuration in accepted { #expect(try settings(configuration).rank == 4, "\(configuration)") }
+    }
+
+    /// Tensors that belong to nothing are explained where the reason is known.
+    @Test(arguments: [
+        ("model.embed_tokens.lora_embedding_A", "adapts the embedding"),
+        ("lm_head.lora_A.weight", "adapts the head"),
+        ("model.vision_tower.encoder.layers.0.self_attn.q_proj.lora_A.weight", "sees"),
+        ("model.layers.9.self_attn.q_proj.lora_A.weight", "another model"),
+    ])
+    func strayTensorsAreExplained(_ name: String, reason: String) throws {
+        let files = try ModelFiles(Fixtures.url("models/llama-tiny"))
+        let model = try files.load(dtype: .float32)
+        let settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj"]))
+        try model.attachLoRA(settings)
+        var values = try model.trainedValues()
+        values.entries.append(.init(name: name, shape: [1], values: [1]))
+        let folder = try TemporaryFolder()
+        try SavedForm.adapter(settings, baseModel: "llama-tiny").write(values, to: folder.url)
+        let error = #expect(throws: ModelError.self) {
+            try LoRAFiles.attach(folder.url, to: files.load(dtype: .float32))
+        }
+        #expect(error?.message.contains(name) == true && error?.description.contains(reason) == true)
+    }
+
+    /// PEFT would wrap it once only.
+    @Test func aLayerIsNotAdaptedAndSavedWhole() throws {
+        let model = try ModelFiles(Fixtures.url("models/llama-tiny")).load(dtype: .float32)
+        var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj", "v_proj"]))
+        settings.modulesToSave = ["q_proj"]
+        let error = #expect(throws: ModelError.self) { try model.attachLoRA(settings) }
+        #expect(error?.message.contains("\"q_proj\"") == true && error?.message.contains("v_proj") == false)
+    }
+
+    private func edit(_ folder: URL, _ change: (inout [String: Any]) -> Void) throws {
+        let file = folder.appending(path: LoRAFiles.configurationName)
+        var object = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        change(&object)
+        try JSONSerialization.data(withJSONObject: object).write(to: file)
+    }
+
     @Test func anUnknownModuleIsNamed() throws {
         let model = try ModelFiles(Fixtures.url("models/llama-tiny")).load(dtype: .float32)
         var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj"]))

@@ -160,8 +160,9 @@ public final class Decoder {
     /// Every linear layer with the name that transformers gives it, without `.weight`.
     public var linears: [(name: String, linear: Linear)] {
         layers.enumerated().flatMap { index, layer in
-            layer.attention.linears.map { ("model.layers.\(index).self_attn.\($0.name)", $0.linear) }
-                + layer.feedForward.linears.map { ("model.layers.\(index).mlp.\($0.name)", $0.linear) }
+            let name = "\(configuration.modulePrefix)layers.\(index)"
+            return layer.attention.linears.map { ("\(name).self_attn.\($0.name)", $0.linear) }
+                + layer.feedForward.linears.map { ("\(name).mlp.\($0.name)", $0.linear) }
         }
     }
 

@@ -24,9 +24,10 @@ extension Decoder {
         let hidden = configuration.hiddenSize
         let queries = configuration.headCount * configuration.headDimension
         let keys = configuration.keyValueHeadCount * configuration.headDimension
-        let embedding = try parameter("model.embed_tokens.weight", [configuration.vocabularySize, hidden])
+        let embedding = try parameter(
+            "\(configuration.modulePrefix)embed_tokens.weight", [configuration.vocabularySize, hidden])
         let layers = try configuration.layers.enumerated().map { index, layer in
-            let name = "model.layers.\(index)"
+            let name = "\(configuration.modulePrefix)layers.\(index)"
             let bias = configuration.attentionBias
             let perHead = configuration.normalizesQueriesAndKeys
             let attention = Attention(
@@ -57,7 +58,7 @@ extension Decoder {
         self.init(
             configuration: configuration, weightType: weightType,
             computeType: Self.computeType(weights: weightType, device: device), device: device, embedding: embedding,
-            layers: layers, finalNorm: try norm("model.norm", hidden),
+            layers: layers, finalNorm: try norm("\(configuration.modulePrefix)norm", hidden),
             head: LanguageModelHead(weight: headWeight, softcap: configuration.finalSoftcap))
     }
 

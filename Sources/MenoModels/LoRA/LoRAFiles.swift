@@ -10,23 +10,35 @@ public enum LoRAFiles {
 
     // MARK: Writing
 
-    /// - Parameter baseModel: what the adapter was trained on, for `base_model_name_or_path`.
-    static func writeConfiguration(_ settings: LoRASettings, baseModel: String, to folder: URL) throws {
+    /// - Parameters:
+    ///   - baseModel: what the adapter was trained on, for `base_model_name_or_path`.
+    ///   - isTextPart: whether that is the text model of a multimodal one.
+    static func writeConfiguration(
+        _ settings: LoRASettings, baseModel: String, isTextPart: Bool, to folder: URL
+    ) throws {
         let url = folder.appending(path: configurationName)
         do {
-            try configuration(settings, baseModel: baseModel).write(to: url)
+            try configuration(settings, baseModel: baseModel, isTextPart: isTextPart).write(to: url)
         } catch {
             throw ModelError(.malformed, path: url.path, "cannot be written (\(error.localizedDescription)).")
         }
     }
 
-    private static func configuration(_ settings: LoRASettings, baseModel: String) throws -> Data {
-        let targets: Any =
+    private static func configuration(
+        _ settings: LoRASettings, baseModel: String, isTextPart: Bool
+    ) throws -> Data {
+        var layers = settings.layersToTransform
+        var targets: Any =
             switch settings.targets {
             case .names(let names): names
             case .pattern(let pattern): pattern
             case .allLinear: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
             }
+        if isTextPart, let names = targets as? [String] {
+            targets = textPartPattern(names, layers: layers)
+            // PEFT takes a list of layers beside names only.
+            layers = nil
+        }
         let alpha: Any = Int(exactly: settings.alpha) ?? settings.alpha
         var object: [String: Any] = [
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": baseModel, "bias": "none",
@@ -34,7 +46,7 @@ public enum LoRAFiles {
             "lora_alpha": alpha, "lora_dropout": settings.dropout, "target_modules": targets,
             "use_rslora": settings.usesRankStabilisation, "use_dora": settings.usesDoRA,
         ]
-        if let layers = settings.layersToTransform { object["layers_to_transform"] = layers }
+        if let layers { object["layers_to_transform"] = layers }
         if !settings.modulesToSave.isEmpty { object["modules_to_save"] = settings.modulesToSave }
         object["rank_pattern"] = settings.rankPattern.dictionary
         object["alpha_pattern"] = settings.alphaPattern.dictionary
@@ -42,7 +54,45 @@ public enum LoRAFiles {
             withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
     }
 
+    /// Names of layers, as a regular expression that leaves out the layers of the same names in a multimodal model's other parts.
+    private static func textPartPattern(_ names: [String], layers: [Int]?) -> String {
+        let escaped = { (name: String) in name.replacing(".", with: "\\.") }
+        let prefix = escaped(ModuleNames.partPrefix)
+        let chosen = layers.map { "layers\\.(" + $0.map(String.init).joined(separator: "|") + ")\\." } ?? ""
+        return "(?=\(prefix)\(chosen))(.*\\.)?(\(names.map(escaped).joined(separator: "|")))"
+    }
+
     // MARK: Reading
+
+    /// Keys that are read, and those that say how an adapter was trained and change nothing of what it computes.
+    private static let knownKeys: Set<String> = [
+        "peft_type", "fan_in_fan_out", "target_modules", "r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora",
+        "layers_to_transform", "modules_to_save", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights",
+        "ensure_weight_tying", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version",
+        "inference_mode", "exclude_modules", "layers_pattern", "megatron_config", "megatron_core", "loftq_config",
+        "eva_config", "corda_config", "lora_ga_config", "velora_config", "qalora_group_size", "runtime_config",
+    ]
+    /// Ways in which PEFT begins an adapter, and leaves the model's own weights alone.
+    private static let plainInitializations = ["gaussian", "eva", "orthogonal"]
+
+    private static func refuseUnsupported(_ json: ConfigurationJSON) throws {
+        try json.refuse("fan_in_fan_out")
+        if let bias = try json.string("bias"), bias != "none" {
+            throw ModelError(
+                .unsupported, path: json.path, "\"bias\": \"\(bias)\" is not supported: biases are frozen.",
+                advice: "Name whole modules in modules_to_save to train their biases.")
+        }
+        if let way = try? json.string("init_lora_weights"), !plainInitializations.contains(way.lowercased()) {
+            throw ModelError(
+                .unsupported, path: json.path,
+                "\"init_lora_weights\": \"\(way)\" is not supported: it changes the weights of the model itself.",
+                advice: "Convert the adapter by PEFT's "
+                    + "save_pretrained(…, path_initial_model_for_weight_conversion=…).")
+        }
+        if let key = json.keys.first(where: { !knownKeys.contains($0) && json.isSet($0) }) {
+            throw ModelError(.unsupported, path: json.path, "\"\(key)\" is not supported.")
+        }
+    }
 
     /// Reads `adapter_config.json`; what it asks for and Meno does not compute is an error.
     public static func settings(in folder: URL) throws -> LoRASettings {
@@ -52,9 +102,7 @@ public enum LoRAFiles {
         guard type == "LORA" else {
             throw ModelError(.unsupported, path: json.path, "\"peft_type\" is \"\(type)\"; only LORA is supported.")
         }
-        if try json.bool("fan_in_fan_out") ?? false {
-            throw ModelError(.unsupported, path: json.path, "\"fan_in_fan_out\": true is not supported.")
-        }
+        try refuseUnsupported(json)
         let targets: LoRATargets
         if let names = try? json.strings("target_modules") {
             targets = .names(names)
@@ -95,87 +143,147 @@ public enum LoRAFiles {
 
     /// Attaches a saved adapter to a model.
     ///
-    /// Which layers are adapted is read from the tensors' names; every tensor must find its layer and fit it.
+    /// Which layers are adapted is read from the tensors' names; every tensor must find its layer and fit it. Names may be those
+    /// of a text model alone or of a part (``ModuleNames``), whatever the model is.
     /// - Returns: the adapter's settings.
     @discardableResult
     public static func attach(_ folder: URL, to model: Decoder) throws -> LoRASettings {
-        let settings = try settings(in: folder)
-        let tensors = try SavedTensors(folder.appending(path: weightsName), device: model.device)
+        var settings = try settings(in: folder)
+        settings.modulesToSave = model.withTiedModules(settings.modulesToSave)
+        let tensors = try SavedTensors(
+            folder, device: model.device, advice: "Was the adapter trained on another model?")
+        try checkTiedHead(of: model, in: tensors, folder)
         var attached = 0
         for (layer, linear) in model.linears {
             let (down, up, magnitude) = (
                 "\(layer).lora_A.weight", "\(layer).lora_B.weight", "\(layer).lora_magnitude_vector"
             )
-            guard tensors.has(down) || tensors.has(up) else { continue }
-            let rank = try settings.rank(of: layer)
+            guard let saved = tensors.savedName(down) ?? tensors.savedName(up) else { continue }
+            // Patterns speak of the layers by the names of the model that the adapter was trained on.
+            let name = String(saved.dropLast(".lora_A.weight".count))
+            let rank = try settings.rank(of: name)
             linear.adapter = LoRAAdapter(
                 down: try tensors.take(down, [rank, linear.inFeatures]),
                 up: try tensors.take(up, [linear.outFeatures, rank]),
                 magnitude: settings.usesDoRA ? try tensors.take(magnitude, [linear.outFeatures]) : nil,
-                scaling: try settings.scaling(of: layer), dropout: settings.dropout)
+                scaling: try settings.scaling(of: name), dropout: settings.dropout)
             attached += 1
         }
+        try model.refuseLayersSavedWhole(settings)
         for parameter in model.parameters where model.isSaved(parameter, settings) && tensors.has(parameter.name) {
             try parameter.train(tensors.take(parameter.name, parameter.tensor.shape).tensor)
         }
-        try takeTiedHead(of: model, from: tensors)
-        if let stray = tensors.remaining.min() {
-            throw ModelError(
-                .mismatch, path: tensors.path, "the tensor \"\(prefix + stray)\" belongs to no layer of the model.",
-                advice: "Was the adapter trained on another model?")
-        }
+        try tensors.requireAll()
         guard attached > 0 else { throw ModelError(.malformed, path: tensors.path, "holds no adapter.") }
         return settings
     }
 
-    /// A head that is the embedding may be saved beside it, but must be the same.
-    private static func takeTiedHead(of model: Decoder, from tensors: SavedTensors) throws {
-        guard model.configuration.tiesEmbeddings, tensors.has("lm_head.weight") else { return }
-        let head = try tensors.take("lm_head.weight", model.embedding.tensor.shape).tensor
-        let isSame = try withoutGradient { try (head - model.embedding.tensor.to(.float32)).abs().max().item() == 0 }
+    /// Puts the values of a file back into a model that has its adapters and modules; none may be missing or left over.
+    static func restore(_ model: Decoder, from folder: URL) throws {
+        let tensors = try SavedTensors(
+            folder, device: model.device, advice: "Was the checkpoint made with another model or other adapters?")
+        try checkTiedHead(of: model, in: tensors, folder)
+        try withoutGradient {
+            for parameter in model.trainedParameters {
+                try parameter.tensor.copy_(tensors.take(parameter.name, parameter.tensor.shape).tensor)
+            }
+        }
+        try tensors.requireAll()
+    }
+
+    /// Where the head is the embedding, both must have the same values in the adapter.
+    ///
+    /// PEFT trains a copy of the one that is named, and the other stays as it was, unless `ensure_weight_tying` is set.
+    private static func checkTiedHead(of model: Decoder, in tensors: SavedTensors, _ folder: URL) throws {
+        let (head, embedding) = ("lm_head.weight", model.embedding.name)
+        guard model.configuration.tiesEmbeddings, tensors.has(head) || tensors.has(embedding) else { return }
+        let json = try ConfigurationJSON(contentsOf: folder.appending(path: configurationName))
+        if try !tensors.has(head) && json.bool("ensure_weight_tying") ?? false { return }
+        let values = { (name: String) in
+            tensors.has(name)
+                ? try tensors.read(name, model.embedding.tensor.shape) : try model.embedding.tensor.to(.float32)
+        }
+        let isSame = try withoutGradient { try (values(head) - values(embedding)).abs().max().item() == 0 }
         guard isSame else {
             throw ModelError(
                 .unsupported, path: tensors.path,
                 "has a head (\"lm_head\") of its own; the model's head is its embedding, and cannot be another.",
                 advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
         }
+        tensors.passOver(head)
     }
 }
 
 /// The tensors of an adapter's file, each taken once.
 private final class SavedTensors {
     let path: String
-    private(set) var remaining: Set<String>
+    /// Names without PEFT's prefix, by those in a text model alone.
+    private let names: [String: String]
+    private var remaining: Set<String>
     private let file: SafetensorsFile
     private let device: Device
+    /// What may be wrong where a tensor is missing or does not fit.
+    private let advice: String
 
-    init(_ url: URL, device: Device) throws {
+    init(_ folder: URL, device: Device, advice: String) throws {
+        let url = folder.appending(path: LoRAFiles.weightsName)
         file = try SafetensorsFile(contentsOf: url)
         path = url.path
         self.device = device
-        remaining = Set(
-            file.weights.map {
-                $0.name.hasPrefix(LoRAFiles.prefix) ? String($0.name.dropFirst(LoRAFiles.prefix.count)) : $0.name
-            })
+        self.advice = advice
+        let all = file.weights.map(\.name)
+        let prefix = LoRAFiles.prefix
+        let short = all.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+        names = Dictionary(short.map { (ModuleNames.alone($0), $0) }, uniquingKeysWith: { first, _ in first })
+        remaining = Set(all)
     }
 
-    /// - Parameter name: without PEFT's prefix.
-    func has(_ name: String) -> Bool { file.weight(named: LoRAFiles.prefix + name) != nil }
+    /// The name in the file, without PEFT's prefix.
+    func savedName(_ name: String) -> String? { names[ModuleNames.alone(name)] }
+
+    func has(_ name: String) -> Bool { savedName(name) != nil }
 
     func take(_ name: String, _ shape: [Int]) throws -> Parameter {
-        let saved = LoRAFiles.prefix + name
+        defer { passOver(name) }
+        return Parameter(name, try read(name, shape).requiringGradient())
+    }
+
+    func passOver(_ name: String) { remaining.remove(LoRAFiles.prefix + (savedName(name) ?? name)) }
+
+    /// In float32.
+    func read(_ name: String, _ shape: [Int]) throws -> Tensor {
+        let saved = LoRAFiles.prefix + (savedName(name) ?? name)
         guard let info = file.weight(named: saved) else {
-            throw ModelError(.malformed, path: path, "has no tensor \"\(saved)\".")
+            throw ModelError(.mismatch, path: path, "has no tensor \"\(saved)\".", advice: advice)
         }
         guard info.shape == shape else {
             throw ModelError(
                 .mismatch, path: path,
-                "the tensor \"\(saved)\" has the shape \(info.shape); the model asks for \(shape).",
-                advice: "Was the adapter trained on another model?")
+                "the tensor \"\(saved)\" has the shape \(info.shape); the model asks for \(shape).", advice: advice)
         }
-        remaining.remove(name)
         let tensor = try Tensor(uninitialized: shape, dtype: .float32)
         try tensor.withMutableBytes { try file.read(saved, as: .float32, into: $0) }
-        return Parameter(name, try tensor.to(device).requiringGradient())
+        return try tensor.to(device)
+    }
+
+    /// Throws where a tensor was not taken.
+    func requireAll() throws {
+        let strays = remaining.sorted()
+        guard let first = strays.first else { return }
+        let unsupported = [
+            ("lora_embedding_", "adapts the embedding, which is not supported", "Train it whole, by modules_to_save."),
+            ("lm_head.lora_", "adapts the head, which is not supported", "Train it whole, by modules_to_save."),
+            (
+                "vision_tower.", "belongs to the part of the model that sees, which Meno does not have",
+                "Train with target_modules that name layers of the language_model only."
+            ),
+        ]
+        for (part, reason, advice) in unsupported {
+            guard let stray = strays.first(where: { $0.contains(part) }) else { continue }
+            throw ModelError(.unsupported, path: path, "the tensor \"\(stray)\" \(reason).", advice: advice)
+        }
+        throw ModelError(
+            .mismatch, path: path,
+            "the tensor \"\(first)\" belongs to no adapter or module that is trained.", advice: advice)
     }
 }

@@ -26,10 +26,11 @@ public enum LoRATargets: Sendable, Hashable {
 
 /// Values for layers that a regular expression names, as PEFT's `rank_pattern` and `alpha_pattern` give them. Where several
 /// name a layer, the first in alphabetical order counts: `adapter_config.json` keeps no other order.
-public struct LayerPatterns<Value: Sendable & Hashable>: Sendable, Hashable {
+public struct LayerPatterns<Value: Sendable & Hashable>: Sendable, Hashable, CustomStringConvertible {
     public var entries: [(pattern: String, value: Value)] {
         zip(patterns, values).map { ($0, $1) }
     }
+    public var description: String { "{" + entries.map { "\($0): \($1)" }.joined(separator: ", ") + "}" }
     private var patterns: [String]
     private var values: [Value]
 
@@ -142,8 +143,20 @@ extension Decoder {
         }
         try checkNames(settings)
         settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
+        try refuseLayersSavedWhole(settings)
         for parameter in parameters where isSaved(parameter, settings) { try parameter.train() }
         return settings
+    }
+
+    /// A layer is adapted or trained as a whole, not both: PEFT would load another model.
+    func refuseLayersSavedWhole(_ settings: LoRASettings) throws {
+        let both = adapters.map(\.layer).filter { layer in
+            settings.modulesToSave.contains { layer.hasSuffix($0) }
+        }
+        try refuse(
+            Array(Set(both.compactMap { $0.split(separator: ".").last.map(String.init) })).sorted(),
+            of: "lora.modules_to_save", "are adapted too, by lora.target_modules",
+            advice: "Leave them out of one of the two.")
     }
 
     /// The last parts of the linear layers' names.
@@ -183,13 +196,18 @@ extension Decoder {
         throw ModelError(.mismatch, "\(key): of what it names, these \(what): \(list).", advice: advice)
     }
 
-    /// Checks names of modules; where the head is the embedding, both are named, so that PEFT keeps them equal.
+    /// Checks names of modules, and makes sure that PEFT keeps equal what is one here.
     private func modulesTrainedWhole(_ names: [String]) throws -> [String] {
         for name in names where !parameters.contains(where: { $0.belongs(to: name) }) && name != "lm_head" {
             throw ModelError(
                 .mismatch, "lora.modules_to_save: the model has no module \"\(name)\".",
                 advice: "For example embed_tokens, lm_head, norm.")
         }
+        return withTiedModules(names)
+    }
+
+    /// Where the head is the embedding and one is named, both are.
+    func withTiedModules(_ names: [String]) -> [String] {
         let both = ["embed_tokens", "lm_head"]
         guard configuration.tiesEmbeddings, names.contains(where: both.contains) else { return names }
         return names.filter { !both.contains($0) } + both

@@ -20,9 +20,12 @@ public struct ModelFiles: Sendable {
                 advice: "A model is a Hugging Face folder, a .gguf file, or a name that `meno models list` shows.")
         }
         if isFolder.boolValue {
-            configuration = try .read(huggingFace: url.appending(path: "config.json"))
+            var configuration = try DecoderConfiguration.read(huggingFace: url.appending(path: "config.json"))
             weights = try WeightFiles.open(url)
             map = .huggingFace(weights)
+            // transformers, too, believes the weights rather than the configuration.
+            if configuration.tiesEmbeddings, try map.hasOwnHead(weights) { configuration.tiesEmbeddings = false }
+            self.configuration = configuration
         } else if url.pathExtension.lowercased() == "gguf" {
             let file = try GGUFFile(contentsOf: url)
             configuration = try .read(gguf: file, path: url.path)

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import MenoFormats
 internal import MenoTensor
 
@@ -21,12 +22,28 @@ struct WeightMap: Sendable {
         let prefix = prefixes.first { prefix in
             source.weight(named: prefixed("model.embed_tokens.weight", with: prefix)) != nil
         }
-        return WeightMap { (prefixed($0, with: prefix ?? ""), .none) }
+        return WeightMap { (prefixed(ModuleNames.alone($0), with: prefix ?? ""), .none) }
     }
 
     private static func prefixed(_ name: String, with prefix: String) -> String {
-        prefix == "model.language_model."
-            ? prefix + name.replacing(/^model\./, with: "") : prefix + name
+        guard prefix == ModuleNames.partPrefix else { return prefix + name }
+        // The head stands beside the text model, not in it.
+        return name.hasPrefix(ModuleNames.alonePrefix) ? prefix + name.dropFirst(ModuleNames.alonePrefix.count) : name
+    }
+
+    /// Whether a file holds a head that differs from the embedding.
+    func hasOwnHead(_ source: any WeightSource) throws -> Bool {
+        guard let head = source.weight(named: entry("lm_head.weight").name),
+            let embedding = source.weight(named: entry("model.embed_tokens.weight").name)
+        else { return false }
+        guard head.shape == embedding.shape else { return true }
+        let type: WeightElementType =
+            switch (head.storage, embedding.storage) {
+            case ("BF16", "BF16"): .bfloat16
+            case ("F16", "F16"): .float16
+            default: .float32
+            }
+        return try source.values(head, as: type) != source.values(embedding, as: type)
     }
 }
 
@@ -55,6 +72,12 @@ extension Decoder {
 }
 
 extension WeightSource {
+    fileprivate func values(_ info: WeightInfo, as type: WeightElementType) throws -> Data {
+        var data = Data(count: info.count * type.size)
+        try data.withUnsafeMutableBytes { try read(info.name, as: type, into: $0) }
+        return data
+    }
+
     fileprivate func tensor(
         _ name: String, info: WeightInfo, _ transformation: WeightMap.Transformation, dtype: DType
     ) throws -> Tensor {

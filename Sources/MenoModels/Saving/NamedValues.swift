@@ -24,28 +24,33 @@ public struct NamedValues: Sendable {
     /// Bytes of all values.
     public var size: Int { entries.reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.size } }
 
+    func renamed(_ name: (String) -> String) -> NamedValues {
+        var values = self
+        for index in entries.indices { values.entries[index].name = name(entries[index].name) }
+        return values
+    }
+
     /// Writes a safetensors file that is on the disk when this returns.
-    /// - Parameter prefix: stands before every name.
-    public func write(to url: URL, prefix: String = "") throws {
+    public func write(to url: URL) throws {
         let writer = try SafetensorsWriter(
-            to: url, tensors: entries.map { .init(prefix + $0.name, .float32, $0.shape) }, metadata: ["format": "pt"])
-        for entry in entries { try writer.write(prefix + entry.name, entry.values) }
+            to: url, tensors: entries.map { .init($0.name, .float32, $0.shape) }, metadata: ["format": "pt"])
+        for entry in entries { try writer.write(entry.name, entry.values) }
         try writer.finish(synchronize: true)
     }
 
     /// Puts the values of a file back into tensors; every tensor must be there, with its shape.
-    public static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL, prefix: String = "") throws {
+    public static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL) throws {
         let file = try SafetensorsFile(contentsOf: url)
         try withoutGradient {
             for (name, tensor) in tensors {
-                guard let info = file.weight(named: prefix + name), info.shape == tensor.shape else {
+                guard let info = file.weight(named: name), info.shape == tensor.shape else {
                     throw ModelError(
                         .mismatch, path: url.path,
-                        "has no tensor \"\(prefix + name)\" of the shape \(tensor.shape).",
+                        "has no tensor \"\(name)\" of the shape \(tensor.shape).",
                         advice: "Was the checkpoint made with another model or other adapters?")
                 }
                 let values = try Tensor(uninitialized: tensor.shape, dtype: .float32)
-                try values.withMutableBytes { try file.read(prefix + name, as: .float32, into: $0) }
+                try values.withMutableBytes { try file.read(name, as: .float32, into: $0) }
                 try tensor.copy_(values.to(tensor.device))
             }
         }

@@ -5,7 +5,8 @@ internal import MenoFormats
 public enum SavedForm: Sendable {
     /// An adapter as PEFT reads it. `baseModel`: what it was trained on, for `base_model_name_or_path`.
     case adapter(LoRASettings, baseModel: String)
-    /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from.
+    /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from. The text
+    /// model of a multimodal one becomes a model of its own: the other parts are not held.
     case model(source: URL)
 
     /// The file that holds the weights.
@@ -18,26 +19,48 @@ public enum SavedForm: Sendable {
 
     /// What a folder of transformers holds beside its weights.
     private static let copiedNames = [
-        "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
         "chat_template.jinja", "chat_template.json",
     ]
 
-    private var prefix: String {
+    /// Writes a model's trained values into an existing folder.
+    public func write(_ weights: NamedValues, to folder: URL) throws {
+        let isTextPart = weights.entries.contains { $0.name.hasPrefix(ModuleNames.partPrefix) }
+        let url = folder.appending(path: weightsName)
         switch self {
-        case .adapter: LoRAFiles.prefix
-        case .model: ""
+        case .adapter(let settings, let baseModel):
+            try withHead(weights).renamed { LoRAFiles.prefix + $0 }.write(to: url)
+            try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, isTextPart: isTextPart, to: folder)
+        case .model(let source):
+            try weights.renamed(ModuleNames.alone).write(to: url)
+            try Self.writeConfiguration(
+                from: source, to: folder, isTextPart: isTextPart,
+                hasHead: weights.entries.contains { $0.name == "lm_head.weight" })
+            for name in Self.copiedNames { try Self.copy(name, from: source, to: folder) }
         }
     }
 
-    /// Writes a model's trained values into an existing folder.
-    public func write(_ weights: NamedValues, to folder: URL) throws {
-        try withHead(weights).write(to: folder.appending(path: weightsName), prefix: prefix)
-        switch self {
-        case .adapter(let settings, let baseModel):
-            try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, to: folder)
-        case .model(let source):
-            for name in Self.copiedNames { try Self.copy(name, from: source, to: folder) }
+    /// Copies `config.json`, but for what is not true of the saved model.
+    private static func writeConfiguration(
+        from source: URL, to folder: URL, isTextPart: Bool, hasHead: Bool
+    ) throws {
+        let name = "config.json"
+        guard let data = try? Data(contentsOf: source.appending(path: name)),
+            let whole = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+        else { return }
+        var configuration = whole
+        if isTextPart, let text = whole["text_config"] as? [String: Any] {
+            let shared = ["bos_token_id", "eos_token_id", "pad_token_id", "dtype", "torch_dtype"]
+            configuration = whole.filter { shared.contains($0.key) }.merging(text) { $1 }
+            configuration["model_type"] = "gemma3_text"
+            configuration["architectures"] = ["Gemma3ForCausalLM"]
         }
+        let saysUntied = configuration["tie_word_embeddings"] as? Bool == false
+        if hasHead, !saysUntied { configuration["tie_word_embeddings"] = false }
+        guard isTextPart || hasHead && !saysUntied else { return try copy(name, from: source, to: folder) }
+        try JSONSerialization.data(
+            withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        ).write(to: folder.appending(path: name), options: .atomic)
     }
 
     /// Nothing is lost where a copy fails, or where the folder is the source itself.
@@ -53,7 +76,7 @@ public enum SavedForm: Sendable {
     private func withHead(_ weights: NamedValues) -> NamedValues {
         guard case .adapter(let settings, _) = self, settings.modulesToSave.contains("lm_head"),
             !weights.entries.contains(where: { $0.name == "lm_head.weight" }),
-            var head = weights.entries.first(where: { $0.name == "model.embed_tokens.weight" })
+            var head = weights.entries.first(where: { $0.name.hasSuffix(".embed_tokens.weight") })
         else { return weights }
         head.name = "lm_head.weight"
         var weights = weights
@@ -63,9 +86,13 @@ public enum SavedForm: Sendable {
 
     /// Puts saved values back into a model that has the same adapters.
     public func restore(_ model: Decoder, from folder: URL) throws {
-        try NamedValues.restore(
-            model.trainedParameters.map { ($0.name, $0.tensor) }, from: folder.appending(path: weightsName),
-            prefix: prefix)
+        switch self {
+        case .adapter: try LoRAFiles.restore(model, from: folder)
+        case .model:
+            try NamedValues.restore(
+                model.trainedParameters.map { (ModuleNames.alone($0.name), $0.tensor) },
+                from: folder.appending(path: weightsName))
+        }
     }
 }
 
