@@ -1,4 +1,5 @@
 import Foundation
+import MenoFormats
 import MenoMetrics
 import MenoModels
 import MenoReporting
@@ -342,6 +343,43 @@ private final class Unblocker: RunObserver {
             TrainerState.self, from: Data(contentsOf: folder.url.appending(path: "checkpoint-6/\(TrainerState.name)")))
         #expect(state.logHistory.map(\.step) == [1, 2, 3, 6])
         #expect(abs(try #require(state.logHistory[0].loss) - 5.770725250244141) < 1e-12)
+    }
+
+    /// What PEFT trained and the run does not name would be lost without a word.
+    @Test func whatTheRunDoesNotTrainIsRefused() throws {
+        func refusal(
+            _ change: (inout [String: Any]) -> Void = { _ in }, extra: String? = nil, allowsChanges: Bool = false
+        ) throws -> String {
+            let (folder, changed) = (try TemporaryFolder(), try TemporaryFolder())
+            let copy = changed.url.appending(path: "checkpoint-3")
+            try FileManager.default.copyItem(at: checkpoint, to: copy)
+            let file = copy.appending(path: LoRAFiles.configurationName)
+            var settings = try #require(
+                try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+            change(&settings)
+            try JSONSerialization.data(withJSONObject: settings).write(to: file)
+            if let extra {
+                let url = copy.appending(path: LoRAFiles.weightsName)
+                let source = try SafetensorsFile(contentsOf: url)
+                let entries = source.weights.map { SafetensorsWriter.Entry($0.name, .float32, $0.shape) }
+                let writer = try SafetensorsWriter(to: url, tensors: entries + [.init(extra, .float32, [2])])
+                for entry in entries { try writer.write(entry.name, source.elements(entry.name, as: Float.self)) }
+                try writer.write(extra, [1, 2] as [Float])
+                try writer.finish(synchronize: false)
+            }
+            let error = #expect(throws: (any Error).self) {
+                try loop(folder.url, observers: []).resume(from: copy, allowsChanges: allowsChanges)
+            }
+            return error.map { "\($0)" } ?? ""
+        }
+        let pattern = try refusal { $0["alpha_pattern"] = ["q_proj": 64] }
+        #expect(pattern.contains("lora.alpha_pattern was {q_proj: 64.0}, is {}"), "\(pattern)")
+        #expect(try refusal { $0["bias"] = "all" }.contains("\"bias\": \"all\""))
+        #expect(try refusal { $0["init_lora_weights"] = "pissa" }.contains("path_initial_model"))
+        for name in ["model.layers.0.self_attn.o_proj.lora_A.weight", "model.norm.weight"] {
+            let error = try refusal(extra: "base_model.model.\(name)", allowsChanges: true)
+            #expect(error.contains(name) && error.contains("other adapters"), "\(error)")
+        }
     }
 
     @Test func anotherRunIsRefused() throws {

@@ -35,7 +35,8 @@ struct ForeignCheckpoint {
 
     var log: StepLog { StepLog(entries: state.logHistory) }
 
-    /// What of the run differs, in words, as far as the files tell.
+    /// What of the run differs, in words, as far as the files tell. Which layers and modules are trained is seen when the tensors
+    /// are read.
     func changes(form: SavedForm, totalSteps: Int) throws -> [String] {
         var changes: [String] = []
         func compare(_ name: String, _ before: some CustomStringConvertible, _ now: some CustomStringConvertible) {
@@ -49,6 +50,8 @@ struct ForeignCheckpoint {
             compare("lora.lora_dropout", before.dropout, now.dropout)
             compare("lora.use_rslora", before.usesRankStabilisation, now.usesRankStabilisation)
             compare("lora.use_dora", before.usesDoRA, now.usesDoRA)
+            compare("lora.rank_pattern", before.rankPattern, now.rankPattern)
+            compare("lora.alpha_pattern", before.alphaPattern, now.alphaPattern)
         }
         return changes
     }
