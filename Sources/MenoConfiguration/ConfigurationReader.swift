@@ -279,6 +279,7 @@ private struct ConfigurationReader {
                 place: place, "`\(path)` is \(shown(node)); expected \(key.expected).",
                 advice: "For example `\(key.name): \(key.example)`.")
         }
+        if key.section == "lora" { configuration.givenLoRAKeys.insert(path) }
     }
 
     private func unknown(_ path: String, place: String) -> ConfigurationError {

@@ -101,6 +101,9 @@ public struct RunConfiguration: Sendable {
         public var pinsMemory = true
     }
 
+    /// The keys of `lora` that were given, by their paths.
+    var givenLoRAKeys: Set<String> = []
+
     public init() {}
 
     /// The adapter's fields, where a section `lora` may be absent.

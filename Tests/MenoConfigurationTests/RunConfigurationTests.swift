@@ -1,4 +1,5 @@
 import Foundation
+import MenoModels
 import MenoTesting
 import Testing
 
@@ -63,7 +64,6 @@ import Testing
         ("monitor: {alerts: 3}", "no mapping"),
         ("monitor: {on_alert: command}", "monitor.alert_command"),
         ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
-        ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),
         ("training: {lr_scheduler_kwargs: {power: 3}}", "has no `power`. It takes num_cycles"),
         ("training: {lr_scheduler_type: linear, lr_scheduler_kwargs: {num_cycles: 1}}", "It takes no such keys"),
         ("training: {lr_scheduler_kwargs: {min_lr_ratio: 0.1}}", "lr_scheduler_type: cosine` has no `min_lr_ratio`"),
@@ -71,6 +71,7 @@ import Testing
             "training: {lr_scheduler_type: cosine_with_restarts, lr_scheduler_kwargs: {num_cycles: 1.5}}",
             "`num_cycles` (1.5)"
         ),
+        ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),
     ])
     func whatIsWrongIsNamed(yaml: String, expected: String) {
         let text = yaml.contains("data:") ? "model: {name_or_path: m}\n" + yaml : minimal + yaml
@@ -171,6 +172,29 @@ import Testing
             try RunConfiguration.read(URL(filePath: "/nowhere/run.yaml"))
         }
         #expect(error?.code == .notFound)
+    }
+
+    @Test func aRunThatGoesOnFromAnAdapterHasItsSettings() throws {
+        var adapter = LoRASettings(rank: 4, alpha: 8, dropout: 0, targets: .names(["v_proj", "q_proj"]))
+        adapter.usesDoRA = true
+        func run(_ keys: String) throws -> RunConfiguration {
+            try RunConfiguration.read(yaml: minimal + "lora: {init_adapter: first\(keys)}", name: "run.yaml")
+                .adopting(adapter)
+        }
+        let adopted = try run("")
+        #expect(adopted.lora?.rank == 4 && adopted.lora?.usesDoRA == true && adopted.lora?.dropout == 0)
+        #expect(adopted.lora?.targetModules == ["q_proj", "v_proj"] && adopted.lora?.initialAdapter == "first")
+        // What was written can be run again, and names in another order are the same.
+        let again = try RunConfiguration.read(yaml: adopted.yaml, name: "again.yaml").adopting(adapter)
+        #expect(again.yaml == adopted.yaml)
+        #expect(try run(", r: 4, target_modules: [v_proj, q_proj]").lora?.targetModules == ["v_proj", "q_proj"])
+        for (key, value) in [
+            ("r", "8"), ("lora_dropout", "0.1"), ("modules_to_save", "[norm]"), ("use_dora", "false"),
+            ("layers_to_transform", "[0]"), ("rank_pattern", "{q_proj: 2}"), ("target_modules", "[k_proj]"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) { try run(", \(key): \(value)") }
+            #expect(error?.place == "lora.\(key)" && error?.message.contains("has ") == true, "\(key)")
+        }
     }
 
     @Test func everyKeyReadsItsOwnExample() throws {

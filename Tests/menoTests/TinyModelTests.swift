@@ -53,6 +53,28 @@ import Testing
         #expect(!hasFile(model.appending(path: "checkpoint-2")) && hasFile(model.appending(path: "checkpoint-1")))
     }
 
+    @Test func aRunThatGoesOnFromAnAdapterTellsItsSettings() throws {
+        let keys = "max_steps: 2, bf16: false"
+        #expect(try tiny.train(keys).status == 0)
+        let first = "init_adapter: \(tiny.run.appending(path: "model").path)"
+        let second = tiny.folder.url.appending(path: "second")
+        let refused = try tiny.train(keys, lora: "{\(first), r: 16}", output: second.path)
+        #expect(refused.status == 65 && refused.errors.contains("lora.r: is 16"), "\(refused.errors)")
+        let trained = try tiny.train(keys, lora: "{\(first)}", output: second.path)
+        #expect(trained.status == 0, "\(trained.errors)")
+        let settings = try String(contentsOf: second.appending(path: "run.yaml"), encoding: .utf8)
+        #expect(settings.contains("\n  r: 4\n  lora_alpha: 8.0\n"), "\(settings)")
+    }
+
+    @Test func whatTrainerWouldDoOtherwiseIsSaid() throws {
+        let file = tiny.model.appending(path: "config.json")
+        let usual = try String(contentsOf: file, encoding: .utf8)
+        try usual.replacing("\"attention_dropout\": 0.0", with: "\"attention_dropout\": 0.25")
+            .write(to: file, atomically: true, encoding: .utf8)
+        let trained = try tiny.train("max_steps: 1, bf16: false", ["--quiet"])
+        #expect(trained.status == 0 && trained.errors.contains("\"attention_dropout\": 0.25"), "\(trained.errors)")
+    }
+
     @Test func aRefusedResumptionLeavesTheSettingsOfTheRun() throws {
         #expect(try tiny.train("max_steps: 2, learning_rate: 1.0e-3").status == 0)
         let settings = { try String(contentsOf: tiny.run.appending(path: "run.yaml"), encoding: .utf8) }

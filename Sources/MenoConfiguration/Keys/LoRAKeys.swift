@@ -39,6 +39,6 @@ extension ConfigurationKey {
         ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
             "The folder of an adapter in PEFT's form to go on from.", example: "runs/first/model",
-            caveat: "Its rank, α, dropout and layers replace those of this section."),
+            caveat: "Its settings are those of the run: a key of this section that says otherwise is an error."),
     ]
 }

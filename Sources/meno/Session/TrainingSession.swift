@@ -29,6 +29,8 @@ struct TrainingSession {
         log: RunLog = RunLog()
     ) throws {
         Interruption.outliveReaders()
+        let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
+        let configuration = try adapter.map(configuration.adopting) ?? configuration
         self.configuration = configuration
         self.log = log
         // Said before minutes of loading; who gets the folder is decided when the run starts.
@@ -66,8 +68,22 @@ struct TrainingSession {
             of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
         ).map { heldOut[$0] }
         form = try Self.prepare(model, configuration)
+        tellWhatDiffers()
         if log.style == .text, !log.isQuiet, let first = training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
+        }
+    }
+
+    /// What transformers would do otherwise with this model.
+    private func tellWhatDiffers() {
+        let decoder = model.decoder.configuration
+        if decoder.attentionDropout > 0 {
+            log.warn(
+                "the model's \"attention_dropout\": \(decoder.attentionDropout) is not applied: Trainer would drop that share "
+                    + "of its attention weights in training")
+        }
+        if decoder.isTextPart, configuration.lora == nil {
+            log.note("the model is multimodal: what is saved is its text model, as a model of its own (gemma3_text)")
         }
     }
 
