@@ -117,7 +117,7 @@ let package = Package(
             dependencies: ["MenoTraining", "MenoModels", "MenoFormats", "MenoReporting", "MenoMonitor", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoTesting"],
+            name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoModels", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(name: "menoTests", dependencies: ["meno", "MenoTesting"], swiftSettings: swiftSettings),
     ],

@@ -10,7 +10,8 @@ extension ConfigurationKey {
             "lora.lora_alpha", \.adapter.alpha, .positive, "α: changes are scaled by α / r.", example: "32"),
         ConfigurationKey(
             "lora.lora_dropout", \.adapter.dropout, .belowOne,
-            "The probability with which each element of an adapter's input is dropped in training.", example: "0.05"),
+            "The probability with which each element of an adapter's input is dropped in training.", example: "0.05",
+            caveat: "With 0, what the examples of a pass begin with in common is computed once for all of them."),
         ConfigurationKey(
             "lora.target_modules", \.adapter.targetModules, .texts,
             "The linear layers that are adapted, by the end of their names; or all-linear.",
