@@ -75,7 +75,7 @@ import Testing
         #expect(try logits(model) == logits(ModelFiles(Fixtures.url("models/gemma3-tiny")).load(dtype: .float32)))
         var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj", "mlp.up_proj"]))
         settings.layersToTransform = [0, 2]
-        settings.modulesToSave = ["embed_tokens"]
+        settings.modulesToSave = ["embed_tokens", "model.norm"]
         settings.alphaPattern = LayerPatterns([("\(part)layers.2.self_attn.q_proj", 9)])
         settings = try adapted(model, settings)
         let saved = folder.url.appending(path: "adapter")
@@ -84,7 +84,8 @@ import Testing
         let written = try names(saved.appending(path: LoRAFiles.weightsName))
         let layers = [0, 2].flatMap { ["layers.\($0).self_attn.q_proj", "layers.\($0).mlp.up_proj"] }
         let adapters = layers.flatMap { ["\(part)\($0).lora_A.weight", "\(part)\($0).lora_B.weight"] }
-        let expected = adapters + ["\(part)embed_tokens.weight", "lm_head.weight"]
+        let modules = ["lm_head", "\(part)embed_tokens", "\(part)norm"]
+        let expected = adapters + modules.map { "\($0).weight" }
         #expect(written == Set(expected.map { "base_model.model." + $0 }))
         let configuration = try json(saved.appending(path: LoRAFiles.configurationName))
         let pattern = try Regex(#require(configuration["target_modules"] as? String))
@@ -94,6 +95,7 @@ import Testing
         ]
         for other in others { #expect(try pattern.wholeMatch(in: other) == nil, "\(other)") }
         #expect(configuration["layers_to_transform"] == nil)
+        #expect(configuration["modules_to_save"] as? [String] == modules)
         let again = try files.load(dtype: .float32)
         try LoRAFiles.attach(saved, to: again)
         #expect(try logits(again) == logits(model))

@@ -17,9 +17,13 @@ public final class Parameter {
     /// Makes a frozen weight a trained one, in float32.
     func train() throws { tensor = try tensor.to(.float32).detached().requiringGradient() }
 
-    /// Whether this is a weight of a module whose full name ends like this one, as PEFT compares `modules_to_save`.
+    /// Its module's full name.
+    var module: String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name }
+
+    /// Whether this is a weight of a module whose full name, where its text model stands alone, ends like this one, as PEFT
+    /// compares `modules_to_save`.
     func belongs(to module: String) -> Bool {
-        name.lastIndex(of: ".").map { name[..<$0].hasSuffix(module) } ?? false
+        ModuleNames.alone(self.module).hasSuffix(ModuleNames.alone(module))
     }
 
     /// Replaces a frozen weight by a trained one of the same shape.

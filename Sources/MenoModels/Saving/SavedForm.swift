@@ -28,8 +28,11 @@ public enum SavedForm: Sendable {
         let isTextPart = weights.entries.contains { $0.name.hasPrefix(ModuleNames.partPrefix) }
         let url = folder.appending(path: weightsName)
         switch self {
-        case .adapter(let settings, let baseModel):
-            try withHead(weights).renamed { LoRAFiles.prefix + $0 }.write(to: url)
+        case .adapter(var settings, let baseModel):
+            let weights = withHead(weights)
+            // A part of a name may fit modules of the other parts too.
+            if isTextPart { settings.modulesToSave = Self.modules(of: weights) }
+            try weights.renamed { LoRAFiles.prefix + $0 }.write(to: url)
             try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, isTextPart: isTextPart, to: folder)
         case .model(let source):
             try weights.renamed(ModuleNames.alone).write(to: url)
@@ -38,6 +41,12 @@ public enum SavedForm: Sendable {
                 hasHead: weights.entries.contains { $0.name == "lm_head.weight" })
             for name in Self.copiedNames { try Self.copy(name, from: source, to: folder) }
         }
+    }
+
+    /// The full names of the modules that are saved as a whole.
+    private static func modules(of weights: NamedValues) -> [String] {
+        let names = weights.entries.map(\.name).filter { !$0.contains(".lora_") }
+        return Set(names.map { $0.split(separator: ".").dropLast().joined(separator: ".") }).sorted()
     }
 
     /// Copies `config.json`, but for what is not true of the saved model.
