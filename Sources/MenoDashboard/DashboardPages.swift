@@ -9,7 +9,7 @@ struct DashboardPages: Sendable {
         /// What stands on a page.
         case fragment(String)
         /// Tells whenever the fragment beside it has changed.
-        case updates(stamp: @Sendable () -> String)
+        case updates(stamp: @Sendable () async -> String)
         case redirect(String)
         case notFound
     }
@@ -27,7 +27,11 @@ struct DashboardPages: Sendable {
             return .page(shell("Meno", await comparison(runs), nonce))
         case (1, "body"): return .fragment(await comparison(catalogue.runs))
         case (1, "updates"):
-            return .updates { [catalogue] in catalogue.runs.map { catalogue.stamp(of: $0.url) }.joined(separator: ";") }
+            return .updates { [catalogue, cache] in
+                var stamps: [String] = []
+                for run in catalogue.runs { stamps.append(await cache.stamp(of: run.url)) }
+                return stamps.joined(separator: ";")
+            }
         case (2, "runs"), (3, "runs"): return await run(path[1], part: path.count == 3 ? path[2] : nil, nonce)
         default: return .notFound
         }
@@ -43,7 +47,7 @@ struct DashboardPages: Sendable {
         switch part {
         case nil: return .page(shell(name, await body(of: url, name), nonce))
         case "body": return .fragment(await body(of: url, name))
-        case "updates": return .updates { [catalogue] in catalogue.stamp(of: url) }
+        case "updates": return .updates { [cache] in await cache.stamp(of: url) }
         default: return .notFound
         }
     }
@@ -80,7 +84,7 @@ struct DashboardPages: Sendable {
             const live = document.getElementById('live');
             const news = document.body.appendChild(document.createElement('div'));
             news.id = 'news';
-            const name = details => details.querySelector('summary').textContent;
+            const name = details => details.dataset.key ?? details.querySelector('summary').textContent;
             const source = new EventSource(base + '/updates');
             source.addEventListener('error', () => { news.textContent = '\(lost)'; });
             source.addEventListener('update', async () => {

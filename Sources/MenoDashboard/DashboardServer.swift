@@ -70,14 +70,14 @@ public struct DashboardServer: Sendable {
 
     /// Server-sent events: one at the beginning, so that a page which was loaded long ago is renewed when it connects again,
     /// and one for every change.
-    private func updates(_ stamp: @escaping @Sendable () -> String) -> Response {
+    private func updates(_ stamp: @escaping @Sendable () async -> String) -> Response {
         let interval = interval
         let body = ResponseBody { writer in
             try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
             var last: String?
             var quiet = ContinuousClock.now
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
-                let now = stamp()
+                let now = await stamp()
                 if now != last {
                     last = now
                     quiet = .now

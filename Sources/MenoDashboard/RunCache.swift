@@ -22,6 +22,12 @@ actor RunCache {
         self.thresholds = thresholds
     }
 
+    /// Changes when there is something new that may be read.
+    func stamp(of run: URL) -> String {
+        if let known = records[run.path], clock.now < known.expiry { return known.stamp }
+        return catalogue.stamp(of: run)
+    }
+
     func record(_ run: URL) throws -> RunRecord {
         let stamp = catalogue.stamp(of: run)
         let start = clock.now
