@@ -65,16 +65,11 @@ import Testing
                     EvaluationMetrics(
                         step: 1, epoch: 1, loss: 0, tokenAccuracy: 1, completionLoss: nil, tokens: 1, samples: 1,
                         seconds: 1)))
-            for step in [1, 2] {
-                try $0.observe(.checkpointSaved(.init(step: step, kind: .stable, path: "s\(step)", seconds: 0)))
-            }
-            try $0.observe(.checkpointRemoved(.init(step: 1, kind: .stable, path: "s1", seconds: 0)))
             try $0.observe(.finished(RunOutcome(reason: .completed, step: 2, seconds: 4)))
         }
         #expect(
-            lines.suffix(4) == [
+            lines.suffix(3) == [
                 "Final training loss: 3.0000", "Final evaluation loss: 0.0000", "Final perplexity: 1.0000",
-                "Total stable checkpoints saved: 1",
             ])
     }
 

@@ -80,6 +80,16 @@ import Testing
         #expect((record["eval_metrics"] as? [String: Double])?["eval_loss"] == 0.97)
     }
 
+    /// As many as are there, those of earlier processes included.
+    @Test func theEndTellsHowManyStableCheckpointsThereAre() throws {
+        let resumed = try observer(onDisk: ["model/stable_checkpoint-20"])
+        let first = try observer()
+        _ = try follow(first, losses: [1.0, 0.99])
+        try resumed.restore(first.state())
+        try resumed.observe(.finished(RunOutcome(reason: .completed, step: 20, seconds: 1)))
+        #expect(resumed.takeRequests().contains(.tell(.notice("Total stable checkpoints saved: 1"))))
+    }
+
     @Test func theSummaryFilesTellTheRunAtEveryEvaluationAndAtItsEnd() throws {
         let observer = try observer()
         _ = try follow(observer, losses: [1.0, 0.99])

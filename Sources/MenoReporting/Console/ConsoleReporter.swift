@@ -9,7 +9,6 @@ public final class ConsoleReporter: RunObserver {
     private var window: [StepMetrics] = []
     private var latest: [Double] = []
     private var loss: Double?
-    private var stableCheckpoints = 0
     private var evaluation: EvaluationMetrics?
     private var resident = 0
 
@@ -32,12 +31,8 @@ public final class ConsoleReporter: RunObserver {
             resident = usage.resident
             // They are read with every line of the log; to a reader they tell little between evaluations.
             if usage.step == evaluation?.step { resources(usage) }
-        case .checkpointSaved(let record):
-            if record.kind == .stable { stableCheckpoints += 1 }
-            write("saved \(record.path)")
-        case .checkpointRemoved(let record):
-            if record.kind == .stable { stableCheckpoints -= 1 }
-            write("removed \(record.path)")
+        case .checkpointSaved(let record): write("saved \(record.path)")
+        case .checkpointRemoved(let record): write("removed \(record.path)")
         case .checkpointFailed(_, let step, let reason):
             write("step \(step): saving failed, training goes on: \(reason)")
         case .probed(_, let answers): for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
@@ -139,7 +134,6 @@ public final class ConsoleReporter: RunObserver {
             write("Final evaluation loss: \(fixed(evaluation.loss, 4))")
             write("Final perplexity: \(fixed(evaluation.perplexity, 4))")
         }
-        write("Total stable checkpoints saved: \(stableCheckpoints)")
         if let seconds = outcome.observerSeconds, outcome.seconds > 0 {
             write("Observers: \(fixed(seconds, 2)) s, \(fixed(100 * seconds / outcome.seconds, 2)) % of the run")
         }

@@ -40,7 +40,7 @@ public final class MonitorObserver: ResumableObserver, SteeringObserver {
     public func observe(_ event: RunEvent) throws {
         if case .evaluated(let metrics) = event { evaluation = metrics }
         for decision in monitor.observe(event) { try carryOut(decision) }
-        if case .finished = event, case .command(let command) = action { command.finish() }
+        if case .finished = event { finish() }
         switch event {
         case .evaluated, .finished: try files?.write(monitor)
         // The history, which grows with the run, has nothing of them.
@@ -71,6 +71,11 @@ public final class MonitorObserver: ResumableObserver, SteeringObserver {
         case .alertEnded(let alert): requests.append(.tell(.alertEnded(alert)))
         case .note(let text): requests.append(.tell(.notice(text)))
         }
+    }
+
+    private func finish() {
+        requests.append(.tell(.notice("Total stable checkpoints saved: \(monitor.policy.checkpoints.count)")))
+        if case .command(let command) = action { command.finish() }
     }
 
     /// Tells why there is no stable checkpoint, when the reason is another than at the evaluation before.

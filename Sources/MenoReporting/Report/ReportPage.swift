@@ -106,16 +106,17 @@ struct ReportPage {
     /// The latest of each kind, those that are not over first; what came before them can be unfolded.
     private var alerts: String {
         guard !run.alerts.isEmpty else { return "" }
-        let kinds = Dictionary(grouping: run.alerts, by: \.kind).values.sorted { a, b in
-            (a.last!.endStep == nil ? 0 : 1, a[0].startStep) < (b.last!.endStep == nil ? 0 : 1, b[0].startStep)
+        let rank = { (alerts: [Alert]) -> (Int, Int, String) in
+            (alerts.last!.endStep == nil ? 0 : 1, alerts[0].startStep, alerts[0].kind.rawValue)
         }
+        let kinds = Dictionary(grouping: run.alerts, by: \.kind).values.sorted { rank($0) < rank($1) }
         let items = kinds.map { alerts in
             let earlier = alerts.dropLast().reversed().map { item($0) }
             let more =
                 earlier.isEmpty
                 ? ""
                 : """
-                <details><summary>\(text("\(earlier.count) more of the kind", "同種の警告がほかに \(earlier.count) 件"))</summary>\
+                <details data-key="\(alerts[0].kind.rawValue)"><summary>\(text("\(earlier.count) more of the kind", "同種の警告がほかに \(earlier.count) 件"))</summary>\
                 <ul class="alerts">\(earlier.joined())</ul></details>
                 """
             return item(alerts.last!, more: more)
