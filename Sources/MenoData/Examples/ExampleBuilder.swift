@@ -144,10 +144,18 @@ public struct ExampleBuilder: Sendable {
         let example = Example(
             ids: ids, labels: labels, isCompletion: isCompletion, place: record.place, source: record.source)
         guard example.labelCount > 0 else {
-            // That it was cut does not matter any more.
-            report.problems.removeLast(report.problems.count - problemsBefore)
-            report.problems.append(
-                .init(place: record.place, kind: .noLoss, reason: "has no token that carries loss."))
+            if report.problems.count > problemsBefore {
+                report.problems.removeLast()
+                report.problems.append(
+                    .init(
+                        place: record.place, kind: .tooLong,
+                        reason:
+                            "has \(encoding.ids.count) tokens; what carries loss lies beyond the \(maxLength) that are "
+                            + "allowed."))
+            } else {
+                report.problems.append(
+                    .init(place: record.place, kind: .noLoss, reason: "has no token that carries loss."))
+            }
             return nil
         }
         return example
