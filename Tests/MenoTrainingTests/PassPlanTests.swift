@@ -33,6 +33,31 @@ import Testing
         #expect(plan.parts.map(\.pass.labelCount) == [19, 12])
     }
 
+    /// One that begins differently does not cost the others what they have in common.
+    @Test func instructionsThatDifferHavePassesOfTheirOwn() {
+        let instructions: [[Int32]] = [Array(1...100), [1] + Array(200...298)]
+        let records = (0..<6).map { number -> [Int32] in instructions[number % 2] + [Int32(500 + number)] }
+        let plan = PassPlan(examples(records), tokens: 4096, sharing: true)
+        #expect(plan.parts.map(\.examples) == [[0, 2, 4], [1, 3, 5]])
+        #expect(plan.parts.map(\.pass.inputIDs.count) == [103, 103])
+        // Where little is lost, one pass is quicker than two.
+        let short = PassPlan(examples(records.map { Array($0.suffix(20)) }), tokens: 4096, sharing: true)
+        #expect(short.parts.count == 1)
+    }
+
+    @Test func labelsAreCountedAsTheyArePredicted() {
+        var records = examples([[1, 2, 3, 4, 5], [1, 2, 3, 6], [1, 2, 3, 7, 8, 9]])
+        for index in records.indices { records[index].labels[1] = Example.ignoredLabel }
+        records[2].labels[4] = Example.ignoredLabel
+        for sharing in [true, false] {
+            for tokens in [4, 100] {
+                for pass in PassPlan(records, tokens: tokens, sharing: sharing).parts.map(\.pass) {
+                    #expect(pass.labelCount == pass.layout.predictions(of: pass.labels).count)
+                }
+            }
+        }
+    }
+
     /// Every sequence has a token of its own, and labels that differ are not shared.
     @Test func whatDiffersIsNotShared() {
         var records = examples([[1, 2, 3], [1, 2, 3], [1, 2, 3, 4]])

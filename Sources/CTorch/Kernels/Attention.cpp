@@ -6,15 +6,15 @@
 
 namespace {
 
-// One sequence's heads from `index` on that share a key and a value.
+// One sequence's heads from `first_head` on that share a key and a value.
 template <class Engine, class Source>
 void attend(
-    const Problem &problem, int64_t sequence, int64_t index, int64_t heads, const at::Tensor *inputs,
+    const Problem &problem, int64_t sequence, int64_t first_head, int64_t heads, const at::Tensor *inputs,
     const at::Tensor &output, float *lse) {
     using Item = Head<Engine, Source>;
     using Element = typename Item::Element;
     using Value = typename Item::Value;
-    Item head(problem, sequence, index);
+    Item head(problem, sequence, first_head);
     if (head.empty()) return;
     int64_t size = head.size, blocks = head.blocks, panel = head.panel, most = 0;
     for (int64_t block = head.first_block(); block < blocks; ++block)
@@ -25,7 +25,7 @@ void attend(
     float *scores = memory.take<float>(kSide * most);
     Element *narrowed = memory.take<Element>(kSide * most);
     float *result = memory.take<float>(kSide * size);
-    Element *query = memory.take<Element>(head.gathered());
+    Element *query = memory.take<Element>(head.gathered_values());
     typename Engine::Session session;
     auto attend_block = [&](int64_t which, int64_t block) {
         int64_t first = head.first_query(block), low = problem.first_keys(block);
@@ -58,7 +58,7 @@ void attend(
         for (int64_t i = 0; i < rows; ++i)
             convert(result + i * size, size, out + head.place(first + i, problem.heads, which), factors[i]);
     };
-    for (int64_t which = index; which < index + heads; ++which) {
+    for (int64_t which = first_head; which < first_head + heads; ++which) {
         head.gather(inputs[0], which, query);
         for (int64_t block = head.first_block(); block < blocks; ++block) attend_block(which, block);
     }

@@ -115,11 +115,11 @@ struct Head {
     // Its rows of a tensor without gaps; below the last one zeros to where products read, from whichever row.
     Element *gather(const at::Tensor &tensor, Memory &memory) const {
         int64_t heads = tensor.size(1);
-        Element *to = memory.take<Element>(gathered());
+        Element *to = memory.take<Element>(gathered_values());
         gather(tensor, heads == problem.heads ? head : head / (problem.heads / heads), to);
         return to;
     }
-    int64_t gathered() const { return (Engine::whole(length) + Engine::whole(1) - 1) * size; }
+    int64_t gathered_values() const { return (Engine::whole(length) + Engine::whole(1) - 1) * size; }
     // The same of one of the tensor's heads.
     void gather(const at::Tensor &tensor, int64_t which, Element *to) const {
         int64_t heads = tensor.size(1);
@@ -129,7 +129,7 @@ struct Head {
             if constexpr (std::is_same_v<Value, Element>) std::copy_n(row, size, to + t * size);
             else convert(row, size, to + t * size);
         }
-        std::fill(to + length * size, to + gathered(), Element(0));
+        std::fill(to + length * size, to + gathered_values(), Element(0));
     }
     // What it gathered, packed block by block.
     Element *pack_rows(const Element *matrix, Memory &memory) const {

@@ -38,6 +38,8 @@ public struct PassPlan: Sendable {
 /// Examples in their order as a division sees them.
 private struct Division {
     let lengths: [Int]
+    /// Tokens that a pass costs beside those in it: reading and packing the weights.
+    private static let passCost = 64
     /// Tokens that each begins with in common with the one before it, not all of either.
     let common: [Int]
 
@@ -67,7 +69,8 @@ private struct Division {
         return filled(tokens: high)
     }
 
-    /// Each pass is filled up to the limit before the next is begun.
+    /// Each pass is filled up to the limit before the next is begun, or up to an example that begins so differently that a
+    /// pass of its own costs less than what the others would not have in common any more.
     private func filled(tokens: Int) -> [Range<Int>] {
         var passes: [Range<Int>] = []
         var start = 0
@@ -75,7 +78,10 @@ private struct Division {
         for (index, length) in lengths.enumerated() {
             if index > start {
                 let (wider, narrower) = (total + length, min(shared, common[index]))
-                if wider - (index - start) * narrower <= tokens, wider <= PassPlan.mostSequenceTokens * tokens {
+                let (laid, more) = (total - (index - start - 1) * shared, wider - (index - start) * narrower)
+                if more <= tokens, more - laid <= length + Self.passCost,
+                    wider <= PassPlan.mostSequenceTokens * tokens
+                {
                     (total, shared) = (wider, narrower)
                     continue
                 }

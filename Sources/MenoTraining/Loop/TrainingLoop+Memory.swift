@@ -54,8 +54,12 @@ extension TrainingLoop {
     /// The limit on a pass: what was decided, or would be if memory were no matter.
     var passLimit: Int { tokensPerPass ?? preferredPass }
 
-    /// The same for evaluations, in which nothing is kept for a backward pass: twice as many tokens take less memory.
-    func evaluationPassLimit(_ passLimit: Int) -> Int { max(passLimit, min(2 * passLimit, Evaluator.preferredTokens)) }
+    /// The same for evaluations: more, where neither a key nor the memory has set the limit, as nothing is kept there for a
+    /// backward pass.
+    func evaluationPassLimit(_ passLimit: Int) -> Int {
+        guard arguments.tokensPerPass == nil, passLimit >= preferredPass else { return passLimit }
+        return max(passLimit, min(2 * passLimit, Evaluator.preferredTokens))
+    }
 
     /// Tokens of a pass, if memory is no matter.
     private var preferredPass: Int {

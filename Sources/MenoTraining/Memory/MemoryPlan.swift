@@ -59,16 +59,19 @@ public struct MemoryPlan: Sendable {
         let layer =
             10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize + weights
         let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
-        // Gradients of the keys and values of a common beginning, of every sequence that has it.
-        let common =
-            model.sharesBeginnings(training: true)
-            ? 2 * (PassPlan.mostSequenceTokens - 1) * shape.headCount * shape.headDimension : 0
         let trained = model.trainedParameterCount
         // Whatever is checkpointed, the states between the layers are kept.
         let states = shape.layerCount * shape.hiddenSize
         return Bound(
             layerCount: shape.layerCount, layer: 4 * tokens * layer,
-            rest: 4 * (tokens * (head + states + common) + 2 * trained) + (256 << 20))
+            rest: 4 * (tokens * (head + states) + 2 * trained) + commonBytes(model, tokens: tokens) + (256 << 20))
+    }
+
+    /// Bytes of the gradients of the keys and values of a common beginning, of every sequence of a pass that has it.
+    private static func commonBytes(_ model: Decoder, tokens: Int) -> Int {
+        guard model.sharesBeginnings(training: true) else { return 0 }
+        let values = 2 * model.configuration.headCount * model.configuration.headDimension
+        return 4 * (PassPlan.mostSequenceTokens - 1) * tokens * values
     }
 
     /// Measures passes of a model that is ready to train.
@@ -90,7 +93,9 @@ public struct MemoryPlan: Sendable {
         let slope = max(0, large - small) / (examples.large - examples.small)
         return MemoryPlan(
             resident: measured.resident, available: available, exampleLength: longest,
-            fixedBytes: max(0, large - slope * examples.large), bytesPerExample: slope,
+            // The passes that are measured have nothing in common.
+            fixedBytes: max(0, large - slope * examples.large)
+                + commonBytes(model, tokens: max(longest, preferredTokens(of: model))), bytesPerExample: slope,
             trainingSecondsPerToken: measured.trainingSecondsPerToken,
             evaluationSecondsPerToken: measured.evaluationSecondsPerToken,
             preferredTokens: preferredTokens(of: model))
