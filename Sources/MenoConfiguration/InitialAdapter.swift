@@ -10,13 +10,13 @@ extension RunConfiguration {
         lora.rank = adapter.rank
         lora.alpha = adapter.alpha
         lora.dropout = adapter.dropout
-        lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts)
+        lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts) { Set($0.flatMap(Self.layers)) }
         lora.usesRankStabilisation = adapter.usesRankStabilisation
         lora.usesDoRA = adapter.usesDoRA
         lora.layersToTransform = adapter.layersToTransform
         lora.rankPattern = adapter.rankPattern
         lora.alphaPattern = adapter.alphaPattern
-        lora.modulesToSave = Self.chosen(before.modulesToSave, adapter.modulesToSave)
+        lora.modulesToSave = Self.chosen(before.modulesToSave, adapter.modulesToSave) { Set($0.map(Self.module)) }
         configuration.lora = lora
         for key in ConfigurationKey.lora where givenLoRAKeys.contains(key.path) {
             let (given, real) = (key.write(self), key.write(configuration))
@@ -28,9 +28,20 @@ extension RunConfiguration {
         return configuration
     }
 
-    /// Names in the order in which they were given, where they are the same: PEFT keeps none.
-    private static func chosen(_ given: [String], _ names: [String]) -> [String] {
-        Set(given) == Set(names) ? given : names.sorted()
+    /// Names as they were given, where they mean the same: an adapter keeps neither their order nor how they were said.
+    private static func chosen(
+        _ given: [String], _ names: [String], meaning: ([String]) -> Set<String>
+    ) -> [String] {
+        meaning(given) == meaning(names) ? given : names.sorted()
+    }
+
+    /// The layers that a name of `target_modules` stands for.
+    private static func layers(_ name: String) -> [String] { name == "all-linear" ? LoRATargets.linearNames : [name] }
+
+    /// A name of `modules_to_save` without what may stand before it. A head that is the embedding goes by both names.
+    private static func module(_ name: String) -> String {
+        let name = name.hasPrefix("model.") ? String(name.dropFirst("model.".count)) : name
+        return name == "lm_head" ? "embed_tokens" : name
     }
 }
 

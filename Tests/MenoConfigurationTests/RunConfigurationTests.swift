@@ -197,6 +197,16 @@ import Testing
         }
     }
 
+    /// An adapter keeps names that were said in another way.
+    @Test func settingsThatMeanTheSameAreNotContradicted() throws {
+        var adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0, targets: .names(LoRATargets.linearNames))
+        adapter.modulesToSave = ["lm_head", "model.embed_tokens", "model.norm"]
+        let keys = "lora: {init_adapter: first, target_modules: all-linear, modules_to_save: [norm, embed_tokens]}"
+        let adopted = try RunConfiguration.read(yaml: minimal + keys, name: "run.yaml").adopting(adapter)
+        #expect(adopted.lora?.targetModules == ["all-linear"])
+        #expect(adopted.lora?.modulesToSave == ["norm", "embed_tokens"])
+    }
+
     @Test func everyKeyReadsItsOwnExample() throws {
         for key in ConfigurationKey.all {
             // A command says nothing without the key that asks for it.

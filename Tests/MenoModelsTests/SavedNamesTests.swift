@@ -99,6 +99,10 @@ import Testing
         let again = try files.load(dtype: .float32)
         try LoRAFiles.attach(saved, to: again)
         #expect(try logits(again) == logits(model))
+        // Read back, they are the settings that were written.
+        let read = try LoRAFiles.settings(in: saved)
+        #expect(read.targets == settings.targets && read.layersToTransform == settings.layersToTransform)
+        #expect(read.modulesToSave == ["lm_head", "model.embed_tokens", "model.norm"])
         try SavedForm.adapter(settings, baseModel: "tiny").restore(model, from: saved)
     }
 

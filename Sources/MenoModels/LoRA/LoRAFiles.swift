@@ -32,7 +32,7 @@ public enum LoRAFiles {
             switch settings.targets {
             case .names(let names): names
             case .pattern(let pattern): pattern
-            case .allLinear: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+            case .allLinear: LoRATargets.linearNames
             }
         if isTextPart, let names = targets as? [String] {
             targets = textPartPattern(names, layers: layers)
@@ -60,6 +60,15 @@ public enum LoRAFiles {
         let prefix = escaped(ModuleNames.partPrefix)
         let chosen = layers.map { "layers\\.(" + $0.map(String.init).joined(separator: "|") + ")\\." } ?? ""
         return "(?=\(prefix)\(chosen))(.*\\.)?(\(names.map(escaped).joined(separator: "|")))"
+    }
+
+    /// What ``textPartPattern(_:layers:)`` was made of; `nil` for another expression.
+    private static func parts(ofTextPartPattern pattern: String) -> (names: [String], layers: [Int]?)? {
+        let form = #/\(\?=model\\\.language_model\\\.(?:layers\\\.\(([0-9|]+)\)\\\.)?\)\(\.\*\\\.\)\?\((.+)\)/#
+        guard let match = pattern.wholeMatch(of: form) else { return nil }
+        let names = match.2.split(separator: "|").map { String($0.replacing("\\.", with: ".")) }
+        let layers = match.1.map { $0.split(separator: "|").compactMap { Int($0) } }
+        return textPartPattern(names, layers: layers) == pattern ? (names, layers) : nil
     }
 
     // MARK: Reading
@@ -104,19 +113,25 @@ public enum LoRAFiles {
         }
         try refuseUnsupported(json)
         let targets: LoRATargets
+        var layers = try json.ints("layers_to_transform")
         if let names = try? json.strings("target_modules") {
             targets = .names(names)
         } else {
             let pattern = try json.required("target_modules", json.string)
-            targets = pattern == "all-linear" ? .allLinear : .pattern(pattern)
+            if let parts = parts(ofTextPartPattern: pattern) {
+                targets = .names(parts.names)
+                layers = layers ?? parts.layers
+            } else {
+                targets = pattern == "all-linear" ? .allLinear : .pattern(pattern)
+            }
         }
         var settings = try LoRASettings(
             rank: json.required("r", json.int), alpha: json.required("lora_alpha", json.double),
             dropout: json.double("lora_dropout") ?? 0, targets: targets,
             usesRankStabilisation: json.bool("use_rslora") ?? false)
         settings.usesDoRA = try json.bool("use_dora") ?? false
-        settings.layersToTransform = try json.ints("layers_to_transform")
-        settings.modulesToSave = try json.strings("modules_to_save") ?? []
+        settings.layersToTransform = layers
+        settings.modulesToSave = try (json.strings("modules_to_save") ?? []).map(ModuleNames.alone)
         if let section = try json.section("rank_pattern") {
             settings.rankPattern = try LayerPatterns(section.keys.map { ($0, try section.required($0, section.int)) })
         }
@@ -207,7 +222,8 @@ public enum LoRAFiles {
         guard isSame else {
             throw ModelError(
                 .unsupported, path: tensors.path,
-                "has a head (\"lm_head\") of its own; the model's head is its embedding, and cannot be another.",
+                "has \(tensors.has(head) ? "a head" : "an embedding") (\"\(tensors.has(head) ? head : embedding)\") of its own; "
+                    + "the model's head is its embedding, and both must be the same.",
                 advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
         }
         tensors.passOver(head)

@@ -9,6 +9,9 @@ public enum LoRATargets: Sendable, Hashable {
     /// Every linear layer but the head (`all-linear`).
     case allLinear
 
+    /// The last parts of the names of all linear layers but the head.
+    public static let linearNames = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
     /// Whether a layer is meant.
     func includes(_ layer: String) throws -> Bool {
         switch self {
