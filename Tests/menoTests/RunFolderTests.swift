@@ -51,13 +51,18 @@ import Testing
         let own = [model.appending(path: "checkpoint-notes"), tiny.progress.appending(path: "notes.jsonl")]
         try FileManager.default.createDirectory(at: own[0], withIntermediateDirectories: true)
         try FileManager.default.copyItem(at: tiny.data, to: own[1])
+        // The new run's checkpoints would be mixed with it, and rotation would remove it.
         let first = model.appending(path: "checkpoint-1")
+        let refused = try tiny.train(keys, lora: "{init_adapter: \(first.path)}", ["--overwrite"])
+        #expect(refused.status == 65 && refused.errors.contains("Copy it elsewhere first"), "\(refused.errors)")
+        #expect(FileManager.default.fileExists(atPath: first.appending(path: "adapter_model.safetensors").path))
+        // The result itself can be gone on from.
         let again = try tiny.train(
-            keys.replacing("save_steps: 1", with: "save_strategy: \"no\""), lora: "{init_adapter: \(first.path)}",
+            keys.replacing("save_steps: 1", with: "save_strategy: \"no\""), lora: "{init_adapter: \(model.path)}",
             ["--overwrite", "--set", "data.path=\(own[1].path)"])
         #expect(again.status == 0, "\(again.errors)")
-        for url in own + [first] { #expect(FileManager.default.fileExists(atPath: url.path), "\(url.path)") }
-        #expect(!FileManager.default.fileExists(atPath: model.appending(path: "checkpoint-2").path))
+        for url in own { #expect(FileManager.default.fileExists(atPath: url.path), "\(url.path)") }
+        #expect(!FileManager.default.fileExists(atPath: first.path))
     }
 
     /// A run that cannot start has not removed the one before.

@@ -65,14 +65,10 @@ struct RunFolders {
 
     /// Removes what an earlier run left: its result, and what was told of it; checkpoints where they are to be overwritten, as
     /// what else has such a name is nobody's to remove. Logs stay.
-    /// - Parameter inputs: what the new run begins with: where that is this result or a checkpoint, it stays.
+    /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
     func clear(keeping inputs: [URL]) throws {
         let kept = inputs.map { $0.resolvingSymlinksInPath().path }
-        var old = overwrites ? Self.contents(of: model).filter { Self.isCheckpoint($0.lastPathComponent) } : []
-        old.removeAll { url in
-            let path = url.resolvingSymlinksInPath().path
-            return kept.contains { $0 == path || $0.hasPrefix(path + "/") }
-        }
+        var old = oldCheckpoints
         if !kept.contains(model.resolvingSymlinksInPath().path) {
             old += Self.results.map { model.appending(path: $0) }
         }
@@ -86,6 +82,21 @@ struct RunFolders {
                     advice: "Remove it by hand, or choose another `base_output_dir`.")
             }
         }
+    }
+
+    /// - Throws: ``ConfigurationError`` where what a new run begins with is, or lies in, a checkpoint that it overwrites.
+    func requireOutside(_ inputs: [URL]) throws {
+        let paths = oldCheckpoints.map { $0.resolvingSymlinksInPath().path }
+        for input in inputs.map({ $0.resolvingSymlinksInPath().path })
+        where paths.contains(where: { input == $0 || input.hasPrefix($0 + "/") }) {
+            throw ConfigurationError(
+                place: input, "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
+                advice: "Copy it elsewhere first, or choose another `base_output_dir`.")
+        }
+    }
+
+    private var oldCheckpoints: [URL] {
+        overwrites ? Self.contents(of: model).filter { Self.isCheckpoint($0.lastPathComponent) } : []
     }
 
     private static let weights = [LoRAFiles.weightsName, "model.safetensors"]
