@@ -31,6 +31,8 @@ def arguments():
     add("--batch", type=int, default=16, help="examples of an optimizer step")
     add("--length", type=int, default=256,
         help="tokens of the longest example; other than 256: dialogues are joined until they fill it")
+    add("--instructions", type=pathlib.Path,
+        help="a text that is put before the first question of every dialogue; dialogues are not joined then")
     add("--dropout", type=float, default=0.0,
         help="of the adapters' inputs; above 0 random numbers differ, so losses are not compared")
     add("--evaluation", type=int, default=50, help="dialogues of an evaluation; 0: none")

@@ -30,6 +30,7 @@ class Session:
         self.specification = {
             "folder": str(folder), "model_folder": str(model_folder), "gguf": str(gguf), "shape": shape, "data": str(options.data),
             "length": options.length, "batch": options.batch, "steps": options.steps, "dropout": options.dropout,
+            "instructions": options.instructions.read_text().strip() if options.instructions else "",
             "evaluation": options.evaluation if evaluation is None else evaluation, "step_limit": options.step_limit}
         (folder / "workload-specification.json").write_text(json.dumps(self.specification))
         self.python_process("workload.py", folder / "workload-specification.json")

@@ -4,7 +4,7 @@
 
 Run in the peers' environment, in a process of its own. The specification: `folder` (where it is written), `model_folder`, `gguf`
 (weights and tokenizer) and perhaps `shape` (random weights of a configuration instead), `data`, `length`, `batch`, `steps`,
-`evaluation`, `dropout`.
+`evaluation`, `dropout`, `instructions`.
 """
 import json
 import pathlib
@@ -86,6 +86,12 @@ def examples(dialogues, encode, length, join):
         messages = []
 
 
+def instructed(dialogue, instructions):
+    """The dialogue with instructions before its first question."""
+    first, *others = dialogue["messages"]
+    return {"messages": [{**first, "content": f"{instructions}\n\n{first['content']}"}, *others]}
+
+
 def main(specification):
     folder, gguf = pathlib.Path(specification["folder"]), pathlib.Path(specification["gguf"])
     model_folder = pathlib.Path(specification["model_folder"])
@@ -102,8 +108,11 @@ def main(specification):
         while True:
             yield from dialogues
 
+    if instructions := specification["instructions"]:
+        dialogues = [instructed(dialogue, instructions) for dialogue in dialogues]
     # A dialogue has about 130 tokens; what is longer than the seed's 256 must be joined to.
-    source = examples(endless(), encoder(gguf), specification["length"], join=specification["length"] != 256)
+    join = specification["length"] != 256 and not instructions
+    source = examples(endless(), encoder(gguf), specification["length"], join)
     chosen = [next(source) for _ in range(needed)]
     split = specification["batch"] * specification["steps"]
     for name, part in (("train", chosen[:split]), ("evaluation", chosen[split:])):
