@@ -104,13 +104,18 @@ import Testing
         #expect(maximumDifference(before, after) < 1e-5)
     }
 
-    /// The head of a model that ties it to the embedding is trained and saved with it.
-    @Test func aTiedHeadIsSavedBesideItsEmbedding() throws {
+    /// A model whose head is its embedding, adapted, with a module that is trained whole.
+    private func tied(saving module: String) throws -> (files: ModelFiles, model: Decoder, settings: LoRASettings) {
         let files = try ModelFiles(Fixtures.url("models/llama-tiny"))
         let model = try files.load(dtype: .float32)
         var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj"]))
-        settings.modulesToSave = ["lm_head"]
-        settings = try model.attachLoRA(settings)
+        settings.modulesToSave = [module]
+        return (files, model, try model.attachLoRA(settings))
+    }
+
+    /// The head of a model that ties it to the embedding is trained and saved with it.
+    @Test func aTiedHeadIsSavedBesideItsEmbedding() throws {
+        let (files, model, settings) = try tied(saving: "lm_head")
         #expect(settings.modulesToSave == ["embed_tokens", "lm_head"])
         #expect(model.trainedParameters.contains { $0.name == "model.embed_tokens.weight" })
         let folder = try TemporaryFolder()
@@ -125,11 +130,8 @@ import Testing
 
     /// PEFT trains a copy of the module that is named and leaves the other as it was, unless it is told to tie them.
     @Test func aTiedEmbeddingWithoutItsHeadIsRefused() throws {
-        let files = try ModelFiles(Fixtures.url("models/llama-tiny"))
-        let model = try files.load(dtype: .float32)
-        var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .names(["q_proj"]))
-        settings.modulesToSave = ["embed_tokens"]
-        settings = try model.attachLoRA(settings)
+        let (files, model, attached) = try tied(saving: "embed_tokens")
+        var settings = attached
         @discardableResult
         func attach(changed: Bool, configuration: [String: Any] = [:]) throws -> LoRASettings {
             let folder = try TemporaryFolder()

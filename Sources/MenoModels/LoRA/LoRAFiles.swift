@@ -220,9 +220,10 @@ public enum LoRAFiles {
         }
         let isSame = try withoutGradient { try (values(head) - values(embedding)).abs().max().item() == 0 }
         guard isSame else {
+            let (what, name) = tensors.has(head) ? ("a head", head) : ("an embedding", embedding)
             throw ModelError(
                 .unsupported, path: tensors.path,
-                "has \(tensors.has(head) ? "a head" : "an embedding") (\"\(tensors.has(head) ? head : embedding)\") of its own; "
+                "has \(what) (\"\(name)\") of its own; "
                     + "the model's head is its embedding, and both must be the same.",
                 advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
         }
