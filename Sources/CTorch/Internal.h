@@ -38,7 +38,7 @@ inline c10::Device device_of(ct_device device) {
 // A handle for a tensor; null for an undefined one.
 inline ct_tensor *wrap(at::Tensor tensor) { return tensor.defined() ? new ct_tensor(std::move(tensor)) : nullptr; }
 
-// Whether the fused kernels take a tensor.
+// Whether the fused kernels for the CPU take a tensor.
 inline bool has_vector_kernels(const at::Tensor &tensor) {
     return tensor.is_cpu() && tensor.is_contiguous() &&
            (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16);

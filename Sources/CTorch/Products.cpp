@@ -1,3 +1,4 @@
+#include "Accelerator/DeviceLayers.h"
 #include "Internal.h"
 #include "Kernels/AdaptedProduct.h"
 #include "Kernels/FrozenProduct.h"
@@ -14,6 +15,22 @@ at::Tensor shaped_like(const at::Tensor &x, const at::Tensor &rows) {
     auto shape = x.sizes().vec();
     shape.back() = rows.size(1);
     return rows.view(shape);
+}
+
+// The adapted products of a GPU take inputs like this.
+void check_on_device(const at::Tensor &x, const at::Tensor &weight, int64_t columns, const ct_adapter &adapter) {
+    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+    auto is_matrix = [&](const at::Tensor &each, int64_t rows, int64_t columns, c10::ScalarType type) {
+        return each.device() == x.device() && each.is_contiguous() && each.scalar_type() == type && each.dim() == 2 &&
+               each.size(0) == rows && each.size(1) == columns;
+    };
+    TORCH_CHECK(
+        device::takes(x) && x.is_contiguous() && x.dim() > 0 && x.size(-1) == columns && weight.dim() == 2 &&
+            is_matrix(weight, weight.size(0), weight.size(1), x.scalar_type()) && down.dim() == 2 &&
+            is_matrix(down, down.size(0), weight.size(1), at::kFloat) &&
+            is_matrix(up, weight.size(0), down.size(0), at::kFloat),
+        "expected contiguous values [..., ", columns, "], a weight of their type and a float32 adapter on one device, got ",
+        x.sizes(), ", ", weight.sizes(), ", ", down.sizes(), " and ", up.sizes());
 }
 
 // Contiguous float32 values [..., last].
@@ -92,14 +109,27 @@ ct_status ct_gated_product(
     });
 }
 
-bool ct_has_adapted_product(int32_t activations, int32_t weights) {
-    return product::has_panels() &&
+bool ct_has_adapted_product(const ct_tensor *x, const ct_tensor *weight) {
+    if (x->value.device() != weight->value.device()) return false;
+    int32_t activations = ct_tensor_dtype(x), weights = ct_tensor_dtype(weight);
+    if (x->value.is_cuda()) return activations == weights && device::takes(x->value);
+    return x->value.is_cpu() && product::has_panels() &&
            (ct_has_product(activations, weights) || (activations == weights && is_known(weights)));
 }
 
 ct_status ct_adapted_product(
     const ct_tensor *x, const ct_tensor *weight, const ct_adapter *adapter, ct_tensor **output, ct_tensor **lowered) {
     return guarded([&] {
+        if (x->value.is_cuda()) {
+            at::NoGradGuard apart;
+            const at::Tensor &w = weight->value;
+            check_on_device(x->value, w, w.size(-1), *adapter);
+            at::Tensor h;
+            at::Tensor y = device::adapted(x->value.view({-1, w.size(1)}), w, *adapter, h);
+            *output = wrap(shaped_like(x->value, y));
+            *lowered = wrap(h);
+            return;
+        }
         const at::Tensor &w = checked(weight->value);
         auto low_rank = adapter_of(*adapter, w);
         at::Tensor input = rows_of(x->value, w, w.size(1));
@@ -115,6 +145,19 @@ ct_status ct_adapted_product_backward(
     const ct_tensor *gradient, const ct_tensor *x, const ct_tensor *lowered, const ct_tensor *weight,
     const ct_adapter *adapter, ct_tensor **input_gradient, ct_tensor **down_gradient, ct_tensor **up_gradient) {
     return guarded([&] {
+        if (x->value.is_cuda()) {
+            at::NoGradGuard apart;
+            const at::Tensor &w = weight->value;
+            check_on_device(x->value, w, w.size(-1), *adapter);
+            check_on_device(gradient->value, w, w.size(0), *adapter);
+            auto gradients = device::adapted_backward(
+                gradient->value.view({-1, w.size(0)}), x->value.view({-1, w.size(1)}), lowered->value, w, *adapter,
+                input_gradient != nullptr);
+            if (input_gradient) *input_gradient = wrap(shaped_like(x->value, gradients.input));
+            *down_gradient = wrap(gradients.down);
+            *up_gradient = wrap(gradients.up);
+            return;
+        }
         const at::Tensor &w = checked(weight->value);
         auto low_rank = adapter_of(*adapter, w);
         at::Tensor input = rows_of(x->value, w, w.size(1)), slope = rows_of(gradient->value, w, w.size(0));

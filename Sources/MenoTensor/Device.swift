@@ -27,6 +27,13 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
         return .cpu
     }
 
+    /// Why this project's own kernels cannot be used on this device; `nil` where they can.
+    public var kernelFault: String? {
+        guard let fault = ct_kernel_fault(raw) else { return nil }
+        defer { ct_string_free(fault) }
+        return String(cString: fault)
+    }
+
     public var description: String {
         switch kind {
         case .cpu: "cpu"

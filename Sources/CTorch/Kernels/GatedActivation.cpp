@@ -2,6 +2,7 @@
 
 #include "GatedActivation.h"
 
+#include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
@@ -75,9 +76,9 @@ constexpr int64_t kGrain = 1 << 14;
 
 void check(const at::Tensor &gate, const at::Tensor &up) {
     TORCH_CHECK(
-        meno::has_vector_kernels(gate) && meno::has_vector_kernels(up) && gate.sizes() == up.sizes() &&
-            gate.scalar_type() == up.scalar_type(),
-        "expected two contiguous tensors of one shape in float32 or bfloat16 on the CPU, got ", gate.sizes(), " and ",
+        meno::has_fused_kernels(gate) && meno::has_fused_kernels(up) && gate.sizes() == up.sizes() &&
+            gate.scalar_type() == up.scalar_type() && gate.device() == up.device(),
+        "expected two contiguous tensors of one shape in float32 or bfloat16 on one device, got ", gate.sizes(), " and ",
         up.sizes());
 }
 
@@ -93,6 +94,10 @@ ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation acti
     return meno::guarded([&] {
         const at::Tensor &g = gate->value, &u = up->value;
         check(g, u);
+        if (g.is_cuda()) {
+            *output = meno::wrap(meno::device::gate(g, u, activation));
+            return;
+        }
         auto kernel = meno::gating(activation, g.scalar_type());
         at::Tensor out = meno::product::empty_rows(g.sizes(), g.options());
         auto *first = static_cast<const char *>(g.data_ptr());
@@ -113,6 +118,13 @@ ct_status ct_gate_backward(
         const at::Tensor &d = gradient->value, &g = gate->value, &u = up->value;
         check(g, u);
         check(d, g);
+        if (g.is_cuda()) {
+            at::Tensor dg, du;
+            meno::device::gate_backward(d, g, u, activation, dg, du);
+            *gate_gradient = meno::wrap(dg);
+            *up_gradient = meno::wrap(du);
+            return;
+        }
         bool wide = g.scalar_type() == at::kFloat;
         auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
                                             : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);

@@ -1,5 +1,6 @@
 // Root mean square normalisation, forward and with respect to its input.
 
+#include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
@@ -69,9 +70,9 @@ MENO_NORM_KERNELS(bfloat16, BFloat16)
 
 void check(const at::Tensor &x, const at::Tensor &weight) {
     TORCH_CHECK(
-        meno::has_vector_kernels(x) && weight.is_cpu() && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
-            weight.dim() == 1 && x.dim() > 0 && x.size(-1) == weight.size(0),
-        "expected contiguous input [..., size] in float32 or bfloat16 and a float32 weight [size] on the CPU, got ",
+        meno::has_fused_kernels(x) && weight.device() == x.device() && weight.scalar_type() == at::kFloat &&
+            weight.is_contiguous() && weight.dim() == 1 && x.dim() > 0 && x.size(-1) == weight.size(0),
+        "expected contiguous input [..., size] in float32 or bfloat16 and a float32 weight [size] beside it, got ",
         x.sizes(), " and ", weight.sizes());
 }
 
@@ -82,6 +83,12 @@ ct_status ct_rms_norm(
     return meno::guarded([&] {
         const at::Tensor &x = input->value, &w = weight->value;
         check(x, w);
+        if (x.is_cuda()) {
+            at::Tensor scale;
+            *output = meno::wrap(meno::device::rms_norm(x, w, offset, epsilon, scale));
+            *scales = meno::wrap(scale);
+            return;
+        }
         int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
         at::Tensor y = meno::product::empty_rows(x.sizes(), x.options()), scale = at::empty({rows}, w.options());
         auto kernel = x.scalar_type() == at::kFloat ? normalize_float32 : normalize_bfloat16;
@@ -104,10 +111,14 @@ ct_status ct_rms_norm_backward(
         const at::Tensor &g = gradient->value, &x = input->value, &w = weight->value;
         check(x, w);
         TORCH_CHECK(
-            g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type(),
+            g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type() && g.device() == x.device(),
             "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
         int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
         TORCH_CHECK(scales->value.numel() == rows, "expected the scales of ", rows, " rows, got ", scales->value.sizes());
+        if (x.is_cuda()) {
+            *result = meno::wrap(meno::device::rms_norm_backward(g, x, w, scales->value, offset));
+            return;
+        }
         at::Tensor dx = meno::product::empty_rows(x.sizes(), x.options());
         auto kernel = x.scalar_type() == at::kFloat ? differentiate_float32 : differentiate_bfloat16;
         auto *slope = static_cast<const char *>(g.data_ptr());

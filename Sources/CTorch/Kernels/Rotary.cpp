@@ -1,5 +1,6 @@
 // Rotary position embeddings in the half-split form: each pair (x[i], x[i + d/2]) is turned by the angle of its position.
 
+#include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
@@ -33,13 +34,17 @@ ct_status ct_rotate(
     return meno::guarded([&] {
         const at::Tensor &x = input->value, &cos = cosines->value, &sin = sines->value;
         auto is_table = [&](const at::Tensor &table) {
-            return table.is_cpu() && table.is_contiguous() && table.scalar_type() == at::kFloat &&
+            return table.device() == x.device() && table.is_contiguous() && table.scalar_type() == at::kFloat &&
                    table.numel() == x.size(0) * x.size(2);
         };
         TORCH_CHECK(
-            meno::has_vector_kernels(x) && x.dim() == 3 && x.size(2) % 2 == 0 && is_table(cos) && is_table(sin),
-            "expected contiguous heads [tokens, heads, size] in float32 or bfloat16 and float32 tables [tokens, size] on "
-            "the CPU, got ", x.sizes(), " and ", cos.sizes());
+            meno::has_fused_kernels(x) && x.dim() == 3 && x.size(2) % 2 == 0 && is_table(cos) && is_table(sin),
+            "expected contiguous heads [tokens, heads, size] in float32 or bfloat16 and float32 tables [tokens, size] "
+            "beside them, got ", x.sizes(), " and ", cos.sizes());
+        if (x.is_cuda()) {
+            *output = meno::wrap(meno::device::rotate(x, cos, sin, inverse));
+            return;
+        }
         int64_t tokens = x.size(0), heads = x.size(1), size = x.size(2), stride = size * x.element_size();
         at::Tensor y = meno::product::empty_rows(x.sizes(), x.options());
         auto kernel = x.scalar_type() == at::kFloat ? rotate_float32 : rotate_bfloat16;

@@ -202,7 +202,7 @@ bool ct_has_product(int32_t activations, int32_t weights);
 // Sums in float32. Takes no part in autograd.
 ct_status ct_product(const ct_tensor *x, const ct_tensor *weight, bool transposed, ct_tensor **result);
 
-// A low-rank change of a frozen matrix [rows, columns]: A [rank, columns] and B [rows, rank], contiguous float32 on the CPU.
+// A low-rank change of a frozen matrix [rows, columns]: A [rank, columns] and B [rows, rank], contiguous float32.
 typedef struct ct_adapter {
     const ct_tensor *down;
     const ct_tensor *up;
@@ -210,10 +210,11 @@ typedef struct ct_adapter {
     double dropout;        // the probability with which an element of the adapter's input is dropped
     uint64_t dropout_key;  // which ones follows from this
 } ct_adapter;
-// Whether the next two take activations and weights of these types: what ct_product takes, and float32 with float32.
-bool ct_has_adapted_product(int32_t activations, int32_t weights);
-// output = x · Wᵀ + lowered · Bᵀ with lowered = scaling · dropout(x) · Aᵀ in float32; W contiguous, x and output in float32
-// or bfloat16.
+// Whether the next two take these activations and weights: on the CPU what ct_product takes, and float32 with float32; on a
+// GPU that has this project's kernels float32 or bfloat16 with the same.
+bool ct_has_adapted_product(const ct_tensor *x, const ct_tensor *weight);
+// output = x · Wᵀ + s · dropout(x) · Aᵀ · Bᵀ; W contiguous, x and output in float32 or bfloat16. `lowered` is what the way
+// back needs of what lies between: on the CPU in float32, on a GPU in the type of x.
 ct_status ct_adapted_product(
     const ct_tensor *x, const ct_tensor *weight, const ct_adapter *adapter, ct_tensor **output, ct_tensor **lowered);
 // The gradients of x (unless `input_gradient` is null), A and B, with the same key.
@@ -242,8 +243,14 @@ bool ct_has_vocabulary_loss(const ct_tensor *states, const ct_tensor *table, boo
 // The means of every 512 rows of a table [vocabulary, hidden], float32.
 ct_status ct_vocabulary_centroids(const ct_tensor *table, ct_tensor **result);
 
-// The following take contiguous CPU tensors in float32 or bfloat16, compute in float32 and return tensors like their input.
+// The following take contiguous tensors in float32 or bfloat16, compute in float32 and return tensors like their input.
 // They take no part in autograd.
+
+// Whether those for norms, rotations and gates take this tensor, once it is contiguous: on the CPU, and on an NVIDIA GPU for
+// which their kernels can be compiled.
+bool ct_has_fused_layers(const ct_tensor *input);
+// Why a device has none of this project's kernels, to be freed with ct_string_free; null where it has them.
+char *ct_kernel_fault(ct_device device);
 
 // y = x · s · (weight + offset) over the last dimension, s = 1 / √(mean(x²) + ε); `scales` receives s for each row.
 ct_status ct_rms_norm(
@@ -304,6 +311,12 @@ ct_status ct_gated_product(
 ct_status ct_head_tile(
     ct_tensor *logits, const int64_t *targets, int64_t rows, float softcap, float smoothing, float gradient_scale,
     float *loss, uint8_t *correct);
+
+// The same on a GPU that has this project's kernels, with targets (int64, inside the vocabulary), losses (float32) and correct
+// (uint8), a value for each row, there too. `gradient_scale` is 1 where `differentiates`, and 0 elsewhere.
+ct_status ct_cross_entropy(
+    ct_tensor *logits, const ct_tensor *targets, float softcap, float smoothing, bool differentiates, ct_tensor *losses,
+    ct_tensor *correct);
 
 #ifdef __cplusplus
 }

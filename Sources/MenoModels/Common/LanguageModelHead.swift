@@ -122,6 +122,8 @@ final class LanguageModelHead {
         let device = hiddenStates.device
         var losses = [Float](repeating: 0, count: count)
         var correct = [UInt8](repeating: 0, count: count)
+        let onDevice =
+            device.kind != .cpu && hiddenStates.hasFusedLayers ? try DeviceTargets(targets, device: device) : nil
         let inputGradient =
             needsInput ? try Tensor(uninitialized: hiddenStates.shape, dtype: hiddenStates.dtype, device: device) : nil
         let weightGradient = needsWeight ? try Tensor.zeros(table.shape, device: device) : nil
@@ -134,7 +136,10 @@ final class LanguageModelHead {
             let logits = try buffer.narrowed(0, start: 0, count: size)
             try tile.mm(transposed, into: logits)
             let range = start..<start + size
-            if device.kind == .cpu {
+            if let onDevice {
+                try onDevice.evaluate(
+                    logits, rows: range, softcap: softcap, smoothing: smoothing, differentiates: needsInput)
+            } else if device.kind == .cpu {
                 try targets[range].withUnsafeBufferPointer { targets in
                     try losses.withUnsafeMutableBufferPointer { losses in
                         try correct.withUnsafeMutableBufferPointer { correct in
@@ -160,6 +165,7 @@ final class LanguageModelHead {
             }
             start += size
         }
+        if let onDevice { (losses, correct) = try (onDevice.losses.array(), onDevice.correct.array()) }
         return TileResults(
             losses: losses, correct: correct.map { $0 != 0 }, inputGradient: inputGradient,
             weightGradient: weightGradient)
@@ -185,6 +191,26 @@ final class LanguageModelHead {
             try logits.copy_(gradient)
         }
         return (try losses.array(), try correct.to(.uint8).array())
+    }
+}
+
+/// What a GPU's kernel for tiles of logits takes and gives, all of it on the device: nothing waits for a tile's results.
+private struct DeviceTargets {
+    let targets, losses, correct: Tensor
+
+    init(_ targets: [Int64], device: Device) throws {
+        self.targets = try Tensor(targets, device: device)
+        losses = try Tensor(uninitialized: [targets.count], dtype: .float32, device: device)
+        correct = try Tensor(uninitialized: [targets.count], dtype: .uint8, device: device)
+    }
+
+    func evaluate(
+        _ logits: Tensor, rows: Range<Int>, softcap: Double?, smoothing: Double, differentiates: Bool
+    ) throws {
+        let part = { (tensor: Tensor) in try tensor.narrowed(0, start: rows.lowerBound, count: rows.count) }
+        try logits.headTile_(
+            targets: part(targets), softcap: softcap ?? 0, smoothing: smoothing, differentiates: differentiates,
+            loss: part(losses), correct: part(correct))
     }
 }
 

@@ -36,12 +36,11 @@ extension Tensor {
     }
 
     /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` takes these activations and a frozen weight.
-    public func hasAdaptedLinear(_ weight: Tensor) -> Bool {
-        device == .cpu && weight.device == .cpu && ct_has_adapted_product(dtype.rawValue, weight.dtype.rawValue)
-    }
+    public func hasAdaptedLinear(_ weight: Tensor) -> Bool { ct_has_adapted_product(handle, weight.handle) }
 
     /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
-    /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32.
+    /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32 on the CPU, and
+    /// in x's type on a GPU.
     /// - Parameters:
     ///   - down: A, `[rank, in]`, float32.
     ///   - up: B, `[out, rank]`, float32.

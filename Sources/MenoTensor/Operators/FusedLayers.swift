@@ -1,10 +1,10 @@
 internal import CTorch
 
-/// Small layers of transformers, each one kernel forward and one backward on the CPU: nothing in between is written to
-/// memory or kept for the backward pass.
+/// Small layers of transformers, each one kernel forward and one backward: nothing in between is written to memory or kept
+/// for the backward pass.
 extension Tensor {
-    /// Whether the fused kernels take this tensor.
-    public var hasFusedLayers: Bool { device == .cpu && (dtype == .float32 || dtype == .bfloat16) }
+    /// Whether the fused kernels take this tensor: float32 or bfloat16, on the CPU or a GPU with ``Device/kernelFault`` `nil`.
+    public var hasFusedLayers: Bool { ct_has_fused_layers(handle) }
 
     /// x / √(mean(x²) + ε) · (weight + offset) over the last dimension, computed in float32.
     /// - Parameter weight: `[size]`, float32 and frozen.

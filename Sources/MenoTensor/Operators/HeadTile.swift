@@ -23,4 +23,21 @@ extension Tensor {
                 Float(gradientScale), loss.baseAddress, correct.baseAddress),
             "head tile")
     }
+
+    /// The same on a GPU that has the kernel (``hasFusedLayers``), with everything there: nothing waits for the result.
+    /// - Parameters:
+    ///   - targets: `[rows]`, int64.
+    ///   - differentiates: whether the logits are overwritten with d(loss)/d(logits).
+    ///   - loss: `[rows]`, float32.
+    ///   - correct: `[rows]`, uint8.
+    public func headTile_(
+        targets: Tensor, softcap: Double, smoothing: Double, differentiates: Bool, loss: Tensor, correct: Tensor
+    ) throws {
+        try withExtendedLifetime((targets, loss, correct)) {
+            try check(
+                ct_cross_entropy(
+                    handle, targets.handle, Float(softcap), Float(smoothing), differentiates, loss.handle, correct.handle),
+                "cross-entropy")
+        }
+    }
 }

@@ -5,14 +5,15 @@ internal import MenoTensor
 /// Computes losses without gradients and without keeping logits: memory does not grow with the number of examples.
 public struct Evaluator {
     /// Tokens of a pass beyond which nothing is gained in speed.
-    public static let preferredTokens = 2048
+    public static func preferredTokens(of model: Decoder) -> Int { model.device.kind == .cpu ? 2048 : 8192 }
 
     private let model: Decoder
     private let tokensPerPass: Int
 
-    public init(_ model: Decoder, tokensPerPass: Int = Self.preferredTokens) {
+    /// - Parameter tokensPerPass: `nil`: ``preferredTokens(of:)``.
+    public init(_ model: Decoder, tokensPerPass: Int? = nil) {
         self.model = model
-        self.tokensPerPass = tokensPerPass
+        self.tokensPerPass = tokensPerPass ?? Self.preferredTokens(of: model)
     }
 
     /// - Parameter onProgress: called with the number of examples done; returning `false` ends the evaluation with

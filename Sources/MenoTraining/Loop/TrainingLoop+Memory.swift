@@ -58,7 +58,7 @@ extension TrainingLoop {
     /// backward pass.
     func evaluationPassLimit(_ passLimit: Int) -> Int {
         guard arguments.tokensPerPass == nil, passLimit >= preferredPass else { return passLimit }
-        return max(passLimit, min(2 * passLimit, Evaluator.preferredTokens))
+        return max(passLimit, min(2 * passLimit, Evaluator.preferredTokens(of: model)))
     }
 
     /// Tokens of a pass, if memory is no matter.

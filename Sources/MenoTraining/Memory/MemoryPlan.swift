@@ -8,9 +8,9 @@ internal import MenoTensor
 public struct MemoryPlan: Sendable {
     /// Tokens of a pass beyond which little is gained in speed. Where a processor's products are on its matrix unit, or the
     /// weights of a layer leave its caches, what passes have in common, such as reading the weights, is a larger part of
-    /// them.
+    /// them; on an accelerator, asking it for each operator.
     public static func preferredTokens(of model: Decoder) -> Int {
-        guard model.device.kind == .cpu else { return 2048 }
+        guard model.device.kind == .cpu else { return 8192 }
         let hasFastProducts = model.computeType == .bfloat16 && Torch.hasTileProducts
         return hasFastProducts || model.parameterCount >= 500_000_000 ? 1024 : 512
     }

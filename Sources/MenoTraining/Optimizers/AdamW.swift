@@ -45,14 +45,13 @@ final class AdamW: Optimizer {
     private func update(_ slots: [Slot], learningRate: Double, weightDecay: Double) throws {
         let pairs = try slots.compactMap { slot in try slot.parameter.tensor.gradient().map { (slot, $0) } }
         guard !pairs.isEmpty else { return }
-        for (slot, _) in pairs {
-            _ = try slot.step.add_(Tensor([Float(1)], shape: [], device: slot.step.device))
-        }
+        _ = try Self.increment(.tensors(pairs.map(\.0.step)), .double(1))
         _ = try Self.fused(
             .tensors(pairs.map(\.0.parameter.tensor)), .tensors(pairs.map(\.1)), .tensors(pairs.map(\.0.firstMoment)),
             .tensors(pairs.map(\.0.secondMoment)), .tensors([]), .tensors(pairs.map(\.0.step)), .double(learningRate),
             .double(beta1), .double(beta2), .double(weightDecay), .double(epsilon), .bool(false), .bool(false))
     }
 
+    private static let increment = Operator("aten::_foreach_add_", "Scalar")
     private static let fused = Operator("aten::_fused_adamw_")
 }

@@ -8,7 +8,7 @@ struct Doctor: ParsableCommand {
 
     func run() throws {
         print("libtorch       \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads")
-        print("CUDA devices   \(Device.count(of: .cuda))")
+        print("CUDA devices   \(Device.count(of: .cuda))\(kernels)")
         print("MPS devices    \(Device.count(of: .mps))")
         print("memory         \(ProcessInfo.processInfo.physicalMemory >> 20) MiB in the machine")
         print("product        \(try productSpeed())")
@@ -19,6 +19,12 @@ struct Doctor: ParsableCommand {
             )
         }
         print("checkout       \(Installation.root?.path ?? "not found: demo and models fetch will not work")")
+    }
+
+    /// Whether the GPU has this project's kernels: without them everything works, and is slower.
+    private var kernels: String {
+        guard Device.count(of: .cuda) > 0 else { return "" }
+        return Device.cuda.kernelFault.map { ", without fused kernels: \($0)" } ?? ", with fused kernels"
     }
 
     private func freeSpace() -> String {

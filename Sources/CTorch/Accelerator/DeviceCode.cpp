@@ -1,0 +1,183 @@
+#include "DeviceCode.h"
+
+#include <c10/core/DeviceGuard.h>
+#include <dlfcn.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace {
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc23-extensions"
+const char kSource[] = {
+#embed "Layers.cu"
+    , 0};
+#pragma clang diagnostic pop
+
+// What is needed of CUDA's runtime compiler and its driver, found in the libraries that libtorch loads for its own: building
+// needs none of their headers.
+struct Library {
+    int (*create)(void **program, const char *source, const char *name, int headers, const char *const *, const char *const *);
+    int (*compile)(void *program, int options, const char *const *);
+    int (*log_size)(void *program, size_t *);
+    int (*log)(void *program, char *);
+    int (*code_size)(void *program, size_t *);
+    int (*code)(void *program, char *);
+    int (*destroy)(void **program);
+    int (*attribute)(int *value, int attribute, int device);
+    int (*load)(void **module, const void *code);
+    int (*function)(void **function, void *module, const char *name);
+    int (*launch)(
+        void *function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned shared, void *stream, void **arguments,
+        void **extra);
+    int (*name)(int error, const char **);
+    int (*context)(void **);
+    int (*retain_context)(void **, int device);
+    int (*set_context)(void *);
+    // A function of libtorch's stable C interface.
+    int (*stream)(int32_t device, void **);
+
+    std::string fault;
+
+    Library() {
+        void *compiler = dlopen("libcaffe2_nvrtc.so", RTLD_NOW | RTLD_LOCAL);
+        if (!compiler) {
+            fault = dlerror();
+            return;
+        }
+        find(create, compiler, "nvrtcCreateProgram");
+        find(compile, compiler, "nvrtcCompileProgram");
+        find(log_size, compiler, "nvrtcGetProgramLogSize");
+        find(log, compiler, "nvrtcGetProgramLog");
+        find(code_size, compiler, "nvrtcGetCUBINSize");
+        find(code, compiler, "nvrtcGetCUBIN");
+        find(destroy, compiler, "nvrtcDestroyProgram");
+        find(attribute, compiler, "cuDeviceGetAttribute");
+        find(load, compiler, "cuModuleLoadData");
+        find(function, compiler, "cuModuleGetFunction");
+        find(launch, compiler, "cuLaunchKernel");
+        find(name, compiler, "cuGetErrorName");
+        find(context, compiler, "cuCtxGetCurrent");
+        find(retain_context, compiler, "cuDevicePrimaryCtxRetain");
+        find(set_context, compiler, "cuCtxSetCurrent");
+        find(stream, RTLD_DEFAULT, "aoti_torch_get_current_cuda_stream");
+    }
+
+    template <class Function>
+    void find(Function &function, void *library, const char *name) {
+        function = reinterpret_cast<Function>(dlsym(library, name));
+        if (!function && fault.empty()) fault = std::string("no function ") + name;
+    }
+};
+
+const Library &library() {
+    static const Library loaded;
+    return loaded;
+}
+
+void check(int error, const char *action) {
+    if (error == 0) return;
+    const char *name = nullptr;
+    library().name(error, &name);
+    TORCH_CHECK(false, "CUDA: ", action, ": ", name ? name : "error ", name ? "" : std::to_string(error));
+}
+
+// Makes the context that libtorch works in that of this thread, where its runtime has not done so yet.
+void enter(int device) {
+    void *context = nullptr;
+    check(library().context(&context), "context");
+    if (context) return;
+    check(library().retain_context(&context, device), "context");
+    check(library().set_context(context), "context");
+}
+
+// The machine code for a device.
+std::vector<char> compiled(int device) {
+    const Library &cuda = library();
+    int major = 0, minor = 0;
+    check(cuda.attribute(&major, 75, device), "compute capability");
+    check(cuda.attribute(&minor, 76, device), "compute capability");
+    std::string architecture = "--gpu-architecture=sm_" + std::to_string(10 * major + minor);
+    const char *options[] = {architecture.c_str(), "--std=c++17"};
+    void *program = nullptr;
+    TORCH_CHECK(cuda.create(&program, kSource, "Layers.cu", 0, nullptr, nullptr) == 0, "CUDA: no program could be made");
+    int result = cuda.compile(program, 2, options);
+    std::string text;
+    std::vector<char> code;
+    if (size_t size = 0; result != 0 && cuda.log_size(program, &size) == 0) {
+        text.resize(size);
+        cuda.log(program, text.data());
+    }
+    if (size_t size = 0; result == 0 && cuda.code_size(program, &size) == 0) {
+        code.resize(size);
+        cuda.code(program, code.data());
+    }
+    cuda.destroy(&program);
+    TORCH_CHECK(!code.empty(), "CUDA: kernels do not compile for ", architecture, ": ", text);
+    return code;
+}
+
+// The kernels of one device.
+class Kernels {
+  public:
+    explicit Kernels(int device) {
+        if (!(fault_ = library().fault).empty()) return;
+        try {
+            std::vector<char> code = compiled(device);
+            enter(device);
+            check(library().load(&module_, code.data()), "loading kernels");
+        } catch (const c10::Error &error) {
+            fault_ = error.what_without_backtrace();
+        }
+    }
+
+    const std::string &fault() const { return fault_; }
+
+    void *function(const std::string &name) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        void *&function = functions_[name];
+        if (!function) check(library().function(&function, module_, name.c_str()), name.c_str());
+        return function;
+    }
+
+  private:
+    std::string fault_;
+    void *module_ = nullptr;
+    std::mutex mutex_;
+    std::unordered_map<std::string, void *> functions_;
+};
+
+Kernels &kernels(int device) {
+    static std::mutex mutex;
+    static std::map<int, Kernels> all;
+    std::lock_guard<std::mutex> lock(mutex);
+    return all.try_emplace(device, device).first->second;
+}
+
+}  // namespace
+
+std::string meno::device::fault(c10::Device device) {
+    if (!device.is_cuda()) return "not an NVIDIA GPU";
+    c10::DeviceGuard guard(device);
+    return kernels(device.index()).fault();
+}
+
+bool meno::device::has_kernels(c10::Device device) { return fault(device).empty(); }
+
+void meno::device::launch(const char *kernel, const at::Tensor &like, Grid grid, void **arguments) {
+    c10::DeviceGuard guard(like.device());
+    int device = like.device().index();
+    std::string name = std::string(kernel) + (like.scalar_type() == at::kFloat ? "_float32" : "_bfloat16");
+    enter(device);
+    void *stream = nullptr;
+    TORCH_CHECK(library().stream(device, &stream) == 0, "CUDA: no current stream");
+    check(
+        library().launch(
+            kernels(device).function(name), static_cast<unsigned>(grid.blocks), 1, 1, grid.columns, grid.rows, 1, 0, stream,
+            arguments, nullptr),
+        kernel);
+}
