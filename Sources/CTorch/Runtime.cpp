@@ -77,7 +77,11 @@ ct_status ct_synchronize(ct_device device) {
     });
 }
 
-void ct_set_fixed_order(bool fixed) { at::globalContext().setDeterministicAlgorithms(fixed, /*warn_only=*/false); }
+void ct_set_fixed_order(bool fixed) {
+    at::globalContext().setDeterministicAlgorithms(fixed, /*warn_only=*/false);
+    // Libtorch would write to every new tensor first, lest it be read before anything is in it: an eighth of a step's launches.
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+}
 
 ct_status ct_memory_statistics(ct_device device, ct_memory *result) {
     return guarded([&] {

@@ -10,7 +10,9 @@ import Testing
     /// Of a value, where the two round once more or less.
     static func tolerance(_ type: DType) -> Float { type == .float32 ? 3e-6 : 8e-3 }
 
-    @Test(arguments: types, [(33, 7), (3, 640), (2, 3)]) func rmsNorm(_ type: DType, _ shape: (rows: Int, size: Int)) throws {
+    @Test(arguments: types, [(33, 7), (3, 640), (2, 3)]) func rmsNorm(_ type: DType, _ shape: (rows: Int, size: Int))
+        throws
+    {
         try RandomGenerator.seed(1)
         let weight = try Tensor.randomNormal([shape.size])
         let x = try Tensor.randomNormal([shape.rows, shape.size]).to(type).requiringGradient()
@@ -40,7 +42,8 @@ import Testing
         for (input, sign, result) in [(x, Float(1), expected), (slope, -1, try #require(try x.gradient()))] {
             let y = try Tensor.zeros(x.shape).to(type)
             try emulate(
-                "turn", type, .elements(x.count / 2), input, cos, sin, Int64(tokens), Int64(heads), Int64(size), sign, y)
+                "turn", type, .elements(x.count / 2), input, cos, sin, Int64(tokens), Int64(heads), Int64(size), sign, y
+            )
             try expect(y, result, type)
         }
     }
@@ -82,7 +85,8 @@ import Testing
         for adds in [Int32(0), 1] {
             let to = try Tensor.ones([rows, size]).to(type)
             try emulate(
-                "drop", type, .elements(x.count), x, Int64(x.count), Int64(size), key, limit, Float(1 / (1 - probability)),
+                "drop", type, .elements(x.count), x, Int64(x.count), Int64(size), key, limit,
+                Float(1 / (1 - probability)),
                 adds, to)
             try expect(to, adds == 0 ? expected : expected + 1, type)
         }
@@ -109,7 +113,8 @@ import Testing
         let targets = [Int64(0), 1_002, 17, 500, 3]
         let logits = try (Tensor.randomNormal([rows, vocabulary]) * 4).to(type)
         // The first row's target is its largest logit.
-        try logits.narrowed(0, start: 0, count: 1).narrowed(1, start: 0, count: 1).copy_(Tensor([Float(40)]).unsqueezed(0))
+        try logits.narrowed(0, start: 0, count: 1).narrowed(1, start: 0, count: 1).copy_(
+            Tensor([Float(40)]).unsqueezed(0))
         let (expected, emulated) = (try logits.to(.float64).to(type), try logits.to(.float64).to(type))
         var losses = [Float](repeating: 0, count: rows)
         var correct = [UInt8](repeating: 0, count: rows)
@@ -145,7 +150,8 @@ import Testing
         let logits = try Tensor([Float(1), .nan, 2, 3, 1, 2], shape: [2, 3])
         let (losses, correct) = (try Tensor.zeros([2]), try Tensor.zeros([2]).to(.uint8))
         try emulate(
-            "cross_entropy", .float32, .init(blocks: 2, columns: 32), logits, try Tensor([Int64(0), 0]), Int64(3), Float(0),
+            "cross_entropy", .float32, .init(blocks: 2, columns: 32), logits, try Tensor([Int64(0), 0]), Int64(3),
+            Float(0),
             Float(0), Int32(0), losses, correct)
         let values = try losses.array(of: Float.self)
         #expect(values[0].isNaN && values[1].isFinite)
@@ -196,5 +202,6 @@ private func expect(
     let values = try (result.to(.float32).array(of: Float.self), expected.to(.float32).array(of: Float.self))
     let scale = values.1.map(abs).max() ?? 0
     #expect(
-        maximumDifference(values.0, values.1) <= DeviceKernelTests.tolerance(type) * scale, sourceLocation: sourceLocation)
+        maximumDifference(values.0, values.1) <= DeviceKernelTests.tolerance(type) * scale,
+        sourceLocation: sourceLocation)
 }

@@ -59,6 +59,16 @@ public final class Decoder {
         weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
     }
 
+    /// Bytes of the logits that a pass of many tokens has at a time on an accelerator; 0 on the CPU, which goes through the
+    /// vocabulary in chunks or holds few.
+    public var acceleratorTileBytes: Int {
+        guard device.kind != .cpu else { return 0 }
+        let hasFusedLayers = (try? Tensor.zeros([1], device: device).to(computeType).hasFusedLayers) ?? false
+        let elements = LanguageModelHead.tileElements(hasFusedLayers: hasFusedLayers, device: device)
+        // Without the kernel they are there in float32 too, with their exponentials and their gradient.
+        return elements * (hasFusedLayers ? computeType.size : computeType.size + 3 * 4)
+    }
+
     // MARK: Passes
 
     /// Whether the sequences of a pass may have a beginning in common (``SequenceLayout/sharedPrefix``): where this project's

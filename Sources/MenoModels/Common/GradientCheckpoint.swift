@@ -11,13 +11,13 @@ func checkpointed(
     _ input: Tensor, parameters: [Tensor], device: Device, _ body: @escaping (Tensor) throws -> Tensor
 ) throws -> Tensor {
     guard isGradientEnabled, input.requiresGradient || !parameters.isEmpty else { return try body(input) }
-    let before = try RandomGenerator.state(of: device)
+    let before = try RandomStates(of: device)
     let output = try CheckpointedPass.$isRunning.withValue(true) { try withoutGradient { try body(input) } }
     return try Tensor.customNode(inputs: [input] + parameters, outputs: [output]) { gradients in
         guard let gradient = gradients[0] else { return Array(repeating: nil, count: parameters.count + 1) }
-        let after = try RandomGenerator.state(of: device)
-        try RandomGenerator.setState(before, of: device)
-        defer { try? RandomGenerator.setState(after, of: device) }
+        let after = try RandomStates(of: device)
+        try before.restore()
+        defer { try? after.restore() }
         return try withGradient(enabled: true) {
             let leaf = try input.detached().requiringGradient(input.requiresGradient)
             let again = try body(leaf)

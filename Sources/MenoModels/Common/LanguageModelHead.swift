@@ -9,8 +9,12 @@ final class LanguageModelHead {
     var gradientThreshold = 0.0
     /// The means of every 512 rows of a frozen weight, computed when they are first needed.
     private var centroids: Tensor?
-    /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks.
-    private static let tileElements = 1 << 26
+    /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks. A GPU has few rows of hidden
+    /// states to share out over its processors when a tile is turned into their gradient, so that it is given more of them
+    /// where the tile is all that is held.
+    static func tileElements(hasFusedLayers: Bool, device: Device) -> Int {
+        device.kind != .cpu && hasFusedLayers ? 1 << 28 : 1 << 26
+    }
 
     init(weight: Parameter, softcap: Double?) {
         self.weight = weight
@@ -118,8 +122,9 @@ final class LanguageModelHead {
     ) throws -> TileResults {
         let count = targets.count
         let vocabulary = table.size(0)
-        let rows = max(1, min(count, Self.tileElements / vocabulary))
         let device = hiddenStates.device
+        let elements = Self.tileElements(hasFusedLayers: hiddenStates.hasFusedLayers, device: device)
+        let rows = max(1, min(count, elements / vocabulary))
         var losses = [Float](repeating: 0, count: count)
         var correct = [UInt8](repeating: 0, count: count)
         let onDevice =

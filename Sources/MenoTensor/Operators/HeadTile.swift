@@ -36,7 +36,8 @@ extension Tensor {
         try withExtendedLifetime((targets, loss, correct)) {
             try check(
                 ct_cross_entropy(
-                    handle, targets.handle, Float(softcap), Float(smoothing), differentiates, loss.handle, correct.handle),
+                    handle, targets.handle, Float(softcap), Float(smoothing), differentiates, loss.handle,
+                    correct.handle),
                 "cross-entropy")
         }
     }

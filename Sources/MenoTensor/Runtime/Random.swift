@@ -25,3 +25,22 @@ public enum RandomGenerator {
         try check(ct_set_random_state(device.raw, bytes.handle), "random state")
     }
 }
+
+/// The states of all generators that a model on a device draws from: the CPU's, which decides what adapters drop, and the
+/// device's own.
+public struct RandomStates {
+    public let states: [(device: Device, state: [UInt8])]
+
+    /// Those of now.
+    public init(of device: Device) throws {
+        states = try Self.devices(of: device).map { ($0, try RandomGenerator.state(of: $0)) }
+    }
+
+    /// Puts the generators back to them.
+    public func restore() throws {
+        for (device, state) in states { try RandomGenerator.setState(state, of: device) }
+    }
+
+    /// The devices whose generators these are.
+    public static func devices(of device: Device) -> [Device] { device == .cpu ? [.cpu] : [.cpu, device] }
+}

@@ -81,15 +81,8 @@ extension TrainingLoop {
         settle()
     }
 
-    /// The devices whose random numbers the run draws.
-    var generators: [Device] { model.device == .cpu ? [.cpu] : [.cpu, model.device] }
-
-    func randomStates() throws -> [(device: Device, state: [UInt8])] {
-        try generators.map { ($0, try RandomGenerator.state(of: $0)) }
-    }
-
     func runState(_ saving: RunSaving) throws -> RunState {
-        let randomStates = try randomStates().map { ("\($0.device)", Data($0.state)) }
+        let randomStates = try RandomStates(of: model.device).states.map { ("\($0.device)", Data($0.state)) }
         return RunState(
             step: stepsDone, settings: saving.settings, tokensPerPass: tokensPerPass,
             randomStates: Dictionary(uniqueKeysWithValues: randomStates), best: best, log: log,
@@ -124,7 +117,7 @@ extension TrainingLoop {
         try saving.form.restore(model, from: folder)
         try NamedValues.restore(
             optimizerStep.optimizer.state, from: folder.appending(path: CheckpointStore.optimizerName))
-        for device in generators {
+        for device in RandomStates.devices(of: model.device) {
             guard let bytes = state.randomStates["\(device)"] else { continue }
             try RandomGenerator.setState([UInt8](bytes), of: device)
         }

@@ -182,7 +182,7 @@ public final class TrainingLoop {
     /// - Returns: `nil` for a step that was passed over.
     /// - Throws: what ends the run; what is saved then is as if the step had not been tried.
     func attempt(_ step: Int, learningRate: Double) throws -> StepResult? {
-        let (states, skippedBefore) = (try randomStates(), skippedSteps)
+        let (states, skippedBefore) = (try RandomStates(of: model.device), skippedSteps)
         do {
             while true {
                 let prepared = loader.load(step, tokensPerPass: passLimit)
@@ -193,18 +193,14 @@ public final class TrainingLoop {
                     return nil
                 } catch let error as TorchError where error.code == .outOfMemory {
                     try makePassesSmaller(prepared.passes, error)
-                    try restore(states)
+                    try states.restore()
                 }
             }
         } catch {
             skippedSteps = skippedBefore
-            try restore(states)
+            try states.restore()
             throw error
         }
-    }
-
-    private func restore(_ states: [(device: Device, state: [UInt8])]) throws {
-        for (device, state) in states { try RandomGenerator.setState(state, of: device) }
     }
 
     /// Passes over a step whose loss or gradient is not finite; too many in a row end the run.

@@ -64,7 +64,8 @@ public struct MemoryPlan: Sendable {
         let states = shape.layerCount * shape.hiddenSize
         return Bound(
             layerCount: shape.layerCount, layer: 4 * tokens * layer,
-            rest: 4 * (tokens * (head + states) + 2 * trained) + commonBytes(model, tokens: tokens) + (256 << 20))
+            rest: 4 * (tokens * (head + states) + 2 * trained) + commonBytes(model, tokens: tokens)
+                + model.acceleratorTileBytes + (256 << 20))
     }
 
     /// Bytes of the gradients of the keys and values of a common beginning, of every sequence of a pass that has it.

@@ -34,10 +34,10 @@ struct PassProbe {
     }
 
     private func measure(_ steps: [[Pass]]) throws -> Measurement? {
-        let states = try [Device.cpu, model.device].map { ($0, try RandomGenerator.state(of: $0)) }
+        let states = try RandomStates(of: model.device)
         defer {
             for parameter in model.trainedParameters { try? parameter.tensor.setGradient(nil) }
-            for (device, state) in states { try? RandomGenerator.setState(state, of: device) }
+            try? states.restore()
             try? model.device.emptyCache()
             Torch.releaseUnusedHostMemory()
         }
