@@ -42,7 +42,7 @@ let package = Package(
         .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
         .target(
             name: "CTorch", dependencies: ["CLibTorch"],
-            // Compiled by the GPU's driver while the program runs; Accelerator/DeviceCode.cpp has its text.
+            // Compiled while the program runs; Accelerator/DeviceCode.cpp has its text.
             exclude: ["Accelerator/Layers.cu"],
             cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
         .target(name: "MenoTensor", dependencies: ["CTorch"], swiftSettings: swiftSettings),

@@ -15,6 +15,7 @@
 
 #define __device__
 #define __global__
+#define __launch_bounds__(threads)
 #define __shared__ static  // one block runs at a time
 
 namespace {

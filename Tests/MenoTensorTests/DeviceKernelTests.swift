@@ -67,7 +67,7 @@ import Testing
     }
 
     /// A key drops the same elements on every device.
-    @Test(arguments: types) func dropout(_ type: DType) throws {
+    @Test(.enabled(if: Torch.hasOwnProducts), arguments: types) func dropout(_ type: DType) throws {
         let (rows, size, probability) = (40, 24, 0.3)
         try RandomGenerator.seed(4)
         let x = try (Tensor.randomNormal([rows, size]) + 5).to(type)
@@ -150,11 +150,11 @@ import Testing
         let logits = try Tensor([Float(1), .nan, 2, 3, 1, 2], shape: [2, 3])
         let (losses, correct) = (try Tensor.zeros([2]), try Tensor.zeros([2]).to(.uint8))
         try emulate(
-            "cross_entropy", .float32, .init(blocks: 2, columns: 32), logits, try Tensor([Int64(0), 0]), Int64(3),
+            "cross_entropy", .float32, .init(blocks: 2, columns: 1024), logits, try Tensor([Int64(0), 0]), Int64(3),
             Float(0),
             Float(0), Int32(0), losses, correct)
         let values = try losses.array(of: Float.self)
-        #expect(values[0].isNaN && values[1].isFinite)
+        #expect(values[0].isNaN && abs(values[1] - 0.40760596) < 1e-6)
     }
 }
 

@@ -1,5 +1,5 @@
-// A frozen linear layer with a low-rank adapter on a GPU. All products are the device's library's, in the activations' type;
-// nothing of their size but inputs and results is written beside them.
+// A frozen linear layer with a low-rank adapter on a GPU. All products are the device's library's, in the activations' type.
+// Where elements are dropped, one copy of the input is written forward, and one of its gradient backward beside another.
 
 #include "../Kernels/Dropout.h"
 #include "DeviceCode.h"

@@ -34,7 +34,7 @@ struct Library {
     int (*launch)(
         void *function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned shared, void *stream, void **arguments,
         void **extra);
-    int (*name)(int error, const char **);
+    int (*text)(int error, const char **);
     int (*context)(void **);
     int (*retain_context)(void **, int device);
     int (*set_context)(void *);
@@ -60,7 +60,7 @@ struct Library {
         find(load, compiler, "cuModuleLoadData");
         find(function, compiler, "cuModuleGetFunction");
         find(launch, compiler, "cuLaunchKernel");
-        find(name, compiler, "cuGetErrorName");
+        find(text, compiler, "cuGetErrorString");
         find(context, compiler, "cuCtxGetCurrent");
         find(retain_context, compiler, "cuDevicePrimaryCtxRetain");
         find(set_context, compiler, "cuCtxSetCurrent");
@@ -81,9 +81,10 @@ const Library &library() {
 
 void check(int error, const char *action) {
     if (error == 0) return;
-    const char *name = nullptr;
-    library().name(error, &name);
-    TORCH_CHECK(false, "CUDA: ", action, ": ", name ? name : "error ", name ? "" : std::to_string(error));
+    const char *text = nullptr;
+    library().text(error, &text);
+    // "out of memory" is known by this text.
+    TORCH_CHECK(false, "CUDA: ", action, ": ", text ? text : "error ", text ? "" : std::to_string(error));
 }
 
 // Makes the context that libtorch works in that of this thread, where its runtime has not done so yet.
@@ -162,8 +163,14 @@ Kernels &kernels(int device) {
 
 std::string meno::device::fault(c10::Device device) {
     if (!device.is_cuda()) return "not an NVIDIA GPU";
-    c10::DeviceGuard guard(device);
-    return kernels(device.index()).fault();
+    try {
+        c10::DeviceGuard guard(device);
+        return kernels(device.index()).fault();
+    } catch (const c10::Error &error) {
+        return error.what_without_backtrace();
+    } catch (...) {
+        return "the device does not answer";
+    }
 }
 
 bool meno::device::has_kernels(c10::Device device) { return fault(device).empty(); }

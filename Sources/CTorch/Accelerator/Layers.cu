@@ -232,10 +232,10 @@ static __device__ void cross_entropy(
     __syncthreads();
     Summary all = shared[0];
     for (unsigned w = 1; w < blockDim.x / kWarp; ++w) all = merged(all, shared[w]);
-    float log_sum = all.largest + logf(all.exponents);
     if (threadIdx.x == 0) {
-        float chosen = capped(E::load(x[target]), softcap);
-        losses[row] = log_sum - (1 - smoothing) * chosen - smoothing * (all.sum / vocabulary);
+        // Small beside the logits: their difference comes before what is added to it.
+        float expected = (1 - smoothing) * capped(E::load(x[target]), softcap) + smoothing * (all.sum / vocabulary);
+        losses[row] = logf(all.exponents) + (all.largest - expected);
         correct[row] = all.place == target;
     }
     if (!differentiates) return;
@@ -243,7 +243,7 @@ static __device__ void cross_entropy(
     __syncthreads();
     for (Index i = threadIdx.x; i < vocabulary; i += blockDim.x) {
         float z = capped(E::load(x[i]), softcap);
-        float gradient = expf(z - log_sum) - smoothing / vocabulary - (i == target ? 1 - smoothing : 0);
+        float gradient = expf(z - all.largest) / all.exponents - smoothing / vocabulary - (i == target ? 1 - smoothing : 0);
         if (softcap > 0) gradient *= 1 - (z / softcap) * (z / softcap);
         x[i] = E::store(gradient);
     }
@@ -291,7 +291,7 @@ static __device__ void cross_entropy(
         float *to_second) {                                                                                           \
         widen<E>(first, m, to_first, second, n, scale, to_second);                                                    \
     }                                                                                                                 \
-    extern "C" __global__ void cross_entropy_##suffix(                                                                \
+    extern "C" __global__ void __launch_bounds__(1024) cross_entropy_##suffix(                                        \
         E::Storage *logits, const Index *targets, Index vocabulary, float softcap, float smoothing,                   \
         int differentiates, float *losses, unsigned char *correct) {                                                  \
         cross_entropy<E>(logits, targets, vocabulary, softcap, smoothing, differentiates, losses, correct);           \

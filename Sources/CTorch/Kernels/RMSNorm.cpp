@@ -114,7 +114,10 @@ ct_status ct_rms_norm_backward(
             g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type() && g.device() == x.device(),
             "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
         int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
-        TORCH_CHECK(scales->value.numel() == rows, "expected the scales of ", rows, " rows, got ", scales->value.sizes());
+        TORCH_CHECK(
+            scales->value.numel() == rows && scales->value.device() == x.device() && scales->value.is_contiguous() &&
+                scales->value.scalar_type() == at::kFloat,
+            "expected the scales of ", rows, " rows in float32 beside them, got ", scales->value.sizes());
         if (x.is_cuda()) {
             *result = meno::wrap(meno::device::rms_norm_backward(g, x, w, scales->value, offset));
             return;

@@ -243,8 +243,8 @@ bool ct_has_vocabulary_loss(const ct_tensor *states, const ct_tensor *table, boo
 // The means of every 512 rows of a table [vocabulary, hidden], float32.
 ct_status ct_vocabulary_centroids(const ct_tensor *table, ct_tensor **result);
 
-// The following take contiguous tensors in float32 or bfloat16, compute in float32 and return tensors like their input.
-// They take no part in autograd.
+// The following take contiguous tensors in float32 or bfloat16, compute in float32 and return tensors like their input: on the
+// CPU, and those for norms, rotations and gates on a GPU too. They take no part in autograd.
 
 // Whether those for norms, rotations and gates take this tensor, once it is contiguous: on the CPU, and on an NVIDIA GPU for
 // which their kernels can be compiled.

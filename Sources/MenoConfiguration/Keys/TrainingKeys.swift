@@ -97,9 +97,9 @@ extension ConfigurationKey {
                 + "probabilities in bfloat16 8e-4."),
         ConfigurationKey(
             "training.tokens_per_pass", \.training.tokensPerPass, .countOrAutomatic,
-            "Tokens that go through the model together; auto: as many as memory allows, up to 2048, on a CPU 512, "
-                + "or 1024 where it has AMX or the model 500 million parameters, and twice as many in evaluations. It changes "
-                + "memory and speed, but no result beyond rounding.",
+            "Tokens that go through the model together; auto: as many as memory allows, on a GPU up to 8192, on a "
+                + "CPU 512, or 1024 where it has AMX or the model 500 million parameters, and there twice as many in "
+                + "evaluations. It changes memory and speed, but no result beyond rounding.",
             example: "1024", caveat: "A step that runs out of memory is done again in smaller passes."),
         ConfigurationKey(
             "training.bf16", \.computesInBFloat16, .flag, "Whether `model.dtype: auto` is bfloat16.", example: "false"),

@@ -64,9 +64,9 @@ public final class Decoder {
     public var acceleratorTileBytes: Int {
         guard device.kind != .cpu else { return 0 }
         let hasFusedLayers = (try? Tensor.zeros([1], device: device).to(computeType).hasFusedLayers) ?? false
-        let elements = LanguageModelHead.tileElements(hasFusedLayers: hasFusedLayers, device: device)
-        // Without the kernel they are there in float32 too, with their exponentials and their gradient.
-        return elements * (hasFusedLayers ? computeType.size : computeType.size + 3 * 4)
+        let elements = LanguageModelHead.tileElements(onDevice: hasFusedLayers)
+        // Without the kernel they are there in float32 too, capped, with their exponentials, their gradient and its factors.
+        return elements * (hasFusedLayers ? computeType.size : computeType.size + 5 * 4)
     }
 
     // MARK: Passes

@@ -12,9 +12,7 @@ final class LanguageModelHead {
     /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks. A GPU has few rows of hidden
     /// states to share out over its processors when a tile is turned into their gradient, so that it is given more of them
     /// where the tile is all that is held.
-    static func tileElements(hasFusedLayers: Bool, device: Device) -> Int {
-        device.kind != .cpu && hasFusedLayers ? 1 << 28 : 1 << 26
-    }
+    static func tileElements(onDevice: Bool) -> Int { onDevice ? 1 << 28 : 1 << 26 }
 
     init(weight: Parameter, softcap: Double?) {
         self.weight = weight
@@ -123,12 +121,11 @@ final class LanguageModelHead {
         let count = targets.count
         let vocabulary = table.size(0)
         let device = hiddenStates.device
-        let elements = Self.tileElements(hasFusedLayers: hiddenStates.hasFusedLayers, device: device)
-        let rows = max(1, min(count, elements / vocabulary))
+        let hasKernel = device.kind != .cpu && hiddenStates.hasFusedLayers
+        let onDevice = hasKernel ? try DeviceTargets(targets, vocabulary: vocabulary, device: device) : nil
+        let rows = max(1, min(count, Self.tileElements(onDevice: hasKernel) / vocabulary))
         var losses = [Float](repeating: 0, count: count)
         var correct = [UInt8](repeating: 0, count: count)
-        let onDevice =
-            device.kind != .cpu && hiddenStates.hasFusedLayers ? try DeviceTargets(targets, device: device) : nil
         let inputGradient =
             needsInput ? try Tensor(uninitialized: hiddenStates.shape, dtype: hiddenStates.dtype, device: device) : nil
         let weightGradient = needsWeight ? try Tensor.zeros(table.shape, device: device) : nil
@@ -203,7 +200,11 @@ final class LanguageModelHead {
 private struct DeviceTargets {
     let targets, losses, correct: Tensor
 
-    init(_ targets: [Int64], device: Device) throws {
+    /// - Throws: ``ModelError`` for a target that the vocabulary does not have: the kernel would read beyond its logits.
+    init(_ targets: [Int64], vocabulary: Int, device: Device) throws {
+        if let outside = targets.first(where: { $0 < 0 || $0 >= vocabulary }) {
+            throw ModelError(.mismatch, "label \(outside) is outside the model's vocabulary of \(vocabulary).")
+        }
         self.targets = try Tensor(targets, device: device)
         losses = try Tensor(uninitialized: [targets.count], dtype: .float32, device: device)
         correct = try Tensor(uninitialized: [targets.count], dtype: .uint8, device: device)

@@ -5,7 +5,7 @@ internal import MenoTensor
 /// Computes losses without gradients and without keeping logits: memory does not grow with the number of examples.
 public struct Evaluator {
     /// Tokens of a pass beyond which nothing is gained in speed.
-    public static func preferredTokens(of model: Decoder) -> Int { model.device.kind == .cpu ? 2048 : 8192 }
+    public static func preferredTokens(of model: Decoder) -> Int { max(2048, MemoryPlan.preferredTokens(of: model)) }
 
     private let model: Decoder
     private let tokensPerPass: Int

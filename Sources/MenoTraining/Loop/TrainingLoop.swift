@@ -90,6 +90,9 @@ public final class TrainingLoop {
         observers.emit(.started(description(name)))
         warnOfLength()
         warnOfSpace()
+        if model.device.kind == .cuda, let fault = model.device.kernelFault {
+            observers.emit(.notice("this GPU has none of the fused kernels, and steps are slower: \(fault)"))
+        }
         let reason: RunOutcome.Reason
         do {
             try planPasses()

@@ -10,10 +10,17 @@ public struct MemoryPlan: Sendable {
     /// weights of a layer leave its caches, what passes have in common, such as reading the weights, is a larger part of
     /// them; on an accelerator, asking it for each operator.
     public static func preferredTokens(of model: Decoder) -> Int {
-        guard model.device.kind == .cpu else { return 8192 }
+        guard model.device.kind == .cpu else { return acceleratorTokens(of: model) }
         let hasFastProducts = model.computeType == .bfloat16 && Torch.hasTileProducts
         return hasFastProducts || model.parameterCount >= 500_000_000 ? 1024 : 512
     }
+    /// More than 2,048 only where no layer needs to be computed again for it.
+    private static func acceleratorTokens(of model: Decoder) -> Int {
+        guard model.device.kind == .cuda, let available = MemoryLimit.available(on: model.device) else { return 2048 }
+        return [8192, 4096].first { bound(model, tokens: $0, longest: 2048).bytes(checkpointed: 0) < available / 2 }
+            ?? 2048
+    }
+
     /// The share of the available memory that is planned with; the rest is for what is not measured.
     private static let usableShare = 0.9
 
