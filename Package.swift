@@ -1,8 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Targets, and the only direction in which they may import each other, are described in
-// README.md ("How the code is laid out"). Targets that need no libtorch build and test without it.
+// Targets, and the only direction in which they may import each other, are described in Documentation/architecture.md.
+// Targets that need no libtorch build and test without it.
 
 let swiftSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),

@@ -1,6 +1,5 @@
 public import Foundation
 internal import MenoModels
-internal import MenoTraining
 internal import Yams
 
 extension RunConfiguration {
@@ -29,117 +28,26 @@ extension RunConfiguration {
         for override in overrides { try reader.apply(override) }
         return try reader.configuration.validated(name)
     }
-
-    private func validated(_ name: String) throws -> RunConfiguration {
-        for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
-            throw ConfigurationError(place: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
-        }
-        if training.warmupSteps > 0, let maxSteps = training.maxSteps, training.warmupSteps > maxSteps {
-            throw ConfigurationError(
-                place: name,
-                "`training.warmup_steps` (\(training.warmupSteps)) is more than `training.max_steps` (\(maxSteps)): "
-                    + "the learning rate would never reach its height.")
-        }
-        if training.evaluationStrategy != .no, data.trainFraction == 1 || data.maxEvaluationSamples == 0 {
-            throw ConfigurationError(
-                place: name,
-                "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` asks for evaluations, but "
-                    + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
-                advice: "Set `training.eval_strategy: no`, or hold examples out.")
-        }
-        try checkContradictions(name)
-        return self
-    }
-
-    /// Pairs of keys that cannot both hold.
-    private func checkContradictions(_ name: String) throws {
-        if computesInFloat16 {
-            throw ConfigurationError(
-                place: name, "`training.fp16: true` is not honoured: float16 needs its losses scaled.",
-                advice: "Use `training.bf16: true`, or `model.dtype: float32`.")
-        }
-        if usesNoCUDA, model.device == .cuda || model.device == .mps {
-            throw ConfigurationError(
-                place: name, "`training.no_cuda: true` contradicts `model.device: \(model.device.rawValue)`.",
-                advice: "Leave one of them out.")
-        }
-        if model.dtype == .float16 {
-            throw ConfigurationError(
-                place: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
-                advice: "Use `bfloat16` or `float32`.")
-        }
-        if let greaterIsBetter, greaterIsBetter != training.bestMetric.greaterIsBetter {
-            throw ConfigurationError(
-                place: name,
-                "`training.greater_is_better: \(greaterIsBetter)` contradicts `training.metric_for_best_model: "
-                    + "\(training.bestMetric.rawValue)`, of which "
-                    + (training.bestMetric.greaterIsBetter ? "greater" : "lower") + " values are better.",
-                advice: "Leave greater_is_better out.")
-        }
-        if training.earlyStoppingPatience != nil, training.evaluationStrategy == .no {
-            throw ConfigurationError(
-                place: name,
-                "`training.early_stopping_patience` needs evaluations, which `training.eval_strategy: no` forbids.")
-        }
-        try checkSchedule(name)
-        try checkMonitor(name)
-    }
-
-    private func checkMonitor(_ name: String) throws {
-        do {
-            try monitor.thresholds.validate()
-        } catch {
-            throw ConfigurationError(
-                place: name, "`\(error.place ?? "monitor")` \(error.message)", advice: error.advice)
-        }
-        guard (monitor.onAlert == .command) == (monitor.alertCommand != nil) else {
-            throw ConfigurationError(
-                place: name,
-                "`monitor.on_alert: \(monitor.onAlert.rawValue)` and `monitor.alert_command` contradict each other: the "
-                    + "command is for `on_alert: command`, which needs one.")
-        }
-    }
-
-    private func checkSchedule(_ name: String) throws {
-        let options = training.scheduleOptions
-        let taken = training.schedule.optionNames
-        if let (other, _) = options.given.first(where: { !taken.contains($0.name) }) {
-            throw ConfigurationError(
-                place: name,
-                "`training.lr_scheduler_kwargs`: `training.lr_scheduler_type: \(training.schedule.rawValue)` has no "
-                    + "`\(other)`.",
-                advice: "It takes \(taken.isEmpty ? "no such keys" : taken.joined(separator: ", ")).")
-        }
-        if training.schedule == .cosineWithRestarts, let cycles = options.cycles, cycles != cycles.rounded() {
-            throw ConfigurationError(
-                place: name,
-                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is no whole number, which "
-                    + "`cosine_with_restarts` needs.")
-        }
-        if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {
-            throw ConfigurationError(
-                place: name,
-                "`num_decay_steps` (\(decaySteps)) of `training.lr_scheduler_kwargs` is more than `training.max_steps` "
-                    + "(\(maxSteps)).")
-        }
-        if training.schedule == .polynomial, options.endRate >= training.learningRate, training.learningRate > 0 {
-            throw ConfigurationError(
-                place: name,
-                "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
-                    + "(\(training.learningRate)).")
-        }
-    }
 }
 
-extension LearningRateSchedule.Course {
-    /// What it takes of `training.lr_scheduler_kwargs`.
-    fileprivate var optionNames: [String] {
+/// A section that is switched off where it is given without content: `lora: null`.
+private enum OptionalSection: String {
+    case lora, monitor
+
+    /// The one that a key is of.
+    init?(of path: String) { self.init(rawValue: String(path.prefix { $0 != "." })) }
+
+    func isOn(in configuration: RunConfiguration) -> Bool {
         switch self {
-        case .linear, .constant, .constantWithWarmup: []
-        case .cosine, .cosineWithRestarts: ["num_cycles"]
-        case .polynomial: ["power", "lr_end"]
-        case .inverseSquareRoot: ["timescale"]
-        case .warmupStableDecay: ["num_decay_steps", "min_lr_ratio", "decay_type"]
+        case .lora: configuration.lora != nil
+        case .monitor: configuration.monitor.isEnabled
+        }
+    }
+
+    func set(_ isOn: Bool, in configuration: inout RunConfiguration) {
+        switch self {
+        case .lora: configuration.lora = isOn ? configuration.adapter : nil
+        case .monitor: configuration.monitor.isEnabled = isOn
         }
     }
 }
@@ -152,7 +60,7 @@ private struct ConfigurationReader {
     private var override: String?
     /// Where each key of the file, or of one override, is written, and each section of it that is switched off.
     private var written: [String: String] = [:]
-    private var switchedOff: [String: String] = [:]
+    private var switchedOff: [OptionalSection: String] = [:]
     private static let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
     private static let sections = Set(ConfigurationKey.all.compactMap(\.section))
 
@@ -181,8 +89,9 @@ private struct ConfigurationReader {
                 continue
             }
             if isNull(node) {
-                switchOff(path)
-                switchedOff[path] = place(key)
+                guard let section = OptionalSection(rawValue: path) else { continue }
+                section.set(false, in: &configuration)
+                switchedOff[section] = place(key)
                 try checkSwitchedOff()
             } else if let entries = node.mapping {
                 try read(entries, under: path)
@@ -207,32 +116,18 @@ private struct ConfigurationReader {
 
     /// A section of the file without content, and a key of it elsewhere.
     private func checkSwitchedOff() throws {
-        for (section, place) in switchedOff where section == "lora" || section == "monitor" {
-            guard let (key, other) = written.first(where: { $0.key.hasPrefix(section + ".") }) else { continue }
+        for (section, place) in switchedOff {
+            guard let (key, other) = written.first(where: { OptionalSection(of: $0.key) == section }) else { continue }
             throw ConfigurationError(
                 place: place, "`\(section)` is switched off, so that `\(key)` (\(other)) would mean nothing.",
                 advice: "Leave one of them out.")
         }
     }
 
-    /// What a section without content means.
-    private mutating func switchOff(_ section: String) {
-        if section == "lora" { configuration.lora = nil }
-        if section == "monitor" { configuration.monitor.isEnabled = false }
-    }
-
-    /// What a section with content means, where it is given by an override.
-    private mutating func switchOn(_ section: String) {
-        if section == "lora" { configuration.lora = configuration.adapter }
-        if section == "monitor" { configuration.monitor.isEnabled = true }
-    }
-
     /// A key of a section that is switched off would be read and then mean nothing, or switch it on unasked.
     private func requireOn(_ path: String, place: String) throws {
-        let isOff = ["lora": configuration.lora == nil, "monitor": !configuration.monitor.isEnabled]
-        guard let section = path.split(separator: ".").first.map(String.init), path != section, isOff[section] == true,
-            path != "monitor.enabled"
-        else { return }
+        guard path != "monitor.enabled" else { return }
+        guard let section = OptionalSection(of: path), !section.isOn(in: configuration) else { return }
         throw ConfigurationError(
             place: place, "`\(section)` is switched off, so that `\(path)` would mean nothing.",
             advice: "Switch it on by `--set '\(section)={}'` before, or leave `\(path)` out.")
@@ -256,12 +151,11 @@ private struct ConfigurationReader {
             return try set(path, node, place: place)
         }
         if isNull(node) {
-            switchOff(path)
+            OptionalSection(rawValue: path)?.set(false, in: &configuration)
         } else if let entries = node.mapping {
-            switchOn(path)
+            OptionalSection(rawValue: path)?.set(true, in: &configuration)
             self.override = place
             defer { self.override = nil }
-            try requireOn(path, place: place)
             try read(entries, under: path)
         } else {
             let key = ConfigurationKey.all.first { $0.section == path }

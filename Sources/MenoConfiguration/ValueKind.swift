@@ -203,60 +203,6 @@ extension ValueKind {
     }
 }
 
-extension ValueKind where Value == LearningRateSchedule.Options {
-    /// A mapping of the names that transformers' schedules know.
-    static var scheduleOptions: Self {
-        let names = "num_cycles, power, lr_end, timescale, num_decay_steps, min_lr_ratio, decay_type"
-        return Self(expected: "a mapping with some of \(names)") { node in
-            var options = LearningRateSchedule.Options()
-            if isNull(node) { return options }
-            guard let mapping = node.mapping else { return nil }
-            for (key, value) in mapping {
-                guard options.set(key.scalar?.string ?? "", value) else { return nil }
-            }
-            return options
-        } write: {
-            $0.yaml
-        }
-    }
-}
-
-extension LearningRateSchedule.Options {
-    fileprivate mutating func set(_ name: String, _ value: Node) -> Bool {
-        func put<Kind>(_ field: WritableKeyPath<Self, Kind>, _ kind: ValueKind<Kind>) -> Bool {
-            guard let value = kind.read(value) else { return false }
-            self[keyPath: field] = value
-            return true
-        }
-        return switch name {
-        case "num_cycles": put(\.cycles, .positiveOrNone)
-        case "power": put(\.power, .positive)
-        case "lr_end": put(\.endRate, .notNegative)
-        case "timescale": put(\.timescale, .countOrNone)
-        case "num_decay_steps": put(\.decaySteps, .countOrNone)
-        case "min_lr_ratio": put(\.minimumRatio, .fraction)
-        case "decay_type": put(\.decayShape, .choice)
-        default: false
-        }
-    }
-
-    /// What differs from the defaults, by name.
-    var given: [(name: String, value: String)] {
-        let usual = Self()
-        var given: [(String, String)] = []
-        if let cycles { given.append(("num_cycles", Int(exactly: cycles).map(String.init) ?? "\(cycles)")) }
-        if power != usual.power { given.append(("power", "\(power)")) }
-        if endRate != usual.endRate { given.append(("lr_end", "\(endRate)")) }
-        if let timescale { given.append(("timescale", "\(timescale)")) }
-        if let decaySteps { given.append(("num_decay_steps", "\(decaySteps)")) }
-        if minimumRatio != usual.minimumRatio { given.append(("min_lr_ratio", "\(minimumRatio)")) }
-        if decayShape != usual.decayShape { given.append(("decay_type", decayShape.rawValue)) }
-        return given
-    }
-
-    fileprivate var yaml: String { "{" + given.map { "\($0.name): \($0.value)" }.joined(separator: ", ") + "}" }
-}
-
 extension ValueKind {
     /// A list of some of an enumeration's values, or one of them; null and [] stand for none.
     static func choices<Choice>() -> Self

@@ -26,6 +26,10 @@ void multiply(
 // Whether bfloat16 products of m rows of this depth are on the processor's matrix unit.
 bool has_tiles(int64_t m, int64_t depth);
 
+// The product above, in bfloat16 where has_tiles.
+void multiply_tiles(
+    const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish);
+
 // out [m, rows] = activation(x · Gᵀ) · (x · Uᵀ), for weights of one size, where has_tiles: what would be the results of two
 // products is never written. They are rounded all the same, so that this is equal to three operations of their own.
 void multiply_gated(

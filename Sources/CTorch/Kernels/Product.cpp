@@ -133,7 +133,7 @@ Shares row_blocks(int64_t m) {
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish) {
     int64_t depth = transposed ? matrix.rows : matrix.columns;
     int64_t width = transposed ? matrix.columns : matrix.rows;
-    if (m <= 4 && !transposed) {
+    if (m <= kFew && !transposed) {
         if (matrix.type == Type::float32) multiply_few<float>(x, m, matrix, out);
         else multiply_few<uint16_t>(x, m, matrix, out);
         for (int64_t first = 0; finish && first < width; first += kChunk)

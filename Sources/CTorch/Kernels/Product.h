@@ -42,6 +42,9 @@ inline Matrix matrix_of(const at::Tensor &tensor) {
     return {tensor.data_ptr(), type, tensor.size(0), tensor.size(1)};
 }
 
+// Products of so many rows pack nothing. Text is generated a token at a time: always the same few rows.
+constexpr int64_t kFew = 4;
+
 // Columns of a packed panel, and of a chunk of panels that stays in the caches while every row passes by it.
 constexpr int64_t kPanel = 16;
 constexpr int64_t kChunk = 512;
@@ -64,7 +67,7 @@ using Finish =
     std::function<void(int64_t start, int64_t rows, int64_t first, int64_t count, float *part, int64_t stride)>;
 
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, on all threads.
-// Every row of the result is computed the same way whatever m is above 4 and however many threads there are.
+// Every row of the result is computed the same way whatever m is above kFew and however many threads there are.
 void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, float *out, const Finish &finish = nullptr);
 
 // m rows in the blocks that one thread takes at a time: as many for each thread, none above panel_tile().rows.

@@ -18,7 +18,7 @@ extension ConfigurationKey {
             example: "linear", caveat: "constant has no warm-up, as in transformers; constant_with_warmup has."),
         ConfigurationKey(
             "training.lr_scheduler_kwargs", \.training.scheduleOptions, .scheduleOptions,
-            "What only some schedules ask for: num_cycles (cosine, cosine_with_restarts), power and lr_end (polynomial), timescale (inverse_sqrt), num_decay_steps, min_lr_ratio and decay_type (warmup_stable_decay).",
+            "What only some schedules ask for: \(ScheduleOption.summary).",
             example: "{num_cycles: 3}"),
         ConfigurationKey(
             "training.warmup_ratio", \.training.warmupRatio, .fraction,

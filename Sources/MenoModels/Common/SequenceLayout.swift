@@ -45,18 +45,6 @@ public struct SequenceLayout: Sendable, Hashable {
         public var label, state: Int
     }
 
-    /// How many labels a pass predicts.
-    public func predictionCount(of labels: [Int32]) -> Int {
-        var (count, start) = (0, 0)
-        let shared = labels.prefix(sharedPrefix).dropFirst().count { $0 >= 0 }
-        for (sequence, length) in lengths.enumerated() {
-            let isFirst = sequence == 0 || sharedPrefix == 0
-            count += labels[start + (isFirst ? 1 : 0)..<start + length].count { $0 >= 0 } + (isFirst ? 0 : shared)
-            start += length
-        }
-        return count
-    }
-
     /// The labels that a pass predicts, sequence by sequence: those that are not −100 and not first in a sequence. Labels
     /// that sequences have in common are each one's.
     /// - Parameter labels: `[tokens]`.

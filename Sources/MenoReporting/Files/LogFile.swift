@@ -9,25 +9,13 @@ public final class LogFile {
     ///   - folder: made where it is not there.
     ///   - date: of the beginning; it names the file.
     public init(in folder: URL, date: Date = Date()) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         times.locale = Locale(identifier: "en_US_POSIX")
         times.dateFormat = "yyyyMMdd_HHmmss"
-        file = try FileHandle(forWritingTo: Self.make("training_log_\(times.string(from: date))", in: folder))
+        let name = "training_log_\(times.string(from: date))"
+        // Another run may have begun in the same second.
+        let names = (1...).lazy.map { $0 == 1 ? "\(name).log" : "\(name)_\($0).log" }
+        file = try FileHandle.newFile(in: folder, names: names)
         times.dateFormat = "yyyy-MM-dd HH:mm:ss"
-    }
-
-    /// A file of its own, also where another run began in the same second: the name, or with _2, _3 and so on.
-    private static func make(_ name: String, in folder: URL) throws -> URL {
-        for attempt in 1... {
-            let url = folder.appending(path: attempt == 1 ? "\(name).log" : "\(name)_\(attempt).log")
-            do {
-                try Data().write(to: url, options: .withoutOverwriting)
-                return url
-            } catch CocoaError.fileWriteFileExists {
-                continue
-            }
-        }
-        preconditionFailure("a name is free")
     }
 
     /// Adds a line. A log that cannot be written any more is no reason to stop a run.

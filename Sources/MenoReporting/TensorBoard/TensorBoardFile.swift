@@ -48,14 +48,10 @@ public final class TensorBoardFile: RunObserver {
     // The numbers of fields are those of tensorflow/core/util/event.proto and framework/summary.proto.
 
     private func begin(at step: Int) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let seconds = Int(now().timeIntervalSince1970)
         let host = ProcessInfo.processInfo.hostName.filter { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "." }
         let name = "events.out.tfevents.\(seconds).\(host).\(ProcessInfo.processInfo.processIdentifier)"
-        let url = (0...).lazy.map { self.folder.appending(path: "\(name).\($0)") }
-            .first { !FileManager.default.fileExists(atPath: $0.path) }!
-        try Data().write(to: url)
-        file = try FileHandle(forWritingTo: url)
+        file = try FileHandle.newFile(in: folder, names: (0...).lazy.map { "\(name).\($0)" })
         var version = event(step: 0)
         version.add(3, text: "brain.Event:2")
         try append(version)

@@ -27,5 +27,5 @@ public struct Pass: Sendable, Hashable {
     }
 
     /// Labels that are predicted: those that are not −100 and not first in their sequence.
-    public var labelCount: Int { layout.predictionCount(of: labels) }
+    public var labelCount: Int { layout.predictions(of: labels).count }
 }

@@ -1,0 +1,107 @@
+internal import MenoTraining
+
+extension RunConfiguration {
+    /// This configuration, where it can be trained.
+    /// - Parameter name: what it is called in errors.
+    /// - Throws: ``ConfigurationError`` of what is missing, or of values that contradict each other.
+    func validated(_ name: String) throws -> RunConfiguration {
+        for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
+            throw ConfigurationError(place: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
+        }
+        if training.warmupSteps > 0, let maxSteps = training.maxSteps, training.warmupSteps > maxSteps {
+            throw ConfigurationError(
+                place: name,
+                "`training.warmup_steps` (\(training.warmupSteps)) is more than `training.max_steps` (\(maxSteps)): "
+                    + "the learning rate would never reach its height.")
+        }
+        if training.evaluationStrategy != .no, data.trainFraction == 1 || data.maxEvaluationSamples == 0 {
+            throw ConfigurationError(
+                place: name,
+                "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` asks for evaluations, but "
+                    + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
+                advice: "Set `training.eval_strategy: no`, or hold examples out.")
+        }
+        try checkContradictions(name)
+        return self
+    }
+
+    /// Pairs of keys that cannot both hold.
+    private func checkContradictions(_ name: String) throws {
+        if computesInFloat16 {
+            throw ConfigurationError(
+                place: name, "`training.fp16: true` is not honoured: float16 needs its losses scaled.",
+                advice: "Use `training.bf16: true`, or `model.dtype: float32`.")
+        }
+        if usesNoCUDA, model.device == .cuda || model.device == .mps {
+            throw ConfigurationError(
+                place: name, "`training.no_cuda: true` contradicts `model.device: \(model.device.rawValue)`.",
+                advice: "Leave one of them out.")
+        }
+        if model.dtype == .float16 {
+            throw ConfigurationError(
+                place: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
+                advice: "Use `bfloat16` or `float32`.")
+        }
+        if let greaterIsBetter, greaterIsBetter != training.bestMetric.greaterIsBetter {
+            throw ConfigurationError(
+                place: name,
+                "`training.greater_is_better: \(greaterIsBetter)` contradicts `training.metric_for_best_model: "
+                    + "\(training.bestMetric.rawValue)`, of which "
+                    + (training.bestMetric.greaterIsBetter ? "greater" : "lower") + " values are better.",
+                advice: "Leave greater_is_better out.")
+        }
+        if training.earlyStoppingPatience != nil, training.evaluationStrategy == .no {
+            throw ConfigurationError(
+                place: name,
+                "`training.early_stopping_patience` needs evaluations, which `training.eval_strategy: no` forbids.")
+        }
+        try checkSchedule(name)
+        try checkMonitor(name)
+    }
+
+    private func checkMonitor(_ name: String) throws {
+        do {
+            try monitor.thresholds.validate()
+        } catch {
+            throw ConfigurationError(
+                place: name, "`\(error.place ?? "monitor")` \(error.message)", advice: error.advice)
+        }
+        guard (monitor.onAlert == .command) == (monitor.alertCommand != nil) else {
+            throw ConfigurationError(
+                place: name,
+                "`monitor.on_alert: \(monitor.onAlert.rawValue)` and `monitor.alert_command` contradict each other: the "
+                    + "command is for `on_alert: command`, which needs one.")
+        }
+    }
+
+    private func checkSchedule(_ name: String) throws {
+        let options = training.scheduleOptions
+        let isTaken = { (option: ScheduleOption) in option.courses.contains(training.schedule) }
+        if let other = ScheduleOption.all.first(where: { !isTaken($0) && $0.write(options) != nil }) {
+            let taken = ScheduleOption.all.filter(isTaken).map(\.name)
+            throw ConfigurationError(
+                place: name,
+                "`training.lr_scheduler_kwargs`: `training.lr_scheduler_type: \(training.schedule.rawValue)` has no "
+                    + "`\(other.name)`.",
+                advice: "It takes \(taken.isEmpty ? "no such keys" : taken.joined(separator: ", ")).")
+        }
+        if training.schedule == .cosineWithRestarts, let cycles = options.cycles, cycles != cycles.rounded() {
+            throw ConfigurationError(
+                place: name,
+                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is no whole number, which "
+                    + "`cosine_with_restarts` needs.")
+        }
+        if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {
+            throw ConfigurationError(
+                place: name,
+                "`num_decay_steps` (\(decaySteps)) of `training.lr_scheduler_kwargs` is more than `training.max_steps` "
+                    + "(\(maxSteps)).")
+        }
+        if training.schedule == .polynomial, options.endRate >= training.learningRate, training.learningRate > 0 {
+            throw ConfigurationError(
+                place: name,
+                "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
+                    + "(\(training.learningRate)).")
+        }
+    }
+}
