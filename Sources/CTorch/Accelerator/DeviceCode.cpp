@@ -16,12 +16,16 @@ namespace {
 const char kSource[] = {
 #embed "Layers.cu"
     , 0};
+const char kFormulas[] = {
+#embed "../Kernels/Formulas.h"
+    , 0};
 #pragma clang diagnostic pop
 
 // What is needed of CUDA's runtime compiler and its driver, found in the libraries that libtorch loads for its own: building
 // needs none of their headers.
 struct Library {
-    int (*create)(void **program, const char *source, const char *name, int headers, const char *const *, const char *const *);
+    int (*create)(
+        void **program, const char *source, const char *name, int count, const char *const *headers, const char *const *names);
     int (*compile)(void *program, int options, const char *const *);
     int (*log_size)(void *program, size_t *);
     int (*log)(void *program, char *);
@@ -104,8 +108,9 @@ std::vector<char> compiled(int device) {
     check(cuda.attribute(&minor, 76, device), "compute capability");
     std::string architecture = "--gpu-architecture=sm_" + std::to_string(10 * major + minor);
     const char *options[] = {architecture.c_str(), "--std=c++17"};
+    const char *headers[] = {kFormulas}, *names[] = {"../Kernels/Formulas.h"};
     void *program = nullptr;
-    TORCH_CHECK(cuda.create(&program, kSource, "Layers.cu", 0, nullptr, nullptr) == 0, "CUDA: no program could be made");
+    TORCH_CHECK(cuda.create(&program, kSource, "Layers.cu", 1, headers, names) == 0, "CUDA: no program could be made");
     int result = cuda.compile(program, 2, options);
     std::string text;
     std::vector<char> code;

@@ -13,16 +13,16 @@ namespace meno::product {
 namespace {
 
 MENO_VECTOR_CLONES void drop(
-    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    masked_row<Float32, false>(from, n, first, row_key, limit, scale, to);
+    const float *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
+    masked_row<Float32, false>(from, n, first, key, limit, scale, to);
 }
 MENO_VECTOR_CLONES void drop(
-    const uint16_t *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    masked_row<BFloat16, false>(from, n, first, row_key, limit, scale, to);
+    const uint16_t *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
+    masked_row<BFloat16, false>(from, n, first, key, limit, scale, to);
 }
 MENO_VECTOR_CLONES void add_dropped(
-    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    masked_row<Float32, true>(from, n, first, row_key, limit, scale, to);
+    const float *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
+    masked_row<Float32, true>(from, n, first, key, limit, scale, to);
 }
 
 // D of rows start..<start + count in float32, in memory of this thread unless they are that already.
@@ -37,7 +37,7 @@ const float *dropped(const Element *from, int64_t columns, int64_t start, int64_
     if (!dropout.drops()) convert(from, count * columns, to);
     for (int64_t i = 0; i < count && dropout.drops(); ++i)
         drop(
-            from + i * columns, columns, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(), to + i * columns);
+            from + i * columns, columns, 0, row_key(dropout.key, start + i), dropout.limit(), dropout.scale(), to + i * columns);
     return to;
 }
 
@@ -100,7 +100,7 @@ Finish raise(const float *low, int64_t rank, const Panels &panels, const Dropout
         panels.multiply(from, rows, first, count, raised.data(), count, false);
         for (int64_t i = 0; i < rows; ++i)
             add_dropped(
-                raised.data() + i * count, count, first, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
+                raised.data() + i * count, count, first, row_key(dropout.key, start + i), dropout.limit(), dropout.scale(),
                 y + i * stride);
     };
 }
@@ -118,7 +118,7 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
         if (dropout.drops())
             for (int64_t i = 0; i < m; ++i)
                 drop(
-                    packed + i * kPanel, kPanel, first, dropout.row_key(i), dropout.limit(), dropout.scale(),
+                    packed + i * kPanel, kPanel, first, row_key(dropout.key, i), dropout.limit(), dropout.scale(),
                     packed + i * kPanel);
         multiply(turned.data(), m, rank, packed, m, count, out + first, width, false);
     });

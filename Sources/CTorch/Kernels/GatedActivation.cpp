@@ -4,65 +4,52 @@
 
 #include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "Formulas.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
 
 namespace {
 
-struct Value {
-    float activation, slope;
-};
+constexpr auto exponential = [](float x) __attribute__((always_inline)) { return vector_exp(x); };
 
-// x · sigmoid(x).
 struct SiLU {
-    MENO_INLINE Value at(float x) {
-        float sigmoid = 1.0f / (1.0f + vector_exp(-x));
-        return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid))};
-    }
+    MENO_INLINE Activation at(float x) { return silu(x, exponential); }
 };
 
-// x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
 struct GELUTanh {
-    MENO_INLINE Value at(float x) {
-        constexpr float root = 0.7978845608028654f, cubic = 0.044715f;
-        float inner = root * (x + cubic * x * x * x);
-        // (1 + tanh u) / 2 = 1 / (1 + exp(−2u)).
-        float upper = 1.0f / (1.0f + vector_exp(-2.0f * inner));
-        float slope = root * (1.0f + 3.0f * cubic * x * x);
-        return {x * upper, upper + 2.0f * x * upper * (1.0f - upper) * slope};
-    }
+    MENO_INLINE Activation at(float x) { return gelu_tanh(x, exponential); }
 };
 
-template <class Activation, class Element>
+template <class Kind, class Element>
 MENO_INLINE void forward(
     const typename Element::Storage *gate, const typename Element::Storage *up, int64_t n, typename Element::Storage *out) {
     for (int64_t i = 0; i < n; ++i)
-        out[i] = Element::store(Activation::at(Element::load(gate[i])).activation * Element::load(up[i]));
+        out[i] = Element::store(Kind::at(Element::load(gate[i])).value * Element::load(up[i]));
 }
 
-template <class Activation, class Element>
+template <class Kind, class Element>
 MENO_INLINE void backward(
     const typename Element::Storage *gradient, const typename Element::Storage *gate, const typename Element::Storage *up,
     int64_t n, typename Element::Storage *gate_gradient, typename Element::Storage *up_gradient) {
     for (int64_t i = 0; i < n; ++i) {
         float g = Element::load(gradient[i]);
-        Value value = Activation::at(Element::load(gate[i]));
-        gate_gradient[i] = Element::store(g * Element::load(up[i]) * value.slope);
-        up_gradient[i] = Element::store(g * value.activation);
+        Activation activation = Kind::at(Element::load(gate[i]));
+        gate_gradient[i] = Element::store(g * Element::load(up[i]) * activation.slope);
+        up_gradient[i] = Element::store(g * activation.value);
     }
 }
 
-#define MENO_GATE_KERNELS(suffix, Activation, Element)                                                                \
+#define MENO_GATE_KERNELS(suffix, Kind, Element)                                                                      \
     MENO_VECTOR_CLONES void forward_##suffix(const void *gate, const void *up, int64_t n, void *out) {                 \
         using Storage = Element::Storage;                                                                             \
-        forward<Activation, Element>(                                                                                 \
+        forward<Kind, Element>(                                                                                       \
             static_cast<const Storage *>(gate), static_cast<const Storage *>(up), n, static_cast<Storage *>(out));    \
     }                                                                                                                 \
     MENO_VECTOR_CLONES void backward_##suffix(                                                                        \
         const void *gradient, const void *gate, const void *up, int64_t n, void *gate_gradient, void *up_gradient) {  \
         using Storage = Element::Storage;                                                                             \
-        backward<Activation, Element>(                                                                                \
+        backward<Kind, Element>(                                                                                      \
             static_cast<const Storage *>(gradient), static_cast<const Storage *>(gate),                               \
             static_cast<const Storage *>(up), n, static_cast<Storage *>(gate_gradient),                               \
             static_cast<Storage *>(up_gradient));                                                                     \
