@@ -16,8 +16,7 @@ int64_t rows(const at::Tensor &tensor, int64_t size) { return size > 0 ? tensor.
 }  // namespace
 
 bool takes(const at::Tensor &tensor) {
-    auto type = tensor.scalar_type();
-    return tensor.is_cuda() && (type == at::kFloat || type == at::kBFloat16) && has_kernels(tensor.device());
+    return tensor.is_cuda() && has_kernel_type(tensor) && has_kernels(tensor.device());
 }
 
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, float offset, float epsilon, at::Tensor &scales) {

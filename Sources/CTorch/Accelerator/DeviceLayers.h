@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../Internal.h"
+#include "../Kernels/AdaptedProduct.h"
 
 namespace meno::device {
 
@@ -28,10 +29,6 @@ void cross_entropy(
 
 // x [m, columns] · Wᵀ + lowered · Bᵀ, lowered = D(x) · Aᵀ in the activations' type.
 at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered);
-// The gradients of x, where `input` says so, and in float32 of A and B.
-struct AdaptedGradients {
-    at::Tensor input, down, up;
-};
 AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
     const ct_adapter &adapter, bool input);

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "Conversion.h"
+#include "Dropout.h"
 #include "FrozenProduct.h"
-#include "Parallel.h"
 
 namespace meno::product {
 
@@ -126,28 +126,41 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
 
 }  // namespace
 
-void adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, float *lowered, const at::Tensor &y) {
-    int64_t rank = adapter.rank, in = weight.size(1), out = weight.size(0);
-    lower(matrix_of(x), adapter.dropout, Panels(in, rank).rows(adapter.down).scaled(adapter.scaling), lowered);
-    auto up = Panels(rank, out).rows(adapter.up);
-    multiply(x, weight, false, y, raise(lowered, rank, up, {}));
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered) {
+    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+    int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
+    at::Tensor y = empty_rows({m, out}, x.options());
+    lowered = at::empty({m, rank}, down.options());
+    if (m == 0) return y;
+    auto *low = lowered.data_ptr<float>();
+    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    lower(matrix_of(x), dropout, Panels(in, rank).rows(down.data_ptr<float>()).scaled(adapter.scaling), low);
+    auto raising = Panels(rank, out).rows(up.data_ptr<float>());
+    multiply(x, weight, false, y, raise(low, rank, raising, {}));
+    return y;
 }
 
-void adapted_backward(
-    const at::Tensor &y_gradient, const at::Tensor &x, const float *lowered, const at::Tensor &weight,
-    const Adapter &adapter, const at::Tensor &x_gradient, float *down_gradient, float *up_gradient) {
-    int64_t m = x.size(0), rank = adapter.rank, in = weight.size(1), out = weight.size(0);
+AdaptedGradients adapted_backward(
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
+    const ct_adapter &adapter, bool input) {
+    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+    int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
+    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    AdaptedGradients result{{}, at::empty_like(down), at::empty_like(up)};
     std::vector<float> g(static_cast<size_t>(m * rank));
-    lower(matrix_of(y_gradient), {}, Panels(out, rank).columns(adapter.up).scaled(adapter.scaling), g.data());
-    if (x_gradient.defined()) {
-        auto down = Panels(rank, in).columns(adapter.down);
-        multiply(y_gradient, weight, true, x_gradient, raise(g.data(), rank, down, adapter.dropout));
+    lower(matrix_of(gradient), {}, Panels(out, rank).columns(up.data_ptr<float>()).scaled(adapter.scaling), g.data());
+    if (input) {
+        result.input = empty_rows({m, in}, x.options());
+        auto raising = Panels(rank, in).columns(down.data_ptr<float>());
+        multiply(gradient, weight, true, result.input, raise(g.data(), rank, raising, dropout));
     }
-    outer(g.data(), rank, matrix_of(x), adapter.dropout, down_gradient);
+    outer(g.data(), rank, matrix_of(x), dropout, result.down.data_ptr<float>());
     std::vector<float> turned(static_cast<size_t>(rank * out));
-    outer(lowered, rank, matrix_of(y_gradient), {}, turned.data());
+    outer(lowered.data_ptr<float>(), rank, matrix_of(gradient), {}, turned.data());
+    auto *up_gradient = result.up.data_ptr<float>();
     for (int64_t j = 0; j < out; ++j)
         for (int64_t r = 0; r < rank; ++r) up_gradient[j * rank + r] = turned[r * out + j];
+    return result;
 }
 
 }  // namespace meno::product

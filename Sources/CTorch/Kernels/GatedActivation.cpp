@@ -61,6 +61,39 @@ MENO_GATE_KERNELS(gelu_bfloat16, GELUTanh, BFloat16)
 
 constexpr int64_t kGrain = 1 << 14;
 
+at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation activation) {
+    auto kernel = meno::gating(activation, gate.scalar_type());
+    at::Tensor out = meno::product::empty_rows(gate.sizes(), gate.options());
+    auto *first = static_cast<const char *>(gate.data_ptr());
+    auto *second = static_cast<const char *>(up.data_ptr());
+    auto *to = static_cast<char *>(out.data_ptr());
+    int64_t size = gate.element_size();
+    meno::parallel_rows(gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        kernel(first + begin * size, second + begin * size, end - begin, to + begin * size);
+    });
+    return out;
+}
+
+void gate_backward(
+    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, ct_activation activation,
+    at::Tensor &gate_gradient, at::Tensor &up_gradient) {
+    bool wide = gate.scalar_type() == at::kFloat;
+    auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
+                                        : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
+    gate_gradient = meno::product::empty_rows(gate.sizes(), gate.options());
+    up_gradient = meno::product::empty_rows(gate.sizes(), gate.options());
+    auto *slope = static_cast<const char *>(gradient.data_ptr());
+    auto *first = static_cast<const char *>(gate.data_ptr());
+    auto *second = static_cast<const char *>(up.data_ptr());
+    auto *to_gate = static_cast<char *>(gate_gradient.data_ptr());
+    auto *to_up = static_cast<char *>(up_gradient.data_ptr());
+    int64_t size = gate.element_size();
+    meno::parallel_rows(gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        int64_t place = begin * size;
+        kernel(slope + place, first + place, second + place, end - begin, to_gate + place, to_up + place);
+    });
+}
+
 void check(const at::Tensor &gate, const at::Tensor &up) {
     TORCH_CHECK(
         meno::has_fused_kernels(gate) && meno::has_fused_kernels(up) && gate.sizes() == up.sizes() &&
@@ -81,20 +114,7 @@ ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation acti
     return meno::guarded([&] {
         const at::Tensor &g = gate->value, &u = up->value;
         check(g, u);
-        if (g.is_cuda()) {
-            *output = meno::wrap(meno::device::gate(g, u, activation));
-            return;
-        }
-        auto kernel = meno::gating(activation, g.scalar_type());
-        at::Tensor out = meno::product::empty_rows(g.sizes(), g.options());
-        auto *first = static_cast<const char *>(g.data_ptr());
-        auto *second = static_cast<const char *>(u.data_ptr());
-        auto *to = static_cast<char *>(out.data_ptr());
-        int64_t size = g.element_size();
-        meno::parallel_rows(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
-            kernel(first + begin * size, second + begin * size, end - begin, to + begin * size);
-        });
-        *output = meno::wrap(out);
+        *output = meno::wrap((g.is_cuda() ? meno::device::gate : ::gate)(g, u, activation));
     });
 }
 
@@ -105,28 +125,8 @@ ct_status ct_gate_backward(
         const at::Tensor &d = gradient->value, &g = gate->value, &u = up->value;
         check(g, u);
         check(d, g);
-        if (g.is_cuda()) {
-            at::Tensor dg, du;
-            meno::device::gate_backward(d, g, u, activation, dg, du);
-            *gate_gradient = meno::wrap(dg);
-            *up_gradient = meno::wrap(du);
-            return;
-        }
-        bool wide = g.scalar_type() == at::kFloat;
-        auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
-                                            : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
-        at::Tensor dg = meno::product::empty_rows(g.sizes(), g.options());
-        at::Tensor du = meno::product::empty_rows(g.sizes(), g.options());
-        auto *slope = static_cast<const char *>(d.data_ptr());
-        auto *first = static_cast<const char *>(g.data_ptr());
-        auto *second = static_cast<const char *>(u.data_ptr());
-        auto *to_gate = static_cast<char *>(dg.data_ptr());
-        auto *to_up = static_cast<char *>(du.data_ptr());
-        int64_t size = g.element_size();
-        meno::parallel_rows(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
-            int64_t place = begin * size;
-            kernel(slope + place, first + place, second + place, end - begin, to_gate + place, to_up + place);
-        });
+        at::Tensor dg, du;
+        (g.is_cuda() ? meno::device::gate_backward : gate_backward)(d, g, u, activation, dg, du);
         *gate_gradient = meno::wrap(dg);
         *up_gradient = meno::wrap(du);
     });
