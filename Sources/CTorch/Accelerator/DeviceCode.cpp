@@ -3,10 +3,10 @@
 #include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
 
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace {
@@ -127,6 +127,15 @@ std::vector<char> compiled(int device) {
     return code;
 }
 
+// In the order of Kernel, each with the ends for its types.
+constexpr const char *kNames[][2] = {
+#define MENO_NAMES(name) {#name "_float32", #name "_bfloat16"},
+    MENO_DEVICE_KERNELS(MENO_NAMES)
+#undef MENO_NAMES
+};
+
+size_t place(c10::ScalarType type) { return type == at::kBFloat16; }
+
 // The kernels of one device.
 class Kernels {
   public:
@@ -135,7 +144,13 @@ class Kernels {
         try {
             std::vector<char> code = compiled(device);
             enter(device);
-            check(library().load(&module_, code.data()), "loading kernels");
+            void *module = nullptr;
+            check(library().load(&module, code.data()), "loading kernels");
+            for (size_t kernel = 0; kernel < std::size(kNames); ++kernel)
+                for (size_t type = 0; type < 2; ++type) {
+                    const char *name = kNames[kernel][type];
+                    check(library().function(&functions_[kernel][type], module, name), name);
+                }
         } catch (const c10::Error &error) {
             fault_ = error.what_without_backtrace();
         }
@@ -143,21 +158,16 @@ class Kernels {
 
     const std::string &fault() const { return fault_; }
 
-    void *function(const std::string &name) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        void *&function = functions_[name];
-        if (!function) check(library().function(&function, module_, name.c_str()), name.c_str());
-        return function;
+    void *function(meno::device::Kernel kernel, c10::ScalarType type) const {
+        return functions_[static_cast<size_t>(kernel)][place(type)];
     }
 
   private:
     std::string fault_;
-    void *module_ = nullptr;
-    std::mutex mutex_;
-    std::unordered_map<std::string, void *> functions_;
+    void *functions_[std::size(kNames)][2] = {};
 };
 
-Kernels &kernels(int device) {
+const Kernels &kernels(int device) {
     static std::mutex mutex;
     static std::map<int, Kernels> all;
     std::lock_guard<std::mutex> lock(mutex);
@@ -180,16 +190,17 @@ std::string meno::device::fault(c10::Device device) {
 
 bool meno::device::has_kernels(c10::Device device) { return fault(device).empty(); }
 
-void meno::device::launch(const char *kernel, const at::Tensor &like, Grid grid, void **arguments) {
+void meno::device::launch(Kernel kernel, const at::Tensor &like, Grid grid, void **arguments) {
     c10::DeviceGuard guard(like.device());
     int device = like.device().index();
-    std::string name = std::string(kernel) + (like.scalar_type() == at::kFloat ? "_float32" : "_bfloat16");
+    const Kernels &loaded = kernels(device);
+    TORCH_CHECK(loaded.fault().empty(), loaded.fault());
     enter(device);
     void *stream = nullptr;
     TORCH_CHECK(library().stream(device, &stream) == 0, "CUDA: no current stream");
     check(
         library().launch(
-            kernels(device).function(name), static_cast<unsigned>(grid.blocks), 1, 1, grid.columns, grid.rows, 1, 0, stream,
-            arguments, nullptr),
-        kernel);
+            loaded.function(kernel, like.scalar_type()), static_cast<unsigned>(grid.blocks), 1, 1, grid.columns, grid.rows, 1,
+            0, stream, arguments, nullptr),
+        kNames[static_cast<size_t>(kernel)][place(like.scalar_type())]);
 }
