@@ -33,6 +33,8 @@ public final class TrainingLoop {
     var stopReason: String?
     /// The most tokens of a pass; `nil` until it is decided.
     var tokensPerPass: Int?
+    /// ``MemoryPlan/preferredTokens(of:)`` when passes are planned: what a GPU has free, and so the answer, changes later.
+    private(set) lazy var preferredTokens = MemoryPlan.preferredTokens(of: model)
 
     /// Optimizer steps of the whole run.
     public let totalSteps: Int
