@@ -6,7 +6,7 @@ extension TrainingLoop {
     /// Decides how many tokens go through the model together, where nothing has decided it yet.
     func planPasses() throws {
         // Loading leaves pieces of memory that passes do not fill.
-        releaseMemory()
+        model.device.releaseMemory()
         let preferred = preferredPass
         let (bound, available) = planCheckpointing()
         guard tokensPerPass == nil else { return }
@@ -69,7 +69,7 @@ extension TrainingLoop {
     /// Begins to compute layers again, or halves the passes, after one of them did not fit.
     /// - Throws: ``TrainingError`` where each was one example already.
     func makePassesSmaller(_ passes: [Pass], _ error: TorchError) throws {
-        releaseMemory()
+        model.device.releaseMemory()
         if arguments.gradientCheckpointing == .whenNeeded,
             model.checkpointedLayers < model.configuration.layerCount
         {
