@@ -19,7 +19,7 @@ bool has_product(const at::Tensor &x, const at::Tensor &weight) {
 bool has_adapted_product(const at::Tensor &x, const at::Tensor &weight) {
     if (x.device() != weight.device()) return false;
     bool alike = x.scalar_type() == weight.scalar_type();
-    if (x.is_cuda()) return alike && device::takes(x);
+    if (device::serves(x)) return alike && device::takes(x);
     return x.is_cpu() && product::has_panels() && (has_product(x, weight) || (alike && has_kernel_type(x)));
 }
 
@@ -112,7 +112,7 @@ ct_status ct_adapted_product(
         const at::Tensor &w = checked(weight->value);
         check(*adapter, w);
         at::Tensor input = rows_of(x->value, w.size(1)), low;
-        at::Tensor y = input.is_cuda() ? device::adapted(input, w, *adapter, low) : product::adapted(input, w, *adapter, low);
+        at::Tensor y = (device::serves(input) ? device::adapted : product::adapted)(input, w, *adapter, low);
         *output = wrap(shaped_like(x->value, y));
         *lowered = wrap(low);
     });
@@ -130,13 +130,13 @@ ct_status ct_adapted_product_backward(
         TORCH_CHECK(
             slope.size(0) == input.size(0) && slope.scalar_type() == input.scalar_type() && slope.device() == input.device(),
             "expected a gradient like the activations ", input.sizes(), ", got ", slope.sizes());
-        auto low_type = input.is_cuda() ? input.scalar_type() : at::kFloat;
+        auto low_type = device::serves(input) ? input.scalar_type() : at::kFloat;
         TORCH_CHECK(
             low.device() == input.device() && low.is_contiguous() && low.scalar_type() == low_type && low.dim() == 2 &&
                 low.size(0) == input.size(0) && low.size(1) == adapter->down->value.size(0),
             "expected what was lowered forward, of ", input.size(0), " rows, got ", low.sizes());
-        auto backward = input.is_cuda() ? device::adapted_backward : product::adapted_backward;
-        AdaptedGradients gradients = backward(slope, input, low, w, *adapter, input_gradient != nullptr);
+        auto gradients = (device::serves(input) ? device::adapted_backward : product::adapted_backward)(
+            slope, input, low, w, *adapter, input_gradient != nullptr);
         if (input_gradient) *input_gradient = wrap(shaped_like(x->value, gradients.input));
         *down_gradient = wrap(gradients.down);
         *up_gradient = wrap(gradients.up);

@@ -2,7 +2,6 @@
 // Where elements are dropped, one copy of the input is written forward, and one of its gradient backward beside another.
 
 #include "../Kernels/Dropout.h"
-#include "DeviceCode.h"
 #include "DeviceLayers.h"
 
 namespace meno::device {

@@ -174,9 +174,16 @@ const Kernels &kernels(int device) {
     return all.try_emplace(device, device).first->second;
 }
 
+thread_local ct_kernel_emulation emulation = nullptr;
+
 }  // namespace
 
+void ct_emulate_kernels(ct_kernel_emulation chosen) { emulation = chosen; }
+
+bool meno::device::serves(const at::Tensor &tensor) { return tensor.is_cuda() || (emulation && tensor.is_cpu()); }
+
 std::string meno::device::fault(c10::Device device) {
+    if (emulation && device.is_cpu()) return "";
     if (!device.is_cuda()) return "not an NVIDIA GPU";
     try {
         c10::DeviceGuard guard(device);
@@ -191,6 +198,12 @@ std::string meno::device::fault(c10::Device device) {
 bool meno::device::has_kernels(c10::Device device) { return fault(device).empty(); }
 
 void meno::device::launch(Kernel kernel, const at::Tensor &like, Grid grid, void **arguments) {
+    const char *name = kNames[static_cast<size_t>(kernel)][place(like.scalar_type())];
+    if (like.is_cpu()) {
+        bool done = emulation && emulation(name, grid.blocks, grid.columns, grid.rows, arguments);
+        TORCH_CHECK(done, "there is no ", name, " on the CPU");
+        return;
+    }
     c10::DeviceGuard guard(like.device());
     int device = like.device().index();
     const Kernels &loaded = kernels(device);
@@ -202,5 +215,5 @@ void meno::device::launch(Kernel kernel, const at::Tensor &like, Grid grid, void
         library().launch(
             loaded.function(kernel, like.scalar_type()), static_cast<unsigned>(grid.blocks), 1, 1, grid.columns, grid.rows, 1,
             0, stream, arguments, nullptr),
-        kNames[static_cast<size_t>(kernel)][place(like.scalar_type())]);
+        name);
 }

@@ -16,6 +16,9 @@ enum class Kernel {
 #undef MENO_CASE
 };
 
+// Whether these kernels compute with a tensor, where they take it: on a GPU, or where they are emulated (ct_emulate_kernels).
+bool serves(const at::Tensor &tensor);
+
 // Whether a device's kernels can be had: on an NVIDIA GPU, where libtorch comes with CUDA's runtime compiler.
 bool has_kernels(c10::Device device);
 

@@ -1,7 +1,5 @@
 #include "DeviceLayers.h"
 
-#include "DeviceCode.h"
-
 namespace meno::device {
 
 namespace {
@@ -16,7 +14,7 @@ int64_t rows(const at::Tensor &tensor, int64_t size) { return size > 0 ? tensor.
 }  // namespace
 
 bool takes(const at::Tensor &tensor) {
-    return tensor.is_cuda() && has_kernel_type(tensor) && has_kernels(tensor.device());
+    return serves(tensor) && has_kernel_type(tensor) && has_kernels(tensor.device());
 }
 
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, float offset, float epsilon, at::Tensor &scales) {

@@ -1,12 +1,12 @@
 // What the kernels of Layers.cu compute, for tensors on a GPU. None of it takes part in autograd.
 #pragma once
 
-#include "../Internal.h"
 #include "../Kernels/AdaptedProduct.h"
+#include "DeviceCode.h"
 
 namespace meno::device {
 
-// Whether the kernels take a tensor: float32 or bfloat16, on a device that has them.
+// Whether the kernels take a tensor: one that they serve, in float32 or bfloat16, on a device that has them.
 bool takes(const at::Tensor &tensor);
 
 // The following are those of CTorch.h, and take contiguous tensors.

@@ -1,6 +1,5 @@
 // What of the GPU's kernels the C interface names apart; the others are reached through the functions of their layers.
 
-#include "DeviceCode.h"
 #include "DeviceLayers.h"
 
 using namespace meno;

@@ -114,7 +114,7 @@ ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation acti
     return meno::guarded([&] {
         const at::Tensor &g = gate->value, &u = up->value;
         check(g, u);
-        *output = meno::wrap((g.is_cuda() ? meno::device::gate : ::gate)(g, u, activation));
+        *output = meno::wrap((meno::device::serves(g) ? meno::device::gate : ::gate)(g, u, activation));
     });
 }
 
@@ -126,7 +126,7 @@ ct_status ct_gate_backward(
         check(g, u);
         check(d, g);
         at::Tensor dg, du;
-        (g.is_cuda() ? meno::device::gate_backward : gate_backward)(d, g, u, activation, dg, du);
+        (meno::device::serves(g) ? meno::device::gate_backward : gate_backward)(d, g, u, activation, dg, du);
         *gate_gradient = meno::wrap(dg);
         *up_gradient = meno::wrap(du);
     });

@@ -118,7 +118,7 @@ ct_status ct_rms_norm(
         const at::Tensor &x = input->value, &w = weight->value;
         check(x, w);
         at::Tensor s;
-        *output = meno::wrap((x.is_cuda() ? meno::device::rms_norm : rms_norm)(x, w, offset, epsilon, s));
+        *output = meno::wrap((meno::device::serves(x) ? meno::device::rms_norm : rms_norm)(x, w, offset, epsilon, s));
         *scales = meno::wrap(s);
     });
 }
@@ -136,6 +136,7 @@ ct_status ct_rms_norm_backward(
         TORCH_CHECK(
             s.numel() == rows && s.device() == x.device() && s.is_contiguous() && s.scalar_type() == at::kFloat,
             "expected the scales of ", rows, " rows in float32 beside them, got ", s.sizes());
-        *result = meno::wrap((x.is_cuda() ? meno::device::rms_norm_backward : rms_norm_backward)(g, x, w, s, offset));
+        auto backward = meno::device::serves(x) ? meno::device::rms_norm_backward : rms_norm_backward;
+        *result = meno::wrap(backward(g, x, w, s, offset));
     });
 }

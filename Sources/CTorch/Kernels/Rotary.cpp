@@ -56,6 +56,6 @@ ct_status ct_rotate(
             meno::has_fused_kernels(x) && x.dim() == 3 && x.size(2) % 2 == 0 && is_table(cos) && is_table(sin),
             "expected contiguous heads [tokens, heads, size] in float32 or bfloat16 and float32 tables [tokens, size] "
             "beside them, got ", x.sizes(), " and ", cos.sizes());
-        *output = meno::wrap((x.is_cuda() ? meno::device::rotate : rotate)(x, cos, sin, inverse));
+        *output = meno::wrap((meno::device::serves(x) ? meno::device::rotate : rotate)(x, cos, sin, inverse));
     });
 }
