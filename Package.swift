@@ -95,7 +95,7 @@ let package = Package(
         .target(name: "MenoTesting", path: "Tests/MenoTesting", swiftSettings: swiftSettings),
         .target(name: "KernelEmulation", path: "Tests/KernelEmulation"),
         .testTarget(
-            name: "MenoTensorTests", dependencies: ["MenoTensor", "KernelEmulation", "MenoTesting"],
+            name: "MenoTensorTests", dependencies: ["MenoTensor", "CTorch", "KernelEmulation", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),

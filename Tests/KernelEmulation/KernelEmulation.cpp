@@ -1,13 +1,13 @@
 #include "KernelEmulation.h"
 
-#include <barrier>
+#include <ucontext.h>
+
 #include <bit>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,39 +23,57 @@ namespace {
 struct Position {
     unsigned x, y;
 };
-thread_local Position threadIdx, blockIdx;
-Position blockDim;
+Position threadIdx, blockIdx, blockDim;
 
 constexpr unsigned kLanes = 32;
+constexpr size_t kStack = 1 << 16;
 
-// Each thread of a block is one of the system.
+// The threads of a block take turns: each runs until it waits for others.
+struct Thread {
+    ucontext_t context;
+    std::unique_ptr<char[]> stack{new char[kStack]};
+    bool ended;
+};
+ucontext_t scheduler;
+Thread *current;
+
+struct Barrier {
+    unsigned threads, arrived = 0, rounds = 0;
+
+    void wait() {
+        unsigned round = rounds;
+        if (++arrived == threads) {
+            arrived = 0;
+            ++rounds;
+        }
+        while (round == rounds) swapcontext(&current->context, &scheduler);
+    }
+};
+
 struct Block {
-    std::barrier<> all;
-    std::vector<std::unique_ptr<std::barrier<>>> warps;
+    Barrier all;
+    std::vector<Barrier> warps;
     std::vector<uint64_t> slots;
 
-    explicit Block(unsigned threads) : all(threads), slots(threads) {
-        for (unsigned warp = 0; warp < threads / kLanes; ++warp)
-            warps.push_back(std::make_unique<std::barrier<>>(static_cast<std::ptrdiff_t>(kLanes)));
-    }
+    explicit Block(unsigned threads) : all{threads}, warps(threads / kLanes, Barrier{kLanes}), slots(threads) {}
 };
 Block *block;
 
 float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
 unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
 
-void __syncthreads() { block->all.arrive_and_wait(); }
+void __syncthreads() { block->all.wait(); }
 
 template <class Value>
 Value __shfl_xor_sync(unsigned, Value value, int mask) {
     static_assert(sizeof(Value) <= sizeof(uint64_t));
     unsigned thread = threadIdx.y * blockDim.x + threadIdx.x;
-    auto &warp = *block->warps[thread / kLanes];
+    Barrier &warp = block->warps[thread / kLanes];
     __builtin_memcpy(&block->slots[thread], &value, sizeof(Value));
-    warp.arrive_and_wait();
+    warp.wait();
     Value result;
     __builtin_memcpy(&result, &block->slots[thread ^ static_cast<unsigned>(mask)], sizeof(Value));
-    warp.arrive_and_wait();
+    warp.wait();
     return result;
 }
 
@@ -85,23 +103,47 @@ const std::map<std::string, Kernel> kernels = {
     EACH_TYPE(drop),      EACH_TYPE(narrow),             EACH_TYPE(widen), EACH_TYPE(cross_entropy),
 };
 
+const Kernel *running;
+void *const *given;
+
+void run_thread() {
+    (*running)(given);
+    current->ended = true;
+}
+
+void prepare(Thread &thread) {
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack.get();
+    thread.context.uc_stack.ss_size = kStack;
+    thread.context.uc_link = &scheduler;
+    thread.ended = false;
+    makecontext(&thread.context, run_thread, 0);
+}
+
 }  // namespace
 
 bool emulate_kernel(const char *name, int64_t blocks, uint32_t columns, uint32_t rows, void *const *arguments) {
     auto found = kernels.find(name);
     if (found == kernels.end() || columns % kLanes != 0) return false;
+    running = &found->second;
+    given = arguments;
     blockDim = {columns, rows};
+    std::vector<Thread> threads(columns * rows);
     for (int64_t each = 0; each < blocks; ++each) {
         Block one(columns * rows);
         block = &one;
-        std::vector<std::thread> threads;
-        for (unsigned thread = 0; thread < columns * rows; ++thread)
-            threads.emplace_back([=] {
-                blockIdx = {static_cast<unsigned>(each), 0};
-                threadIdx = {thread % columns, thread / columns};
-                found->second(arguments);
-            });
-        for (std::thread &thread : threads) thread.join();
+        blockIdx = {static_cast<unsigned>(each), 0};
+        for (Thread &thread : threads) prepare(thread);
+        for (bool goes_on = true; goes_on;) {
+            goes_on = false;
+            for (unsigned i = 0; i < threads.size(); ++i) {
+                if (threads[i].ended) continue;
+                current = &threads[i];
+                threadIdx = {i % columns, i / columns};
+                swapcontext(&scheduler, &current->context);
+                goes_on = true;
+            }
+        }
     }
     return true;
 }

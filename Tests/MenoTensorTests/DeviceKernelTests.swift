@@ -1,3 +1,4 @@
+import CTorch
 import KernelEmulation
 import MenoTesting
 import Testing
@@ -15,95 +16,50 @@ import Testing
     {
         try RandomGenerator.seed(1)
         let weight = try Tensor.randomNormal([shape.size])
-        let x = try Tensor.randomNormal([shape.rows, shape.size]).to(type).requiringGradient()
-        let expected = try x.rmsNorm(weight: weight, offset: 1, epsilon: 1e-6)
-        let slope = try Tensor.randomNormal(x.shape).to(type)
-        try expected.backward(gradient: slope)
-
-        let (rows, size) = (Int64(shape.rows), Int64(shape.size))
-        let (y, scales) = (try Tensor.zeros(x.shape).to(type), try Tensor.zeros([shape.rows]))
-        try emulate(
-            "normalize", type, .warps(shape.rows), x, weight, rows, size, Float(1), Float(1e-6), y, scales)
-        try expect(y, expected, type)
-        let dx = try Tensor.zeros(x.shape).to(type)
-        try emulate(
-            "normalize_backward", type, .warps(shape.rows), slope, x, weight, scales, rows, size, Float(1), dx)
-        try expect(dx, #require(try x.gradient()), type)
+        let x = try Tensor.randomNormal([shape.rows, shape.size]).to(type)
+        try compare([x]) { try $0[0].rmsNorm(weight: weight, offset: 1, epsilon: 1e-6) }
     }
 
     @Test(arguments: types) func rotation(_ type: DType) throws {
         try RandomGenerator.seed(2)
         let (tokens, heads, size) = (37, 3, 10)
         let (cos, sin) = try (Tensor.randomNormal([tokens, 1, size]), Tensor.randomNormal([tokens, 1, size]))
-        let x = try Tensor.randomNormal([tokens, heads, size]).to(type).requiringGradient()
-        let expected = try x.rotated(cos: cos, sin: sin)
-        let slope = try Tensor.randomNormal(x.shape).to(type)
-        try expected.backward(gradient: slope)
-        for (input, sign, result) in [(x, Float(1), expected), (slope, -1, try #require(try x.gradient()))] {
-            let y = try Tensor.zeros(x.shape).to(type)
-            try emulate(
-                "turn", type, .elements(x.count / 2), input, cos, sin, Int64(tokens), Int64(heads), Int64(size), sign, y
-            )
-            try expect(y, result, type)
-        }
+        let x = try Tensor.randomNormal([tokens, heads, size]).to(type)
+        try compare([x]) { try $0[0].rotated(cos: cos, sin: sin) }
     }
 
     @Test(arguments: types, [Tensor.GateActivation.silu, .geluTanh])
     func gate(_ type: DType, _ activation: Tensor.GateActivation) throws {
         try RandomGenerator.seed(3)
-        let make = { try (Tensor.randomNormal([29, 51]) * 4).to(type).requiringGradient() }
-        let (gated, up) = (try make(), try make())
-        let expected = try gated.gating(up, activation)
-        let slope = try Tensor.randomNormal([29, 51]).to(type)
-        try expected.backward(gradient: slope)
-        let (count, kind) = (Int64(gated.count), Int32(activation == .silu ? 0 : 1))
-        let out = try Tensor.zeros([29, 51]).to(type)
-        try emulate("gate", type, .elements(gated.count), gated, up, count, kind, out)
-        try expect(out, expected, type)
-        let (dGate, dUp) = (try Tensor.zeros([29, 51]).to(type), try Tensor.zeros([29, 51]).to(type))
-        try emulate("gate_backward", type, .elements(gated.count), slope, gated, up, count, kind, dGate, dUp)
-        try expect(dGate, #require(try gated.gradient()), type)
-        try expect(dUp, #require(try up.gradient()), type)
+        let inputs = try (0..<2).map { _ in try (Tensor.randomNormal([29, 51]) * 4).to(type) }
+        try compare(inputs) { try $0[0].gating($0[1], activation) }
     }
 
     /// A key drops the same elements on every device.
-    @Test(.enabled(if: Torch.hasOwnProducts), arguments: types) func dropout(_ type: DType) throws {
-        let (rows, size, probability) = (40, 24, 0.3)
+    @Test(.enabled(if: Torch.hasOwnProducts), arguments: types, [0, 0.3])
+    func adapters(_ type: DType, _ dropout: Double) throws {
         try RandomGenerator.seed(4)
-        let x = try (Tensor.randomNormal([rows, size]) + 5).to(type)
-        // With A and B the identity and W = 0, the layer is its dropout.
-        let one = try Tensor.range(size, dtype: .int64).unsqueezed(1)
-            .isEqual(to: Tensor.range(size, dtype: .int64).unsqueezed(0)).to(.float32)
-        let none = try Tensor.zeros([size, size]).to(type)
-        try #require(x.hasAdaptedLinear(none))
-        try RandomGenerator.seed(5)
-        let expected = try x.adaptedLinear(none, down: one, up: one, scaling: 1, dropout: probability)
-        try RandomGenerator.seed(5)
-        let key = try RandomGenerator.bits()
-
-        let limit = UInt32((probability * 4_294_967_295).rounded())
-        for adds in [Int32(0), 1] {
-            let to = try Tensor.ones([rows, size]).to(type)
-            try emulate(
-                "drop", type, .elements(x.count), x, Int64(x.count), Int64(size), key, limit,
-                Float(1 / (1 - probability)),
-                adds, to)
-            try expect(to, adds == 0 ? expected : expected + 1, type)
+        let weight = try Tensor.randomNormal([50, 24]).to(type)
+        let inputs = try [
+            Tensor.randomNormal([40, 24]).to(type), Tensor.randomNormal([6, 24]), Tensor.randomNormal([50, 6]),
+        ]
+        try compare(inputs) {
+            try $0[0].adaptedLinear(weight, down: $0[1], up: $0[2], scaling: 0.7, dropout: dropout)
         }
-        #expect(try expected.to(.float32).array(of: Float.self).contains(0))
     }
 
-    @Test(arguments: types) func conversion(_ type: DType) throws {
-        try RandomGenerator.seed(6)
-        let (a, b) = try (Tensor.randomNormal([300]), Tensor.randomNormal([77]))
-        let (narrowA, narrowB) = (try Tensor.zeros([300]).to(type), try Tensor.zeros([77]).to(type))
-        try emulate(
-            "narrow", type, .elements(377), a, Int64(300), narrowA, b, Int64(77), Float(0.5), narrowB)
-        let (wideA, wideB) = (try Tensor.zeros([300]), try Tensor.zeros([77]))
-        try emulate(
-            "widen", type, .elements(377), narrowA, Int64(300), wideA, narrowB, Int64(77), Float(2), wideB)
-        #expect(try wideA.array(of: Float.self) == a.to(type).to(.float32).array(of: Float.self))
-        #expect(try wideB.array(of: Float.self) == b.to(type).to(.float32).array(of: Float.self))
+    /// With the identity for the input and for B, and W = 0, a layer gives A as the activations' type has it.
+    @Test(.enabled(if: Torch.hasOwnProducts), arguments: types) func conversion(_ type: DType) throws {
+        let place = try Tensor.range(24, dtype: .int64)
+        let one = try place.unsqueezed(1).isEqual(to: place.unsqueezed(0)).to(.float32)
+        let none = try Tensor.zeros([24, 24]).to(type)
+        try RandomGenerator.seed(5)
+        let down = try Tensor.randomNormal([24, 24])
+        let found = try onDevice {
+            try one.to(type).adaptedLinear(none, down: down, up: one, scaling: 0.5, dropout: 0)
+        }
+        let expected = try (down.to(type).to(.float32) * 0.5).transposed().contiguous()
+        #expect(try found.to(.float32).array(of: Float.self) == expected.array(of: Float.self))
     }
 
     @Test(arguments: types, [(0.0, 0.0), (30, 0), (0, 0.1), (30, 0.1)])
@@ -129,11 +85,13 @@ import Testing
         }
         let (lossTensor, correctTensor) = (try Tensor.zeros([rows]), try Tensor.zeros([rows]).to(.uint8))
         let places = try Tensor(targets)
-        for differentiates in [Int32(0), 1] {
-            try emulate(
-                "cross_entropy", type, .init(blocks: rows, columns: 96), emulated, places, Int64(vocabulary),
-                Float(options.softcap), Float(options.smoothing), differentiates, lossTensor, correctTensor)
-            if differentiates == 0 {
+        for differentiates in [false, true] {
+            try onDevice {
+                try emulated.headTile_(
+                    targets: places, softcap: options.softcap, smoothing: options.smoothing,
+                    differentiates: differentiates, loss: lossTensor, correct: correctTensor)
+            }
+            if !differentiates {
                 #expect(
                     try emulated.to(.float32).array(of: Float.self) == logits.to(.float32).array(of: Float.self),
                     "without a gradient the logits are left alone")
@@ -149,50 +107,38 @@ import Testing
     @Test func crossEntropyOfWhatIsNotANumber() throws {
         let logits = try Tensor([Float(1), .nan, 2, 3, 1, 2], shape: [2, 3])
         let (losses, correct) = (try Tensor.zeros([2]), try Tensor.zeros([2]).to(.uint8))
-        try emulate(
-            "cross_entropy", .float32, .init(blocks: 2, columns: 1024), logits, try Tensor([Int64(0), 0]), Int64(3),
-            Float(0),
-            Float(0), Int32(0), losses, correct)
+        try onDevice {
+            try logits.headTile_(
+                targets: Tensor([Int64(0), 0]), softcap: 0, smoothing: 0, differentiates: false, loss: losses,
+                correct: correct)
+        }
         let values = try losses.array(of: Float.self)
         #expect(values[0].isNaN && abs(values[1] - 0.40760596) < 1e-6)
     }
 }
 
-/// Blocks and the threads of each, as the program launches them.
-private struct Grid {
-    var blocks: Int
-    var columns: UInt32
-    var rows: UInt32 = 1
-
-    static func elements(_ count: Int) -> Grid { Grid(blocks: (count + 255) / 256, columns: 256) }
-    static func warps(_ rows: Int) -> Grid { Grid(blocks: (rows + 3) / 4, columns: 32, rows: 4) }
+/// What a GPU would compute, of tensors on the CPU.
+private func onDevice<Result>(_ body: () throws -> Result) rethrows -> Result {
+    ct_emulate_kernels(emulate_kernel)
+    defer { ct_emulate_kernels(nil) }
+    return try body()
 }
 
-/// A tensor stands for the address of its first element, everything else for itself.
-private func emulate(_ kernel: String, _ type: DType, _ grid: Grid, _ arguments: Any...) throws {
-    let values = try arguments.map { argument -> UnsafeMutableRawPointer in
-        func boxed<Value>(_ value: Value) -> UnsafeMutableRawPointer {
-            let memory = UnsafeMutablePointer<Value>.allocate(capacity: 1)
-            memory.initialize(to: value)
-            return UnsafeMutableRawPointer(memory)
-        }
-        return switch argument {
-        case let tensor as Tensor: boxed(try tensor.withMutableBytes { $0.baseAddress })
-        case let value as Float: boxed(value)
-        case let value as Int32: boxed(value)
-        case let value as UInt32: boxed(value)
-        case let value as Int64: boxed(value)
-        case let value as UInt64: boxed(value)
-        default: preconditionFailure("no kernel takes a \(Swift.type(of: argument))")
-        }
+/// A layer's output and the gradients of its inputs, on the CPU and on the device.
+private func compare(
+    _ inputs: [Tensor], sourceLocation: SourceLocation = #_sourceLocation,
+    _ layer: @escaping ([Tensor]) throws -> Tensor
+) throws {
+    let results = {
+        try RandomGenerator.seed(9)
+        let leaves = try inputs.map { try $0.detached().requiringGradient() }
+        let output = try layer(leaves)
+        try output.backward(gradient: Tensor.randomNormal(output.shape).to(output.dtype))
+        return try [output] + leaves.map { try #require(try $0.gradient()) }
     }
-    defer { for value in values { value.deallocate() } }
-    let found = withExtendedLifetime(arguments) {
-        values.map(Optional.init).withUnsafeBufferPointer {
-            emulate_kernel("\(kernel)_\(type)", Int64(grid.blocks), grid.columns, grid.rows, $0.baseAddress)
-        }
+    for (found, expected) in try zip(onDevice(results), results()) {
+        try expect(found, expected, inputs[0].dtype, sourceLocation: sourceLocation)
     }
-    try #require(found, "no kernel \(kernel)_\(type)")
 }
 
 /// Equal but for rounding, relative to the largest value.

@@ -10,7 +10,8 @@ import Testing
     private func plan(available: Int?, length: Int = 100) -> MemoryPlan {
         MemoryPlan(
             resident: 1000 << 20, available: available, exampleLength: length, fixedBytes: 100 << 20,
-            bytesPerExample: 50 << 20, trainingSecondsPerToken: 0, evaluationSecondsPerToken: 0)
+            bytesPerExample: 50 << 20, trainingSecondsPerToken: 0, evaluationSecondsPerToken: 0,
+            preferredTokens: 2048)
     }
 
     @Test func asManyTokensAsMemoryAllows() throws {
@@ -44,7 +45,7 @@ import Testing
         try RandomGenerator.seed(5)
         let state = try RandomGenerator.state()
         let before = try model.trainedValues().entries.map(\.values)
-        let plan = try #require(try MemoryPlan.measure(model, longest: 40))
+        let plan = try #require(try MemoryPlan.measure(model, longest: 40, preferredTokens: 512))
         #expect(plan.resident > 0 && plan.trainingSecondsPerToken > 0)
         #expect(try RandomGenerator.state() == state)
         #expect(try model.trainedValues().entries.map(\.values) == before)

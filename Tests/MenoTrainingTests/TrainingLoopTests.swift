@@ -4,8 +4,9 @@ import MenoMetrics
 import MenoModels
 import MenoTensor
 import MenoTesting
-import MenoTraining
 import Testing
+
+@testable import MenoTraining
 
 /// With a tiny random model that learns to repeat one sequence.
 @Suite(.drawsRandomNumbers) struct TrainingLoopTests {
@@ -128,6 +129,39 @@ import Testing
         let sum = together.rows.reduce(0) { $0 + $1.negativeLogLikelihood }
         #expect(abs(together.loss - sum / Double(together.tokens)) < 1e-12)
         #expect(throws: TrainingError.self) { try Evaluator(model).evaluate(examples) { _ in false } }
+    }
+
+    @Test func anEvaluationThatRunsOutOfMemoryGoesOnInSmallerPasses() throws {
+        let model = try TinyRun.model()
+        let examples = TinyRun.examples(9)
+        let expected = try Evaluator(model, tokensPerPass: 48).evaluate(examples)
+        /// Memory for so many tokens, from the second pass on.
+        func limited(to tokens: Int) -> Evaluator {
+            var passes = 0
+            return Evaluator(model, tokensPerPass: 48) { pass in
+                passes += 1
+                if passes > 1, pass.inputIDs.count > tokens {
+                    throw TorchError(.outOfMemory, "none", operation: "test")
+                }
+                return try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
+            }
+        }
+        var (limits, done): ([Int], [Int]) = ([], [])
+        let divided = try limited(to: 20).evaluate(examples) {
+            done.append($0)
+            return true
+        } onShortage: { tokens, message in
+            limits.append(tokens)
+            #expect(message.contains("out of memory in a pass of"))
+        }
+        #expect(limits.first.map { $0 <= 24 } == true && limits == limits.sorted(by: >))
+        #expect(done.last == 9 && done == done.sorted() && Set(done).count == done.count)
+        for (row, alone) in zip(divided.rows, expected.rows) {
+            #expect(row.tokens == alone.tokens && row.completionTokens == alone.completionTokens)
+            #expect(abs(row.negativeLogLikelihood - alone.negativeLogLikelihood) < 1e-4)
+        }
+        let error = #expect(throws: TrainingError.self) { try limited(to: 8).evaluate(examples) }
+        #expect(error?.code == .outOfMemory && error?.description.contains("12 tokens") == true)
     }
 
     @Test func examplesBeyondTheModelsContextAreToldOf() throws {

@@ -2,7 +2,6 @@
 // Where elements are dropped, one copy of the input is written forward, and one of its gradient backward beside another.
 
 #include "../Kernels/Dropout.h"
-#include "DeviceCode.h"
 #include "DeviceLayers.h"
 
 namespace meno::device {
@@ -18,15 +17,15 @@ struct Narrow {
         down = at::empty(a.sizes(), like.options());
         up = at::empty(b.sizes(), like.options());
         launch(
-            "narrow", like, elements(a.numel() + b.numel()), a.data_ptr(), a.numel(), down.data_ptr(), b.data_ptr(), b.numel(),
-            adapter.scaling, up.data_ptr());
+            Kernel::narrow, like, elements(a.numel() + b.numel()), a.data_ptr(), a.numel(), down.data_ptr(), b.data_ptr(),
+            b.numel(), adapter.scaling, up.data_ptr());
     }
 };
 
 // to (+)= D(from).
 void drop(const at::Tensor &from, const Dropout &dropout, bool adds, const at::Tensor &to) {
     launch(
-        "drop", from, elements(from.numel()), from.data_ptr(), from.numel(), from.size(1), dropout.key, dropout.limit(),
+        Kernel::drop, from, elements(from.numel()), from.data_ptr(), from.numel(), from.size(1), dropout.key, dropout.limit(),
         dropout.scale(), static_cast<int>(adds), to.data_ptr());
 }
 
@@ -63,8 +62,8 @@ AdaptedGradients adapted_backward(
     result.down = at::empty_like(adapter.down->value);
     result.up = at::empty_like(adapter.up->value);
     launch(
-        "widen", x, elements(down.numel() + up.numel()), down.data_ptr(), down.numel(), result.down.data_ptr(), up.data_ptr(),
-        up.numel(), adapter.scaling, result.up.data_ptr());
+        Kernel::widen, x, elements(down.numel() + up.numel()), down.data_ptr(), down.numel(), result.down.data_ptr(),
+        up.data_ptr(), up.numel(), adapter.scaling, result.up.data_ptr());
     return result;
 }
 

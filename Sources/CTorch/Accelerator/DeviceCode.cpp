@@ -3,10 +3,10 @@
 #include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
 
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace {
@@ -16,12 +16,16 @@ namespace {
 const char kSource[] = {
 #embed "Layers.cu"
     , 0};
+const char kFormulas[] = {
+#embed "../Kernels/Formulas.h"
+    , 0};
 #pragma clang diagnostic pop
 
 // What is needed of CUDA's runtime compiler and its driver, found in the libraries that libtorch loads for its own: building
 // needs none of their headers.
 struct Library {
-    int (*create)(void **program, const char *source, const char *name, int headers, const char *const *, const char *const *);
+    int (*create)(
+        void **program, const char *source, const char *name, int count, const char *const *headers, const char *const *names);
     int (*compile)(void *program, int options, const char *const *);
     int (*log_size)(void *program, size_t *);
     int (*log)(void *program, char *);
@@ -104,8 +108,9 @@ std::vector<char> compiled(int device) {
     check(cuda.attribute(&minor, 76, device), "compute capability");
     std::string architecture = "--gpu-architecture=sm_" + std::to_string(10 * major + minor);
     const char *options[] = {architecture.c_str(), "--std=c++17"};
+    const char *headers[] = {kFormulas}, *names[] = {"../Kernels/Formulas.h"};
     void *program = nullptr;
-    TORCH_CHECK(cuda.create(&program, kSource, "Layers.cu", 0, nullptr, nullptr) == 0, "CUDA: no program could be made");
+    TORCH_CHECK(cuda.create(&program, kSource, "Layers.cu", 1, headers, names) == 0, "CUDA: no program could be made");
     int result = cuda.compile(program, 2, options);
     std::string text;
     std::vector<char> code;
@@ -122,6 +127,15 @@ std::vector<char> compiled(int device) {
     return code;
 }
 
+// In the order of Kernel, each with the ends for its types.
+constexpr const char *kNames[][2] = {
+#define MENO_NAMES(name) {#name "_float32", #name "_bfloat16"},
+    MENO_DEVICE_KERNELS(MENO_NAMES)
+#undef MENO_NAMES
+};
+
+size_t place(c10::ScalarType type) { return type == at::kBFloat16; }
+
 // The kernels of one device.
 class Kernels {
   public:
@@ -130,7 +144,13 @@ class Kernels {
         try {
             std::vector<char> code = compiled(device);
             enter(device);
-            check(library().load(&module_, code.data()), "loading kernels");
+            void *module = nullptr;
+            check(library().load(&module, code.data()), "loading kernels");
+            for (size_t kernel = 0; kernel < std::size(kNames); ++kernel)
+                for (size_t type = 0; type < 2; ++type) {
+                    const char *name = kNames[kernel][type];
+                    check(library().function(&functions_[kernel][type], module, name), name);
+                }
         } catch (const c10::Error &error) {
             fault_ = error.what_without_backtrace();
         }
@@ -138,30 +158,32 @@ class Kernels {
 
     const std::string &fault() const { return fault_; }
 
-    void *function(const std::string &name) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        void *&function = functions_[name];
-        if (!function) check(library().function(&function, module_, name.c_str()), name.c_str());
-        return function;
+    void *function(meno::device::Kernel kernel, c10::ScalarType type) const {
+        return functions_[static_cast<size_t>(kernel)][place(type)];
     }
 
   private:
     std::string fault_;
-    void *module_ = nullptr;
-    std::mutex mutex_;
-    std::unordered_map<std::string, void *> functions_;
+    void *functions_[std::size(kNames)][2] = {};
 };
 
-Kernels &kernels(int device) {
+const Kernels &kernels(int device) {
     static std::mutex mutex;
     static std::map<int, Kernels> all;
     std::lock_guard<std::mutex> lock(mutex);
     return all.try_emplace(device, device).first->second;
 }
 
+thread_local ct_kernel_emulation emulation = nullptr;
+
 }  // namespace
 
+void ct_emulate_kernels(ct_kernel_emulation chosen) { emulation = chosen; }
+
+bool meno::device::serves(const at::Tensor &tensor) { return tensor.is_cuda() || (emulation && tensor.is_cpu()); }
+
 std::string meno::device::fault(c10::Device device) {
+    if (emulation && device.is_cpu()) return "";
     if (!device.is_cuda()) return "not an NVIDIA GPU";
     try {
         c10::DeviceGuard guard(device);
@@ -175,16 +197,23 @@ std::string meno::device::fault(c10::Device device) {
 
 bool meno::device::has_kernels(c10::Device device) { return fault(device).empty(); }
 
-void meno::device::launch(const char *kernel, const at::Tensor &like, Grid grid, void **arguments) {
+void meno::device::launch(Kernel kernel, const at::Tensor &like, Grid grid, void **arguments) {
+    const char *name = kNames[static_cast<size_t>(kernel)][place(like.scalar_type())];
+    if (like.is_cpu()) {
+        bool done = emulation && emulation(name, grid.blocks, grid.columns, grid.rows, arguments);
+        TORCH_CHECK(done, "there is no ", name, " on the CPU");
+        return;
+    }
     c10::DeviceGuard guard(like.device());
     int device = like.device().index();
-    std::string name = std::string(kernel) + (like.scalar_type() == at::kFloat ? "_float32" : "_bfloat16");
+    const Kernels &loaded = kernels(device);
+    TORCH_CHECK(loaded.fault().empty(), loaded.fault());
     enter(device);
     void *stream = nullptr;
     TORCH_CHECK(library().stream(device, &stream) == 0, "CUDA: no current stream");
     check(
         library().launch(
-            kernels(device).function(name), static_cast<unsigned>(grid.blocks), 1, 1, grid.columns, grid.rows, 1, 0, stream,
-            arguments, nullptr),
-        kernel);
+            loaded.function(kernel, like.scalar_type()), static_cast<unsigned>(grid.blocks), 1, 1, grid.columns, grid.rows, 1,
+            0, stream, arguments, nullptr),
+        name);
 }

@@ -5,6 +5,20 @@
 
 namespace meno::device {
 
+// The kernels, each for float32 and for bfloat16.
+#define MENO_DEVICE_KERNELS(each)                                                                                     \
+    each(normalize) each(normalize_backward) each(turn) each(gate) each(gate_backward) each(drop) each(narrow)        \
+    each(widen) each(cross_entropy)
+
+enum class Kernel {
+#define MENO_CASE(name) name,
+    MENO_DEVICE_KERNELS(MENO_CASE)
+#undef MENO_CASE
+};
+
+// Whether these kernels compute with a tensor, where they take it: on a GPU, or where they are emulated (ct_emulate_kernels).
+bool serves(const at::Tensor &tensor);
+
 // Whether a device's kernels can be had: on an NVIDIA GPU, where libtorch comes with CUDA's runtime compiler.
 bool has_kernels(c10::Device device);
 
@@ -23,12 +37,12 @@ inline Grid elements(int64_t count) { return {(count + 255) / 256, 256}; }
 // A warp for each row.
 inline Grid warps(int64_t rows) { return {(rows + 3) / 4, 32, 4}; }
 
-// Runs a kernel whose name ends with the type of `like`, on the stream of that tensor's device. The arguments have exactly
-// the types of the kernel's parameters.
-void launch(const char *kernel, const at::Tensor &like, Grid grid, void **arguments);
+// Runs a kernel for the type of `like`, on the stream of that tensor's device. The arguments have exactly the types of the
+// kernel's parameters.
+void launch(Kernel kernel, const at::Tensor &like, Grid grid, void **arguments);
 
 template <class... Arguments>
-void launch(const char *kernel, const at::Tensor &like, Grid grid, Arguments... arguments) {
+void launch(Kernel kernel, const at::Tensor &like, Grid grid, Arguments... arguments) {
     void *pointers[] = {&arguments...};
     if (grid.blocks > 0) launch(kernel, like, grid, pointers);
 }

@@ -1,7 +1,5 @@
 #include "DeviceLayers.h"
 
-#include "DeviceCode.h"
-
 namespace meno::device {
 
 namespace {
@@ -16,8 +14,7 @@ int64_t rows(const at::Tensor &tensor, int64_t size) { return size > 0 ? tensor.
 }  // namespace
 
 bool takes(const at::Tensor &tensor) {
-    auto type = tensor.scalar_type();
-    return tensor.is_cuda() && (type == at::kFloat || type == at::kBFloat16) && has_kernels(tensor.device());
+    return serves(tensor) && has_kernel_type(tensor) && has_kernels(tensor.device());
 }
 
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, float offset, float epsilon, at::Tensor &scales) {
@@ -25,7 +22,7 @@ at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, float offset,
     at::Tensor y = at::empty_like(x);
     scales = at::empty({count}, weight.options());
     launch(
-        "normalize", x, warps(count), data(x), values(weight), count, n, offset, epsilon, data(y), data(scales));
+        Kernel::normalize, x, warps(count), data(x), values(weight), count, n, offset, epsilon, data(y), data(scales));
     return y;
 }
 
@@ -34,7 +31,7 @@ at::Tensor rms_norm_backward(
     int64_t n = weight.size(0), count = rows(x, n);
     at::Tensor result = at::empty_like(x);
     launch(
-        "normalize_backward", x, warps(count), data(gradient), data(x), values(weight), values(scales), count, n, offset,
+        Kernel::normalize_backward, x, warps(count), data(gradient), data(x), values(weight), values(scales), count, n, offset,
         data(result));
     return result;
 }
@@ -42,7 +39,7 @@ at::Tensor rms_norm_backward(
 at::Tensor rotate(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, bool inverse) {
     at::Tensor y = at::empty_like(x);
     launch(
-        "turn", x, elements(x.numel() / 2), data(x), values(cosines), values(sines), x.size(0), x.size(1), x.size(2),
+        Kernel::turn, x, elements(x.numel() / 2), data(x), values(cosines), values(sines), x.size(0), x.size(1), x.size(2),
         inverse ? -1.0f : 1.0f, data(y));
     return y;
 }
@@ -50,7 +47,7 @@ at::Tensor rotate(const at::Tensor &x, const at::Tensor &cosines, const at::Tens
 at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation activation) {
     at::Tensor out = at::empty_like(gate);
     launch(
-        "gate", gate, elements(gate.numel()), data(gate), data(up), gate.numel(), static_cast<int>(activation), data(out));
+        Kernel::gate, gate, elements(gate.numel()), data(gate), data(up), gate.numel(), static_cast<int>(activation), data(out));
     return out;
 }
 
@@ -60,7 +57,7 @@ void gate_backward(
     gate_gradient = at::empty_like(gate);
     up_gradient = at::empty_like(up);
     launch(
-        "gate_backward", gate, elements(gate.numel()), data(gradient), data(gate), data(up), gate.numel(),
+        Kernel::gate_backward, gate, elements(gate.numel()), data(gradient), data(gate), data(up), gate.numel(),
         static_cast<int>(activation), data(gate_gradient), data(up_gradient));
 }
 
@@ -68,8 +65,8 @@ void cross_entropy(
     const at::Tensor &logits, const at::Tensor &targets, float softcap, float smoothing, bool differentiates,
     const at::Tensor &losses, const at::Tensor &correct) {
     launch(
-        "cross_entropy", logits, Grid{logits.size(0), 1024}, data(logits), data(targets), logits.size(1), softcap, smoothing,
-        static_cast<int>(differentiates), data(losses), data(correct));
+        Kernel::cross_entropy, logits, Grid{logits.size(0), 1024}, data(logits), data(targets), logits.size(1), softcap,
+        smoothing, static_cast<int>(differentiates), data(losses), data(correct));
 }
 
 }  // namespace meno::device

@@ -1,11 +1,12 @@
 // What the kernels of Layers.cu compute, for tensors on a GPU. None of it takes part in autograd.
 #pragma once
 
-#include "../Internal.h"
+#include "../Kernels/AdaptedProduct.h"
+#include "DeviceCode.h"
 
 namespace meno::device {
 
-// Whether the kernels take a tensor: float32 or bfloat16, on a device that has them.
+// Whether the kernels take a tensor: one that they serve, in float32 or bfloat16, on a device that has them.
 bool takes(const at::Tensor &tensor);
 
 // The following are those of CTorch.h, and take contiguous tensors.
@@ -28,10 +29,6 @@ void cross_entropy(
 
 // x [m, columns] · Wᵀ + lowered · Bᵀ, lowered = D(x) · Aᵀ in the activations' type.
 at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered);
-// The gradients of x, where `input` says so, and in float32 of A and B.
-struct AdaptedGradients {
-    at::Tensor input, down, up;
-};
 AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
     const ct_adapter &adapter, bool input);

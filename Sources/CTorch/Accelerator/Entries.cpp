@@ -1,14 +1,12 @@
 // What of the GPU's kernels the C interface names apart; the others are reached through the functions of their layers.
 
-#include "DeviceCode.h"
 #include "DeviceLayers.h"
 
 using namespace meno;
 
 bool ct_has_fused_layers(const ct_tensor *input) {
     const at::Tensor &x = input->value;
-    bool is_known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
-    return is_known && (x.is_cpu() || device::takes(x));
+    return (x.is_cpu() && has_kernel_type(x)) || device::takes(x);
 }
 
 char *ct_kernel_fault(ct_device device) {

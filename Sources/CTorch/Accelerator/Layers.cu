@@ -1,6 +1,8 @@
 // Small layers of transformers as kernels for an NVIDIA GPU. Compiled while the program runs (DeviceCode.cpp), so that
-// building needs no CUDA; no header is included. Values are float32 or bfloat16, arithmetic is float32. Sums have a fixed
-// order, and no kernel waits for another block.
+// building needs no CUDA; there is no header but the one below. Values are float32 or bfloat16, arithmetic is float32. Sums
+// have a fixed order, and no kernel waits for another block.
+
+#include "../Kernels/Formulas.h"
 
 typedef long long Index;
 typedef unsigned long long Bits;
@@ -90,20 +92,9 @@ static __device__ void turn(
 
 // MARK: Gated activation
 
-struct Activation {
-    float value, slope;
-};
-
-// x · sigmoid(x), or x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
 static __device__ Activation activation(float x, int kind) {
-    if (kind == 0) {
-        float sigmoid = 1 / (1 + expf(-x));
-        return {x * sigmoid, sigmoid * (1 + x * (1 - sigmoid))};
-    }
-    const float root = 0.7978845608028654f, cubic = 0.044715f;
-    // (1 + tanh u) / 2 = 1 / (1 + exp(−2u)).
-    float upper = 1 / (1 + expf(-2 * root * (x + cubic * x * x * x)));
-    return {x * upper, upper + 2 * x * upper * (1 - upper) * root * (1 + 3 * cubic * x * x)};
+    auto exponential = [](float y) { return expf(y); };
+    return kind == 0 ? silu(x, exponential) : gelu_tanh(x, exponential);
 }
 
 template <class E>
@@ -126,27 +117,6 @@ static __device__ void gate_backward(
 }
 
 // MARK: Low-rank adapters
-
-// The mask of Kernels/Dropout.h: the same on every device.
-static __device__ Bits row_key(Bits key, Index row) {
-    Bits z = key + static_cast<Bits>(row + 1) * 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-}
-
-static __device__ unsigned random_bits(Bits row_key, unsigned column) {
-    unsigned h = column ^ static_cast<unsigned>(row_key);
-    h ^= h >> 16;
-    h *= 0x85EBCA6Bu;
-    h ^= h >> 13;
-    h += static_cast<unsigned>(row_key >> 32);
-    h *= 0xC2B2AE35u;
-    h ^= h >> 16;
-    h *= 0x85EBCA6Bu;
-    h ^= h >> 13;
-    return h;
-}
 
 // to = D(from), or to += D(from), for a matrix of so many columns.
 template <class E>

@@ -5,24 +5,24 @@
 #include <vector>
 
 #include "Conversion.h"
+#include "Dropout.h"
 #include "FrozenProduct.h"
-#include "Parallel.h"
 
 namespace meno::product {
 
 namespace {
 
 MENO_VECTOR_CLONES void drop(
-    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    masked_row<Float32, false>(from, n, first, row_key, limit, scale, to);
+    const float *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
+    masked_row<Float32, false>(from, n, first, key, limit, scale, to);
 }
 MENO_VECTOR_CLONES void drop(
-    const uint16_t *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    masked_row<BFloat16, false>(from, n, first, row_key, limit, scale, to);
+    const uint16_t *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
+    masked_row<BFloat16, false>(from, n, first, key, limit, scale, to);
 }
 MENO_VECTOR_CLONES void add_dropped(
-    const float *from, int64_t n, int64_t first, uint64_t row_key, uint32_t limit, float scale, float *to) {
-    masked_row<Float32, true>(from, n, first, row_key, limit, scale, to);
+    const float *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
+    masked_row<Float32, true>(from, n, first, key, limit, scale, to);
 }
 
 // D of rows start..<start + count in float32, in memory of this thread unless they are that already.
@@ -37,7 +37,7 @@ const float *dropped(const Element *from, int64_t columns, int64_t start, int64_
     if (!dropout.drops()) convert(from, count * columns, to);
     for (int64_t i = 0; i < count && dropout.drops(); ++i)
         drop(
-            from + i * columns, columns, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(), to + i * columns);
+            from + i * columns, columns, 0, row_key(dropout.key, start + i), dropout.limit(), dropout.scale(), to + i * columns);
     return to;
 }
 
@@ -100,7 +100,7 @@ Finish raise(const float *low, int64_t rank, const Panels &panels, const Dropout
         panels.multiply(from, rows, first, count, raised.data(), count, false);
         for (int64_t i = 0; i < rows; ++i)
             add_dropped(
-                raised.data() + i * count, count, first, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
+                raised.data() + i * count, count, first, row_key(dropout.key, start + i), dropout.limit(), dropout.scale(),
                 y + i * stride);
     };
 }
@@ -118,7 +118,7 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
         if (dropout.drops())
             for (int64_t i = 0; i < m; ++i)
                 drop(
-                    packed + i * kPanel, kPanel, first, dropout.row_key(i), dropout.limit(), dropout.scale(),
+                    packed + i * kPanel, kPanel, first, row_key(dropout.key, i), dropout.limit(), dropout.scale(),
                     packed + i * kPanel);
         multiply(turned.data(), m, rank, packed, m, count, out + first, width, false);
     });
@@ -126,28 +126,41 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
 
 }  // namespace
 
-void adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, float *lowered, const at::Tensor &y) {
-    int64_t rank = adapter.rank, in = weight.size(1), out = weight.size(0);
-    lower(matrix_of(x), adapter.dropout, Panels(in, rank).rows(adapter.down).scaled(adapter.scaling), lowered);
-    auto up = Panels(rank, out).rows(adapter.up);
-    multiply(x, weight, false, y, raise(lowered, rank, up, {}));
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered) {
+    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+    int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
+    at::Tensor y = empty_rows({m, out}, x.options());
+    lowered = at::empty({m, rank}, down.options());
+    if (m == 0) return y;
+    auto *low = lowered.data_ptr<float>();
+    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    lower(matrix_of(x), dropout, Panels(in, rank).rows(down.data_ptr<float>()).scaled(adapter.scaling), low);
+    auto raising = Panels(rank, out).rows(up.data_ptr<float>());
+    multiply(x, weight, false, y, raise(low, rank, raising, {}));
+    return y;
 }
 
-void adapted_backward(
-    const at::Tensor &y_gradient, const at::Tensor &x, const float *lowered, const at::Tensor &weight,
-    const Adapter &adapter, const at::Tensor &x_gradient, float *down_gradient, float *up_gradient) {
-    int64_t m = x.size(0), rank = adapter.rank, in = weight.size(1), out = weight.size(0);
+AdaptedGradients adapted_backward(
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
+    const ct_adapter &adapter, bool input) {
+    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+    int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
+    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    AdaptedGradients result{{}, at::empty_like(down), at::empty_like(up)};
     std::vector<float> g(static_cast<size_t>(m * rank));
-    lower(matrix_of(y_gradient), {}, Panels(out, rank).columns(adapter.up).scaled(adapter.scaling), g.data());
-    if (x_gradient.defined()) {
-        auto down = Panels(rank, in).columns(adapter.down);
-        multiply(y_gradient, weight, true, x_gradient, raise(g.data(), rank, down, adapter.dropout));
+    lower(matrix_of(gradient), {}, Panels(out, rank).columns(up.data_ptr<float>()).scaled(adapter.scaling), g.data());
+    if (input) {
+        result.input = empty_rows({m, in}, x.options());
+        auto raising = Panels(rank, in).columns(down.data_ptr<float>());
+        multiply(gradient, weight, true, result.input, raise(g.data(), rank, raising, dropout));
     }
-    outer(g.data(), rank, matrix_of(x), adapter.dropout, down_gradient);
+    outer(g.data(), rank, matrix_of(x), dropout, result.down.data_ptr<float>());
     std::vector<float> turned(static_cast<size_t>(rank * out));
-    outer(lowered, rank, matrix_of(y_gradient), {}, turned.data());
+    outer(lowered.data_ptr<float>(), rank, matrix_of(gradient), {}, turned.data());
+    auto *up_gradient = result.up.data_ptr<float>();
     for (int64_t j = 0; j < out; ++j)
         for (int64_t r = 0; r < rank; ++r) up_gradient[j * rank + r] = turned[r * out + j];
+    return result;
 }
 
 }  // namespace meno::product

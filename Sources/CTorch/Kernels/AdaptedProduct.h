@@ -7,26 +7,24 @@
 // rounded before.
 #pragma once
 
-#include "Dropout.h"
-#include "Product.h"
+#include "../Internal.h"
+
+namespace meno {
+
+// Of x, where it is asked for, and in float32 of A and B.
+struct AdaptedGradients {
+    at::Tensor input, down, up;
+};
+
+}  // namespace meno
 
 namespace meno::product {
 
-struct Adapter {
-    const float *down;  // A [rank, columns of W]
-    const float *up;    // B [rows of W, rank]
-    int64_t rank;
-    float scaling;
-    Dropout dropout;
-};
-
-// Activations in float32, or in the weight's type where that is bfloat16 and own products do not apply; all contiguous
-// matrices. Outputs: `lowered` [m, rank] in float32 and y [m, rows].
-void adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, float *lowered, const at::Tensor &y);
-
-// Gradients of x [m, columns], or an undefined tensor, A and B, from that of y.
-void adapted_backward(
-    const at::Tensor &y_gradient, const at::Tensor &x, const float *lowered, const at::Tensor &weight,
-    const Adapter &adapter, const at::Tensor &x_gradient, float *down_gradient, float *up_gradient);
+// x [m, columns] · Wᵀ + lowered · Bᵀ; activations in float32, or in the weight's type where that is bfloat16 and own products
+// do not apply; all contiguous matrices on the CPU. `lowered` is in float32. Takes no part in autograd.
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered);
+AdaptedGradients adapted_backward(
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
+    const ct_adapter &adapter, bool input);
 
 }  // namespace meno::product

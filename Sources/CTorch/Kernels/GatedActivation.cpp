@@ -4,65 +4,52 @@
 
 #include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "Formulas.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
 
 namespace {
 
-struct Value {
-    float activation, slope;
-};
+constexpr auto exponential = [](float x) __attribute__((always_inline)) { return vector_exp(x); };
 
-// x · sigmoid(x).
 struct SiLU {
-    MENO_INLINE Value at(float x) {
-        float sigmoid = 1.0f / (1.0f + vector_exp(-x));
-        return {x * sigmoid, sigmoid * (1.0f + x * (1.0f - sigmoid))};
-    }
+    MENO_INLINE Activation at(float x) { return silu(x, exponential); }
 };
 
-// x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
 struct GELUTanh {
-    MENO_INLINE Value at(float x) {
-        constexpr float root = 0.7978845608028654f, cubic = 0.044715f;
-        float inner = root * (x + cubic * x * x * x);
-        // (1 + tanh u) / 2 = 1 / (1 + exp(−2u)).
-        float upper = 1.0f / (1.0f + vector_exp(-2.0f * inner));
-        float slope = root * (1.0f + 3.0f * cubic * x * x);
-        return {x * upper, upper + 2.0f * x * upper * (1.0f - upper) * slope};
-    }
+    MENO_INLINE Activation at(float x) { return gelu_tanh(x, exponential); }
 };
 
-template <class Activation, class Element>
+template <class Kind, class Element>
 MENO_INLINE void forward(
     const typename Element::Storage *gate, const typename Element::Storage *up, int64_t n, typename Element::Storage *out) {
     for (int64_t i = 0; i < n; ++i)
-        out[i] = Element::store(Activation::at(Element::load(gate[i])).activation * Element::load(up[i]));
+        out[i] = Element::store(Kind::at(Element::load(gate[i])).value * Element::load(up[i]));
 }
 
-template <class Activation, class Element>
+template <class Kind, class Element>
 MENO_INLINE void backward(
     const typename Element::Storage *gradient, const typename Element::Storage *gate, const typename Element::Storage *up,
     int64_t n, typename Element::Storage *gate_gradient, typename Element::Storage *up_gradient) {
     for (int64_t i = 0; i < n; ++i) {
         float g = Element::load(gradient[i]);
-        Value value = Activation::at(Element::load(gate[i]));
-        gate_gradient[i] = Element::store(g * Element::load(up[i]) * value.slope);
-        up_gradient[i] = Element::store(g * value.activation);
+        Activation activation = Kind::at(Element::load(gate[i]));
+        gate_gradient[i] = Element::store(g * Element::load(up[i]) * activation.slope);
+        up_gradient[i] = Element::store(g * activation.value);
     }
 }
 
-#define MENO_GATE_KERNELS(suffix, Activation, Element)                                                                \
+#define MENO_GATE_KERNELS(suffix, Kind, Element)                                                                      \
     MENO_VECTOR_CLONES void forward_##suffix(const void *gate, const void *up, int64_t n, void *out) {                 \
         using Storage = Element::Storage;                                                                             \
-        forward<Activation, Element>(                                                                                 \
+        forward<Kind, Element>(                                                                                       \
             static_cast<const Storage *>(gate), static_cast<const Storage *>(up), n, static_cast<Storage *>(out));    \
     }                                                                                                                 \
     MENO_VECTOR_CLONES void backward_##suffix(                                                                        \
         const void *gradient, const void *gate, const void *up, int64_t n, void *gate_gradient, void *up_gradient) {  \
         using Storage = Element::Storage;                                                                             \
-        backward<Activation, Element>(                                                                                \
+        backward<Kind, Element>(                                                                                      \
             static_cast<const Storage *>(gradient), static_cast<const Storage *>(gate),                               \
             static_cast<const Storage *>(up), n, static_cast<Storage *>(gate_gradient),                               \
             static_cast<Storage *>(up_gradient));                                                                     \
@@ -73,6 +60,39 @@ MENO_GATE_KERNELS(gelu_float32, GELUTanh, Float32)
 MENO_GATE_KERNELS(gelu_bfloat16, GELUTanh, BFloat16)
 
 constexpr int64_t kGrain = 1 << 14;
+
+at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation activation) {
+    auto kernel = meno::gating(activation, gate.scalar_type());
+    at::Tensor out = meno::product::empty_rows(gate.sizes(), gate.options());
+    auto *first = static_cast<const char *>(gate.data_ptr());
+    auto *second = static_cast<const char *>(up.data_ptr());
+    auto *to = static_cast<char *>(out.data_ptr());
+    int64_t size = gate.element_size();
+    meno::parallel_rows(gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        kernel(first + begin * size, second + begin * size, end - begin, to + begin * size);
+    });
+    return out;
+}
+
+void gate_backward(
+    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, ct_activation activation,
+    at::Tensor &gate_gradient, at::Tensor &up_gradient) {
+    bool wide = gate.scalar_type() == at::kFloat;
+    auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
+                                        : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
+    gate_gradient = meno::product::empty_rows(gate.sizes(), gate.options());
+    up_gradient = meno::product::empty_rows(gate.sizes(), gate.options());
+    auto *slope = static_cast<const char *>(gradient.data_ptr());
+    auto *first = static_cast<const char *>(gate.data_ptr());
+    auto *second = static_cast<const char *>(up.data_ptr());
+    auto *to_gate = static_cast<char *>(gate_gradient.data_ptr());
+    auto *to_up = static_cast<char *>(up_gradient.data_ptr());
+    int64_t size = gate.element_size();
+    meno::parallel_rows(gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        int64_t place = begin * size;
+        kernel(slope + place, first + place, second + place, end - begin, to_gate + place, to_up + place);
+    });
+}
 
 void check(const at::Tensor &gate, const at::Tensor &up) {
     TORCH_CHECK(
@@ -94,20 +114,7 @@ ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation acti
     return meno::guarded([&] {
         const at::Tensor &g = gate->value, &u = up->value;
         check(g, u);
-        if (g.is_cuda()) {
-            *output = meno::wrap(meno::device::gate(g, u, activation));
-            return;
-        }
-        auto kernel = meno::gating(activation, g.scalar_type());
-        at::Tensor out = meno::product::empty_rows(g.sizes(), g.options());
-        auto *first = static_cast<const char *>(g.data_ptr());
-        auto *second = static_cast<const char *>(u.data_ptr());
-        auto *to = static_cast<char *>(out.data_ptr());
-        int64_t size = g.element_size();
-        meno::parallel_rows(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
-            kernel(first + begin * size, second + begin * size, end - begin, to + begin * size);
-        });
-        *output = meno::wrap(out);
+        *output = meno::wrap((meno::device::serves(g) ? meno::device::gate : ::gate)(g, u, activation));
     });
 }
 
@@ -118,28 +125,8 @@ ct_status ct_gate_backward(
         const at::Tensor &d = gradient->value, &g = gate->value, &u = up->value;
         check(g, u);
         check(d, g);
-        if (g.is_cuda()) {
-            at::Tensor dg, du;
-            meno::device::gate_backward(d, g, u, activation, dg, du);
-            *gate_gradient = meno::wrap(dg);
-            *up_gradient = meno::wrap(du);
-            return;
-        }
-        bool wide = g.scalar_type() == at::kFloat;
-        auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
-                                            : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
-        at::Tensor dg = meno::product::empty_rows(g.sizes(), g.options());
-        at::Tensor du = meno::product::empty_rows(g.sizes(), g.options());
-        auto *slope = static_cast<const char *>(d.data_ptr());
-        auto *first = static_cast<const char *>(g.data_ptr());
-        auto *second = static_cast<const char *>(u.data_ptr());
-        auto *to_gate = static_cast<char *>(dg.data_ptr());
-        auto *to_up = static_cast<char *>(du.data_ptr());
-        int64_t size = g.element_size();
-        meno::parallel_rows(g.numel(), kGrain, [&](int64_t begin, int64_t end) {
-            int64_t place = begin * size;
-            kernel(slope + place, first + place, second + place, end - begin, to_gate + place, to_up + place);
-        });
+        at::Tensor dg, du;
+        (meno::device::serves(g) ? meno::device::gate_backward : gate_backward)(d, g, u, activation, dg, du);
         *gate_gradient = meno::wrap(dg);
         *up_gradient = meno::wrap(du);
     });

@@ -76,6 +76,40 @@ void check(const at::Tensor &x, const at::Tensor &weight) {
         x.sizes(), " and ", weight.sizes());
 }
 
+int64_t row_count(const at::Tensor &x, int64_t n) { return n > 0 ? x.numel() / n : 0; }
+
+int64_t grain(int64_t n) { return kGrain / std::max<int64_t>(1, n); }
+
+at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, float offset, float epsilon, at::Tensor &scales) {
+    int64_t n = weight.size(0), rows = row_count(x, n), stride = n * x.element_size();
+    at::Tensor y = meno::product::empty_rows(x.sizes(), x.options());
+    scales = at::empty({rows}, weight.options());
+    auto kernel = x.scalar_type() == at::kFloat ? normalize_float32 : normalize_bfloat16;
+    auto *from = static_cast<const char *>(x.data_ptr());
+    auto *to = static_cast<char *>(y.data_ptr());
+    auto *w = weight.data_ptr<float>(), *s = scales.data_ptr<float>();
+    meno::parallel_rows(rows, grain(n), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) s[r] = kernel(from + r * stride, w, n, offset, epsilon, to + r * stride);
+    });
+    return y;
+}
+
+at::Tensor rms_norm_backward(
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scales, float offset) {
+    int64_t n = weight.size(0), stride = n * x.element_size();
+    at::Tensor result = meno::product::empty_rows(x.sizes(), x.options());
+    auto kernel = x.scalar_type() == at::kFloat ? differentiate_float32 : differentiate_bfloat16;
+    auto *slope = static_cast<const char *>(gradient.data_ptr());
+    auto *from = static_cast<const char *>(x.data_ptr());
+    auto *to = static_cast<char *>(result.data_ptr());
+    auto *w = weight.data_ptr<float>(), *s = scales.data_ptr<float>();
+    meno::parallel_rows(row_count(x, n), grain(n), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r)
+            kernel(slope + r * stride, from + r * stride, w, n, offset, s[r], to + r * stride);
+    });
+    return result;
+}
+
 }  // namespace
 
 ct_status ct_rms_norm(
@@ -83,24 +117,9 @@ ct_status ct_rms_norm(
     return meno::guarded([&] {
         const at::Tensor &x = input->value, &w = weight->value;
         check(x, w);
-        if (x.is_cuda()) {
-            at::Tensor scale;
-            *output = meno::wrap(meno::device::rms_norm(x, w, offset, epsilon, scale));
-            *scales = meno::wrap(scale);
-            return;
-        }
-        int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
-        at::Tensor y = meno::product::empty_rows(x.sizes(), x.options()), scale = at::empty({rows}, w.options());
-        auto kernel = x.scalar_type() == at::kFloat ? normalize_float32 : normalize_bfloat16;
-        auto *from = static_cast<const char *>(x.data_ptr());
-        auto *to = static_cast<char *>(y.data_ptr());
-        auto *s = scale.data_ptr<float>();
-        meno::parallel_rows(rows, kGrain / std::max<int64_t>(1, n), [&](int64_t begin, int64_t end) {
-            for (int64_t r = begin; r < end; ++r)
-                s[r] = kernel(from + r * stride, w.data_ptr<float>(), n, offset, epsilon, to + r * stride);
-        });
-        *output = meno::wrap(y);
-        *scales = meno::wrap(scale);
+        at::Tensor s;
+        *output = meno::wrap((meno::device::serves(x) ? meno::device::rms_norm : rms_norm)(x, w, offset, epsilon, s));
+        *scales = meno::wrap(s);
     });
 }
 
@@ -108,30 +127,16 @@ ct_status ct_rms_norm_backward(
     const ct_tensor *gradient, const ct_tensor *input, const ct_tensor *weight, const ct_tensor *scales, float offset,
     ct_tensor **result) {
     return meno::guarded([&] {
-        const at::Tensor &g = gradient->value, &x = input->value, &w = weight->value;
+        const at::Tensor &g = gradient->value, &x = input->value, &w = weight->value, &s = scales->value;
         check(x, w);
         TORCH_CHECK(
             g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type() && g.device() == x.device(),
             "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
-        int64_t n = w.size(0), rows = n > 0 ? x.numel() / n : 0, stride = n * x.element_size();
+        int64_t rows = row_count(x, w.size(0));
         TORCH_CHECK(
-            scales->value.numel() == rows && scales->value.device() == x.device() && scales->value.is_contiguous() &&
-                scales->value.scalar_type() == at::kFloat,
-            "expected the scales of ", rows, " rows in float32 beside them, got ", scales->value.sizes());
-        if (x.is_cuda()) {
-            *result = meno::wrap(meno::device::rms_norm_backward(g, x, w, scales->value, offset));
-            return;
-        }
-        at::Tensor dx = meno::product::empty_rows(x.sizes(), x.options());
-        auto kernel = x.scalar_type() == at::kFloat ? differentiate_float32 : differentiate_bfloat16;
-        auto *slope = static_cast<const char *>(g.data_ptr());
-        auto *from = static_cast<const char *>(x.data_ptr());
-        auto *to = static_cast<char *>(dx.data_ptr());
-        auto *s = scales->value.data_ptr<float>();
-        meno::parallel_rows(rows, kGrain / std::max<int64_t>(1, n), [&](int64_t begin, int64_t end) {
-            for (int64_t r = begin; r < end; ++r)
-                kernel(slope + r * stride, from + r * stride, w.data_ptr<float>(), n, offset, s[r], to + r * stride);
-        });
-        *result = meno::wrap(dx);
+            s.numel() == rows && s.device() == x.device() && s.is_contiguous() && s.scalar_type() == at::kFloat,
+            "expected the scales of ", rows, " rows in float32 beside them, got ", s.sizes());
+        auto backward = meno::device::serves(x) ? meno::device::rms_norm_backward : rms_norm_backward;
+        *result = meno::wrap(backward(g, x, w, s, offset));
     });
 }

@@ -252,6 +252,12 @@ bool ct_has_fused_layers(const ct_tensor *input);
 // Why a device has none of this project's kernels, to be freed with ct_string_free; null where it has them.
 char *ct_kernel_fault(ct_device device);
 
+// For tests. Runs a GPU's kernel on the CPU, over blocks of columns × rows threads; false where there is none of this name.
+typedef bool (*ct_kernel_emulation)(
+    const char *name, int64_t blocks, uint32_t columns, uint32_t rows, void *const *arguments);
+// From now on the calling thread computes with tensors on the CPU what it would with those on a GPU; null: no longer.
+void ct_emulate_kernels(ct_kernel_emulation emulation);
+
 // y = x · s · (weight + offset) over the last dimension, s = 1 / √(mean(x²) + ε); `scales` receives s for each row.
 ct_status ct_rms_norm(
     const ct_tensor *input, const ct_tensor *weight, float offset, float epsilon, ct_tensor **output, ct_tensor **scales);

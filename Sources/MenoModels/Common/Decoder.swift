@@ -63,7 +63,7 @@ public final class Decoder {
     /// vocabulary in chunks or holds few.
     public var acceleratorTileBytes: Int {
         guard device.kind != .cpu else { return 0 }
-        let hasFusedLayers = (try? Tensor.zeros([1], device: device).to(computeType).hasFusedLayers) ?? false
+        let hasFusedLayers = [.float32, .bfloat16].contains(computeType) && device.kernelFault == nil
         let elements = LanguageModelHead.tileElements(onDevice: hasFusedLayers)
         // Without the kernel they are there in float32 too, capped, with their exponentials, their gradient and its factors.
         return elements * (hasFusedLayers ? computeType.size : computeType.size + 5 * 4)

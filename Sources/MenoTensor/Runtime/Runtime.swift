@@ -40,6 +40,12 @@ extension Device {
 
     /// Gives memory that no tensor uses back to the device.
     public func emptyCache() throws { try check(ct_empty_cache(raw), "empty_cache") }
+
+    /// The same, and for memory of the host; what cannot be given back is kept.
+    public func releaseMemory() {
+        try? emptyCache()
+        Torch.releaseUnusedHostMemory()
+    }
 }
 
 /// The libtorch that the process runs with.

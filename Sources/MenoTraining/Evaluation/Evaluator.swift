@@ -7,26 +7,53 @@ public struct Evaluator {
     /// Tokens of a pass beyond which nothing is gained in speed.
     public static func preferredTokens(of model: Decoder) -> Int { max(2048, MemoryPlan.preferredTokens(of: model)) }
 
+    /// What it costs to predict the labels of a pass.
+    typealias Loss = (Pass) throws -> (losses: TokenLosses, predictions: [SequenceLayout.Prediction])
+
     private let model: Decoder
     private let tokensPerPass: Int
+    private let loss: Loss
 
     /// - Parameter tokensPerPass: `nil`: ``preferredTokens(of:)``.
     public init(_ model: Decoder, tokensPerPass: Int? = nil) {
-        self.model = model
-        self.tokensPerPass = tokensPerPass ?? Self.preferredTokens(of: model)
+        self.init(model, tokensPerPass: tokensPerPass) {
+            try model.loss(inputIDs: $0.inputIDs, labels: $0.labels, layout: $0.layout)
+        }
     }
 
-    /// - Parameter onProgress: called with the number of examples done; returning `false` ends the evaluation with
-    ///   ``TrainingError/Code/interrupted``.
-    public func evaluate(_ examples: [Example], onProgress: (Int) -> Bool = { _ in true }) throws -> Evaluation {
+    init(_ model: Decoder, tokensPerPass: Int?, loss: @escaping Loss) {
+        self.model = model
+        self.tokensPerPass = tokensPerPass ?? Self.preferredTokens(of: model)
+        self.loss = loss
+    }
+
+    /// Where memory does not suffice for a pass, what is left is divided into smaller ones.
+    /// - Parameters:
+    ///   - onProgress: called with the number of examples done; returning `false` ends the evaluation with
+    ///     ``TrainingError/Code/interrupted``.
+    ///   - onShortage: told that this happened, with the most tokens of a pass from then on.
+    /// - Throws: ``TrainingError``, with `outOfMemory` where not even one example fits, or `TorchError`.
+    public func evaluate(
+        _ examples: [Example], onProgress: (Int) -> Bool = { _ in true },
+        onShortage: (_ tokensPerPass: Int, _ message: String) -> Void = { _, _ in }
+    ) throws -> Evaluation {
         let clock = ContinuousClock()
         let start = clock.now
         var rows = Array(repeating: Evaluation.Row(), count: examples.count)
         var done = 0
-        let plan = PassPlan(examples, tokens: tokensPerPass, sharing: model.sharesBeginnings(training: false))
+        var parts = divided(Array(examples.indices), of: examples, tokens: tokensPerPass)[...]
         try withoutGradient {
-            for part in plan.parts {
-                for (index, row) in try zip(part.examples, self.rows(of: part, among: examples)) { rows[index] = row }
+            while let part = parts.first {
+                do {
+                    for (index, row) in try zip(part.examples, self.rows(of: part, among: examples)) {
+                        rows[index] = row
+                    }
+                } catch let error as TorchError where error.code == .outOfMemory {
+                    let tokens = try tokensPerPass(after: part, error, onShortage)
+                    parts = divided(parts.flatMap(\.examples), of: examples, tokens: tokens)[...]
+                    continue
+                }
+                parts.removeFirst()
                 done += part.examples.count
                 guard onProgress(done) else {
                     throw TrainingError(.interrupted, "the evaluation was interrupted.")
@@ -36,10 +63,35 @@ public struct Evaluator {
         return Evaluation(rows: rows, seconds: (clock.now - start).seconds)
     }
 
+    /// The passes of the examples at some positions.
+    private func divided(_ positions: [Int], of examples: [Example], tokens: Int) -> [PassPlan.Part] {
+        let sharing = model.sharesBeginnings(training: false)
+        return PassPlan(positions.map { examples[$0] }, tokens: tokens, sharing: sharing).parts.map {
+            PassPlan.Part(examples: $0.examples.map { positions[$0] }, pass: $0.pass)
+        }
+    }
+
+    /// Half the tokens of a pass that did not fit.
+    private func tokensPerPass(
+        after part: PassPlan.Part, _ error: TorchError, _ onShortage: (Int, String) -> Void
+    ) throws -> Int {
+        model.device.releaseMemory()
+        let tokens = part.pass.inputIDs.count
+        guard part.examples.count > 1 else {
+            throw TrainingError(
+                .outOfMemory, "there is not enough memory for an example of \(tokens) tokens (\(error.message)).",
+                advice: "Shorten it by a smaller max_length, or compute in bfloat16.")
+        }
+        let fewer = max(1, tokens / 2)
+        onShortage(
+            fewer,
+            "out of memory in a pass of \(tokens) tokens: the evaluation goes on in passes of up to \(fewer). "
+                + "(\(error.message))")
+        return fewer
+    }
+
     private func rows(of part: PassPlan.Part, among examples: [Example]) throws -> [Evaluation.Row] {
-        let pass = part.pass
-        let (losses, predictions) = try model.loss(
-            inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
+        let (losses, predictions) = try loss(part.pass)
         var rows = Array(repeating: Evaluation.Row(), count: part.examples.count)
         for (place, prediction) in predictions.enumerated() {
             let row = prediction.sequence

@@ -6,7 +6,7 @@ extension TrainingLoop {
     /// Decides how many tokens go through the model together, where nothing has decided it yet.
     func planPasses() throws {
         // Loading leaves pieces of memory that passes do not fill.
-        releaseMemory()
+        model.device.releaseMemory()
         let preferred = preferredPass
         let (bound, available) = planCheckpointing()
         guard tokensPerPass == nil else { return }
@@ -21,7 +21,7 @@ extension TrainingLoop {
         }
         let plan: MemoryPlan?
         do {
-            plan = try MemoryPlan.measure(model, longest: longestExample)
+            plan = try MemoryPlan.measure(model, longest: longestExample, preferredTokens: preferredTokens)
         } catch let error as TorchError where error.code == .outOfMemory {
             throw outOfMemory(tokens: longestExample, error)
         }
@@ -54,22 +54,22 @@ extension TrainingLoop {
     /// The limit on a pass: what was decided, or would be if memory were no matter.
     var passLimit: Int { tokensPerPass ?? preferredPass }
 
-    /// The same for evaluations: more, where neither a key nor the memory has set the limit, as nothing is kept there for a
-    /// backward pass.
+    /// The same for evaluations. On a CPU more, where neither a key nor the memory has set the limit: nothing is kept there for
+    /// a backward pass. What is preferred on an accelerator is as much already.
     func evaluationPassLimit(_ passLimit: Int) -> Int {
-        guard arguments.tokensPerPass == nil, passLimit >= preferredPass else { return passLimit }
+        guard model.device.kind == .cpu, arguments.tokensPerPass == nil, passLimit >= preferredPass else {
+            return passLimit
+        }
         return max(passLimit, min(2 * passLimit, Evaluator.preferredTokens(of: model)))
     }
 
     /// Tokens of a pass, if memory is no matter.
-    private var preferredPass: Int {
-        max(longestExample, arguments.tokensPerPass ?? MemoryPlan.preferredTokens(of: model))
-    }
+    private var preferredPass: Int { max(longestExample, arguments.tokensPerPass ?? preferredTokens) }
 
     /// Begins to compute layers again, or halves the passes, after one of them did not fit.
     /// - Throws: ``TrainingError`` where each was one example already.
     func makePassesSmaller(_ passes: [Pass], _ error: TorchError) throws {
-        releaseMemory()
+        model.device.releaseMemory()
         if arguments.gradientCheckpointing == .whenNeeded,
             model.checkpointedLayers < model.configuration.layerCount
         {

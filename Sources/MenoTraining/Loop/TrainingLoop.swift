@@ -33,6 +33,11 @@ public final class TrainingLoop {
     var stopReason: String?
     /// The most tokens of a pass; `nil` until it is decided.
     var tokensPerPass: Int?
+    /// ``MemoryPlan/preferredTokens(of:)`` when passes are planned: what a GPU has free, and so the answer, changes later.
+    private(set) lazy var preferredTokens = MemoryPlan.preferredTokens(of: model)
+
+    /// The most tokens of a pass in evaluations, after one ran out of memory.
+    var fittingEvaluationTokens: Int?
 
     /// Optimizer steps of the whole run.
     public let totalSteps: Int
@@ -131,7 +136,9 @@ public final class TrainingLoop {
             try step(stepsDone)
             stepsDone += 1
             if isLogged(stepsDone) { emitResources() }
-            if arguments.memoryClearInterval > 0, stepsDone % arguments.memoryClearInterval == 0 { releaseMemory() }
+            if arguments.memoryClearInterval > 0, stepsDone % arguments.memoryClearInterval == 0 {
+                model.device.releaseMemory()
+            }
             if try concludeStep() { return .stoppedEarly }
         }
         return .completed
@@ -225,9 +232,14 @@ public final class TrainingLoop {
         // A checkpoint is judged by what is on the disk.
         writer?.wait()
         settle()
-        let evaluator = Evaluator(model, tokensPerPass: evaluationPassLimit(passLimit))
-        let result = try evaluator.evaluate(evaluation) { _ in !shouldStop() }
-        releaseMemory()
+        let limit = min(evaluationPassLimit(passLimit), fittingEvaluationTokens ?? .max)
+        let result = try Evaluator(model, tokensPerPass: limit).evaluate(evaluation) { _ in
+            !shouldStop()
+        } onShortage: { tokens, message in
+            fittingEvaluationTokens = tokens
+            observers.emit(.warning(message))
+        }
+        model.device.releaseMemory()
         let metrics = EvaluationMetrics(
             step: stepsDone, epoch: epoch(after: stepsDone), loss: result.loss, tokenAccuracy: result.tokenAccuracy,
             completionLoss: result.completionLoss, tokens: result.tokens, samples: result.rows.count,
@@ -271,12 +283,6 @@ public final class TrainingLoop {
         RunOutcome(
             reason: reason, message: message, step: stepsDone, seconds: (clock.now - start).seconds,
             bestStep: best.step, bestMetric: best.value, observerSeconds: observers.time.seconds)
-    }
-
-    func releaseMemory() {
-        // Memory that cannot be given back is no reason to end a run.
-        try? model.device.emptyCache()
-        Torch.releaseUnusedHostMemory()
     }
 
     /// Passes over the data after some steps; the last step of an epoch may be a short one.

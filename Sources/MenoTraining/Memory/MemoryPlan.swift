@@ -14,7 +14,8 @@ public struct MemoryPlan: Sendable {
         let hasFastProducts = model.computeType == .bfloat16 && Torch.hasTileProducts
         return hasFastProducts || model.parameterCount >= 500_000_000 ? 1024 : 512
     }
-    /// More than 2,048 only where no layer needs to be computed again for it.
+
+    /// More than 2,048 only where no layer needs to be computed again for it. Depends on what is free now: a run asks once.
     private static func acceleratorTokens(of model: Decoder) -> Int {
         guard model.device.kind == .cuda, let available = MemoryLimit.available(on: model.device) else { return 2048 }
         return [8192, 4096].first { bound(model, tokens: $0, longest: 2048).bytes(checkpointed: 0) < available / 2 }
@@ -37,7 +38,7 @@ public struct MemoryPlan: Sendable {
     public var trainingSecondsPerToken: Double
     public var evaluationSecondsPerToken: Double
     /// See ``preferredTokens(of:)``.
-    public var preferredTokens = 2048
+    public var preferredTokens: Int
 
     /// Bytes that a training pass stays below, beyond what is held before it, for any model: at least half as much again as
     /// what layers keep for their backward pass, all in float32. Where memory holds a multiple of it, nothing needs to be
@@ -85,15 +86,16 @@ public struct MemoryPlan: Sendable {
     /// Measures passes of a model that is ready to train.
     /// - Parameters:
     ///   - longest: tokens of the longest example.
+    ///   - preferredTokens: see ``preferredTokens(of:)``.
     ///   - examples: of the two passes measured; larger ones take longer and tell more. Where no pass will hold more than
     ///     one of the longest, one is measured.
     /// - Returns: `nil` where the system does not tell what is needed.
     /// - Throws: `TorchError` with `outOfMemory` where not even one example fits.
     public static func measure(
-        _ model: Decoder, longest: Int, examples: (small: Int, large: Int) = (1, 2)
+        _ model: Decoder, longest: Int, preferredTokens: Int, examples: (small: Int, large: Int) = (1, 2)
     ) throws -> MemoryPlan? {
         let available = MemoryLimit.available(on: model.device)
-        let examples = longest >= preferredTokens(of: model) ? (small: 0, large: 1) : examples
+        let examples = longest >= preferredTokens ? (small: 0, large: 1) : examples
         let counts = [examples.small, examples.large].filter { $0 > 0 }
         guard let measured = try PassProbe(model: model).measure(length: longest, examples: counts) else { return nil }
         let small = counts.count > 1 ? measured.bytes[0] : 0
@@ -103,10 +105,10 @@ public struct MemoryPlan: Sendable {
             resident: measured.resident, available: available, exampleLength: longest,
             // The passes that are measured have nothing in common.
             fixedBytes: max(0, large - slope * examples.large)
-                + commonBytes(model, tokens: max(longest, preferredTokens(of: model))), bytesPerExample: slope,
+                + commonBytes(model, tokens: max(longest, preferredTokens)), bytesPerExample: slope,
             trainingSecondsPerToken: measured.trainingSecondsPerToken,
             evaluationSecondsPerToken: measured.evaluationSecondsPerToken,
-            preferredTokens: preferredTokens(of: model))
+            preferredTokens: preferredTokens)
     }
 
     /// Bytes at the height of a pass of some tokens, all that was held before included.

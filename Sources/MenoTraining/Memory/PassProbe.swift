@@ -38,8 +38,7 @@ struct PassProbe {
         defer {
             for parameter in model.trainedParameters { try? parameter.tensor.setGradient(nil) }
             try? states.restore()
-            try? model.device.emptyCache()
-            Torch.releaseUnusedHostMemory()
+            model.device.releaseMemory()
         }
         var result = Measurement()
         let clock = ContinuousClock()

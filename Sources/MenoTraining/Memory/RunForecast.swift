@@ -49,7 +49,8 @@ extension TrainingLoop {
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
         planCheckpointing()
-        guard var plan = try MemoryPlan.measure(model, longest: longestExample) else {
+        guard var plan = try MemoryPlan.measure(model, longest: longestExample, preferredTokens: preferredTokens)
+        else {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()

@@ -44,7 +44,11 @@ struct Evaluate: ParsableCommand {
             let examples = BalancedSample.positions(of: all, limit: maxSamples, seed: seed).map { all[$0] }
             if examples.count < all.count { Console.note("\(examples.count) of \(all.count) are used") }
             Interruption.install()
-            let result = try Evaluator(model.decoder).evaluate(examples) { _ in !Interruption.isRequested }
+            let result = try Evaluator(model.decoder).evaluate(examples) { _ in
+                !Interruption.isRequested
+            } onShortage: {
+                RunLog().warn($1)
+            }
             try show(result)
             if let logits, let first = examples.first { try write(model.decoder, first, to: URL(filePath: logits)) }
         }
