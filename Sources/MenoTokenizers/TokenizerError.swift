@@ -1,6 +1,8 @@
 /// What is wrong with a tokenizer's file, or with what it was asked to do.
 public struct TokenizerError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
+        /// There is no such file, or it cannot be read.
+        case notFound
         /// The file contradicts itself or its format.
         case malformed
         /// A kind of tokenizer that Meno does not compute (named, with what is supported).

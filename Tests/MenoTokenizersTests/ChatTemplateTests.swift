@@ -15,7 +15,7 @@ import Testing
                 <start_of_turn>user
                 Be brief.
 
-                 Hi<end_of_turn>
+                Hi<end_of_turn>
                 <start_of_turn>model
                 Hello?<end_of_turn>
                 <start_of_turn>user
@@ -25,6 +25,22 @@ import Testing
                 """)
         #expect(try completions(chat) == ["Hello?<end_of_turn>"])
         #expect(chat.needsBOS)
+    }
+
+    /// As Gemma's own template: text around turns goes where Python calls it white space, but not around a system message.
+    @Test func gemmaTrimsAsItsOwnTemplate() throws {
+        let source = try String(contentsOf: Fixtures.url("jinja/templates/gemma3.jinja"), encoding: .utf8)
+        let tokenizer = try tokenizer()
+        let own = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "gemma3.jinja", tokenizer: tokenizer))
+        let turns: [ChatMessage] = [
+            .init(.user, "\u{1C}\u{3000} 勇気とは \n"), .init(.assistant, "\u{200B}君は？\u{85}"), .init(.user, ""),
+        ]
+        for system in [nil, "Be brief.", " 短く。\n"] as [String?] {
+            let messages = (system.map { [ChatMessage(.system, $0)] } ?? []) + turns
+            let expected = try own.render(messages, addGenerationPrompt: true).text
+            let text = try ChatTemplate.gemma.render(messages, addGenerationPrompt: true).text
+            #expect(expected.hasSuffix(text) && !expected.dropLast(text.count).contains("\n"), "\(expected)")
+        }
     }
 
     @Test func llama3() throws {

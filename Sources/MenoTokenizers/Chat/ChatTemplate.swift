@@ -62,8 +62,13 @@ public enum ChatTemplate: Sendable, Hashable {
             }
             return .jinja(try JinjaChatTemplate(source, name: "the model's chat template", tokenizer: tokenizer))
         }
-        guard let source = try? String(contentsOf: URL(filePath: name), encoding: .utf8) else {
-            throw TokenizerError(.unsupported, path: name, "cannot be read as UTF-8 text.")
+        guard let data = try? Data(contentsOf: URL(filePath: name)) else {
+            throw TokenizerError(
+                .notFound, path: name, "cannot be read.",
+                advice: "`chat_template` is auto, tokenizer, gemma, llama3, chatml or the path of a .jinja file.")
+        }
+        guard let source = String(data: data, encoding: .utf8) else {
+            throw TokenizerError(.malformed, path: name, "is not UTF-8 text.")
         }
         return .jinja(try JinjaChatTemplate(source, name: name, tokenizer: tokenizer))
     }
@@ -76,12 +81,10 @@ public enum ChatTemplate: Sendable, Hashable {
         }
         var chat = ChatText(text: "", completions: nil, needsBOS: self != .chatML)
         var completions: [Range<Int>] = []
-        for message in inlined(messages) {
+        for message in turns(of: messages) {
             chat.text += opening(message.role)
             let start = chat.text.utf8.count
-            chat.text +=
-                self == .chatML ? message.content : message.content.trimmingCharacters(in: .whitespacesAndNewlines)
-            chat.text += endOfTurn ?? ""
+            chat.text += message.content + (endOfTurn ?? "")
             if message.role == .assistant { completions.append(start..<chat.text.utf8.count) }
             if self != .llama3 { chat.text += "\n" }
         }
@@ -90,13 +93,18 @@ public enum ChatTemplate: Sendable, Hashable {
         return chat
     }
 
-    /// Gemma has no system turn: what it would say opens the first user turn.
-    private func inlined(_ messages: [ChatMessage]) -> [ChatMessage] {
-        guard self == .gemma, messages.first?.role == .system else { return messages }
-        guard messages.count > 1, messages[1].role == .user else {
-            return [ChatMessage(.user, messages[0].content)] + messages.dropFirst()
+    /// The turns with their texts as the models' own templates write them: Gemma's and Llama's without white space around.
+    /// Gemma has no system turn: what it would say opens the first user turn, as it is.
+    private func turns(of messages: [ChatMessage]) -> [ChatMessage] {
+        guard self != .chatML else { return messages }
+        var turns = messages.map { ChatMessage($0.role, $0.content.stripped(of: nil)) }
+        guard self == .gemma, messages.first?.role == .system else { return turns }
+        guard turns.count > 1, turns[1].role == .user else {
+            turns[0].role = .user
+            return turns
         }
-        return [ChatMessage(.user, messages[0].content + "\n\n" + messages[1].content)] + messages.dropFirst(2)
+        turns[1].content = messages[0].content + "\n\n" + turns[1].content
+        return Array(turns.dropFirst())
     }
 
     private func opening(_ role: ChatMessage.Role) -> String {

@@ -46,7 +46,7 @@ private func status(of error: any Error) -> Int32? {
     case let error as DataError: error.code == .notFound ? Status.notFound : Status.badInput
     case is MonitorError, is ReportError: Status.badInput
     case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput
-    case is TokenizerError: Status.badInput
+    case let error as TokenizerError: error.code == .notFound ? Status.notFound : Status.badInput
     case let error as TrainingError:
         switch error.code {
         case .interrupted: Status.interrupted
