@@ -7,6 +7,8 @@ public struct TrainingError: Error, Sendable, CustomStringConvertible {
         case nothingToTrain
         /// An argument has a value that no run can have.
         case badArguments
+        /// The optimizer's update broke off: parameters are partly changed, and of no use.
+        case updateFailed
         /// A checkpoint cannot be written. Training goes on without it.
         case cannotSave
         /// A checkpoint is broken, or belongs to another run.

@@ -224,6 +224,49 @@ import Testing
         #expect(state.skippedSteps == 0 && state.randomStates["cpu"] == poison.randomState.map { Data($0) })
     }
 
+    /// Where memory runs out in the optimizer, it may have changed some parameters and not others.
+    @Test func aBrokenUpdateIsNeitherTriedAgainNorSaved() throws {
+        let (saving, events) = (try saving("run"), Recorder())
+        let loop = try TinyRun.loop(observers: [events], saving: saving) {
+            arguments(&$0)
+            $0.evaluationStrategy = .no
+        }
+        loop.optimizerStep.optimizer = BreakingOptimizer(loop.optimizerStep.optimizer, after: 3)
+        let error = #expect(throws: TrainingError.self) { try loop.run(model: "tiny") }
+        #expect(error?.code == .updateFailed && error?.description.contains("--resume auto") == true)
+        #expect(events.steps.count == 3 && saving.store.steps == [2])
+    }
+
+    /// What cannot be gone on from leaves everything where it was.
+    @Test func aRefusedResumeSetsNothingAside() throws {
+        let saving = try saving("run")
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        let steps = saving.store.steps
+        // Whole by its manifest, but of an adapter with other names.
+        let store = saving.store.url(step: 4)
+        try NamedValues([("other", Tensor.zeros([2]))]).write(to: store.appending(path: LoRAFiles.weightsName))
+        let manifest = try CheckpointStore.encoder.encode(CheckpointManifest(of: store))
+        try manifest.write(to: store.appending(path: CheckpointManifest.name))
+        #expect(throws: (any Error).self) {
+            try TinyRun.loop(observers: [], saving: saving, arguments).resume(from: store)
+        }
+        #expect(saving.store.steps == steps)
+    }
+
+    @Test func aReplacementThatWasCutLeavesTheCheckpointThatItReplaced() throws {
+        let saving = try saving("run")
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        let newest = saving.store.url(step: 12)
+        let replaced = saving.store.folder.appending(path: ".checkpoint-12.replaced")
+        try FileManager.default.moveItem(at: newest, to: replaced)
+        #expect(saving.store.newest().url == newest)
+        // Where the new one is there, the old one goes.
+        try FileManager.default.copyItem(at: newest, to: replaced)
+        #expect(saving.store.newest().url == newest)
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        #expect(!FileManager.default.fileExists(atPath: replaced.path))
+    }
+
     @Test func aCheckpointThatFailedIsTriedAgainAtTheEnd() throws {
         let obstacle = folder.url.appending(path: "run")
         try Data("x".utf8).write(to: obstacle)
@@ -277,6 +320,25 @@ import Testing
         try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
         #expect(!FileManager.default.fileExists(atPath: remains.path))
     }
+}
+
+/// Runs out of memory after so many steps.
+private final class BreakingOptimizer: Optimizer {
+    private let optimizer: any Optimizer
+    private var left: Int
+
+    init(_ optimizer: any Optimizer, after steps: Int) {
+        self.optimizer = optimizer
+        left = steps
+    }
+
+    func step(learningRate: Double) throws {
+        guard left > 0 else { throw TorchError(.outOfMemory, "none", operation: "test") }
+        left -= 1
+        try optimizer.step(learningRate: learningRate)
+    }
+
+    var state: [(name: String, tensor: Tensor)] { optimizer.state }
 }
 
 /// Makes the model's next loss no number, and keeps the random numbers that the next step begins with.
@@ -343,6 +405,23 @@ private final class Unblocker: RunObserver {
             TrainerState.self, from: Data(contentsOf: folder.url.appending(path: "checkpoint-6/\(TrainerState.name)")))
         #expect(state.logHistory.map(\.step) == [1, 2, 3, 6])
         #expect(abs(try #require(state.logHistory[0].loss) - 5.770725250244141) < 1e-12)
+    }
+
+    /// `--resume auto` finds it, with the losses that Python writes where they were no numbers.
+    @Test func itIsTheNewestOfItsFolder() throws {
+        let folder = try TemporaryFolder()
+        let copy = folder.url.appending(path: "checkpoint-3")
+        try FileManager.default.copyItem(at: checkpoint, to: copy)
+        let file = copy.appending(path: TrainerState.name)
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let unmeasured = text.replacing(/"loss": [0-9.]+/, with: "\"loss\": NaN", maxReplacements: 1)
+        #expect(unmeasured != text)
+        try Data(unmeasured.utf8).write(to: file)
+        let store = CheckpointStore(folder.url)
+        #expect(store.newest().url == copy && store.progress?.step == 3)
+        let loop = try loop(folder.url, observers: [])
+        try loop.resume(from: copy)
+        #expect(loop.stepsDone == 3)
     }
 
     /// What PEFT trained and the run does not name would be lost without a word.

@@ -129,6 +129,9 @@ public struct TrainingArguments: Sendable, Hashable {
         for (name, value, least) in counts where value < least || value > most {
             throw TrainingError(.badArguments, "\(name) is \(value); expected from \(least) to \(most).")
         }
+        guard (0...1).contains(warmupRatio) else {
+            throw TrainingError(.badArguments, "warmupRatio is \(warmupRatio); expected from 0 to 1.")
+        }
         guard epochs > 0, epochs <= Self.mostEpochs else {
             throw TrainingError(.badArguments, "epochs is \(epochs); expected above 0, up to a million.")
         }

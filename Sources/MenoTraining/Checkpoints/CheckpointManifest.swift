@@ -33,7 +33,9 @@ struct CheckpointManifest: Codable {
         guard manifest.version == 1 else { return "its \(name) is of version \(manifest.version); 1 is known" }
         for (name, expected) in manifest.files.sorted(by: { $0.key < $1.key }) {
             let url = folder.appending(path: name).resolvingSymlinksInPath()
-            guard let size = try? url.resourceValues(forKeys: [.fileSizeKey]).fileSize else { return "\(name) is missing" }
+            guard let size = try? url.resourceValues(forKeys: [.fileSizeKey]).fileSize else {
+                return "\(name) is missing"
+            }
             guard size == expected.size else { return "\(name) has \(size) bytes instead of \(expected.size)" }
             guard byDigest else { continue }
             guard let found = try? describe(url) else { return "\(name) cannot be read" }

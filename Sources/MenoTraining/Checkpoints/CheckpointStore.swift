@@ -57,12 +57,17 @@ public struct CheckpointStore: Sendable {
         return names.compactMap { $0.hasPrefix(prefix) ? Int($0.dropFirst(prefix.count)) : nil }.sorted()
     }
 
-    /// The newest whole checkpoint, and what is wrong with the newer ones.
+    /// The newest checkpoint that can be gone on from, ours where it is whole or Trainer's, and what is wrong with the newer
+    /// ones.
     public func newest() -> (url: URL?, faults: [String]) {
+        putBackReplaced()
         var faults: [String] = []
         for step in steps.reversed() {
-            guard let fault = CheckpointManifest.fault(of: url(step: step)) else { return (url(step: step), faults) }
-            faults.append("\(url(step: step).path) is passed over: \(fault).")
+            let url = url(step: step)
+            guard let fault = CheckpointManifest.fault(of: url), (try? ForeignCheckpoint(url)) == nil else {
+                return (url, faults)
+            }
+            faults.append("\(url.path) is passed over: \(fault).")
         }
         return (nil, faults)
     }
@@ -71,6 +76,7 @@ public struct CheckpointStore: Sendable {
     /// folders of such names, if any, hold no checkpoint, neither ours with all its files nor one of Trainer's.
     public var progress: (step: Int, total: Int?)? {
         struct State: Decodable { var maxSteps: Int }
+        putBackReplaced()
         let newest = steps.last {
             CheckpointManifest.hasFiles(url(step: $0)) || (try? ForeignCheckpoint(url(step: $0))) != nil
         }
@@ -100,12 +106,40 @@ public struct CheckpointStore: Sendable {
             try Self.encoder.encode(CheckpointManifest(of: staged)).write(to: manifest)
             try Self.synchronize(manifest)
             try Self.synchronize(staged)
-            _ = try remove(step: contents.step)
-            try FileManager.default.moveItem(at: staged, to: url(step: contents.step))
-            try Self.synchronize(folder)
+            try put(staged, step: contents.step)
         } catch {
             try? FileManager.default.removeItem(at: staged)
             throw error
+        }
+    }
+
+    /// Gives a staged checkpoint its name. One that has it already stays until the new one is there.
+    private func put(_ staged: URL, step: Int) throws {
+        let (named, replaced) = (url(step: step), replaced(step: step))
+        if FileManager.default.fileExists(atPath: named.path) {
+            try? FileManager.default.removeItem(at: replaced)
+            try FileManager.default.moveItem(at: named, to: replaced)
+        }
+        do {
+            try FileManager.default.moveItem(at: staged, to: named)
+            try Self.synchronize(folder)
+        } catch {
+            putBackReplaced()
+            throw error
+        }
+        try? FileManager.default.removeItem(at: replaced)
+    }
+
+    private func replaced(step: Int) -> URL { folder.appending(path: ".\(prefix)\(step)\(Self.replacedSuffix)") }
+    private static let replacedSuffix = ".replaced"
+
+    /// Checkpoints whose replacement was cut between taking the name and giving it anew have it again.
+    private func putBackReplaced() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        where name.hasPrefix(".\(prefix)") && name.hasSuffix(Self.replacedSuffix) {
+            guard let step = Int(name.dropFirst(prefix.count + 1).dropLast(Self.replacedSuffix.count)) else { continue }
+            // Fails where there is a new one, which is whole.
+            try? FileManager.default.moveItem(at: replaced(step: step), to: url(step: step))
         }
     }
 
@@ -121,6 +155,8 @@ public struct CheckpointStore: Sendable {
 
     static var decoder: JSONDecoder {
         let decoder = JSONDecoder()
+        // Python writes NaN and Infinity as they are.
+        decoder.allowsJSON5 = true
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
@@ -198,6 +234,7 @@ public struct CheckpointStore: Sendable {
 
     /// Removes what an earlier process left when it was killed.
     private func removeRemains() {
+        putBackReplaced()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") { try? FileManager.default.removeItem(at: folder.appending(path: name)) }
     }

@@ -14,7 +14,7 @@ struct ForeignCheckpoint {
     let step: Int
     private let state: State
 
-    /// - Returns: `nil` where the folder is none.
+    /// - Returns: `nil` where the folder is no checkpoint of Trainer's.
     init?(_ folder: URL) throws {
         let names = Set((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
         guard names.contains(TrainerState.name), !names.contains(RunState.name),

@@ -35,7 +35,8 @@ struct TrainerState: Codable {
     var trainBatchSize: Int
 }
 
-/// Gathers the log of a run: the mean loss since the last line, every so many steps, and each evaluation.
+/// Gathers the log of a run: the mean loss since the last line, every so many steps, and each evaluation. The mean is one of
+/// steps, not of labels, as Trainer's.
 struct StepLog: Codable {
     private(set) var entries: [TrainerState.LogEntry] = []
     private(set) var tokens = 0

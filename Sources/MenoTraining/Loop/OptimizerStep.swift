@@ -19,7 +19,7 @@ public struct StepResult: Sendable, Hashable {
 public final class OptimizerStep {
     private let model: Decoder
     /// Its state is saved with a checkpoint.
-    let optimizer: any Optimizer
+    var optimizer: any Optimizer
     private let parameters: [Tensor]
     private let maxGradientNorm: Double?
     private let labelSmoothing: Double
@@ -44,8 +44,8 @@ public final class OptimizerStep {
     }
 
     /// Makes one step.
-    /// - Throws: ``TrainingError`` with `notFinite` before anything was changed, or ``TorchError``; in either case the
-    ///   parameters, the optimizer's state and the next step are as if this one had not been tried.
+    /// - Throws: ``TrainingError`` with `notFinite`, or ``TorchError``: the parameters, the optimizer's state and the next step
+    ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
     public func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
         let labelCount = passes.reduce(0) { $0 + $1.labelCount }
@@ -66,7 +66,14 @@ public final class OptimizerStep {
         let norm = try Gradients.norm(gradients)
         guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
         if let maxGradientNorm { try Gradients.clip(gradients, norm: norm, maximum: maxGradientNorm) }
-        try optimizer.step(learningRate: learningRate)
+        do {
+            try optimizer.step(learningRate: learningRate)
+        } catch {
+            throw TrainingError(
+                .updateFailed,
+                "the optimizer's update broke off, with some parameters changed and others not: \(error)",
+                advice: "Go on from the last checkpoint with --resume auto.")
+        }
         return StepResult(
             loss: total / Double(labelCount), gradientNorm: norm, labelCount: labelCount,
             tokenCount: passes.reduce(0) { $0 + $1.layout.sequenceTokenCount })

@@ -113,7 +113,6 @@ extension TrainingLoop {
         let changes = saved.changes(saving.settings)
         let state = saved.state
         try checkChanges(changes, step: state.step, of: folder, allowsChanges: allowsChanges)
-        try setAsideAbandoned(saving, after: state.step)
         try saving.form.restore(model, from: folder)
         try NamedValues.restore(
             optimizerStep.optimizer.state, from: folder.appending(path: CheckpointStore.optimizerName))
@@ -121,6 +120,8 @@ extension TrainingLoop {
             guard let bytes = state.randomStates["\(device)"] else { continue }
             try RandomGenerator.setState([UInt8](bytes), of: device)
         }
+        // Only now is it certain that the run goes on from here.
+        try setAsideAbandoned(saving, after: state.step)
         // Another division into passes would round differently.
         tokensPerPass = arguments.tokensPerPass ?? state.tokensPerPass
         (stepsDone, savedStep, resumedAtStep) = (state.step, state.step, state.step)
@@ -138,9 +139,9 @@ extension TrainingLoop {
     func resume(from checkpoint: ForeignCheckpoint, _ saving: RunSaving, allowsChanges: Bool) throws {
         let changes = try checkpoint.changes(form: saving.form, totalSteps: totalSteps)
         try checkChanges(changes, step: checkpoint.step, of: checkpoint.folder, allowsChanges: allowsChanges)
-        try setAsideAbandoned(saving, after: checkpoint.step)
         try saving.form.restore(model, from: checkpoint.folder)
         try RandomGenerator.seed(arguments.seed &+ UInt64(checkpoint.step))
+        try setAsideAbandoned(saving, after: checkpoint.step)
         (stepsDone, savedStep, resumedAtStep) = (checkpoint.step, checkpoint.step, checkpoint.step)
         log = checkpoint.log
         observers.emit(.warning(ForeignCheckpoint.lacks))

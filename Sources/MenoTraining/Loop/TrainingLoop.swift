@@ -87,7 +87,7 @@ public final class TrainingLoop {
 
     /// Runs to the last step, or until it is told to stop.
     /// - Throws: ``TrainingError`` (losses that are not finite) or `TorchError`; the model then has the parameters of
-    ///   the last good step, and they are saved.
+    ///   the last good step, and they are saved, unless it is `updateFailed`.
     @discardableResult
     public func run(model name: String) throws -> RunOutcome {
         if resumedAtStep == nil { try RandomGenerator.seed(arguments.seed) }
@@ -106,7 +106,7 @@ public final class TrainingLoop {
             return try finish(.interrupted, since: start)
         } catch {
             finishSaving()
-            save()
+            if (error as? TrainingError)?.code != .updateFailed { save() }
             finishSaving()
             observers.emit(.finished(outcome(.failed, message: "\(error)", since: start)))
             throw error
