@@ -148,6 +148,7 @@ import Testing
         let configuration = try json(saved.appending(path: "config.json"))
         #expect(configuration["model_type"] as? String == "gemma3_text" && configuration["text_config"] == nil)
         #expect(configuration["architectures"] as? [String] == ["Gemma3ForCausalLM"])
+        #expect((configuration["dtype"] ?? configuration["torch_dtype"]) as? String == "float32")
         #expect(try maximumDifference(logits(ModelFiles(saved).load(dtype: .float32)), logits(model)) < 1e-5)
         try form.restore(model, from: saved)
     }

@@ -36,14 +36,9 @@ extension Gemma2Configuration {
         let layers = try (0..<keys.layerCount()).map { index in
             DecoderConfiguration.Layer(slidingWindow: index % 2 == 0 ? window : nil, rope: rope)
         }
-        var configuration = try keys.gemma(modelType: "gemma2", layers: layers)
+        var configuration = try keys.gemma(modelType: "gemma2", layers: layers, layersOf27B: 46)
         configuration.attentionSoftcap = configuration.attentionSoftcap ?? 50
         configuration.finalSoftcap = configuration.finalSoftcap ?? 30
-        // The 27 B model alone scales by hidden / heads instead of the head's dimension; its file does not say so.
-        if configuration.layerCount == 46 {
-            configuration.attentionScale =
-                1 / (Double(configuration.hiddenSize) / Double(configuration.headCount)).squareRoot()
-        }
         return configuration
     }
 }

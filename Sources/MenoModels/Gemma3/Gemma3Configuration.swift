@@ -43,9 +43,8 @@ enum Gemma3Configuration {
 
 extension Gemma3Configuration {
     static func read(_ keys: GGUFKeys) throws -> DecoderConfiguration {
-        var scaling = RotaryConfiguration.Scaling.none
-        if let factor = try keys.double("rope.scaling.factor"), factor > 0 { scaling = .linear(factor: factor) }
-        let global = RotaryConfiguration(base: try keys.double("rope.freq_base") ?? 1_000_000, scaling: scaling)
+        let global = RotaryConfiguration(
+            base: try keys.double("rope.freq_base") ?? 1_000_000, scaling: try keys.rotaryScaling())
         let local = RotaryConfiguration(base: try keys.double("rope.freq_base_swa") ?? 10_000)
         let window = try keys.int("attention.sliding_window") ?? 512
         let pattern = max(1, try keys.int("attention.sliding_window_pattern") ?? 6)
@@ -54,13 +53,8 @@ extension Gemma3Configuration {
                 ? DecoderConfiguration.Layer(slidingWindow: nil, rope: global)
                 : DecoderConfiguration.Layer(slidingWindow: window, rope: local)
         }
-        var configuration = try keys.gemma(modelType: "gemma3_text", layers: layers)
+        var configuration = try keys.gemma(modelType: "gemma3_text", layers: layers, layersOf27B: 62)
         configuration.normalizesQueriesAndKeys = true
-        // The 27 B model alone scales by hidden / heads instead of the head's dimension; its file does not say so.
-        if configuration.layerCount == 62 {
-            configuration.attentionScale =
-                1 / (Double(configuration.hiddenSize) / Double(configuration.headCount)).squareRoot()
-        }
         return configuration
     }
 }

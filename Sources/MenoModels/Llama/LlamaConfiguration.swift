@@ -22,8 +22,15 @@ enum LlamaConfiguration {
 
 extension LlamaConfiguration {
     static func read(_ keys: GGUFKeys) throws -> DecoderConfiguration {
-        let scaling: RotaryConfiguration.Scaling =
-            keys.has("rope_freqs.weight") ? .divided(by: try keys.floats("rope_freqs.weight")) : .none
+        var scaling = try keys.rotaryScaling()
+        if keys.has("rope_freqs.weight") {
+            guard scaling == .none else {
+                throw ModelError(
+                    .unsupported, path: keys.path,
+                    "factors of rotary frequencies beside a linear scaling are not supported.")
+            }
+            scaling = .divided(by: try keys.floats("rope_freqs.weight"))
+        }
         let layer = DecoderConfiguration.Layer(
             slidingWindow: nil,
             rope: RotaryConfiguration(base: try keys.double("rope.freq_base") ?? 10_000, scaling: scaling))

@@ -90,8 +90,27 @@ struct GGUFKeys {
         return count
     }
 
+    /// How rotary frequencies are scaled.
+    func rotaryScaling() throws -> RotaryConfiguration.Scaling {
+        let type = try metadata.string("\(architecture).rope.scaling.type", default: nil) ?? "linear"
+        // The second is its name in older files.
+        let factor = try double("rope.scaling.factor") ?? double("rope.scale_linear") ?? 0
+        switch type {
+        case "none": return .none
+        case "linear": return factor > 0 && factor != 1 ? .linear(factor: factor) : .none
+        default:
+            throw ModelError(
+                .unsupported, path: path, "the rotary scaling \"\(type)\" is not supported.",
+                advice: "Supported: none, linear.")
+        }
+    }
+
     /// What Gemma 2 and 3 share.
-    func gemma(modelType: String, layers: [DecoderConfiguration.Layer]) throws -> DecoderConfiguration {
+    /// - Parameter layersOf27B: how many the 27 B model has, which alone scales attention by hidden / heads instead of the
+    ///   head's dimension; its file does not say so.
+    func gemma(
+        modelType: String, layers: [DecoderConfiguration.Layer], layersOf27B: Int
+    ) throws -> DecoderConfiguration {
         var configuration = try base(modelType: modelType, layers: layers)
         configuration.normOffset = 1
         configuration.normPlacement = .beforeAndAfter
@@ -99,6 +118,10 @@ struct GGUFKeys {
         configuration.embeddingScale = Double(configuration.hiddenSize).squareRoot()
         configuration.attentionSoftcap = try double("attn_logit_softcapping")
         configuration.finalSoftcap = try double("final_logit_softcapping")
+        if configuration.layerCount == layersOf27B {
+            configuration.attentionScale =
+                1 / (Double(configuration.hiddenSize) / Double(configuration.headCount)).squareRoot()
+        }
         return configuration
     }
 }

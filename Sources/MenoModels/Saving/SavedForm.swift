@@ -49,27 +49,32 @@ public enum SavedForm: Sendable {
         return Set(names.map { $0.split(separator: ".").dropLast().joined(separator: ".") }).sorted()
     }
 
-    /// Copies `config.json`, but for what is not true of the saved model.
+    /// Copies `config.json`, but for what is not true of the saved model: its type, its parts, its head. A model that came
+    /// from a GGUF file has none.
     private static func writeConfiguration(
         from source: URL, to folder: URL, isTextPart: Bool, hasHead: Bool
     ) throws {
-        let name = "config.json"
-        guard let data = try? Data(contentsOf: source.appending(path: name)),
-            let whole = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-        else { return }
+        let file = source.appending(path: "config.json")
+        guard FileManager.default.fileExists(atPath: file.path) else { return }
+        guard let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] else {
+            throw ModelError(.malformed, path: file.path, "is no JSON object.")
+        }
         var configuration = whole
         if isTextPart, let text = whole["text_config"] as? [String: Any] {
-            let shared = ["bos_token_id", "eos_token_id", "pad_token_id", "dtype", "torch_dtype"]
+            let shared = ["bos_token_id", "eos_token_id", "pad_token_id"]
             configuration = whole.filter { shared.contains($0.key) }.merging(text) { $1 }
             configuration["model_type"] = "gemma3_text"
             configuration["architectures"] = ["Gemma3ForCausalLM"]
         }
-        let saysUntied = configuration["tie_word_embeddings"] as? Bool == false
-        if hasHead, !saysUntied { configuration["tie_word_embeddings"] = false }
-        guard isTextPart || hasHead && !saysUntied else { return try copy(name, from: source, to: folder) }
+        // Before transformers 5 the key was `torch_dtype`.
+        let key = whole["dtype"] == nil && whole["torch_dtype"] != nil ? "torch_dtype" : "dtype"
+        configuration["dtype"] = nil
+        configuration["torch_dtype"] = nil
+        configuration[key] = "float32"
+        if hasHead { configuration["tie_word_embeddings"] = false }
         try JSONSerialization.data(
             withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        ).write(to: folder.appending(path: name), options: .atomic)
+        ).write(to: folder.appending(path: "config.json"), options: .atomic)
     }
 
     /// Nothing is lost where a copy fails, or where the folder is the source itself.
