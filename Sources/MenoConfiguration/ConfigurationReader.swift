@@ -10,9 +10,12 @@ extension RunConfiguration {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ConfigurationError(.notFound, place: url.path, "does not exist.")
         }
-        // Through a handle, as it may be a pipe.
-        guard let data = try? FileHandle(forReadingFrom: url).readToEnd() ?? Foundation.Data() else {
-            throw ConfigurationError(.notFound, place: url.path, "cannot be read.")
+        let data: Foundation.Data
+        do {
+            // Through a handle, as it may be a pipe.
+            data = try FileHandle(forReadingFrom: url).readToEnd() ?? Foundation.Data()
+        } catch {
+            throw ConfigurationError(.notFound, place: url.path, "cannot be read (\(error.localizedDescription)).")
         }
         guard let text = String(data: data, encoding: .utf8) else {
             throw ConfigurationError(place: url.path, "is not UTF-8 text.")

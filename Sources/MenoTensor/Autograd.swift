@@ -29,6 +29,7 @@ extension Tensor {
     public func backward(gradient: Tensor? = nil) throws {
         var outputs: [OpaquePointer?] = [handle]
         var gradients: [OpaquePointer?] = [gradient?.handle]
+        CallbackErrors.clear()
         let status = gradient == nil ? ct_backward(&outputs, nil, 1) : ct_backward(&outputs, &gradients, 1)
         try check(status, "backward")
     }
@@ -43,6 +44,7 @@ extension Tensor {
         var gradientHandles: [OpaquePointer?] = outputGradients.map(\.handle)
         var inputHandles: [OpaquePointer?] = inputs.map(\.handle)
         var results = [OpaquePointer?](repeating: nil, count: inputs.count)
+        CallbackErrors.clear()
         try check(
             ct_gradients(
                 &outputHandles, &gradientHandles, Int64(outputs.count), &inputHandles, Int64(inputs.count), &results),
@@ -107,6 +109,8 @@ extension Tensor {
 enum CallbackErrors {
     private static let last = Mutex<(any Error)?>(nil)
     static func put(_ error: any Error) { last.withLock { $0 = $0 ?? error } }
+    /// Before the engine runs: one that was not taken is of an earlier run, which failed for another reason.
+    static func clear() { _ = take() }
     static func take() -> (any Error)? {
         last.withLock { error in
             defer { error = nil }

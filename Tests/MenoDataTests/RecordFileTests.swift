@@ -10,7 +10,7 @@ import Testing
         let lines = #"""
             {"messages": [{"role": "system", "content": "短く"}, {"role": "user", "content": "勇気とは"}, {"role": "model", "content": "君は？"}], "source_file": "a"}
             {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello?"}]}
-            {"prompt": "1+1=", "completion": "2"}
+            {"prompt": "1+1=", "completion": "2", "source": null, "source_file": "b"}
             {"text": "plain"}
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "in parts"}]}, {"role": "assistant", "content": "yes"}]}
             {"messages": null, "conversations": null, "prompt": null, "completion": null, "text": "one column of many"}
@@ -21,7 +21,7 @@ import Testing
         #expect(
             records[0].content
                 == .dialogue([.init(.system, "短く"), .init(.user, "勇気とは"), .init(.assistant, "君は？")]))
-        #expect(records[0].source == "a")
+        #expect(records[0].source == "a" && records[2].source == "b")
         #expect(records[1].content == .dialogue([.init(.user, "Hi"), .init(.assistant, "Hello?")]))
         #expect(records[2].content == .completion(prompt: "1+1=", completion: "2"))
         #expect(records[3].content == .text("plain"))

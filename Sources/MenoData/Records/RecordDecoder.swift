@@ -24,7 +24,7 @@ struct RecordDecoder {
         guard let object = value as? [String: Any] else {
             throw Rejection(kind: .unknownShape, reason: "is not a JSON object.")
         }
-        let source = (object["source"] ?? object["source_file"]) as? String
+        let source = ["source", "source_file"].lazy.compactMap { object[$0] as? String }.first
         return Record(place: place, source: source, content: try content(object))
     }
 

@@ -19,13 +19,13 @@ public final class EventsFile: RunObserver {
             if !goesOn { try Data().write(to: url) }
             file = try LineFile(url)
             // A killed process may have left a line cut short.
-            if goesOn { try file?.add(Data()) }
+            if goesOn { try file?.add(line: Data()) }
         }
         guard let file else { return }
         if file.lost > 0 {
             let text = "\(file.lost) events before this could not be written here: the record is not whole."
-            try file.add(try encoder.encode(RunEvent.warning(text)))
+            try file.add(line: try encoder.encode(RunEvent.warning(text)))
         }
-        try file.add(try encoder.encode(event))
+        try file.add(line: try encoder.encode(event))
     }
 }

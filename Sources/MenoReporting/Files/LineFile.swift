@@ -1,21 +1,24 @@
 internal import Foundation
 
-/// A file that lines are added to. Where one cannot be written, as on a full disk, no part of it stays, so that the next
-/// begins on a line of its own.
+/// A file that lines or other records are added to. Where one cannot be written, as on a full disk, no part of it stays, so
+/// that the next begins where it should.
 final class LineFile {
     private let handle: FileHandle
-    /// After the last whole line.
+    /// After the last whole record.
     private(set) var end: UInt64
-    /// Lines that could not be written since the last one that could.
+    /// Records that could not be written since the last one that could.
     private(set) var lost = 0
 
-    init(_ url: URL) throws {
-        handle = try FileHandle(forWritingTo: url)
+    init(_ handle: FileHandle) throws {
+        self.handle = handle
         end = try handle.seekToEnd()
     }
 
-    func add(_ line: Data) throws {
-        let data = line + Data("\n".utf8)
+    convenience init(_ url: URL) throws { try self.init(FileHandle(forWritingTo: url)) }
+
+    func add(line: Data) throws { try add(line + Data("\n".utf8)) }
+
+    func add(_ data: Data) throws {
         do {
             try handle.write(contentsOf: data)
         } catch {

@@ -70,7 +70,7 @@ public final class MetricsFile: ResumableObserver {
     }
 
     private func write(_ line: some Encodable) throws {
-        try file?.add(try encoder.encode(line))
+        try file?.add(line: try encoder.encode(line))
     }
 
     public func state() throws -> Data {

@@ -107,7 +107,9 @@ struct RunCharts {
             let since = steps.prefix { $0.step <= evaluation.step }
             steps = steps.dropFirst(since.count)
             guard !since.isEmpty else { continue }
-            let mean = since.reduce(0) { $0 + $1.loss } / Double(since.count)
+            // By labels, as the evaluation's.
+            let weights = since.map { Double(max(1, $0.labels)) }
+            let mean = zip(since, weights).reduce(0) { $0 + $1.0.loss * $1.1 } / weights.reduce(0, +)
             points.append((Double(evaluation.step), evaluation.loss - mean))
         }
         return Chart(

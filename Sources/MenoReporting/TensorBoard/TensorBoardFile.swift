@@ -7,7 +7,7 @@ public import MenoMetrics
 public final class TensorBoardFile: RunObserver {
     private let folder: URL
     private let now: () -> Date
-    private var file: FileHandle?
+    private var file: LineFile?
 
     /// - Parameter folder: made where it is not there.
     public init(in folder: URL, now: @escaping () -> Date = { Date() }) {
@@ -51,7 +51,7 @@ public final class TensorBoardFile: RunObserver {
         let seconds = Int(now().timeIntervalSince1970)
         let host = ProcessInfo.processInfo.hostName.filter { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "." }
         let name = "events.out.tfevents.\(seconds).\(host).\(ProcessInfo.processInfo.processIdentifier)"
-        file = try FileHandle.newFile(in: folder, names: (0...).lazy.map { "\(name).\($0)" })
+        file = try LineFile(.newFile(in: folder, names: (0...).lazy.map { "\(name).\($0)" }))
         var version = event(step: 0)
         version.add(3, text: "brain.Event:2")
         try append(version)
@@ -85,6 +85,6 @@ public final class TensorBoardFile: RunObserver {
     }
 
     private func append(_ event: ProtocolBuffer) throws {
-        try file?.write(contentsOf: RecordFraming.framed(event.data))
+        try file?.add(RecordFraming.framed(event.data))
     }
 }
