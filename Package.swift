@@ -56,7 +56,7 @@ let package = Package(
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
         .target(name: "MenoMonitor", dependencies: ["MenoMetrics"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", logging],
+            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor"],
             swiftSettings: swiftSettings),
 
         .target(
@@ -72,20 +72,24 @@ let package = Package(
         .target(
             name: "MenoTraining",
             dependencies: [
-                "MenoModels", "MenoData", "MenoMetrics", logging, .product(name: "Crypto", package: "swift-crypto"),
+                "MenoModels", "MenoTensor", "MenoFormats", "MenoData", "MenoMetrics", logging,
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings),
 
         .target(
             name: "MenoConfiguration",
-            dependencies: ["MenoTraining", "MenoData", "MenoMonitor", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "MenoTraining", "MenoModels", "MenoData", "MenoMonitor", .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: swiftSettings),
 
         // The composition root
         .executableTarget(
             name: "meno",
             dependencies: [
-                "MenoTraining", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoConfiguration",
+                "MenoConfiguration", "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers", "MenoFormats",
+                "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
             ],

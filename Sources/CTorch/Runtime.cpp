@@ -155,7 +155,7 @@ void ct_keep_host_memory(void) {
 #endif
 }
 
-extern "C" void ct_release_host_memory(void) {
+void ct_release_host_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif

@@ -207,6 +207,6 @@ private struct ConfigurationReader {
         }
     }
 
-    /// As much of a text as a message bears.
+    /// The text, cut to 200 characters.
     private func cut(_ text: String) -> String { text.count > 200 ? text.prefix(200) + "…" : text }
 }

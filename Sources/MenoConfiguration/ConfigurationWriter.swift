@@ -26,10 +26,10 @@ extension RunConfiguration {
 
 extension RunConfiguration {
     /// The values of the keys that change what a run computes, beyond rounding; a checkpoint is of one such set.
-    public var meaning: [String: String] {
+    public var resultSettings: [String: String] {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
-                if !key.hasMeaning { return nil }
+                if !key.affectsResult { return nil }
                 return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
             })
     }

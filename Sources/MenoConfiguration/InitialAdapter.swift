@@ -11,7 +11,7 @@ extension RunConfiguration {
         lora.alpha = adapter.alpha
         lora.dropout = adapter.dropout
         lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts) { Set($0.flatMap(Self.layers)) }
-        lora.usesRankStabilisation = adapter.usesRankStabilisation
+        lora.usesRankStabilization = adapter.usesRankStabilization
         lora.usesDoRA = adapter.usesDoRA
         lora.layersToTransform = adapter.layersToTransform
         lora.rankPattern = adapter.rankPattern

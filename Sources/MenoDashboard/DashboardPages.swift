@@ -14,7 +14,7 @@ struct DashboardPages: Sendable {
         case notFound
     }
 
-    let catalogue: RunCatalogue
+    let catalog: RunCatalog
     let cache: RunCache
     let language: ReportLanguage
 
@@ -22,14 +22,14 @@ struct DashboardPages: Sendable {
     func page(_ path: [String], nonce: String) async -> Page {
         switch (path.count, path.first) {
         case (0, _):
-            let runs = catalogue.runs
+            let runs = catalog.runs
             if runs.count == 1 { return .redirect(Self.address(of: runs[0].name)) }
             return .page(shell("Meno", await comparison(runs), nonce))
-        case (1, "body"): return .fragment(await comparison(catalogue.runs))
+        case (1, "body"): return .fragment(await comparison(catalog.runs))
         case (1, "updates"):
-            return .updates { [catalogue, cache] in
+            return .updates { [catalog, cache] in
                 var stamps: [String] = []
-                for run in catalogue.runs { stamps.append(await cache.stamp(of: run.url)) }
+                for run in catalog.runs { stamps.append(await cache.stamp(of: run.url)) }
                 return stamps.joined(separator: ";")
             }
         case (2, "runs"), (3, "runs"): return await run(path[1], part: path.count == 3 ? path[2] : nil, nonce)
@@ -43,7 +43,7 @@ struct DashboardPages: Sendable {
     }
 
     private func run(_ name: String, part: String?, _ nonce: String) async -> Page {
-        guard let url = catalogue.run(named: name) else { return .notFound }
+        guard let url = catalog.run(named: name) else { return .notFound }
         switch part {
         case nil: return .page(shell(name, await body(of: url, name), nonce))
         case "body": return .fragment(await body(of: url, name))

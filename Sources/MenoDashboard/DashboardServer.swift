@@ -22,9 +22,9 @@ public struct DashboardServer: Sendable {
         _ folder: URL, port: Int, language: ReportLanguage, logger: Logger, interval: Duration = .milliseconds(700),
         thresholds: @escaping @Sendable (URL) -> MonitorConfiguration
     ) {
-        let catalogue = RunCatalogue(folder)
+        let catalog = RunCatalog(folder)
         pages = DashboardPages(
-            catalogue: catalogue, cache: RunCache(catalogue, thresholds: thresholds), language: language)
+            catalog: catalog, cache: RunCache(catalog, thresholds: thresholds), language: language)
         self.port = port
         self.logger = logger
         self.interval = interval

@@ -5,7 +5,7 @@ internal import MenoReporting
 /// Reads a run once for all who look at it, again only when it has changed. A long run takes a while to read, on the machine
 /// that trains it: a tenth of the time goes into that at most.
 actor RunCache {
-    private let catalogue: RunCatalogue
+    private let catalog: RunCatalog
     private let thresholds: @Sendable (URL) -> MonitorConfiguration
     private var records: [String: Entry] = [:]
     private let clock = ContinuousClock()
@@ -17,19 +17,19 @@ actor RunCache {
         var expiry: ContinuousClock.Instant
     }
 
-    init(_ catalogue: RunCatalogue, thresholds: @escaping @Sendable (URL) -> MonitorConfiguration) {
-        self.catalogue = catalogue
+    init(_ catalog: RunCatalog, thresholds: @escaping @Sendable (URL) -> MonitorConfiguration) {
+        self.catalog = catalog
         self.thresholds = thresholds
     }
 
     /// Changes when there is something new that may be read.
     func stamp(of run: URL) -> String {
         if let known = records[run.path], clock.now < known.expiry { return known.stamp }
-        return catalogue.stamp(of: run)
+        return catalog.stamp(of: run)
     }
 
     func record(_ run: URL) throws -> RunRecord {
-        let stamp = catalogue.stamp(of: run)
+        let stamp = catalog.stamp(of: run)
         let start = clock.now
         if let known = records[run.path], known.stamp == stamp || start < known.expiry { return try known.result.get() }
         let result = Result { try RunRecord(run, thresholds: thresholds(run)) }

@@ -87,7 +87,6 @@ public struct Monitor: Sendable, Hashable, Codable {
     public mutating func keepStableCheckpoints(at paths: Set<String>) { policy.keepOnly(paths: paths) }
 
     /// Alerts that last.
-    public var openAlerts: [Alert] { alerts.filter { $0.endStep == nil } }
 
     private func isInRange(_ event: RunEvent) -> Bool {
         switch event {

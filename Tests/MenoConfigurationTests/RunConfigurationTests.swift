@@ -90,7 +90,7 @@ import Testing
         let off = try RunConfiguration.read(yaml: minimal + "monitor: null\n", name: "run.yaml")
         #expect(!off.monitor.isEnabled)
         // It watches and changes nothing: a run may be resumed with another.
-        #expect(run.meaning == off.meaning)
+        #expect(run.resultSettings == off.resultSettings)
     }
 
     @Test func aSectionThatIsSwitchedOffTakesNoKeys() throws {

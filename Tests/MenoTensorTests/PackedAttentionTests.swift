@@ -154,7 +154,7 @@ struct PackedAttentionTests {
             let place = try Tensor.range(length)
             let distance = try place.unsqueezed(1) - place.unsqueezed(0)
             let near = try distance.isLess(than: Tensor([Float(test.window ?? length + 1)]))
-            let hidden = try Tensor([Float(0)]).isLessOrEqual(distance).and(near).negated()
+            let hidden = try Tensor([Float(0)]).isLessOrEqual(distance).and(near).logicalNot()
             let weights = try scores.masked(by: hidden, with: -.infinity).softmax(along: -1)
             return try weights.matmul(sides[2]).transposed(0, 1).narrowed(0, start: before, count: own)
         }

@@ -7,14 +7,7 @@ namespace {
 
 template <class Number>
 MENO_INLINE float dot(const typename Number::Storage *a, const typename Number::Storage *b, int64_t n) {
-    float lanes[kLanes] = {};
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-        for (int64_t l = 0; l < kLanes; ++l) lanes[l] += Number::load(a[i + l]) * Number::load(b[i + l]);
-    float sum = 0;
-    for (float lane : lanes) sum += lane;
-    for (; i < n; ++i) sum += Number::load(a[i]) * Number::load(b[i]);
-    return sum;
+    return lane_sum(n, [&](int64_t i) __attribute__((always_inline)) { return Number::load(a[i]) * Number::load(b[i]); });
 }
 MENO_VECTOR_CLONES float product_sum(const float *a, const float *b, int64_t n) { return dot<Float32>(a, b, n); }
 MENO_VECTOR_CLONES float product_sum(const uint16_t *a, const uint16_t *b, int64_t n) { return dot<BFloat16>(a, b, n); }

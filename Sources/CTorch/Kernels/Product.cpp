@@ -81,16 +81,11 @@ class Parts {
     Shares groups_;
 };
 
+// As many lanes as keep four sums of vectors under way.
 template <class Number>
 MENO_INLINE float dot_of(const float *x, const typename Number::Storage *row, int64_t depth) {
-    constexpr int64_t width = 4 * kLanes;
-    float lanes[width] = {}, total = 0;
-    int64_t p = 0;
-    for (; p + width <= depth; p += width)
-        for (int64_t l = 0; l < width; ++l) lanes[l] += x[p + l] * Number::load(row[p + l]);
-    for (float lane : lanes) total += lane;
-    for (; p < depth; ++p) total += x[p] * Number::load(row[p]);
-    return total;
+    return lane_sum<4 * kLanes>(
+        depth, [&](int64_t p) __attribute__((always_inline)) { return x[p] * Number::load(row[p]); });
 }
 MENO_VECTOR_CLONES float dot(const float *x, const float *row, int64_t depth) { return dot_of<Float32>(x, row, depth); }
 MENO_VECTOR_CLONES float dot(const float *x, const uint16_t *row, int64_t depth) { return dot_of<BFloat16>(x, row, depth); }

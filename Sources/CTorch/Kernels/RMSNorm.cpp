@@ -11,18 +11,6 @@ namespace {
 // Rows that are worth a thread of their own, in elements.
 constexpr int64_t kGrain = 1 << 14;
 
-template <class Term>
-MENO_INLINE float lane_sum(int64_t n, const Term &term) {
-    float lanes[kLanes] = {};
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-        for (int64_t l = 0; l < kLanes; ++l) lanes[l] += term(i + l);
-    float total = 0;
-    for (float lane : lanes) total += lane;
-    for (; i < n; ++i) total += term(i);
-    return total;
-}
-
 template <class Element>
 MENO_INLINE float normalize(
     const typename Element::Storage *x, const float *weight, int64_t n, float offset, float epsilon,

@@ -43,6 +43,19 @@ struct BFloat16 {
     }
 };
 
+// Σ term(i) for i of 0..<n, in lanes that the compiler can turn into a vector: their order is the same on every processor.
+template <int64_t width = kLanes, class Term>
+MENO_INLINE float lane_sum(int64_t n, const Term &term) {
+    float lanes[width] = {};
+    int64_t i = 0;
+    for (; i + width <= n; i += width)
+        for (int64_t l = 0; l < width; ++l) lanes[l] += term(i + l);
+    float total = 0;
+    for (float lane : lanes) total += lane;
+    for (; i < n; ++i) total += term(i);
+    return total;
+}
+
 // exp within 2 units in the last place on [-87, 88], 0 below, exp(88) above. Cephes' reduction; the polynomial of degree 6
 // has the least relative error on its interval, ±ln 2 / 2 (2e-9).
 MENO_INLINE float vector_exp(float x) {

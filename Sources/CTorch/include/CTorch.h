@@ -175,11 +175,11 @@ ct_status ct_free_memory(ct_device device, int64_t *result);
 ct_status ct_reset_peak_memory(ct_device device);
 ct_status ct_empty_cache(ct_device device);
 
-/// Bounds what oneDNN and ideep remember of shapes they have seen, unless the environment does.
+// Bounds what oneDNN and ideep remember of shapes they have seen, unless the environment does.
 void ct_limit_primitive_caches(void);
-/// Keeps freed host memory for the next allocation instead of giving it back at once and taking it anew, page by page.
+// Keeps freed host memory for the next allocation instead of giving it back at once and taking it anew, page by page.
 void ct_keep_host_memory(void);
-/// Gives host memory that was freed, but is kept for later, back to the system.
+// Gives host memory that was freed, but is kept for later, back to the system.
 void ct_release_host_memory(void);
 int32_t ct_thread_count(void);
 void ct_set_thread_count(int32_t count);  // above 0

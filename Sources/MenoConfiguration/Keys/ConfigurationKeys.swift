@@ -5,7 +5,7 @@ extension ConfigurationKey {
 
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
     /// other values of them.
-    private static let withoutMeaning: Set<String> = [
+    private static let withoutInfluence: Set<String> = [
         "base_output_dir", "model.device", "data.path", "data.on_invalid", "training.gradient_checkpointing",
         "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
@@ -18,7 +18,7 @@ extension ConfigurationKey {
     ]
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)
-    var hasMeaning: Bool { !path.hasPrefix("monitor.") && !Self.withoutMeaning.contains(path) }
+    var affectsResult: Bool { !path.hasPrefix("monitor.") && !Self.withoutInfluence.contains(path) }
 
     /// Other names of keys.
     static let synonyms = [

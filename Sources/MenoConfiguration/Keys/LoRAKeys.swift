@@ -17,7 +17,7 @@ extension ConfigurationKey {
             "The linear layers that are adapted, by the end of their names; or all-linear.",
             example: "[q_proj, v_proj]"),
         ConfigurationKey(
-            "lora.use_rslora", \.adapter.usesRankStabilisation, .flag, "Whether changes are scaled by α / √r instead.",
+            "lora.use_rslora", \.adapter.usesRankStabilization, .flag, "Whether changes are scaled by α / √r instead.",
             example: "true"),
         ConfigurationKey(
             "lora.use_dora", \.adapter.usesDoRA, .flag,

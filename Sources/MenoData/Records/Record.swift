@@ -11,7 +11,7 @@ public struct Record: Sendable, Hashable {
         case text(String)
     }
 
-    /// Where it stands in its file: `line 12`, `record 3`.
+    /// Where it stands in its file: `line 12`, counted from 1, or `record 3` of an array, counted from 0.
     public var place: String
     /// What it was taken from (`source` or `source_file`), by which an evaluation set is balanced.
     public var source: String?

@@ -56,6 +56,6 @@ final class AttentionContext {
 
     /// The opposite of ``visible(queries:keys:window:)``.
     func hidden(queries: Int, keys: Int, window: Int?) throws -> Tensor {
-        try withoutGradient { try visible(queries: queries, keys: keys, window: window).negated() }
+        try withoutGradient { try visible(queries: queries, keys: keys, window: window).logicalNot() }
     }
 }

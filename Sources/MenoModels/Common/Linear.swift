@@ -34,7 +34,7 @@ public final class Linear {
         return try input.linear(weight.value(input.dtype), bias: bias?.value(input.dtype))
     }
 
-    /// Whether it is its weight's product with an input and nothing more, and nothing of it is trained.
+    /// Whether it is a frozen matrix without bias or adapter.
     var isFrozenMatrix: Bool { !weight.isTrained && bias == nil && adapter == nil }
 
     /// An output of this layer before its bias was added.

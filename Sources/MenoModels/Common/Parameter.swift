@@ -15,7 +15,7 @@ public final class Parameter {
     public var isTrained: Bool { tensor.requiresGradient }
 
     /// Makes a frozen weight a trained one, in float32.
-    func train() throws { tensor = try tensor.to(.float32).detached().requiringGradient() }
+    func train() throws { try train(tensor) }
 
     /// Its module's full name.
     var module: String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name }

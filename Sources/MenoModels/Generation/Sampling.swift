@@ -46,7 +46,7 @@ public struct Sampling: Sendable, Hashable {
             let sorted = try probabilities.sortedDescending()
             // A token stays while those before it have not reached the mass; the first always stays.
             let before = try sorted.values.cumulativeSum(along: -1) - sorted.values
-            probabilities = try sorted.values.masked(by: before.isLess(than: topP).negated(), with: 0)
+            probabilities = try sorted.values.masked(by: before.isLess(than: topP).logicalNot(), with: 0)
             tokens = try tokens.map { try $0.gathered(along: -1, at: sorted.indices) } ?? sorted.indices
         }
         let index = Int(try probabilities.multinomial().item())

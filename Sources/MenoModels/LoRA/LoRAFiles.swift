@@ -44,7 +44,7 @@ public enum LoRAFiles {
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": baseModel, "bias": "none",
             "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "r": settings.rank,
             "lora_alpha": alpha, "lora_dropout": settings.dropout, "target_modules": targets,
-            "use_rslora": settings.usesRankStabilisation, "use_dora": settings.usesDoRA,
+            "use_rslora": settings.usesRankStabilization, "use_dora": settings.usesDoRA,
         ]
         if let layers { object["layers_to_transform"] = layers }
         if !settings.modulesToSave.isEmpty { object["modules_to_save"] = settings.modulesToSave }
@@ -128,7 +128,7 @@ public enum LoRAFiles {
         var settings = try LoRASettings(
             rank: json.required("r", json.int), alpha: json.required("lora_alpha", json.double),
             dropout: json.double("lora_dropout") ?? 0, targets: targets,
-            usesRankStabilisation: json.bool("use_rslora") ?? false)
+            usesRankStabilization: json.bool("use_rslora") ?? false)
         settings.usesDoRA = try json.bool("use_dora") ?? false
         settings.layersToTransform = layers
         settings.modulesToSave = try (json.strings("modules_to_save") ?? []).map(ModuleNames.alone)

@@ -76,7 +76,7 @@ public struct LoRASettings: Sendable, Hashable {
     public var dropout: Double
     public var targets: LoRATargets
     /// Whether changes are scaled by α / √r instead (Kalajdzievski, 2023, arXiv:2312.03732).
-    public var usesRankStabilisation = false
+    public var usesRankStabilization = false
     /// Whether the size of each row of a weight is learnt apart from its direction (Liu et al., 2024, arXiv:2402.09353).
     public var usesDoRA = false
     /// The layers of the model that are adapted, from 0; `nil`: all.
@@ -89,13 +89,13 @@ public struct LoRASettings: Sendable, Hashable {
     public var modulesToSave: [String] = []
 
     public init(
-        rank: Int, alpha: Double, dropout: Double, targets: LoRATargets, usesRankStabilisation: Bool = false
+        rank: Int, alpha: Double, dropout: Double, targets: LoRATargets, usesRankStabilization: Bool = false
     ) {
         self.rank = rank
         self.alpha = alpha
         self.dropout = dropout
         self.targets = targets
-        self.usesRankStabilisation = usesRankStabilisation
+        self.usesRankStabilization = usesRankStabilization
     }
 
     func rank(of layer: String) throws -> Int { try rankPattern.value(of: layer) ?? rank }
@@ -103,7 +103,7 @@ public struct LoRASettings: Sendable, Hashable {
     /// What the change of a layer is scaled by.
     func scaling(of layer: String) throws -> Double {
         let (rank, alpha) = try (Double(rank(of: layer)), alphaPattern.value(of: layer) ?? alpha)
-        return usesRankStabilisation ? alpha / rank.squareRoot() : alpha / rank
+        return usesRankStabilization ? alpha / rank.squareRoot() : alpha / rank
     }
 
     /// Whether a layer (`model.layers.0.self_attn.q_proj`) is adapted.

@@ -41,14 +41,14 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
         -> [AlertChange]
     {
         guard ordinary.count >= Self.leastBaseline,
-            let noise, let centre = RobustStatistics.median(ordinary.values.suffix(10))
+            let noise, let center = RobustStatistics.median(ordinary.values.suffix(10))
         else {
             ordinary.append(loss, step: step)
             return []
         }
         // Series without noise would make every wiggle a spike.
-        let scale = max(noise, 0.02 * abs(centre), 0.01)
-        let z = (loss - centre) / scale
+        let scale = max(noise, 0.02 * abs(center), 0.01)
+        let z = (loss - center) / scale
         let isOutlier = z > thresholds.spikeZScore
         outliersInARow = isOutlier ? outliersInARow + 1 : 0
         if !isOutlier { ordinary.append(loss, step: step) }
@@ -65,11 +65,11 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
                 kind: .lossSpike, severity: .warning, startStep: start, detectedStep: step,
                 message:
                     "The loss of step \(step) is \(format(loss)), \(format(z)) robust standard deviations above its "
-                    + "neighbours' median of \(format(centre)).",
+                    + "neighbours' median of \(format(center)).",
                 advice:
                     "A single spike is harmless when the loss comes back. If they recur, lower the learning rate or "
                     + "max_grad_norm, or look at the records of the step.",
-                values: ["loss": loss, "median": centre, "z_score": z])
+                values: ["loss": loss, "median": center, "z_score": z])
         }
         return change.map { [$0] } ?? []
     }

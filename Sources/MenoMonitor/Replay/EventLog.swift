@@ -43,6 +43,6 @@ enum EventLog {
     private static func measured(_ line: [UInt8]) throws -> [RunEvent]? {
         let entry = try Fields(JSONReader.read(line), place: nil, bytes: line)
         guard let step = try entry.count("step") else { return nil }
-        return try LogEntry.events(entry, step: step)
+        return try RecordedEntry.events(entry, step: step)
     }
 }

@@ -23,7 +23,7 @@ public struct Replay: Sendable {
     public init(_ data: Data) throws {
         guard EventLog.begins(data) else {
             source = .trainerState
-            events = try TrainerState.events(from: data)
+            events = try TrainerLog.events(from: data)
             unreadableLines = []
             return
         }

@@ -16,11 +16,11 @@ struct LinearFit: Hashable {
         guard points.count >= 4 else { return nil }
         let count = Double(points.count)
         let steps = points.map { Double($0.step) }
-        let centre = steps.reduce(0, +) / count
+        let center = steps.reduce(0, +) / count
         let mean = points.reduce(0) { $0 + $1.value } / count
         var (xx, xy, yy) = (0.0, 0.0, 0.0)
         for (step, point) in zip(steps, points) {
-            let (x, y) = (step - centre, point.value - mean)
+            let (x, y) = (step - center, point.value - mean)
             xx += x * x
             xy += x * y
             yy += y * y

@@ -13,7 +13,7 @@ enum RobustStatistics {
 
     /// The median absolute distance from the median.
     static func medianAbsoluteDeviation(_ values: some Collection<Double>) -> Double? {
-        median(values).flatMap { centre in median(values.map { abs($0 - centre) }) }
+        median(values).flatMap { center in median(values.map { abs($0 - center) }) }
     }
 
     /// The standard deviation of the noise on a series, whatever its trend: that of the differences of neighbours, by

@@ -10,8 +10,8 @@ struct Chart: Sendable {
         var name: String
         var points: [(x: Double, y: Double)]
         var style = Style.solid
-        /// The colour's place in the palette of six.
-        var colour: Int
+        /// The color's place in the palette of six.
+        var color: Int
     }
 
     /// A range of values that is as it should be.

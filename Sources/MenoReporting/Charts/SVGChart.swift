@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Draws a chart as SVG. Colours and fonts come from the classes in ``style``, so that a chart is readable on light and
+/// Draws a chart as SVG. Colors and fonts come from the classes in ``style``, so that a chart is readable on light and
 /// dark ground, in a page or alone.
 struct SVGChart {
     private static let size = (width: 460.0, height: 250.0)
@@ -95,14 +95,14 @@ struct SVGChart {
             let points = line.points.filter { $0.y.isFinite }
             let dots = points.map { point in
                 """
-                <circle class="dot c\(line.colour)" cx="\(number(left(point.x)))" cy="\(number(top(point.y)))" r="2.6">\
+                <circle class="dot c\(line.color)" cx="\(number(left(point.x)))" cy="\(number(top(point.y)))" r="2.6">\
                 <title>\(HTML.escape(line.name)) \(Scale.label(point.x)): \(String(format: "%.6g", point.y))</title></circle>
                 """
             }
             let path = points.map { "\(number(left($0.x))),\(number(top($0.y)))" }.joined(separator: " ")
             let stroke =
                 points.count > 1 && !path.isEmpty
-                ? #"<polyline class="line \#(line.style.rawValue) c\#(line.colour)" points="\#(path)"/>"# : ""
+                ? #"<polyline class="line \#(line.style.rawValue) c\#(line.color)" points="\#(path)"/>"# : ""
             return stroke + (line.style == .dots || points.count == 1 ? dots.joined() : "")
         }.joined()
     }
@@ -164,7 +164,7 @@ struct SVGChart {
             let y = number(base - 4)
             add(
                 """
-                <line class="line \(line.style == .faint ? "faint" : "solid") c\(line.colour)" x1="\(number(at))" \
+                <line class="line \(line.style == .faint ? "faint" : "solid") c\(line.color)" x1="\(number(at))" \
                 x2="\(number(at + 13))" y1="\(y)" y2="\(y)"/>
                 """, line.name)
         }

@@ -7,7 +7,7 @@ public struct Comparison {
     private let text: ReportLanguage
     private let link: (String) -> String
 
-    /// A chart has so many colours.
+    /// A chart has so many colors.
     private static let limit = 6
 
     /// - Parameter link: the address of a run's own page.
@@ -84,7 +84,7 @@ public struct Comparison {
         _ course: (RunRecord) -> [(x: Double, y: Double)]
     ) -> Chart {
         let lines = runs.prefix(Self.limit).enumerated().map { place, entry in
-            Chart.Line(name: Self.short(entry.name), points: course(entry.run), style: style, colour: place)
+            Chart.Line(name: Self.short(entry.name), points: course(entry.run), style: style, color: place)
         }
         let last = lines.flatMap { $0.points.map(\.x) }.max() ?? 1
         return Chart(id: id, title: title, unit: "", lines: lines, steps: 0...max(1, last))

@@ -33,17 +33,17 @@ struct RunCharts {
     private var loss: Chart {
         let steps = points(run.steps) { $0.loss }
         // Of a short run each step can be seen; of a long one they are the ground that the course is drawn on.
-        var course = Chart.Line(name: text("training", "学習"), points: steps, colour: 0)
+        var course = Chart.Line(name: text("training", "学習"), points: steps, color: 0)
         var lines: [Chart.Line] = []
         if steps.count > 20 {
             course.points = Thinning.means(steps, count: min(80, steps.count / 5))
             lines.append(
                 Chart.Line(
-                    name: text("each step", "各ステップ"), points: Thinning.extremes(steps), style: .faint, colour: 0))
+                    name: text("each step", "各ステップ"), points: Thinning.extremes(steps), style: .faint, color: 0))
         }
         lines.append(course)
         let evaluations = points(run.evaluations) { $0.loss }
-        lines.append(Chart.Line(name: text("evaluation", "評価"), points: evaluations, style: .dots, colour: 1))
+        lines.append(Chart.Line(name: text("evaluation", "評価"), points: evaluations, style: .dots, color: 1))
         return Chart(
             id: "loss", title: text("Loss", "損失"), unit: text("nats a token", "nat/トークン"), lines: lines,
             marks: checkpointMarks { $0.loss }, spans: spans(of: Self.lossAlerts))
@@ -53,13 +53,13 @@ struct RunCharts {
         var lines = [
             Chart.Line(
                 name: text("all tokens", "全トークン"), points: points(run.evaluations) { $0.perplexity }, style: .dots,
-                colour: 1)
+                color: 1)
         ]
         let completions = run.evaluations.compactMap { metrics in
             metrics.completionPerplexity.map { (x: Double(metrics.step), y: $0) }
         }
         lines.append(
-            Chart.Line(name: text("the assistant's alone", "アシスタントの発言のみ"), points: completions, style: .dots, colour: 3)
+            Chart.Line(name: text("the assistant's alone", "アシスタントの発言のみ"), points: completions, style: .dots, color: 3)
         )
         return Chart(
             id: "perplexity", title: text("Perplexity", "パープレキシティ"), unit: text("lower is better", "低いほど良い"),
@@ -83,7 +83,7 @@ struct RunCharts {
         let points = points(run.steps) { $0.learningRate }
         return Chart(
             id: "learning_rate", title: text("Learning rate", "学習率"), unit: "",
-            lines: [Chart.Line(name: "", points: Thinning.extremes(points), colour: 3)],
+            lines: [Chart.Line(name: "", points: Thinning.extremes(points), color: 3)],
             spans: spans(of: [.learningRateZero]))
     }
 
@@ -91,7 +91,7 @@ struct RunCharts {
         let points = points(run.steps) { $0.gradientNorm }
         return Chart(
             id: "gradient_norm", title: text("Gradient norm", "勾配ノルム"), unit: text("before clipping", "クリップ前"),
-            lines: [Chart.Line(name: "", points: Thinning.extremes(points), colour: 2)],
+            lines: [Chart.Line(name: "", points: Thinning.extremes(points), color: 2)],
             band: points.isEmpty
                 ? nil
                 : Chart.Band(
@@ -114,7 +114,7 @@ struct RunCharts {
         }
         return Chart(
             id: "loss_gap", title: text("Evaluation loss − training loss", "評価損失 − 学習損失"), unit: text("nats", "nat"),
-            lines: [Chart.Line(name: "", points: points, style: .dots, colour: 4)],
+            lines: [Chart.Line(name: "", points: points, style: .dots, color: 4)],
             band: Chart.Band(
                 name: text("balanced", "均衡"), range: run.monitor.configuration.optimalGapRange),
             spans: spans(of: [.overfitting]))
@@ -125,13 +125,13 @@ struct RunCharts {
     private var memory: Chart {
         let resident = highest(run.resources) { Double($0.resident) / 1_048_576 }
         var lines = [
-            Chart.Line(name: text("process", "プロセス"), points: Thinning.extremes(resident), colour: 5)
+            Chart.Line(name: text("process", "プロセス"), points: Thinning.extremes(resident), color: 5)
         ]
         for index in Set(run.resources.flatMap { $0.accelerators.map(\.index) }).sorted() {
             let points = highest(run.resources) { usage in
                 usage.accelerators.first { $0.index == index }.map { Double($0.allocated) / 1_048_576 } ?? .nan
             }
-            lines.append(Chart.Line(name: "GPU \(index)", points: Thinning.extremes(points), colour: index % 5))
+            lines.append(Chart.Line(name: "GPU \(index)", points: Thinning.extremes(points), color: index % 5))
         }
         return Chart(
             id: "memory", title: text("Memory", "メモリ"), unit: "MiB", lines: lines, spans: spans(of: [.memoryGrowth]))
@@ -141,15 +141,15 @@ struct RunCharts {
         let points = points(run.steps.filter { $0.seconds > 0 }) { $0.tokensPerSecond }
         return Chart(
             id: "speed", title: text("Speed", "速度"), unit: text("tokens a second", "トークン/秒"),
-            lines: [Chart.Line(name: "", points: Thinning.means(points), colour: 0)],
+            lines: [Chart.Line(name: "", points: Thinning.means(points), color: 0)],
             spans: spans(of: [.throughputCollapse]))
     }
 
     private var probes: Chart {
         let scores = run.monitor.probes.scores
-        let line = { (name: String, colour: Int, share: (ProbeScores) -> Double) in
+        let line = { (name: String, color: Int, share: (ProbeScores) -> Double) in
             Chart.Line(
-                name: name, points: scores.map { (Double($0.step), 100 * share($0)) }, style: .dots, colour: colour)
+                name: name, points: scores.map { (Double($0.step), 100 * share($0)) }, style: .dots, color: color)
         }
         return Chart(
             id: "answers", title: text("Answers to the probe questions", "プローブ質問への回答"), unit: "%",

@@ -61,7 +61,7 @@ extension Tensor {
     public func isLess(than value: Double) throws -> Tensor { try ATen.ltScalar.one(.tensor(self), .double(value)) }
     public func isEqual(to other: Tensor) throws -> Tensor { try ATen.eq.one(.tensor(self), .tensor(other)) }
     public func and(_ other: Tensor) throws -> Tensor { try ATen.logicalAnd.one(.tensor(self), .tensor(other)) }
-    public func negated() throws -> Tensor { try ATen.logicalNot.one(.tensor(self)) }
+    public func logicalNot() throws -> Tensor { try ATen.logicalNot.one(.tensor(self)) }
     /// Elements where `mask` is true replaced by `value`.
     public func masked(by mask: Tensor, with value: Double) throws -> Tensor {
         try ATen.maskedFill.one(.tensor(self), .tensor(mask), .double(value))

@@ -29,7 +29,7 @@ public struct TrainingArguments: Sendable, Hashable {
     public var batchSize = 2
     /// Micro-batches of an optimizer step. Default 8.
     public var gradientAccumulationSteps = 8
-    /// Whether layers are computed again in the backward pass instead of kept. Default true.
+    /// Whether layers are computed again in the backward pass instead of kept. Default: where memory asks for it.
     public var gradientCheckpointing = GradientCheckpointing.whenNeeded
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
     /// ``MemoryPlan/preferredTokens(of:)``.

@@ -48,7 +48,7 @@ struct ForeignCheckpoint {
             compare("lora.r", before.rank, now.rank)
             compare("lora.lora_alpha", before.alpha, now.alpha)
             compare("lora.lora_dropout", before.dropout, now.dropout)
-            compare("lora.use_rslora", before.usesRankStabilisation, now.usesRankStabilisation)
+            compare("lora.use_rslora", before.usesRankStabilization, now.usesRankStabilization)
             compare("lora.use_dora", before.usesDoRA, now.usesDoRA)
             compare("lora.rank_pattern", before.rankPattern, now.rankPattern)
             compare("lora.alpha_pattern", before.alphaPattern, now.alphaPattern)

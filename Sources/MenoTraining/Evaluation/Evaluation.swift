@@ -39,7 +39,7 @@ public struct Evaluation: Sendable, Hashable {
     /// The share of labels that the model ranks first. Higher is better.
     public var tokenAccuracy: Double { ratio(Double(rows.reduce(0) { $0 + $1.correct }), tokens) }
 
-    /// The loss over what the assistant writes; `nil` where nothing is known to be his.
+    /// The loss over what the assistant writes; `nil` where no token is known to be the assistant's.
     public var completionLoss: Double? {
         let tokens = rows.reduce(0) { $0 + $1.completionTokens }
         return tokens > 0 ? ratio(rows.reduce(0) { $0 + $1.completionNegativeLogLikelihood }, tokens) : nil

@@ -30,7 +30,7 @@ struct Demo: ParsableCommand {
             if !configuration.data.path.hasPrefix("/") {
                 configuration.data.path = root.appending(path: configuration.data.path).path
             }
-            try CatalogueModel.all.first { $0.name == configuration.model.nameOrPath }?.fetch()
+            try CatalogModel.all.first { $0.name == configuration.model.nameOrPath }?.fetch()
             try run(configuration)
         }
     }

@@ -13,7 +13,7 @@ struct Doctor: ParsableCommand {
         print("memory         \(ProcessInfo.processInfo.physicalMemory >> 20) MiB in the machine")
         print("product        \(try productSpeed())")
         print("cache          \(Installation.cache.path), \(freeSpace())")
-        for model in CatalogueModel.all {
+        for model in CatalogModel.all {
             print(
                 "model          \(model.name): \(model.isFetched ? "fetched" : "missing (meno models fetch \(model.name))")"
             )

@@ -40,14 +40,14 @@ struct Evaluate: ParsableCommand {
                 tokenizer: model.tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn
             ).examples(from: records, report: &report)
             records.removeAll()
-            RunLog().data(report, path: data, template: template)
+            ConsoleLog().data(report, path: data, template: template)
             let examples = BalancedSample.positions(of: all, limit: maxSamples, seed: seed).map { all[$0] }
             if examples.count < all.count { Console.note("\(examples.count) of \(all.count) are used") }
             Interruption.install()
             let result = try Evaluator(model.decoder).evaluate(examples) { _ in
                 !Interruption.isRequested
             } onShortage: {
-                RunLog().warn($1)
+                ConsoleLog().warn($1)
             }
             try show(result)
             if let logits, let first = examples.first { try write(model.decoder, first, to: URL(filePath: logits)) }

@@ -19,10 +19,10 @@ enum Status {
 }
 
 /// Runs a command's body; an error is written to standard error and becomes its exit code.
-func reportingErrors(_ body: () throws -> Void) throws { try reportingErrors(RunLog(), body) }
+func reportingErrors(_ body: () throws -> Void) throws { try reportingErrors(ConsoleLog(), body) }
 
 /// - Parameter log: how an error is told.
-func reportingErrors(_ log: RunLog, _ body: () throws -> Void) throws {
+func reportingErrors(_ log: ConsoleLog, _ body: () throws -> Void) throws {
     do {
         try body()
     } catch let error as any CustomStringConvertible & Error where status(of: error) != nil {

@@ -17,7 +17,7 @@ struct Inspect: ParsableCommand {
             if ["json", "jsonl", "ndjson"].contains(URL(filePath: path).pathExtension.lowercased()) {
                 try describeData(URL(filePath: path))
             } else {
-                try describeModel(ModelFiles(CatalogueModel.locate(path)))
+                try describeModel(ModelFiles(CatalogModel.locate(path)))
             }
         }
     }

@@ -9,9 +9,9 @@ struct Models: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists them.")
 
         func run() throws {
-            for model in CatalogueModel.all {
+            for model in CatalogModel.all {
                 print(
-                    "\(model.name)\t\(model.description)\t\(model.licence)\t\(model.isFetched ? model.url.path : "not fetched")"
+                    "\(model.name)\t\(model.description)\t\(model.license)\t\(model.isFetched ? model.url.path : "not fetched")"
                 )
             }
         }
@@ -23,15 +23,15 @@ struct Models: ParsableCommand {
         @Argument(help: "A name of the list.") var name: String
 
         func validate() throws {
-            guard CatalogueModel.all.contains(where: { $0.name == name }) else {
+            guard CatalogModel.all.contains(where: { $0.name == name }) else {
                 throw ValidationError(
-                    "There is no model \"\(name)\". Names: \(CatalogueModel.all.map(\.name).joined(separator: ", ")).")
+                    "There is no model \"\(name)\". Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")).")
             }
         }
 
         func run() throws {
             try reportingErrors {
-                guard let model = CatalogueModel.all.first(where: { $0.name == name }) else { return }
+                guard let model = CatalogModel.all.first(where: { $0.name == name }) else { return }
                 try model.fetch()
                 print(model.url.path)
             }

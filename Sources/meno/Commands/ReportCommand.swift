@@ -47,7 +47,7 @@ struct RecordedRun {
             } catch let error as ConfigurationError {
                 configuration = nil
                 // One that an older version wrote may have keys that are unknown now: the run can be told without it.
-                if error.code != .notFound { RunLog().warn("the default thresholds are taken: \(error)") }
+                if error.code != .notFound { ConsoleLog().warn("the default thresholds are taken: \(error)") }
             }
         }
     }

@@ -19,7 +19,7 @@ struct Tokenize: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let tokenizer = try Tokenizer.load(CatalogueModel.locate(model))
+            let tokenizer = try Tokenizer.load(CatalogModel.locate(model))
             let texts = try texts()
             if count { return try count(texts, tokenizer) }
             for text in texts { try show(text, tokenizer) }

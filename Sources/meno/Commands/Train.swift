@@ -18,7 +18,7 @@ struct Train: ParsableCommand {
     var resume: String?
     @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
     var allowChanges = false
-    @OptionGroup var logging: RunLogOptions
+    @OptionGroup var logging: ConsoleLogOptions
 
     func validate() throws {
         guard !overwrite || resume == nil else {

@@ -16,7 +16,7 @@ enum Interruption {
     static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
     static func install() {
-        // A value that is first asked for is made, which a handler must not do.
+        // Initialises the static above: a signal handler must not.
         _ = isRequested
         // A program that is started from a thread with blocked signals inherits the block.
         var mask = sigset_t()

@@ -13,11 +13,11 @@ struct LoadedModel {
     let tokenizer: Tokenizer
 
     /// - Parameters:
-    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalogue.
+    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
     ///   - adapter: the folder of an adapter in PEFT's form.
     init(_ name: String, dtype: DType, device: Device, adapter: String? = nil) throws {
         self.name = name
-        url = try CatalogueModel.locate(name)
+        url = try CatalogModel.locate(name)
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
         tokenizer = try Tokenizer.load(url)
         if let adapter { try LoRAFiles.attach(URL(filePath: adapter), to: decoder) }
@@ -66,7 +66,7 @@ struct TokenizedModel {
 
     init(tokenizer: Tokenizer) { self.tokenizer = tokenizer }
 
-    init(_ name: String) throws { tokenizer = try Tokenizer.load(CatalogueModel.locate(name)) }
+    init(_ name: String) throws { tokenizer = try Tokenizer.load(CatalogModel.locate(name)) }
 
     /// The template of a name, where the records hold a dialogue.
     func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {

@@ -12,7 +12,7 @@ import MenoConfiguration
 final class RunLock {
     private let descriptor: Int32
 
-    /// - Returns: `nil` where the file system knows no locks.
+    /// - Returns: `nil` where the file system knows no locks, or the file cannot be opened.
     /// - Throws: ``ConfigurationError`` where another process trains there.
     init?(_ folder: URL) throws {
         let file = Self.file(of: folder)

@@ -20,13 +20,13 @@ struct TrainingSession {
     private let form: SavedForm
     private let dataDigest: FileDigest
     private let folders: RunFolders
-    private let log: RunLog
+    private let log: ConsoleLog
 
     /// Loads model and data and shows what will be trained on.
     /// - Parameter trains: `false` where nothing is written: a forecast may be made beside a run.
     init(
         _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, trains: Bool = true,
-        log: RunLog = RunLog()
+        log: ConsoleLog = ConsoleLog()
     ) throws {
         Interruption.outliveReaders()
         let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
@@ -110,7 +110,7 @@ struct TrainingSession {
             lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
         var settings = LoRASettings(
             rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout, targets: targets,
-            usesRankStabilisation: lora.usesRankStabilisation)
+            usesRankStabilization: lora.usesRankStabilization)
         settings.usesDoRA = lora.usesDoRA
         settings.layersToTransform = lora.layersToTransform
         settings.rankPattern = lora.rankPattern
@@ -191,8 +191,10 @@ struct TrainingSession {
         return try TrainingLoop(
             model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
             observers: observers,
-            saving: RunSaving(store: CheckpointStore(folders.model), form: form, settings: configuration.meaning),
-            logger: Logger(label: "meno") { [log] _ in RunLogger(log) }, shouldStop: { Interruption.isRequested })
+            saving: RunSaving(
+                store: CheckpointStore(folders.model), form: form, settings: configuration.resultSettings),
+            logger: Logger(label: "meno") { [log] _ in ConsoleLogHandler(log) },
+            shouldStop: { Interruption.isRequested })
     }
 
     /// Folders that the run reads and that may be its own.

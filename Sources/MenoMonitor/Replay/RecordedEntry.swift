@@ -6,7 +6,7 @@ internal import MenoMetrics
 /// What the entry does not say is not invented: a gradient norm, learning rate or accuracy that is absent is NaN, counts
 /// of tokens and durations are 0. A loss or gradient norm that is NaN or infinite becomes `.stepSkipped`, though `Trainer`
 /// itself does not skip such steps.
-enum LogEntry {
+enum RecordedEntry {
     /// `best` is what a run that ends with this entry calls its best step and metric.
     static func events(
         _ entry: Fields, step: Int, best: (step: Int?, metric: Double?) = (nil, nil)

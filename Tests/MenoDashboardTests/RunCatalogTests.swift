@@ -5,7 +5,7 @@ import Testing
 @testable import MenoDashboard
 @testable import MenoReporting
 
-@Suite struct RunCatalogueTests {
+@Suite struct RunCatalogTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
@@ -23,11 +23,11 @@ import Testing
         try write(Self.line, to: "runs/a/training_progress/metrics.jsonl")
         try write(Self.line, to: "runs/日本語 の run/training_progress/metrics.jsonl")
         try write("nothing", to: "runs/notes/text.txt")
-        let catalogue = RunCatalogue(folder.url.appending(path: "runs"))
-        #expect(Set(catalogue.runs.map(\.name)) == ["a", "日本語 の run"])
-        #expect(RunCatalogue(folder.url.appending(path: "runs/a")).runs.map(\.name) == ["a"])
+        let catalog = RunCatalog(folder.url.appending(path: "runs"))
+        #expect(Set(catalog.runs.map(\.name)) == ["a", "日本語 の run"])
+        #expect(RunCatalog(folder.url.appending(path: "runs/a")).runs.map(\.name) == ["a"])
         for name in ["..", ".", "", "../runs/a", "a/", "a/../a", "/etc", "notes", "A"] {
-            #expect(catalogue.run(named: name) == nil, "\(name)")
+            #expect(catalog.run(named: name) == nil, "\(name)")
         }
     }
 
@@ -47,15 +47,15 @@ import Testing
         try link("b/training_progress/metrics.jsonl", "outside/secret")
         try write(Self.line, to: "runs/c/training_progress/metrics.jsonl")
         try link("c/run.yaml", "outside/secret")
-        #expect(RunCatalogue(folder.url.appending(path: "runs")).runs.map(\.name) == ["a"])
+        #expect(RunCatalog(folder.url.appending(path: "runs")).runs.map(\.name) == ["a"])
     }
 
     @Test func addressesLeadToPages() async throws {
         try write(Self.line, to: "a/training_progress/metrics.jsonl")
         try write(Self.line, to: "b c/training_progress/metrics.jsonl")
-        let catalogue = RunCatalogue(folder.url)
+        let catalog = RunCatalog(folder.url)
         let pages = DashboardPages(
-            catalogue: catalogue, cache: RunCache(catalogue) { _ in .init() }, language: .english)
+            catalog: catalog, cache: RunCache(catalog) { _ in .init() }, language: .english)
         guard case .page(let index) = await pages.page([], nonce: "n") else { throw Missing() }
         #expect(index.contains("/runs/b%20c") && index.contains(#"<script nonce="n">"#))
         guard case .page(let run) = await pages.page(["runs", "b c"], nonce: "n") else { throw Missing() }

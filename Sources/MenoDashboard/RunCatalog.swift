@@ -3,7 +3,7 @@ internal import MenoReporting
 
 /// The runs that a dashboard shows: that of a folder, or those of the folders in it. Nothing outside is ever read: a link
 /// that leads out is no run.
-public struct RunCatalogue: Sendable {
+public struct RunCatalog: Sendable {
     public let folder: URL
 
     public init(_ folder: URL) { self.folder = folder.standardizedFileURL.resolvingSymlinksInPath() }

@@ -7,7 +7,7 @@ import MenoReporting
 import MenoTokenizers
 
 /// What a run tells on the console while it goes on.
-struct RunLog: Sendable {
+struct ConsoleLog: Sendable {
     enum Style: String, CaseIterable, ExpressibleByArgument {
         case text
         /// Every event as a line of JSON.
@@ -109,11 +109,12 @@ extension RunEvent {
 }
 
 /// Options of commands that train.
-struct RunLogOptions: ParsableArguments {
+struct ConsoleLogOptions: ParsableArguments {
     @Flag(help: "Tell only of warnings, alerts and failures.") var quiet = false
-    @Option(help: "text, or json: every event as a line of JSON on standard error.") var logFormat = RunLog.Style.text
+    @Option(help: "text, or json: every event as a line of JSON on standard error.") var logFormat = ConsoleLog.Style
+        .text
 
-    var log: RunLog { RunLog(style: logFormat, isQuiet: quiet) }
+    var log: ConsoleLog { ConsoleLog(style: logFormat, isQuiet: quiet) }
 }
 
 extension RunConfiguration.Reporting.Language {

@@ -2,7 +2,7 @@ internal import Foundation
 internal import MenoMetrics
 
 /// A run of Hugging Face's `Trainer`, as its `trainer_state.json` records it.
-enum TrainerState {
+enum TrainerLog {
     /// The events that a run with this log would have told, in order.
     /// - Parameter data: the file. NaN and infinities may be written as Python writes them.
     /// - Throws: ``MonitorError`` with the line and column, or the entry and key.
@@ -28,7 +28,7 @@ enum TrainerState {
                     advice: "Entries must be in the order of training.")
             }
             lastStep = step
-            events += try LogEntry.events(entry, step: step, best: best)
+            events += try RecordedEntry.events(entry, step: step, best: best)
         }
         return events
     }

@@ -2,19 +2,19 @@ import Foundation
 import MenoModels
 
 /// The models that have a name.
-struct CatalogueModel {
+struct CatalogModel {
     let name: String
     let file: String
     let description: String
-    let licence: String
+    let license: String
 
     static let all = [
-        CatalogueModel(
+        CatalogModel(
             name: "gemma-3-270m", file: "gemma-3-270m-q4_k_m.gguf", description: "Gemma 3 270M, Q4_K_M, 241 MiB",
-            licence: "Gemma Terms of Use (ai.google.dev/gemma/terms)"),
-        CatalogueModel(
+            license: "Gemma Terms of Use (ai.google.dev/gemma/terms)"),
+        CatalogModel(
             name: "smollm2-135m", file: "SmolLM2-135M-Instruct.Q4_1.gguf",
-            description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", licence: "Apache-2.0"),
+            description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", license: "Apache-2.0"),
     ]
 
     var url: URL { Installation.cache.appending(path: "models").appending(path: file) }

@@ -1,12 +1,12 @@
 import Logging
 
 /// Tells what a run has no event for, as an observer that failed, in the form of the rest.
-struct RunLogger: LogHandler {
-    let log: RunLog
+struct ConsoleLogHandler: LogHandler {
+    let log: ConsoleLog
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.warning
 
-    init(_ log: RunLog) { self.log = log }
+    init(_ log: ConsoleLog) { self.log = log }
 
     func log(event: LogEvent) { log.warn("\(event.message)") }
 
