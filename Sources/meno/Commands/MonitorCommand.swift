@@ -24,6 +24,7 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let recorded = try RecordedRun(path, configuration: config)
+            recorded.warnOfConfiguration()
             let replay = try RunRecord.replay(of: recorded.url).replay
             let judgement = try replay.judged(by: recorded.thresholds)
             if json {

@@ -1,7 +1,6 @@
 public import ArgumentParser
 import Foundation
 public import MenoConfiguration
-import MenoMonitor
 import MenoReporting
 
 struct ReportCommand: ParsableCommand {
@@ -19,6 +18,7 @@ struct ReportCommand: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let recorded = try RecordedRun(path, configuration: config)
+            recorded.warnOfConfiguration()
             let record = try RunRecord(recorded.url, thresholds: recorded.thresholds)
             let language = language ?? recorded.configuration?.report.language ?? .automatic
             let page = try Report(record, title: recorded.title, language: language.chosen)
@@ -28,53 +28,14 @@ struct ReportCommand: ParsableCommand {
     }
 }
 
-/// A run on the disk, with the configuration that it was made by, where it has one.
-struct RecordedRun {
-    let url: URL
-    let configuration: RunConfiguration?
+extension RunConfiguration.Reporting.Language: ExpressibleByArgument {}
 
-    /// - Throws: ``ConfigurationError`` where nothing is there, or the given configuration cannot be read.
-    init(_ path: String, configuration named: String?) throws {
-        url = URL(filePath: path).standardizedFileURL
-        guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationError(.notFound, place: path, "there is no such run.")
+extension RunConfiguration.Reporting.Language {
+    var chosen: ReportLanguage {
+        switch self {
+        case .automatic: .preferred()
+        case .japanese: .japanese
+        case .english: .english
         }
-        if let named {
-            configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])
-        } else {
-            do {
-                configuration = try RunConfiguration.read(url.appending(path: "run.yaml"), overrides: [])
-            } catch let error as ConfigurationError {
-                configuration = nil
-                // One that an older version wrote may have keys that are unknown now: the run can be told without it.
-                if error.code != .notFound { ConsoleLog().warn("the default thresholds are taken: \(error)") }
-            }
-        }
-    }
-
-    var title: String { configuration?.runName ?? (isFolder ? url : url.deletingLastPathComponent()).lastPathComponent }
-
-    /// What the monitor judges the run by: as the run itself did.
-    var thresholds: MonitorConfiguration {
-        var thresholds = configuration?.monitor.thresholds ?? MonitorConfiguration()
-        // The start event tells the interval, and counts. A metrics.jsonl has none.
-        if let configuration, configuration.training.loggingStrategy == .steps {
-            thresholds.loggingSteps = configuration.training.loggingSteps
-        }
-        return thresholds
-    }
-
-    /// Beside what the run recorded.
-    var reportFolder: URL {
-        guard isFolder else { return url.deletingLastPathComponent() }
-        let progress = url.appending(path: "training_progress")
-        return FileManager.default.fileExists(atPath: progress.path) ? progress : url
-    }
-
-    private var isFolder: Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
     }
 }
-
-extension RunConfiguration.Reporting.Language: ExpressibleByArgument {}

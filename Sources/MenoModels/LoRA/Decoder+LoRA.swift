@@ -1,0 +1,106 @@
+extension Decoder {
+    /// Attaches fresh adapters, which change nothing yet, and freezes everything else but the modules to save.
+    ///
+    /// Initialised from the default generator in the order of the layers: the same seed gives the same adapters.
+    /// - Returns: the settings as they hold for this model.
+    @discardableResult
+    public func attachLoRA(_ settings: LoRASettings) throws -> LoRASettings {
+        var settings = try settings.validated()
+        var attached = 0
+        for (name, linear) in linears where try settings.includes(name) {
+            linear.adapter = try LoRAAdapter.initialized(
+                layer: name, linear: linear, settings: settings, device: device)
+            attached += 1
+        }
+        guard attached > 0 else {
+            throw ModelError(
+                .mismatch, "lora.target_modules (with lora.layers_to_transform) matches no layer of the model.",
+                advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".")
+        }
+        try checkNames(settings)
+        settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
+        try refuseLayersSavedWhole(settings)
+        for parameter in parameters where isSaved(parameter, settings) { try parameter.train() }
+        return settings
+    }
+
+    /// A layer is adapted or trained as a whole, not both: PEFT would load another model.
+    func refuseLayersSavedWhole(_ settings: LoRASettings) throws {
+        let both = adapters.map(\.layer).filter { layer in
+            settings.modulesToSave.contains { layer.hasSuffix($0) }
+        }
+        try refuse(
+            Array(Set(both.compactMap { $0.split(separator: ".").last.map(String.init) })).sorted(),
+            of: "lora.modules_to_save", "are adapted too, by lora.target_modules",
+            advice: "Leave them out of one of the two.")
+    }
+
+    /// The last parts of the linear layers' names.
+    private var linearKinds: [String] {
+        Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
+    }
+
+    /// A name that matches nothing is a mistake, also where the others match: what it was meant for would not be adapted.
+    private func checkNames(_ settings: LoRASettings) throws {
+        if case .names(let names) = settings.targets {
+            let unmatched = try names.filter { name in
+                try !linears.contains { try LoRATargets.names([name]).includes($0.name) }
+            }
+            let meant = unmatched.compactMap { nearestName(to: $0, among: linearKinds) }
+            try refuse(
+                unmatched, of: "lora.target_modules", "match no layer of the model",
+                advice: (meant.isEmpty ? "" : "Did you mean \(meant.joined(separator: ", "))? ")
+                    + "Its linear layers are \(linearKinds.joined(separator: ", ")).")
+        }
+        let layers = (settings.layersToTransform ?? []).filter { !(0..<configuration.layerCount).contains($0) }
+        try refuse(
+            layers.map(String.init), of: "lora.layers_to_transform", "are no layers of the model",
+            advice: "It has the layers 0 to \(configuration.layerCount - 1).")
+        let adapted = adapters.map(\.layer)
+        let advice = "A pattern must match the end of an adapted layer's name: one of lora.target_modules, for example."
+        try refuse(
+            settings.rankPattern.unmatched(among: adapted), of: "lora.rank_pattern", "match no adapted layer",
+            advice: advice)
+        try refuse(
+            settings.alphaPattern.unmatched(among: adapted), of: "lora.alpha_pattern", "match no adapted layer",
+            advice: advice)
+    }
+
+    private func refuse(_ names: [String], of key: String, _ what: String, advice: String) throws {
+        guard !names.isEmpty else { return }
+        let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
+        throw ModelError(.mismatch, "\(key): of what it names, these \(what): \(list).", advice: advice)
+    }
+
+    /// Checks names of modules, and makes sure that PEFT keeps equal what is one here.
+    private func modulesTrainedWhole(_ names: [String]) throws -> [String] {
+        for name in names where !parameters.contains(where: { $0.belongs(to: name) }) && name != "lm_head" {
+            throw ModelError(
+                .mismatch, "lora.modules_to_save: the model has no module \"\(name)\".",
+                advice: "For example embed_tokens, lm_head, norm.")
+        }
+        return withTiedModules(names)
+    }
+
+    /// Where the head is the embedding and one is named, both are.
+    func withTiedModules(_ names: [String]) -> [String] {
+        let both = ["embed_tokens", "lm_head"]
+        guard configuration.tiesEmbeddings, names.contains(where: both.contains) else { return names }
+        return names.filter { !both.contains($0) } + both
+    }
+
+    /// Whether a parameter is trained as part of a module that is saved whole.
+    func isSaved(_ parameter: Parameter, _ settings: LoRASettings) -> Bool {
+        !parameter.name.contains(".lora_") && settings.modulesToSave.contains { parameter.belongs(to: $0) }
+    }
+
+    /// Whether adapters drop elements of their inputs (in passes with gradient only).
+    public func setTraining(_ isTraining: Bool) {
+        for (_, linear) in linears { linear.adapter?.isTraining = isTraining }
+    }
+
+    /// The adapters by the name of their layer.
+    public var adapters: [(layer: String, adapter: LoRAAdapter)] {
+        linears.compactMap { name, linear in linear.adapter.map { (name, $0) } }
+    }
+}

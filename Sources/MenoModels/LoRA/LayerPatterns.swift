@@ -1,0 +1,36 @@
+/// Values for layers that a regular expression names, as PEFT's `rank_pattern` and `alpha_pattern` give them. Where several
+/// name a layer, the first in alphabetical order counts: `adapter_config.json` keeps no other order.
+public struct LayerPatterns<Value: Sendable & Hashable>: Sendable, Hashable, CustomStringConvertible {
+    public var entries: [(pattern: String, value: Value)] {
+        zip(patterns, values).map { ($0, $1) }
+    }
+    public var description: String { "{" + entries.map { "\($0): \($1)" }.joined(separator: ", ") + "}" }
+    private var patterns: [String]
+    private var values: [Value]
+
+    public init(_ entries: [(pattern: String, value: Value)] = []) {
+        let entries = entries.sorted { $0.pattern < $1.pattern }
+        patterns = entries.map(\.pattern)
+        values = entries.map(\.value)
+    }
+
+    var dictionary: [String: Value] { Dictionary(zip(patterns, values), uniquingKeysWith: { first, _ in first }) }
+
+    /// The value of the first pattern that a layer's name is, or ends in after a dot.
+    func value(of layer: String) throws -> Value? {
+        try entries.first { try Self.matches($0.pattern, layer) }?.value
+    }
+
+    /// The patterns that name none of these layers.
+    func unmatched(among layers: [String]) throws -> [String] {
+        try patterns.filter { pattern in try !layers.contains { try Self.matches(pattern, $0) } }
+    }
+
+    private static func matches(_ pattern: String, _ layer: String) throws -> Bool {
+        do {
+            return try layer.wholeMatch(of: Regex("(.*\\.)?(\(pattern))")) != nil
+        } catch {
+            throw ModelError(.mismatch, "the pattern \"\(pattern)\" is not a regular expression (\(error)).")
+        }
+    }
+}

@@ -1,0 +1,60 @@
+/// The low-rank adaptation of a model, by the names of PEFT's `LoraConfig`.
+public struct LoRASettings: Sendable, Hashable {
+    /// More than any layer has rows or columns.
+    public static let largestRank = 1 << 16
+    /// r, the rank of every change.
+    public var rank: Int
+    /// α: changes are scaled by α / r.
+    public var alpha: Double
+    /// The probability with which each element of an adapter's input is dropped while training.
+    public var dropout: Double
+    public var targets: LoRATargets
+    /// Whether changes are scaled by α / √r instead (Kalajdzievski, 2023, arXiv:2312.03732).
+    public var usesRankStabilization = false
+    /// Whether the size of each row of a weight is learnt apart from its direction (Liu et al., 2024, arXiv:2402.09353).
+    public var usesDoRA = false
+    /// The layers of the model that are adapted, from 0; `nil`: all.
+    public var layersToTransform: [Int]?
+    /// Other ranks for some layers.
+    public var rankPattern = LayerPatterns<Int>()
+    /// Other α for some layers.
+    public var alphaPattern = LayerPatterns<Double>()
+    /// Modules that are trained and saved as a whole beside the adapters: `embed_tokens`, `lm_head`, `norm`, …
+    public var modulesToSave: [String] = []
+
+    public init(
+        rank: Int, alpha: Double, dropout: Double, targets: LoRATargets, usesRankStabilization: Bool = false
+    ) {
+        self.rank = rank
+        self.alpha = alpha
+        self.dropout = dropout
+        self.targets = targets
+        self.usesRankStabilization = usesRankStabilization
+    }
+
+    func rank(of layer: String) throws -> Int { try rankPattern.value(of: layer) ?? rank }
+
+    /// What the change of a layer is scaled by.
+    func scaling(of layer: String) throws -> Double {
+        let (rank, alpha) = try (Double(rank(of: layer)), alphaPattern.value(of: layer) ?? alpha)
+        return usesRankStabilization ? alpha / rank.squareRoot() : alpha / rank
+    }
+
+    /// Whether a layer (`model.layers.0.self_attn.q_proj`) is adapted.
+    func includes(_ layer: String) throws -> Bool {
+        guard try targets.includes(layer) else { return false }
+        guard let layersToTransform else { return true }
+        return layer.split(separator: ".").lazy.compactMap { Int($0) }.first.map(layersToTransform.contains) ?? false
+    }
+
+    func validated() throws -> LoRASettings {
+        for rank in [rank] + rankPattern.entries.map(\.value) where rank < 1 || rank > Self.largestRank {
+            throw ModelError(.mismatch, "a rank (lora.r) of \(rank); expected from 1 to \(Self.largestRank).")
+        }
+        guard dropout >= 0, dropout < 1 else {
+            throw ModelError(.mismatch, "lora.lora_dropout is \(dropout); expected at least 0 and below 1.")
+        }
+        guard alpha.isFinite else { throw ModelError(.mismatch, "lora.lora_alpha is not a finite number.") }
+        return self
+    }
+}

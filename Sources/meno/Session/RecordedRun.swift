@@ -1,0 +1,60 @@
+import Foundation
+import MenoConfiguration
+import MenoMonitor
+
+/// A run on the disk, with the configuration that it was made by, where it has one.
+struct RecordedRun {
+    let url: URL
+    let configuration: RunConfiguration?
+    /// Why a configuration that is there cannot be read. One that an older version wrote may have keys that are unknown now:
+    /// the run can be told without it.
+    private let configurationFault: ConfigurationError?
+
+    /// - Throws: ``ConfigurationError`` where nothing is there, or the given configuration cannot be read.
+    init(_ path: String, configuration named: String?) throws {
+        url = URL(filePath: path).standardizedFileURL
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw ConfigurationError(.notFound, place: path, "there is no such run.")
+        }
+        if let named {
+            configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])
+            configurationFault = nil
+        } else {
+            do {
+                configuration = try RunConfiguration.read(url.appending(path: "run.yaml"), overrides: [])
+                configurationFault = nil
+            } catch let error as ConfigurationError {
+                configuration = nil
+                configurationFault = error.code == .notFound ? nil : error
+            }
+        }
+    }
+
+    func warnOfConfiguration() {
+        if let configurationFault { ConsoleLog().warn("the default thresholds are taken: \(configurationFault)") }
+    }
+
+    var title: String { configuration?.runName ?? (isFolder ? url : url.deletingLastPathComponent()).lastPathComponent }
+
+    /// What the monitor judges the run by: as the run itself did.
+    var thresholds: MonitorConfiguration {
+        var thresholds = configuration?.monitor.thresholds ?? MonitorConfiguration()
+        // The start event tells the interval, and counts. A metrics.jsonl has none.
+        if let configuration, configuration.training.loggingStrategy == .steps {
+            thresholds.loggingSteps = configuration.training.loggingSteps
+        }
+        return thresholds
+    }
+
+    /// Beside what the run recorded.
+    var reportFolder: URL {
+        guard isFolder else { return url.deletingLastPathComponent() }
+        let progress = url.appending(path: "training_progress")
+        return FileManager.default.fileExists(atPath: progress.path) ? progress : url
+    }
+
+    private var isFolder: Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+}
