@@ -92,9 +92,7 @@ extension ValueKind where Value == Int? {
             "\($0 ?? -1)"
         }
     }
-}
 
-extension ValueKind where Value == Int? {
     /// A whole number above 0, or auto for none.
     static var countOrAutomatic: Self {
         ValueKind<Int>.integer(from: 1).orAutomatic
@@ -147,6 +145,15 @@ extension ValueKind where Value == [String] {
             "[\($0.map(quoted).joined(separator: ", "))]"
         }
     }
+
+    /// A list of texts that may be empty.
+    static var textsOrNone: Self {
+        Self(expected: "a text, a list of texts, or null") { node in
+            isNull(node) || node.sequence?.isEmpty == true ? [] : texts.read(node)
+        } write: {
+            texts.write($0)
+        }
+    }
 }
 
 extension ValueKind where Value == [Int]? {
@@ -159,17 +166,6 @@ extension ValueKind where Value == [Int]? {
             return values.isEmpty || values.count != nodes.count ? nil : .some(values)
         } write: {
             $0.map { "\($0)" } ?? "null"
-        }
-    }
-}
-
-extension ValueKind where Value == [String] {
-    /// A list of texts that may be empty.
-    static var textsOrNone: Self {
-        Self(expected: "a text, a list of texts, or null") { node in
-            isNull(node) || node.sequence?.isEmpty == true ? [] : texts.read(node)
-        } write: {
-            texts.write($0)
         }
     }
 }

@@ -63,11 +63,6 @@ public final class Tensor {
         try self.init(elements, shape: [elements.count], device: device)
     }
 
-    /// Copies the bytes of row-major elements.
-    public convenience init(bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType, device: Device = .cpu) throws {
-        self.init(owning: try Self.copy(bytes, shape: shape, dtype: dtype, device: device))
-    }
-
     /// A tensor of uninitialised elements.
     public convenience init(uninitialized shape: [Int], dtype: DType, device: Device = .cpu) throws {
         var result: OpaquePointer?

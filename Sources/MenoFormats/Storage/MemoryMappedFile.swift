@@ -47,17 +47,6 @@ public final class MemoryMappedFile: Sendable {
         owner = .mapping
     }
 
-    /// Takes a copy of bytes that are in memory already.
-    /// - Parameter path: what messages call them.
-    public init(copying bytes: some Collection<UInt8>, path: String) {
-        self.path = path
-        count = bytes.count
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 16), alignment: 16)
-        copy.copyBytes(from: bytes)
-        base = UnsafeRawPointer(copy.baseAddress!)
-        owner = .allocation
-    }
-
     deinit {
         let memory = UnsafeMutableRawPointer(mutating: base)
         switch owner {

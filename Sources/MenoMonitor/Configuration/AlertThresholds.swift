@@ -89,7 +89,6 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
     }
 
     func validate() throws(MonitorError) {
-        typealias Check = MonitorConfiguration
         try Check.require("alerts.confidence", confidence, from: 0.5, through: 0.999_999)
         try Check.require("alerts.spike_z_score", spikeZScore, above: 0)
         try Check.require("alerts.divergence_z_score", divergenceZScore, above: 0)

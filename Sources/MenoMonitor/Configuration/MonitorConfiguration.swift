@@ -86,53 +86,19 @@ public struct MonitorConfiguration: Sendable, Hashable, Codable {
     /// Checks that a run can be judged by these values.
     /// - Throws: ``MonitorError`` that names the key.
     public func validate() throws(MonitorError) {
-        try Self.require("window_size", windowSize, in: 1...100_000)
-        try Self.require("min_steps_between_checkpoints", minStepsBetweenCheckpoints, in: 0...Int.max)
-        try Self.require("max_stable_checkpoints", maxStableCheckpoints, in: 0...100_000)
-        try Self.require("max_consecutive_errors", maxConsecutiveErrors, in: 1...Int.max)
-        try Self.require("variance_bias_window", varianceBiasWindow, in: 1...100_000)
-        try Self.require("logging_steps", loggingSteps, in: 1...Int.max)
-        try Self.require("perplexity_threshold", perplexityThreshold, above: 0)
-        try Self.require("eval_loss_variance_threshold", evaluationLossDeviationThreshold, from: 0)
-        try Self.require("balanced_total_variance", balancedTotalVariance, from: 0)
-        try Self.require("balanced_variance_ratio", balancedVarianceRatio, from: 0)
-        try Self.require("grad_norm_bounds", gradientNormBounds)
-        try Self.require("optimal_gap_range", optimalGapRange)
+        try Check.require("window_size", windowSize, in: 1...100_000)
+        try Check.require("min_steps_between_checkpoints", minStepsBetweenCheckpoints, in: 0...Int.max)
+        try Check.require("max_stable_checkpoints", maxStableCheckpoints, in: 0...100_000)
+        try Check.require("max_consecutive_errors", maxConsecutiveErrors, in: 1...Int.max)
+        try Check.require("variance_bias_window", varianceBiasWindow, in: 1...100_000)
+        try Check.require("logging_steps", loggingSteps, in: 1...Int.max)
+        try Check.require("perplexity_threshold", perplexityThreshold, above: 0)
+        try Check.require("eval_loss_variance_threshold", evaluationLossDeviationThreshold, from: 0)
+        try Check.require("balanced_total_variance", balancedTotalVariance, from: 0)
+        try Check.require("balanced_variance_ratio", balancedVarianceRatio, from: 0)
+        try Check.require("grad_norm_bounds", gradientNormBounds)
+        try Check.require("optimal_gap_range", optimalGapRange)
         try alerts.validate()
         try probes.validate()
-    }
-}
-
-extension MonitorConfiguration {
-    static func require(_ key: String, _ value: Int, in range: ClosedRange<Int>) throws(MonitorError) {
-        guard range.contains(value) else {
-            let expected =
-                range.upperBound == .max
-                ? "\(range.lowerBound) or more" : "between \(range.lowerBound) and \(range.upperBound)"
-            throw invalid(key, "is \(value); expected a whole number, \(expected).")
-        }
-    }
-
-    static func require(_ key: String, _ value: Double, above bound: Double) throws(MonitorError) {
-        guard value.isFinite, value > bound else { throw invalid(key, "is \(value); expected more than \(bound).") }
-    }
-
-    static func require(_ key: String, _ value: Double, from bound: Double, through upper: Double = .infinity)
-        throws(MonitorError)
-    {
-        guard value.isFinite, value >= bound, value <= upper else {
-            let expected = upper == .infinity ? "\(bound) or more" : "between \(bound) and \(upper)"
-            throw invalid(key, "is \(value); expected \(expected).")
-        }
-    }
-
-    static func require(_ key: String, _ range: ClosedRange<Double>) throws(MonitorError) {
-        guard range.lowerBound.isFinite, range.upperBound.isFinite else {
-            throw invalid(key, "is [\(range.lowerBound), \(range.upperBound)]; expected two finite numbers.")
-        }
-    }
-
-    private static func invalid(_ key: String, _ message: String) -> MonitorError {
-        MonitorError(.invalidConfiguration, place: "monitor.\(key)", message)
     }
 }

@@ -64,7 +64,6 @@ public struct ProbeThresholds: Sendable, Hashable, Codable {
     }
 
     func validate() throws(MonitorError) {
-        typealias Check = MonitorConfiguration
         let shares = [
             ("min_asking_share", minAskingShare), ("max_asking_fall", maxAskingFall), ("min_distinct_2", minDistinct2),
             ("max_repeated_span_share", maxRepeatedSpanShare), ("max_repetitive_share", maxRepetitiveShare),
