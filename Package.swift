@@ -62,7 +62,8 @@ let package = Package(
         .target(
             name: "MenoDashboard",
             dependencies: [
-                "MenoReporting", "MenoMonitor", logging, .product(name: "Hummingbird", package: "hummingbird"),
+                "MenoReporting", "MenoMonitor", "MenoMetrics", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings),

@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoMetrics
 internal import MenoReporting
 
 /// The runs that a dashboard shows: that of a folder, or those of the folders in it. Nothing outside is ever read: a link
@@ -27,7 +28,7 @@ public struct RunCatalog: Sendable {
 
     private func holdsRun(_ url: URL) -> Bool {
         guard let file = RunRecord.recording(in: url), isInside(file) else { return false }
-        let configuration = url.appending(path: "run.yaml")
+        let configuration = RunLayout(url).configuration
         return !FileManager.default.fileExists(atPath: configuration.path) || isInside(configuration)
     }
 

@@ -1,4 +1,4 @@
-public import MenoTensor
+internal import MenoTensor
 
 /// The projection to the vocabulary and its cross-entropy, never holding more than a tile of logits.
 final class LanguageModelHead {
@@ -45,7 +45,6 @@ final class LanguageModelHead {
         _ hiddenStates: Tensor, targets: [Int64], counts: [Float]? = nil, smoothing: Double = 0
     ) throws -> TokenLosses {
         precondition(hiddenStates.size(0) == targets.count)
-        var losses = TokenLosses(sum: nil, values: [], isCorrect: [])
         let trainsWeight = weight.isTrained
         let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
         let weights = try counts.map { try Tensor($0).unsqueezed(1).to(hiddenStates.device) }
@@ -56,16 +55,13 @@ final class LanguageModelHead {
                     weights: weights, smoothing: smoothing, inputGradient: needsGradient,
                     weightGradient: needsGradient && trainsWeight)
         }
-        losses.values = computed.losses
-        losses.isCorrect = computed.correct
         let total = computed.losses.indices.reduce(0.0) { $0 + Double(computed.losses[$1]) * Double(counts?[$1] ?? 1) }
         let sum = try Tensor([Float(total)], shape: [], device: hiddenStates.device)
         guard needsGradient else {
-            losses.sum = sum
-            return losses
+            return TokenLosses(sum: sum, values: computed.losses, isCorrect: computed.correct)
         }
         let inputs = [hiddenStates] + (trainsWeight ? [weight.tensor] : [])
-        losses.sum = try Tensor.customNode(inputs: inputs, outputs: [sum]) { gradients in
+        let differentiable = try Tensor.customNode(inputs: inputs, outputs: [sum]) { gradients in
             guard let scale = gradients[0] else { return inputs.map { _ in nil } }
             let scales = try [weights.map { try $0 * scale } ?? scale, scale]
             return try zip([computed.inputGradient, computed.weightGradient], scales).prefix(inputs.count).map {
@@ -73,7 +69,7 @@ final class LanguageModelHead {
                 try gradient.map { try ($0 * scale).to($0.dtype) }
             }
         }[0]
-        return losses
+        return TokenLosses(sum: differentiable, values: computed.losses, isCorrect: computed.correct)
     }
 
     private struct TileResults {
@@ -226,14 +222,4 @@ extension Tensor {
         let sizes = (0..<size(0)).map { Float(min(512, rows - 512 * $0)) / Float(rows) }
         return try (self * Tensor(sizes).unsqueezed(1)).sum(along: [0])
     }
-}
-
-/// What the targets of a pass cost.
-public struct TokenLosses {
-    /// Σ of ``values``, a scalar in float32; differentiable where gradients are on.
-    public var sum: Tensor!
-    /// −log p(target), in nats, for each target; with label smoothing, the cross-entropy with the smoothed target.
-    public var values: [Float]
-    /// Whether each target was the most probable token.
-    public var isCorrect: [Bool]
 }

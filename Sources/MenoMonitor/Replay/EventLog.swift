@@ -16,9 +16,7 @@ enum EventLog {
     /// - Returns: the events, and the numbers of the lines that are none: a run that was killed leaves a line cut short.
     /// - Throws: ``MonitorError`` where there is no event at all.
     static func events(from data: Data) throws -> (events: [RunEvent], unreadableLines: [Int]) {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        let decoder = JSONDecoder.reproducible()
         var events: [RunEvent] = []
         var unreadableLines: [Int] = []
         let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

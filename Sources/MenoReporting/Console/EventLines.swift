@@ -5,7 +5,7 @@ public import MenoMetrics
 public final class EventLines: RunObserver {
     private let isTold: (RunEvent) -> Bool
     private let write: (String) -> Void
-    private let encoder = EventEncoder.make()
+    private let encoder = JSONEncoder.reproducible()
 
     /// - Parameters:
     ///   - isTold: which events have a line.
@@ -17,7 +17,7 @@ public final class EventLines: RunObserver {
 
     /// The line of what ends a program, in the shape of the events.
     public static func line(error: String) throws -> String {
-        String(decoding: try EventEncoder.make().encode(["error": ["_0": error]]), as: UTF8.self)
+        String(decoding: try JSONEncoder.reproducible().encode(["error": ["_0": error]]), as: UTF8.self)
     }
 
     public func observe(_ event: RunEvent) throws {

@@ -10,7 +10,7 @@ public final class EventsFile: RunObserver {
 
     public init(_ url: URL) {
         self.url = url
-        encoder = EventEncoder.make()
+        encoder = .reproducible()
     }
 
     public func observe(_ event: RunEvent) throws {

@@ -42,8 +42,7 @@ public final class MetricsFile: ResumableObserver {
     /// - Parameter url: the file; one that is there is replaced when a run starts anew.
     public init(_ url: URL) {
         self.url = url
-        encoder = EventEncoder.make()
-        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder = .reproducible(snakeCase: true)
     }
 
     public func observe(_ event: RunEvent) throws {

@@ -47,7 +47,7 @@ public final class AlertCommand: Sendable {
         let input = FileManager.default.temporaryDirectory.appending(path: "meno-alert-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: input) }
         // A line, as a command may want to append it to a file of such.
-        try (EventEncoder.make().encode(alert) + Data("\n".utf8)).write(to: input)
+        try (JSONEncoder.reproducible().encode(alert) + Data("\n".utf8)).write(to: input)
         let process = Process()
         process.executableURL = URL(filePath: "/bin/sh")
         process.arguments = ["-c", command]

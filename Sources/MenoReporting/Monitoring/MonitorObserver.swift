@@ -100,13 +100,11 @@ public final class MonitorObserver: ResumableObserver, SteeringObserver {
     // MARK: Resuming
 
     public func state() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return try encoder.encode(monitor)
+        try JSONEncoder.reproducible().encode(monitor)
     }
 
     public func restore(_ state: Data) throws {
-        var monitor = try JSONDecoder().decode(Monitor.self, from: state)
+        var monitor = try JSONDecoder.reproducible().decode(Monitor.self, from: state)
         try monitor.reconfigure(configuration)
         monitor.keepStableCheckpoints(at: stableCheckpoints())
         self.monitor = monitor

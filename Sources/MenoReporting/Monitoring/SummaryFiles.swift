@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoMetrics
 internal import MenoMonitor
 
 /// The files that tell what a monitor knows: `training_metrics.json`, `stable_checkpoints_summary.json` and
@@ -9,23 +10,19 @@ public struct SummaryFiles: Sendable {
     public init(_ folder: URL) { self.folder = folder }
 
     func write(_ monitor: Monitor) throws {
-        try write(TrainingMetricsRecord(monitor.history), to: "training_metrics.json")
+        try write(TrainingMetricsRecord(monitor.history), to: RunLayout.trainingMetricsName)
         try writeSummaries(monitor)
     }
 
     /// All but `training_metrics.json`.
     func writeSummaries(_ monitor: Monitor) throws {
-        try write(StableCheckpointsSummary(monitor.policy.checkpoints), to: "stable_checkpoints_summary.json")
-        try write(RunSummary(monitor), to: "training_summary.json")
+        try write(StableCheckpointsSummary(monitor.policy.checkpoints), to: RunLayout.stableCheckpointsName)
+        try write(RunSummary(monitor), to: RunLayout.summaryName)
     }
 
     private func write(_ record: some Encodable, to name: String) throws {
         try Self.encoder.encode(record).write(to: folder.appending(path: name), options: .atomic)
     }
 
-    static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
+    static var encoder: JSONEncoder { .reproducible(isPretty: true) }
 }

@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoMetrics
 internal import MenoMonitor
 
 /// A run's story for a person: `report.html`, one page that needs nothing else, and its charts as SVG files.
@@ -20,10 +21,10 @@ public struct Report: Sendable {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             for chart in RunCharts(run, language: language).all {
-                let file = folder.appending(path: "chart_\(chart.id).svg")
+                let file = folder.appending(path: RunLayout.chartName(chart.id))
                 try Data(SVGChart(chart).file.utf8).write(to: file, options: .atomic)
             }
-            let page = folder.appending(path: "report.html")
+            let page = folder.appending(path: RunLayout.reportName)
             try Data(html.utf8).write(to: page, options: .atomic)
             return page
         } catch {

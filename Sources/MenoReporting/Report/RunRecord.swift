@@ -33,7 +33,7 @@ public struct RunRecord: Sendable {
     /// - Throws: ``ReportError`` where nothing was recorded, ``MonitorError`` with the place in the file.
     public init(_ folder: URL, thresholds: MonitorConfiguration = MonitorConfiguration()) throws {
         let (replay, file) = try Self.replay(of: folder)
-        let yaml = folder.appending(path: "run.yaml")
+        let yaml = RunLayout(folder).configuration
         try self.init(
             replay, source: file.lastPathComponent, thresholds: thresholds,
             configuration: try? String(contentsOf: yaml, encoding: .utf8))
@@ -111,16 +111,16 @@ public struct RunRecord: Sendable {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { return nil }
         guard isFolder.boolValue else { return folder }
-        let names = ["training_progress/events.jsonl", "training_progress/metrics.jsonl", "trainer_state.json"]
-        let checkpoints = ["", "model"].flatMap { parent -> [(step: Int, path: String)] in
-            let url = parent.isEmpty ? folder : folder.appending(path: parent)
-            let found = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-            return found.compactMap { name in
-                guard name.hasPrefix("checkpoint-"), let step = Int(name.dropFirst(11)) else { return nil }
-                return (step, "\(parent.isEmpty ? "" : "\(parent)/")\(name)/trainer_state.json")
+        let layout = RunLayout(folder)
+        let recordings = [layout.events, layout.metrics, folder.appending(path: RunLayout.trainerStateName)]
+        let checkpoints = [folder, layout.model].flatMap { parent -> [(step: Int, file: URL)] in
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+            return names.compactMap { name in
+                let file = parent.appending(path: name).appending(path: RunLayout.trainerStateName)
+                return RunLayout.step(ofCheckpoint: name).map { ($0, file) }
             }
         }.sorted { $0.step > $1.step }
-        return (names + checkpoints.map(\.path)).map { folder.appending(path: $0) }.first {
+        return (recordings + checkpoints.map(\.file)).first {
             ((try? FileManager.default.attributesOfItem(atPath: $0.path)[.size] as? Int) ?? 0) > 0
         }
     }

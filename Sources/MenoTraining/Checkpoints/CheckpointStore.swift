@@ -24,7 +24,9 @@ public struct CheckpointStore: Sendable {
         self.kind = kind
     }
 
-    private var prefix: String { kind == .stable ? "stable_checkpoint-" : "checkpoint-" }
+    private var prefix: String {
+        kind == .stable ? RunLayout.stableCheckpointPrefix : RunLayout.checkpointPrefix
+    }
 
     /// What a checkpoint holds, ready to be written.
     struct Contents: Sendable {
@@ -38,8 +40,6 @@ public struct CheckpointStore: Sendable {
         var size: Int { weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } }
     }
 
-    /// Begins the names of checkpoints that are no part of the run any more.
-    private static let abandonedPrefix = "abandoned_"
     static let optimizerName = "optimizer.safetensors"
     static let observersName = "observers.json"
     /// Free space beyond a checkpoint's own size that is asked for before one is written.
@@ -54,7 +54,7 @@ public struct CheckpointStore: Sendable {
     /// The steps of all checkpoints, whole or not, in order.
     public var steps: [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return names.compactMap { $0.hasPrefix(prefix) ? Int($0.dropFirst(prefix.count)) : nil }.sorted()
+        return names.compactMap { RunLayout.step(ofCheckpoint: $0, prefix: prefix) }.sorted()
     }
 
     /// The newest checkpoint that can be gone on from, ours where it is whole or Trainer's, and what is wrong with the newer
@@ -144,22 +144,12 @@ public struct CheckpointStore: Sendable {
     }
 
     /// JSON that is the same for the same values.
-    static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        return encoder
-    }
+    static var encoder: JSONEncoder { .reproducible(isPretty: true, snakeCase: true) }
 
     static var decoder: JSONDecoder {
-        let decoder = JSONDecoder()
+        let decoder = JSONDecoder.reproducible(snakeCase: true)
         // Python writes NaN and Infinity as they are.
         decoder.allowsJSON5 = true
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
         return decoder
     }
 
@@ -217,7 +207,7 @@ public struct CheckpointStore: Sendable {
     /// - Returns: their new names.
     func setAside(after step: Int) throws -> [String] {
         try steps.filter { $0 > step }.map { step in
-            let name = "\(Self.abandonedPrefix)\(prefix)\(step)"
+            let name = "\(RunLayout.abandonedPrefix)\(prefix)\(step)"
             let names = [name] + (2...1000).map { "\(name).\($0)" }
             let free = names.first { !FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ?? name
             do {

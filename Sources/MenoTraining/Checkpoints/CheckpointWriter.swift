@@ -65,7 +65,7 @@ final class CheckpointWriter: Sendable {
             add(.checkpointFailed(kind: store.kind, step: contents.step, reason: error.text))
             return false
         }
-        add(.checkpointSaved(record(contents.step, of: store, seconds: (ContinuousClock.now - start).seconds)))
+        add(.checkpointSaved(record(contents.step, of: store, seconds: (ContinuousClock.now - start) / .seconds(1))))
         return true
     }
 

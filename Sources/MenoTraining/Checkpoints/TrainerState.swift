@@ -3,7 +3,7 @@ internal import MenoMetrics
 
 /// `trainer_state.json` in Hugging Face's shape.
 struct TrainerState: Codable {
-    static let name = "trainer_state.json"
+    static let name = RunLayout.trainerStateName
 
     /// A line of the log: losses of steps or of an evaluation.
     struct LogEntry: Codable, Hashable {

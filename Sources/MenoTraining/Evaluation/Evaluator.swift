@@ -60,7 +60,7 @@ public struct Evaluator {
                 }
             }
         }
-        return Evaluation(rows: rows, seconds: (clock.now - start).seconds)
+        return Evaluation(rows: rows, seconds: (clock.now - start) / .seconds(1))
     }
 
     /// The passes of the examples at some positions.
@@ -106,9 +106,4 @@ public struct Evaluator {
         }
         return rows
     }
-}
-
-extension Duration {
-    /// The duration in seconds.
-    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -9,8 +9,6 @@ final class Observers {
     private let logger: Logger
     private var failed: Set<Int> = []
     private var requests: [RunRequest] = []
-    /// Told in answer, and not passed on yet.
-    private var answers: [RunEvent] = []
     private let clock = ContinuousClock()
     /// That the observers have taken, without the probe answers that they tell of: those are a part of the run by
     /// themselves, with a share of its time that is bounded and told.
@@ -24,21 +22,20 @@ final class Observers {
     func emit(_ event: RunEvent) {
         let start = clock.now
         defer { time += clock.now - start }
-        answers.append(event)
-        // What is told in answer may be answered in its turn, but not for ever: what is left waits for the next event.
-        for _ in 0..<4 where !answers.isEmpty {
-            let events = answers
-            answers = []
+        var events = [event]
+        // What is told in answer may be answered in its turn, but not for ever: the last answers are dropped.
+        for _ in 0..<4 where !events.isEmpty {
             for event in events {
                 for (index, observer) in observers.enumerated() { attempt(index) { try observer.observe(event) } }
             }
+            events = []
             for request in observers.flatMap({ ($0 as? any SteeringObserver)?.takeRequests() ?? [] }) {
                 guard case .tell(let event) = request else {
                     requests.append(request)
                     continue
                 }
-                answers.append(event)
-                if case .probed(_, let probes) = event { time -= Self.time(of: probes) }
+                events.append(event)
+                if case .probed(_, let answers) = event { time -= Self.time(of: answers) }
             }
         }
     }

@@ -174,7 +174,7 @@ public final class TrainingLoop {
         let metrics = StepMetrics(
             step: step + 1, epoch: epoch(after: step + 1), loss: result.loss, gradientNorm: result.gradientNorm,
             learningRate: rate, tokens: result.tokenCount, labels: result.labelCount,
-            seconds: (clock.now - start).seconds)
+            seconds: (clock.now - start) / .seconds(1))
         log.add(metrics, isLogged: isLogged(step + 1))
         observers.emit(.step(metrics))
     }
@@ -281,8 +281,8 @@ public final class TrainingLoop {
         _ reason: RunOutcome.Reason, message: String?, since start: ContinuousClock.Instant
     ) -> RunOutcome {
         RunOutcome(
-            reason: reason, message: message, step: stepsDone, seconds: (clock.now - start).seconds,
-            bestStep: best.step, bestMetric: best.value, observerSeconds: observers.time.seconds)
+            reason: reason, message: message, step: stepsDone, seconds: (clock.now - start) / .seconds(1),
+            bestStep: best.step, bestMetric: best.value, observerSeconds: observers.time / .seconds(1))
     }
 
     /// Passes over the data after some steps; the last step of an epoch may be a short one.

@@ -50,7 +50,7 @@ struct PassProbe {
                 let start = clock.now
                 try loss(of: pass).backward()
                 try model.device.synchronize()
-                last = (pass, (clock.now - start).seconds)
+                last = (pass, (clock.now - start) / .seconds(1))
             }
             result.bytes.append(max(0, try peak() - before))
             for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
@@ -59,7 +59,7 @@ struct PassProbe {
             try model.device.synchronize()
             let tokens = Double(last.pass.inputIDs.count)
             result.trainingSecondsPerToken = last.seconds / tokens
-            result.evaluationSecondsPerToken = (clock.now - start).seconds / tokens
+            result.evaluationSecondsPerToken = (clock.now - start) / .seconds(1) / tokens
         }
         return result
     }

@@ -51,10 +51,11 @@ struct Demo: ParsableCommand {
             let values = [first.perplexity, last.perplexity].map { String(format: "%.2f", $0) }
             print("\nheld-out perplexity  \(values[0]) before, \(values[1]) after (\(last.samples) dialogues)")
         }
-        print("the adapter          \(configuration.baseOutputDirectory)/model")
-        print("the report           \(configuration.baseOutputDirectory)/training_progress/report.html")
+        let run = RunLayout(URL(filePath: configuration.baseOutputDirectory))
+        print("the adapter          \(run.model.relativePath)")
+        print("the report           \(run.report.relativePath)")
         print(
-            "talk with it         ./meno chat --model \(configuration.model.nameOrPath) --adapter \(configuration.baseOutputDirectory)/model"
+            "talk with it         ./meno chat --model \(configuration.model.nameOrPath) --adapter \(run.model.relativePath)"
         )
     }
 

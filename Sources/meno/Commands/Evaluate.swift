@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MenoConfiguration
 import MenoData
+import MenoMetrics
 import MenoModels
 import MenoTensor
 import MenoTraining
@@ -100,16 +101,11 @@ struct Evaluate: ParsableCommand {
             print("time            \(String(format: "%.2f", result.seconds)) s")
             return
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
         let output = Output(
             loss: result.loss, perplexity: result.perplexity, tokens: result.tokens, samples: result.rows.count,
             tokenAccuracy: result.tokenAccuracy, completionLoss: result.completionLoss,
             completionPerplexity: result.completionLoss.map { exp($0) },
             rows: result.rows.map { .init(tokens: $0.tokens, nll: $0.negativeLogLikelihood) }, seconds: result.seconds)
-        print(String(decoding: try encoder.encode(output), as: UTF8.self))
+        print(String(decoding: try JSONEncoder.reproducible(snakeCase: true).encode(output), as: UTF8.self))
     }
 }

@@ -55,10 +55,8 @@ struct ReplayCommand: ParsableCommand {
 
         var json: String {
             get throws {
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-                encoder.keyEncodingStrategy = .convertToSnakeCase
-                return String(decoding: try encoder.encode(self), as: UTF8.self)
+                String(
+                    decoding: try JSONEncoder.reproducible(isPretty: true, snakeCase: true).encode(self), as: UTF8.self)
             }
         }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MenoConfiguration
+import MenoMetrics
 import MenoTraining
 
 struct Plan: ParsableCommand {
@@ -38,10 +39,7 @@ struct Plan: ParsableCommand {
 
         var json: String {
             get throws {
-                let encoder = JSONEncoder()
-                encoder.keyEncodingStrategy = .convertToSnakeCase
-                encoder.outputFormatting = [.sortedKeys]
-                return String(decoding: try encoder.encode(self), as: UTF8.self)
+                String(decoding: try JSONEncoder.reproducible(snakeCase: true).encode(self), as: UTF8.self)
             }
         }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MenoFormats
+import MenoMetrics
 import MenoTokenizers
 
 struct Tokenize: ParsableCommand {
@@ -67,9 +68,7 @@ struct Tokenize: ParsableCommand {
     }
 
     private func show(_ value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        print(String(decoding: try JSONEncoder.reproducible().encode(value), as: UTF8.self))
     }
 
     private func show(_ text: String, _ tokenizer: Tokenizer) throws {

@@ -1,5 +1,6 @@
 import Foundation
 import MenoConfiguration
+import MenoMetrics
 import MenoMonitor
 
 /// A run on the disk, with the configuration that it was made by, where it has one.
@@ -21,7 +22,7 @@ struct RecordedRun {
             configurationFault = nil
         } else {
             do {
-                configuration = try RunConfiguration.read(url.appending(path: "run.yaml"), overrides: [])
+                configuration = try RunConfiguration.read(RunLayout(url).configuration, overrides: [])
                 configurationFault = nil
             } catch let error as ConfigurationError {
                 configuration = nil
@@ -49,7 +50,7 @@ struct RecordedRun {
     /// Beside what the run recorded.
     var reportFolder: URL {
         guard isFolder else { return url.deletingLastPathComponent() }
-        let progress = url.appending(path: "training_progress")
+        let progress = RunLayout(url).progress
         return FileManager.default.fileExists(atPath: progress.path) ? progress : url
     }
 

@@ -1,21 +1,23 @@
 import Foundation
 import MenoConfiguration
+import MenoMetrics
 import MenoModels
 import MenoReporting
 import MenoTraining
 
-/// The folders of a run.
+/// The folders of a run that is to begin or to go on.
 struct RunFolders {
-    let base: URL
-    var model: URL { base.appending(path: "model") }
-    var progress: URL { base.appending(path: "training_progress") }
+    let layout: RunLayout
+    var base: URL { layout.base }
+    var model: URL { layout.model }
+    var progress: URL { layout.progress }
 
     private let overwrites: Bool
     private let resumes: Bool
 
     /// - Throws: as ``check()``.
     init(_ path: String, overwrites: Bool, resumes: Bool) throws {
-        base = URL(filePath: path)
+        layout = RunLayout(URL(filePath: path))
         self.overwrites = overwrites
         self.resumes = resumes
         try check()
@@ -59,7 +61,7 @@ struct RunFolders {
     }
 
     private var isOfARun: Bool {
-        FileManager.default.fileExists(atPath: base.appending(path: "run.yaml").path)
+        FileManager.default.fileExists(atPath: layout.configuration.path)
             || RunRecord.recording(in: base) != nil
     }
 
@@ -72,7 +74,7 @@ struct RunFolders {
         if !kept.contains(model.resolvingSymlinksInPath().path) {
             old += Self.results.map { model.appending(path: $0) }
         }
-        old += Self.contents(of: progress).filter { Self.isRecord($0.lastPathComponent) }
+        old += Self.contents(of: progress).filter { RunLayout.isRecord($0.lastPathComponent) }
         for url in old where FileManager.default.fileExists(atPath: url.path) {
             do {
                 try FileManager.default.removeItem(at: url)
@@ -96,24 +98,11 @@ struct RunFolders {
     }
 
     private var oldCheckpoints: [URL] {
-        overwrites ? Self.contents(of: model).filter { Self.isCheckpoint($0.lastPathComponent) } : []
+        overwrites ? Self.contents(of: model).filter { RunLayout.isCheckpoint($0.lastPathComponent) } : []
     }
 
     private static let weights = [LoRAFiles.weightsName, "model.safetensors"]
     private static let results = weights + [LoRAFiles.configurationName]
-
-    private static func isCheckpoint(_ name: String) -> Bool {
-        name.wholeMatch(of: #/(abandoned_)?(stable_)?checkpoint-[0-9]+(\.[0-9]+)?/#) != nil
-    }
-
-    /// Whether a run writes a file of this name to its `training_progress`.
-    private static func isRecord(_ name: String) -> Bool {
-        let names: Set = [
-            "report.html", "metrics.jsonl", "events.jsonl", "training_summary.json", "training_metrics.json",
-            "stable_checkpoints_summary.json",
-        ]
-        return names.contains(name) || (name.hasPrefix("chart_") && name.hasSuffix(".svg"))
-    }
 
     private static func contents(of folder: URL) -> [URL] {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).map { folder.appending(path: $0) }
@@ -131,8 +120,9 @@ struct RunFolders {
         }
     }
 
-    func write(_ text: String, to name: String) throws {
-        let file = base.appending(path: name)
+    /// Writes the configuration that the run uses.
+    func write(configuration text: String) throws {
+        let file = layout.configuration
         do {
             try Data(text.utf8).write(to: file, options: .atomic)
         } catch {

@@ -145,7 +145,7 @@ struct TrainingSession {
             log.note("resumed from \(checkpoint.path)")
         }
         // Not before: a resumption that is refused leaves the settings that the run was made with.
-        try folders.write(provenance + configuration.yaml, to: "run.yaml")
+        try folders.write(configuration: provenance + configuration.yaml)
         // Not before everything is there that the new run needs.
         if case .none = resumption { try folders.clear(keeping: inputs) }
         // The report of a long run takes a while: the result does not wait for it.
@@ -211,10 +211,9 @@ struct TrainingSession {
 
     /// What tells of the run: on the console, in its files.
     private func reporters() throws -> [any RunObserver] {
-        let logs = configuration.report.logDirectory.map { URL(filePath: $0) } ?? folders.base.appending(path: "logs")
+        let logs = configuration.report.logDirectory.map { URL(filePath: $0) } ?? folders.layout.logs
         var reporters: [any RunObserver] = [
-            MetricsFile(folders.progress.appending(path: "metrics.jsonl")),
-            EventsFile(folders.progress.appending(path: "events.jsonl")),
+            MetricsFile(folders.layout.metrics), EventsFile(folders.layout.events),
         ]
         reporters += try log.observers(showsProgress: !configuration.report.hidesProgress, logs: logs)
         if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
@@ -264,12 +263,12 @@ struct TrainingSession {
             guard FileManager.default.fileExists(atPath: url.path) else {
                 throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
             }
-            for folder in [url.appending(path: "model"), url] {
+            for folder in [RunLayout(url).model, url] {
                 guard let newest = CheckpointStore(folder).progress else { continue }
                 throw ConfigurationError(
                     place: url.path, "is a run's folder, and no checkpoint.",
-                    advice: "Its checkpoints are \(folder.path)/checkpoint-N: give the newest, "
-                        + "--resume \(folder.path)/checkpoint-\(newest.step), or --resume auto.")
+                    advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
+                        + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
             }
             return url
         case .newest:
