@@ -263,6 +263,11 @@ import Testing
         // Where the new one is there, the old one goes.
         try FileManager.default.copyItem(at: newest, to: replaced)
         #expect(saving.store.newest().url == newest)
+        #expect(!FileManager.default.fileExists(atPath: replaced.path))
+        // Neither does it come back in the place of one that was set aside.
+        try FileManager.default.copyItem(at: newest, to: replaced)
+        try TinyRun.loop(observers: [], saving: saving, arguments).resume(from: saving.store.url(step: 10))
+        #expect(saving.store.newest().url == saving.store.url(step: 10))
         try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
         #expect(!FileManager.default.fileExists(atPath: replaced.path))
     }

@@ -133,13 +133,18 @@ public struct CheckpointStore: Sendable {
     private func replaced(step: Int) -> URL { folder.appending(path: ".\(prefix)\(step)\(Self.replacedSuffix)") }
     private static let replacedSuffix = ".replaced"
 
-    /// Checkpoints whose replacement was cut between taking the name and giving it anew have it again.
+    /// Checkpoints whose replacement was cut between taking the name and giving it anew have it again. Where there is a new
+    /// one, which is whole, the old one goes: it would come back when that one is set aside.
     private func putBackReplaced() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") && name.hasSuffix(Self.replacedSuffix) {
             guard let step = Int(name.dropFirst(prefix.count + 1).dropLast(Self.replacedSuffix.count)) else { continue }
-            // Fails where there is a new one, which is whole.
-            try? FileManager.default.moveItem(at: replaced(step: step), to: url(step: step))
+            let (old, named) = (replaced(step: step), url(step: step))
+            if FileManager.default.fileExists(atPath: named.path) {
+                try? FileManager.default.removeItem(at: old)
+            } else {
+                try? FileManager.default.moveItem(at: old, to: named)
+            }
         }
     }
 
@@ -206,7 +211,8 @@ public struct CheckpointStore: Sendable {
     /// goes on from this step.
     /// - Returns: their new names.
     func setAside(after step: Int) throws -> [String] {
-        try steps.filter { $0 > step }.map { step in
+        putBackReplaced()
+        return try steps.filter { $0 > step }.map { step in
             let name = "\(RunLayout.abandonedPrefix)\(prefix)\(step)"
             let names = [name] + (2...1000).map { "\(name).\($0)" }
             let free = names.first { !FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ?? name
