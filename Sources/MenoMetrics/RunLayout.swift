@@ -16,12 +16,14 @@ public struct RunLayout: Sendable {
     /// What is told of the run.
     public var progress: URL { base.appending(path: "training_progress") }
     /// Every event, with what it took.
-    public var events: URL { progress.appending(path: "events.jsonl") }
+    public var events: URL { progress.appending(path: Self.eventsName) }
     /// What steps and evaluations computed, without times.
-    public var metrics: URL { progress.appending(path: "metrics.jsonl") }
+    public var metrics: URL { progress.appending(path: Self.metricsName) }
     /// The page.
     public var report: URL { progress.appending(path: Self.reportName) }
 
+    public static let eventsName = "events.jsonl"
+    public static let metricsName = "metrics.jsonl"
     public static let reportName = "report.html"
     public static let summaryName = "training_summary.json"
     public static let trainingMetricsName = "training_metrics.json"
@@ -50,9 +52,7 @@ public struct RunLayout: Sendable {
 
     /// Whether a run writes a file of this name to ``progress``.
     public static func isRecord(_ name: String) -> Bool {
-        let layout = RunLayout(URL(filePath: "/"))
-        let names = [layout.events, layout.metrics].map(\.lastPathComponent)
-        return (names + [reportName, summaryName, trainingMetricsName, stableCheckpointsName]).contains(name)
-            || name.wholeMatch(of: /chart_.*\.svg/) != nil
+        let names = [eventsName, metricsName, reportName, summaryName, trainingMetricsName, stableCheckpointsName]
+        return names.contains(name) || name.wholeMatch(of: /chart_.*\.svg/) != nil
     }
 }

@@ -53,7 +53,8 @@ at::Tensor odd_rows(const at::Tensor &x) {
     return block;
 }
 
-// With one weight, or with two whose results `gating` makes one of. Each part is packed, computed, finished and rounded by one thread, without waiting for another.
+// With one weight, or with two whose results `gating` makes one of. Each part is packed, computed, finished and rounded by
+// one thread, without waiting for another.
 void multiply_parts(
     const at::Tensor &x, at::TensorList weights, bool transposed, const at::Tensor &out, const Finish &finish,
     Gating gating = nullptr) {
