@@ -14,6 +14,7 @@ enum ATen {
     static let sqrt = Operator("aten::sqrt")
     static let rsqrt = Operator("aten::rsqrt")
     static let exp = Operator("aten::exp")
+    static let log = Operator("aten::log")
     static let tanh = Operator("aten::tanh")
     static let sin = Operator("aten::sin")
     static let cos = Operator("aten::cos")
