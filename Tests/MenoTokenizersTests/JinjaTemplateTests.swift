@@ -85,6 +85,15 @@ struct JinjaTemplateTests {
         #expect(error(of: "{% for x in y recursive %}{% endfor %}")?.kind == .unsupported)
     }
 
+    @Test func whatIsLeftOutOfJinja2IsNamed() {
+        for name in ["filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"] {
+            let error = error(of: "{{ x | \(name) }}")
+            #expect(error == JinjaError(.unsupported, "the filter \"\(name)\" is not supported.", line: 1))
+        }
+        #expect(error(of: "{{ x is escaped }}")?.kind == .unsupported)
+        #expect(error(of: "\n{{ lipsum() }}")?.description.hasPrefix("line 2: \"lipsum\" is not supported") == true)
+    }
+
     // MARK: Hostile templates
 
     private static let greedy = [
