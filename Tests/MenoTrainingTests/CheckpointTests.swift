@@ -57,6 +57,17 @@ import Testing
         for (name, data) in expected { #expect(found[name] == data, "\(name)") }
     }
 
+    @Test func aCheckpointTellsWhichExamplesItWasMadeWith() throws {
+        let saving = try saving("run")
+        try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")
+        let saved = try #require(SavedExamples(of: saving.store.url(step: 12)))
+        let (training, heldOut) = (TinyRun.examples(10), TinyRun.examples(4))
+        #expect(saved.are(training: training, heldOut: heldOut))
+        #expect(!saved.are(training: training.reversed(), heldOut: heldOut))
+        #expect(!saved.are(training: training, heldOut: TinyRun.examples(5)))
+        #expect(SavedExamples(of: folder.url) == nil)
+    }
+
     /// Steps that are evaluated, in the midst and at the end: the interruption comes before the evaluation.
     @Test(arguments: [4, 12]) func anEvaluationThatWasInterruptedIsMadeWhenTheRunGoesOn(_ step: Int) throws {
         let metrics = { (name: String) in self.folder.url.appending(path: "\(name).jsonl") }
