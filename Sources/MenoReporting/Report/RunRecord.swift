@@ -14,6 +14,8 @@ public struct RunRecord: Sendable {
     public private(set) var skipped: [(step: Int, reason: String, records: [String])] = []
     public private(set) var failures: [(step: Int, reason: String)] = []
     public private(set) var outcome: RunOutcome?
+    /// Whether the process that trains is there; `nil` where that is not known.
+    public var isRunning: Bool?
     /// As the run told them; of a run without a monitor, what ours says of it.
     public private(set) var alerts: [Alert] = []
     /// After the last event.
