@@ -5,7 +5,7 @@ import Testing
 
 @testable import MenoData
 
-/// What is said of all examples together: answers without an end, answers that are cut away, records that repeat.
+/// Remarks on all examples together: answers without an end, answers that are cut away, records that repeat.
 @Suite struct ExampleRemarksTests {
     private let folder: TemporaryFolder
     private let tokenizer: Tokenizer

@@ -1,11 +1,11 @@
-public import MenoTokenizers
+internal import MenoTokenizers
 
 extension Example {
     /// What makes examples equal: tokens and labels, wherever the record came from.
-    public struct Key: Sendable, Hashable {
+    package struct Key: Sendable, Hashable {
         let ids: [TokenID]
         let labels: [TokenID]
     }
 
-    public var key: Key { Key(ids: ids, labels: labels) }
+    package var key: Key { Key(ids: ids, labels: labels) }
 }

@@ -1,12 +1,12 @@
-public import Foundation
+package import Foundation
 
 extension RecordFile {
     /// What the names of files of records end with.
-    public static let extensions = ["json", "jsonl", "ndjson"]
+    package static let extensions = ["json", "jsonl", "ndjson"]
 
     /// Looks into a file whose name does not end like that of a file of records.
     /// - Throws: ``DataError`` where it holds no JSON, with how to make records of it.
-    public static func requireJSON(_ data: Data, of url: URL) throws {
+    package static func requireJSON(_ data: Data, of url: URL) throws {
         let kind = url.pathExtension.lowercased()
         guard !extensions.contains(kind) else { return }
         let start = data.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }

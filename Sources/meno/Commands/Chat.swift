@@ -68,7 +68,7 @@ struct Chat: ParsableCommand {
             messages.append(question)
             let answer = try answer(messages, model, template, room: room)
             messages.append(ChatMessage(.assistant, answer.text))
-            // What was cut is no answer to go on from.
+            // A conversation cannot continue after an answer that was cut.
             if answer.isCut { messages = opening }
         }
     }

@@ -31,7 +31,7 @@ enum Console {
         }
     }
 
-    /// Makes sure that all that was printed has arrived; `print` tells of no failure.
+    /// Makes sure that all that was printed has arrived; `print` reports no failure.
     static func finishResult() throws {
         guard fflush(nil) == 0, ferror(stdout) == 0 else { throw OutputError(reason: String(cString: strerror(errno))) }
     }

@@ -24,7 +24,7 @@ final class RunLock {
             throw Self.refusal(folder)
         }
         self.descriptor = descriptor
-        // On a full disk nobody is told who holds it; it is held all the same.
+        // On a full disk the number is missing; the lock is held all the same.
         _ = ftruncate(descriptor, 0)
         let text = "\(getpid())\n"
         _ = write(descriptor, text, text.utf8.count)

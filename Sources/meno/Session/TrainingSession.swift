@@ -15,7 +15,7 @@ struct TrainingSession {
     let configuration: RunConfiguration
     let model: LoadedModel
     let template: ChatTemplate?
-    private let examples: TrainingExamples
+    private let examples: ExampleSides
     private let form: SavedForm
     private let dataDigest: FileDigest
     private let folders: RunFolders
@@ -53,10 +53,10 @@ struct TrainingSession {
         ).examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
-        self.examples = try TrainingExamples(examples, data)
+        self.examples = try ExampleSides(examples, data)
         form = try Self.prepare(model, configuration)
         tellWhatDiffers()
-        if log.style == .text, !log.isQuiet, let first = self.examples.sides.training.first {
+        if log.style == .text, !log.isQuiet, let first = self.examples.current.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
         }
     }
@@ -176,9 +176,9 @@ struct TrainingSession {
 
     /// The loop of this run, ready to start; nothing is written before it does.
     /// - Parameter sides: the examples, where they are other than those of a new run.
-    func loop(on sides: TrainingExamples.Sides? = nil, observers: [any RunObserver] = []) throws -> TrainingLoop {
+    func loop(on sides: ExampleSides.Sides? = nil, observers: [any RunObserver] = []) throws -> TrainingLoop {
         model.decoder.setTraining(true)
-        let sides = sides ?? examples.sides
+        let sides = sides ?? examples.current
         return try TrainingLoop(
             model: model.decoder, training: sides.training, evaluation: sides.evaluation, arguments: arguments,
             observers: observers,
@@ -235,7 +235,7 @@ struct TrainingSession {
     private var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = examples.sides.training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
+        let sample = examples.current.training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 

@@ -1,7 +1,7 @@
 extension Jinja {
     /// A value while a template runs, with Python's types as far as templates can tell them apart.
     enum Value {
-        /// With what is said when it is used for more than printing, testing or looping.
+        /// With the error of using it for more than printing, testing or looping.
         case undefined(String)
         case none
         case boolean(Bool)
