@@ -54,6 +54,7 @@ public final class Tokenizer: Sendable {
         /// Tokens that are no text: turn markers, BOS, EOS and the like.
         var specialTokenIDs: Set<TokenID>
         var markers: Markers
+        var warnings: [String] = []
     }
 
     /// Tokens with a part to play, and the template.
@@ -95,6 +96,8 @@ public final class Tokenizer: Sendable {
 
     /// Tokens that are no text: turn markers, BOS, EOS and the like.
     public var specialTokenIDs: Set<TokenID> { parts.specialTokenIDs }
+    /// What may be wrong with the tokenizer's file, in whole sentences. The tokens may be others than the model was trained on.
+    public var warnings: [String] { parts.warnings }
     public var bosID: TokenID? { parts.markers.bos }
     public var eosID: TokenID? { parts.markers.eos }
     public var padID: TokenID? { parts.markers.pad }

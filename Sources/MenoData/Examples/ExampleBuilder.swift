@@ -16,6 +16,8 @@ public struct ExampleBuilder: Sendable {
         case truncate
         /// It is left out.
         case skip
+        /// It is cut at its end, and left out where nothing of an answer would be left.
+        case skipWithoutAnswer = "skip_without_answer"
     }
 
     public var tokenizer: Tokenizer
@@ -51,8 +53,9 @@ public struct ExampleBuilder: Sendable {
                 "the tokenizer names no EOS: records of the shapes \"text\" and \"prompt\" end without one, and do not "
                     + "teach the model to stop.")
         }
+        addRemarks(on: examples, to: &report)
         guard !examples.isEmpty else {
-            // What most records were left out for is what the user has to mend.
+            // What most records were left out for is what the user has to fix.
             let worst = report.counts.first { !$0.isUsed }?.kind
             let first = report.problems.first { !$0.isUsed && $0.kind == worst }
             throw DataError(
@@ -90,6 +93,7 @@ public struct ExampleBuilder: Sendable {
                 return nil
             }
             (encoding, completions) = (tokenizer.encode(chat), chat.completions ?? [])
+            countEnding(of: encoding, after: chat.completions, messages: messages, in: &report)
         case .completion(let prompt, let completion):
             let start = prompt.utf8.count
             encoding = plain(prompt + completion)
@@ -126,7 +130,7 @@ public struct ExampleBuilder: Sendable {
         var ids = encoding.ids
         let problemsBefore = report.problems.count
         if ids.count > maxLength {
-            let isUsed = lengthPolicy == .truncate
+            let isUsed = lengthPolicy != .skip
             report.problems.append(
                 .init(
                     place: record.place, kind: .tooLong,
@@ -137,6 +141,10 @@ public struct ExampleBuilder: Sendable {
         // BOS covers no byte of the text; it is nobody's completion.
         let isCompletion = zip(ids.indices, encoding.byteRanges).map { index, range in
             !(index == 0 && range.isEmpty) && completions.contains { $0.contains(range.lowerBound) }
+        }
+        if ids.count < encoding.ids.count, losesAnswer(isCompletion, completions, of: record) {
+            report.problems[report.problems.count - 1] = lostAnswer(of: encoding.ids.count, record)
+            guard lossTarget == .all, lengthPolicy == .truncate else { return nil }
         }
         let labels = zip(ids, isCompletion).enumerated().map { index, token in
             index > 0 && (lossTarget == .all || token.1) ? token.0 : Example.ignoredLabel

@@ -127,7 +127,8 @@ enum GGUFVocabulary {
         _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
     ) throws -> Tokenizer.Parts {
         let names = Vocabulary(tokens)
-        let pre = try metadata.string("tokenizer.ggml.pre", default: nil) ?? "default"
+        let named = try metadata.string("tokenizer.ggml.pre", default: nil)
+        let pre = named ?? "default"
         var merges: [(left: TokenID, right: TokenID, id: TokenID)] = []
         for (rank, merge) in try metadata.strings("tokenizer.ggml.merges").enumerated() {
             let parts = Array(merge.utf8).split(separator: 0x20, omittingEmptySubsequences: true)
@@ -141,7 +142,7 @@ enum GGUFVocabulary {
         }
         let bytes = ByteCharacters.all.map { names.id(of: String(Character($0))) }
         let preTokenizer = try preTokenizer(pre, path: path)
-        return Tokenizer.Parts(
+        var parts = Tokenizer.Parts(
             model: .bpe(
                 BPE(
                     vocabulary: .byteLevel(names), merges: MergeTable(merges),
@@ -149,6 +150,15 @@ enum GGUFVocabulary {
             names: names, addedTokens: added(tokens, types) { type, _ in type >= TokenType.control },
             normalizer: pre == "qwen2" ? .form(.nfc) : nil, preTokenizer: preTokenizer,
             decoder: TokenDecoder(names, .init(isByteLevel: true)), specialTokenIDs: [], markers: .init())
+        if named == nil { parts.warnings = [missingPreTokenizer(path)] }
+        return parts
+    }
+
+    /// llama.cpp warns of such a file too; its own default cuts texts in a way of its own.
+    private static func missingPreTokenizer(_ path: String) -> String {
+        "\(path) does not name its pre-tokenizer (tokenizer.ggml.pre), so texts are cut as GPT-2 cuts them. If the model was "
+            + "trained with another one, it sees tokens that it does not know, and its answers get worse. Convert the model "
+            + "again with a current version of llama.cpp, or use its Hugging Face folder."
     }
 
     // MARK: Tokens with a part to play

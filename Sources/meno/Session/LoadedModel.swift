@@ -14,11 +14,13 @@ struct LoadedModel {
     /// - Parameters:
     ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
     ///   - adapter: the folder of an adapter in PEFT's form.
-    init(_ name: String, dtype: DType, device: Device, adapter: String? = nil) throws {
+    ///   - log: gets what may be wrong with the model's files.
+    init(_ name: String, dtype: DType, device: Device, adapter: String? = nil, log: ConsoleLog = ConsoleLog()) throws {
         self.name = name
         url = try CatalogModel.locate(name)
+        if let adapter = AdapterFolder(url) { throw adapter.refusal }
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
-        tokenizer = try Tokenizer.load(url)
+        tokenizer = try Tokenizer.load(url, log: log)
         if let adapter { try LoRAFiles.attach(URL(filePath: adapter), to: decoder) }
         decoder.setTraining(false)
     }
@@ -31,6 +33,14 @@ struct LoadedModel {
     /// Tokens that end an answer.
     func stopTokens(_ template: ChatTemplate) -> Set<Int32> {
         Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
+    }
+
+    /// Tokens that the model's context holds.
+    var contextLength: Int { decoder.configuration.maximumPositions }
+
+    /// How many tokens an answer to a conversation may have, by the model's context; none where that is below 1.
+    func room(after messages: [ChatMessage], template: ChatTemplate) throws -> Int {
+        try contextLength - tokenizer.encode(template.render(messages, addGenerationPrompt: true)).ids.count
     }
 
     struct Answer {

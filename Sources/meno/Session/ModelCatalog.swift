@@ -20,7 +20,8 @@ struct CatalogModel {
     var url: URL { Installation.cache.appending(path: "models").appending(path: file) }
     var isFetched: Bool { FileManager.default.fileExists(atPath: url.path) }
 
-    /// The files that a name or a path stands for. A path that exists wins over a name.
+    /// The files that a name or a path stands for. A path that exists wins over a name; a named model that is not there yet is
+    /// downloaded where the user agrees.
     static func locate(_ nameOrPath: String) throws -> URL {
         // A URL's path has `~` written out.
         let url = URL(filePath: nameOrPath)
@@ -28,14 +29,21 @@ struct CatalogModel {
         guard let model = all.first(where: { $0.name == nameOrPath }) else {
             throw ModelError(
                 .notFound, path: nameOrPath, "is neither a file or folder nor the name of a model.",
-                advice: "Names: \(all.map(\.name).joined(separator: ", ")).")
+                advice: "Names: \(all.map(\.name).joined(separator: ", ")); `meno models fetch NAME` downloads one.")
         }
-        guard model.isFetched else {
-            throw ModelError(
-                .notFound, path: model.url.path, "is not there yet.",
-                advice: "Run `meno models fetch \(model.name)` first (\(model.description)).")
-        }
+        if !model.isFetched { try model.offerFetch() }
         return model.url
+    }
+
+    private func offerFetch() throws {
+        switch Consent.ask("\(name) is not there yet (\(description); license: \(license)). Download it now?") {
+        case .yes: try fetch()
+        case .no, .unasked:
+            throw ModelError(
+                .notFound, path: name, "is not there yet: \(description).",
+                advice: "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded when they are "
+                    + "needed.")
+        }
     }
 
     /// Downloads the model into the cache, verified by SHA-256.
@@ -49,6 +57,8 @@ struct CatalogModel {
         let process = Process()
         process.executableURL = script
         process.arguments = [name]
+        // Standard output is for results.
+        process.standardOutput = FileHandle.standardError
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0, isFetched else {

@@ -15,8 +15,7 @@ struct TrainingSession {
     let configuration: RunConfiguration
     let model: LoadedModel
     let template: ChatTemplate?
-    private let training: [Example]
-    private let evaluation: [Example]
+    private let examples: ExampleSides
     private let form: SavedForm
     private let dataDigest: FileDigest
     private let folders: RunFolders
@@ -46,7 +45,7 @@ struct TrainingSession {
         log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
             configuration.model.nameOrPath, dtype: dtype,
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(), log: log)
         template = try model.template(data.chatTemplate, for: records)
         let examples = try ExampleBuilder(
             tokenizer: model.tokenizer, template: template, maxLength: data.maxLength, lossTarget: data.lossOn,
@@ -54,22 +53,10 @@ struct TrainingSession {
         ).examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
-        let split = Split(
-            count: examples.count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle)
-        guard !split.training.isEmpty else {
-            throw ConfigurationError(
-                place: "data.train_fraction",
-                "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
-                advice: "Give a larger fraction, or more records.")
-        }
-        training = split.training.map { examples[$0] }
-        let heldOut = split.heldOut.map { examples[$0] }
-        evaluation = BalancedSample.positions(
-            of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
-        ).map { heldOut[$0] }
+        self.examples = try ExampleSides(examples, data)
         form = try Self.prepare(model, configuration)
         tellWhatDiffers()
-        if log.style == .text, !log.isQuiet, let first = training.first {
+        if log.style == .text, !log.isQuiet, let first = self.examples.current.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
         }
     }
@@ -139,8 +126,10 @@ struct TrainingSession {
         // Another process may have trained here while this one was loading.
         try folders.check()
         if case .none = resumption { try folders.requireOutside(inputs) }
-        let loop = try loop(observers: reporters() + monitorObservers() + observers)
-        if let checkpoint = try checkpoint(resumption) {
+        let checkpoint = try checkpoint(resumption)
+        let loop = try loop(
+            on: checkpoint.map { examples.sides(of: $0, log) }, observers: reporters() + monitorObservers() + observers)
+        if let checkpoint {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
         }
@@ -186,10 +175,12 @@ struct TrainingSession {
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
-    func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
+    /// - Parameter sides: the examples, where they are other than those of a new run.
+    func loop(on sides: ExampleSides.Sides? = nil, observers: [any RunObserver] = []) throws -> TrainingLoop {
         model.decoder.setTraining(true)
+        let sides = sides ?? examples.current
         return try TrainingLoop(
-            model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
+            model: model.decoder, training: sides.training, evaluation: sides.evaluation, arguments: arguments,
             observers: observers,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form, settings: configuration.resultSettings),
@@ -244,7 +235,7 @@ struct TrainingSession {
     private var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
+        let sample = examples.current.training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 
