@@ -18,6 +18,8 @@ extension Decoder {
                 advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".")
         }
         try checkNames(settings)
+        // Names, since `all-linear` of a multimodal model would mean its other parts too.
+        if settings.targets == .allLinear { settings.targets = .names(configuration.architecture.names.linearNames) }
         settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
         try refuseLayersSavedWhole(settings)
         for parameter in parameters where isSaved(parameter, settings) { try parameter.train() }

@@ -32,7 +32,7 @@ public enum LoRAFiles {
             switch settings.targets {
             case .names(let names): names
             case .pattern(let pattern): pattern
-            case .allLinear: LoRATargets.linearNames
+            case .allLinear: "all-linear"
             }
         if isTextPart, let names = targets as? [String] {
             targets = textPartPattern(names, layers: layers)

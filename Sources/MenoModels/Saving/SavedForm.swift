@@ -63,8 +63,9 @@ public enum SavedForm: Sendable {
         if isTextPart, let text = whole["text_config"] as? [String: Any] {
             let shared = ["bos_token_id", "eos_token_id", "pad_token_id"]
             configuration = whole.filter { shared.contains($0.key) }.merging(text) { $1 }
-            configuration["model_type"] = "gemma3_text"
-            configuration["architectures"] = ["Gemma3ForCausalLM"]
+            let model = try DecoderConfiguration.read(huggingFace: file)
+            configuration["model_type"] = model.modelType
+            configuration["architectures"] = [model.architecture.className]
         }
         // Before transformers 5 the key was `torch_dtype`.
         let key = whole["dtype"] == nil && whole["torch_dtype"] != nil ? "torch_dtype" : "dtype"

@@ -22,6 +22,7 @@ enum ATen {
     static let sign = Operator("aten::sign")
     static let silu = Operator("aten::silu")
     static let gelu = Operator("aten::gelu")
+    static let relu = Operator("aten::relu")
     static let copy_ = Operator("aten::copy_")
     static let scatterAdd_ = Operator("aten::scatter_add_")
 

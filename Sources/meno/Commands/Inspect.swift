@@ -53,7 +53,7 @@ struct Inspect: ParsableCommand {
 
     private func describeModel(_ files: ModelFiles) {
         let model = files.configuration
-        let windows = model.layers.compactMap(\.slidingWindow)
+        let windows = model.layers.compactMap(\.attention.slidingWindow)
         let storage = Dictionary(grouping: files.storedWeights, by: \.storage).mapValues(\.count)
         print("architecture   \(model.modelType)")
         print("parameters     \(files.parameterCount) in \(files.storedWeights.count) tensors")
