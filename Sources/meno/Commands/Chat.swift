@@ -24,7 +24,7 @@ struct Chat: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let model = try options.load()
-            let template = try ChatTemplate.named(options.chatTemplate, for: model.tokenizer)
+            let template = try model.template(options.chatTemplate)
             let opening = system.map { [ChatMessage(.system, $0)] } ?? []
             if let prompt {
                 _ = try answer(opening + [ChatMessage(.user, prompt)], model, template)
