@@ -30,12 +30,19 @@ extension RunConfiguration {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
-                return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
+                let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
+                // A checkpoint of a version without the key has it neither.
+                if ConfigurationKey.laterPaths.contains(key.path), [key.defaultValue, "(none)"].contains(value) { return nil }
+                return (key.path, value)
             })
     }
 }
 
 extension ConfigurationKey {
+    /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints: they are there only where they say
+    /// something.
+    static let laterPaths: Set<String> = ["lora.exclude_modules"]
+
     /// The reference of every key, in Markdown.
     public static var reference: String {
         var text =

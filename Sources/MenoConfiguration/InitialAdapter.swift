@@ -16,6 +16,7 @@ extension RunConfiguration {
         lora.layersToTransform = adapter.layersToTransform
         lora.rankPattern = adapter.rankPattern
         lora.alphaPattern = adapter.alphaPattern
+        lora.excludedModules = Self.chosen(before.excludedModules, adapter.excludedModules?.texts ?? []) { Set($0) }
         lora.modulesToSave = Self.chosen(before.modulesToSave, adapter.modulesToSave) { Set($0.map(Self.module)) }
         configuration.lora = lora
         for key in ConfigurationKey.lora where givenLoRAKeys.contains(key.path) {
@@ -48,7 +49,7 @@ extension RunConfiguration {
 }
 
 extension LoRATargets {
-    /// As `lora.target_modules` has them.
+    /// As `lora.target_modules` and `lora.exclude_modules` have them.
     fileprivate var texts: [String] {
         switch self {
         case .names(let names): names

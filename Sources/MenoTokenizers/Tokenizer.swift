@@ -76,6 +76,15 @@ public final class Tokenizer: Sendable {
         endOfTurnIDs = Array(Set(turns + parts.markers.ends + [parts.markers.eos].compactMap { $0 })).sorted()
     }
 
+    /// This tokenizer where it was saved beside an adapter: a generation also ends where one of the adapted model does, and
+    /// the template is the given one, if any.
+    package func saved(besideAdapterOf model: Tokenizer, template: String?) -> Tokenizer {
+        var parts = parts
+        parts.markers.ends += model.endOfTurnIDs.filter { model.token(of: $0) == token(of: $0) }
+        if let template { parts.markers.chatTemplate = template }
+        return Tokenizer(parts)
+    }
+
     /// Reads a tokenizer.
     /// - Parameter url: a Hugging Face folder with `tokenizer.json`, such a file, or a `.gguf` file.
     /// - Throws: ``TokenizerError`` or `FormatError`, which name the file and what is wrong with it.

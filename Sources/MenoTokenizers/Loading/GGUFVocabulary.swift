@@ -2,9 +2,9 @@ internal import MenoFormats
 
 /// The vocabulary of a GGUF file.
 enum GGUFVocabulary {
-    private enum TokenType { static let control = 3, userDefined = 4 }
+    enum TokenType { static let control = 3, userDefined = 4 }
     /// SentencePiece's mark for a space, `▁`.
-    private static let space: [UInt8] = [0xE2, 0x96, 0x81]
+    static let space: [UInt8] = [0xE2, 0x96, 0x81]
 
     static func load(_ file: GGUFFile, path: String) throws -> Tokenizer {
         let metadata = file.metadata
@@ -38,19 +38,7 @@ enum GGUFVocabulary {
     private static func sentencePiece(
         _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
     ) throws -> Tokenizer.Parts {
-        // Gemma's runs of spaces are marked as user-defined and written as such. They are tokens like others, whose
-        // merges come before all others'.
-        let isRun = tokens.indices.map { index in
-            types[index] == TokenType.userDefined && tokens[index].allSatisfy { $0 == 0x20 }
-        }
-        let names = Vocabulary(tokens.indices.map { isRun[$0] ? tokens[$0].flatMap { _ in space } : tokens[$0] })
-        var scores = try metadata.floats("tokenizer.ggml.scores")
-        guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
-            throw TokenizerError(
-                .malformed, path: path, "tokenizer.ggml.scores are not \(tokens.count) finite numbers.")
-        }
-        let best = scores.max() ?? 0
-        for index in isRun.indices where isRun[index] { scores[index] = best + 1 }
+        let (names, scores, isRun) = try scoredNames(metadata, tokens, types, path: path)
         let addsSpace = try metadata.bool("tokenizer.ggml.add_space_prefix", default: nil) ?? true
         let replacement = Normalizer.replace(.text([0x20]), with: space)
         let unknown = try metadata.int("tokenizer.ggml.unknown_token_id", default: nil)
@@ -76,9 +64,29 @@ enum GGUFVocabulary {
             specialTokenIDs: [], markers: .init())
     }
 
+    /// The tokens as merges make them, with the score of each, and which of them are runs of spaces.
+    static func scoredNames(
+        _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
+    ) throws -> (names: Vocabulary, scores: [Float], isRun: [Bool]) {
+        // Gemma's runs of spaces are marked as user-defined and written as such. They are tokens like others, whose
+        // merges come before all others'.
+        let isRun = tokens.indices.map { index in
+            types[index] == TokenType.userDefined && tokens[index].allSatisfy { $0 == 0x20 }
+        }
+        let names = Vocabulary(tokens.indices.map { isRun[$0] ? tokens[$0].flatMap { _ in space } : tokens[$0] })
+        var scores = try metadata.floats("tokenizer.ggml.scores")
+        guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
+            throw TokenizerError(
+                .malformed, path: path, "tokenizer.ggml.scores are not \(tokens.count) finite numbers.")
+        }
+        let best = scores.max() ?? 0
+        for index in isRun.indices where isRun[index] { scores[index] = best + 1 }
+        return (names, scores, isRun)
+    }
+
     /// Every way to make a token of two others, the tokens with the best scores first; of runs of spaces, whose scores
     /// are equal, those of the shortest parts.
-    private static func merges(
+    static func merges(
         of names: Vocabulary, _ scores: [Float]
     ) -> [(left: TokenID, right: TokenID, id: TokenID)] {
         struct Merge {

@@ -27,7 +27,7 @@ struct Chat: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let model = try options.load()
-            let template = try ChatTemplate.named(options.chatTemplate, for: model.tokenizer)
+            let template = try model.template(options.chatTemplate)
             let opening = system.map { [ChatMessage(.system, $0)] } ?? []
             if let prompt {
                 let messages = opening + [ChatMessage(.user, prompt)]

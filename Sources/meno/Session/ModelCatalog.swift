@@ -7,14 +7,17 @@ struct CatalogModel {
     let file: String
     let description: String
     let license: String
+    /// Its Hugging Face id, by which PEFT finds the model that an adapter belongs to.
+    let hubID: String
 
     static let all = [
         CatalogModel(
             name: "gemma-3-270m", file: "gemma-3-270m-q4_k_m.gguf", description: "Gemma 3 270M, Q4_K_M, 241 MiB",
-            license: "Gemma Terms of Use (ai.google.dev/gemma/terms)"),
+            license: "Gemma Terms of Use (ai.google.dev/gemma/terms)", hubID: "google/gemma-3-270m"),
         CatalogModel(
             name: "smollm2-135m", file: "SmolLM2-135M-Instruct.Q4_1.gguf",
-            description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", license: "Apache-2.0"),
+            description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", license: "Apache-2.0",
+            hubID: "HuggingFaceTB/SmolLM2-135M-Instruct"),
     ]
 
     var url: URL { Installation.cache.appending(path: "models").appending(path: file) }

@@ -45,7 +45,8 @@ struct TrainingSession {
         log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
             configuration.model.nameOrPath, dtype: dtype,
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(), log: log)
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(),
+            initialAdapter: configuration.lora?.initialAdapter, log: log)
         template = try model.template(data.chatTemplate, for: records)
         let examples = try ExampleBuilder(
             tokenizer: model.tokenizer, template: template, maxLength: data.maxLength, lossTarget: data.lossOn,
@@ -54,7 +55,8 @@ struct TrainingSession {
         records.removeAll()
         log.data(report, path: data.path, template: template)
         self.examples = try ExampleSides(examples, data)
-        form = try Self.prepare(model, configuration)
+        let companions = trains ? try model.tokenizerFiles(template) : [:]
+        form = try Self.prepare(model, configuration, log).accompanied(by: companions)
         tellWhatDiffers()
         if log.style == .text, !log.isQuiet, let first = self.examples.current.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
@@ -75,7 +77,9 @@ struct TrainingSession {
     }
 
     /// Attaches the adapter that is trained, or makes every weight trained.
-    private static func prepare(_ model: LoadedModel, _ configuration: RunConfiguration) throws -> SavedForm {
+    private static func prepare(
+        _ model: LoadedModel, _ configuration: RunConfiguration, _ log: ConsoleLog
+    ) throws -> SavedForm {
         let decoder = model.decoder
         try RandomGenerator.seed(UInt64(configuration.data.seed))
         guard let lora = configuration.lora else {
@@ -89,9 +93,10 @@ struct TrainingSession {
             return .model(source: model.url)
         }
         if let adapter = lora.initialAdapter {
-            let settings = try LoRAFiles.attach(URL(filePath: adapter), to: decoder)
+            let settings = try LoRAFiles.attach(
+                URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
             decoder.setTraining(true)
-            return .adapter(settings, baseModel: model.name)
+            return .adapter(settings, baseModel: model.reference)
         }
         let targets: LoRATargets =
             lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
@@ -103,7 +108,8 @@ struct TrainingSession {
         settings.rankPattern = lora.rankPattern
         settings.alphaPattern = lora.alphaPattern
         settings.modulesToSave = lora.modulesToSave
-        return .adapter(try decoder.attachLoRA(settings), baseModel: model.name)
+        settings.excludedModules = lora.excludedModules.isEmpty ? nil : .names(lora.excludedModules)
+        return .adapter(try decoder.attachLoRA(settings), baseModel: model.reference)
     }
 
     /// What a run goes on from.
