@@ -30,6 +30,8 @@ extension RunConfiguration {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
+                // Checkpoints of earlier versions do not have it.
+                if key.path == "data.chat_template_kwargs", data.chatTemplateKwargs.isEmpty { return nil }
                 return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
             })
     }

@@ -5,8 +5,6 @@ public struct DataReport: Sendable, Hashable {
             case notUTF8 = "not UTF-8"
             case notJSON = "not JSON"
             case unknownShape = "unknown shape"
-            case unknownRole = "unknown role"
-            case wrongRoleOrder = "wrong role order"
             case refusedByTemplate = "refused by the chat template"
             case empty = "empty"
             case tooLong = "too long"
@@ -43,7 +41,7 @@ public struct DataReport: Sendable, Hashable {
         let more = unfit.count > 1 ? " (and \(unfit.count - 1) more)" : ""
         throw DataError(
             .invalidRecords, path: path, "\(first.place) \(first.reason)\(more)",
-            advice: "Mend the file, or leave such records out with `data.on_invalid: skip`.")
+            advice: "Fix the file, or leave such records out with `data.on_invalid: skip`.")
     }
 
     /// Records left out.

@@ -9,8 +9,8 @@ struct Chat: ParsableCommand {
         discussion: "Without --prompt it reads line by line; an empty line begins anew.")
 
     @OptionGroup var options: ModelOptions
+    @OptionGroup var dialogue: DialogueOptions
     @Option(help: "Answer this and end.") var prompt: String?
-    @Option(help: "What the model is told first.") var system: String?
     @Option(help: "Tokens of the longest answer.") var maxNewTokens = 256
     @Option(help: "0 takes the most probable token.") var temperature = 0.7
     @Option(help: "Draw from this many of the most probable tokens.") var topK: Int?
@@ -24,8 +24,13 @@ struct Chat: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let model = try options.load()
-            let template = try ChatTemplate.named(options.chatTemplate, for: model.tokenizer)
-            let opening = system.map { [ChatMessage(.system, $0)] } ?? []
+            let named = try ChatTemplate.named(options.chatTemplate, for: model.tokenizer)
+            let variables = try dialogue.variables()
+            let opening = dialogue.system.map { [ChatMessage(.system, $0)] } ?? []
+            for key in DialogueOptions.unread(variables, named, opening + [ChatMessage(.user, prompt ?? "?")]) {
+                Console.note("warning: the chat template \(named) does not read \"\(key)\"")
+            }
+            let template = named.with(variables: variables)
             if let prompt {
                 _ = try answer(opening + [ChatMessage(.user, prompt)], model, template)
                 return
