@@ -54,7 +54,7 @@ let package = Package(
         // Files, text and data: no libtorch
         .target(name: "MenoFormats", swiftSettings: swiftSettings),
         .target(name: "MenoTokenizers", dependencies: ["MenoFormats"], swiftSettings: swiftSettings),
-        .target(name: "MenoData", dependencies: ["MenoTokenizers"], swiftSettings: swiftSettings),
+        .target(name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats"], swiftSettings: swiftSettings),
 
         // What a run tells, and what is decided from it: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "MenoConfiguration",
             dependencies: [
-                "MenoTraining", "MenoModels", "MenoData", "MenoMonitor", .product(name: "Yams", package: "Yams"),
+                "MenoTraining", "MenoModels", "MenoData", "MenoFormats", "MenoMonitor", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swiftSettings),
 
@@ -109,10 +109,10 @@ let package = Package(
         .testTarget(
             name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoTesting"],
+            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoDataTests", dependencies: ["MenoData", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoMetrics", "MenoTesting"],
             swiftSettings: swiftSettings),

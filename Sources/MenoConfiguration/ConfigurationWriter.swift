@@ -41,7 +41,7 @@ extension RunConfiguration {
 extension ConfigurationKey {
     /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints: they are there only where they say
     /// something.
-    static let laterPaths: Set<String> = ["lora.exclude_modules"]
+    static let laterPaths: Set<String> = ["lora.exclude_modules", "data.chat_template_kwargs"]
 
     /// The reference of every key, in Markdown.
     public static var reference: String {

@@ -35,9 +35,16 @@ extension ConfigurationKey {
         ConfigurationKey(
             "data.chat_template", \.data.chatTemplate, .text,
             "How dialogues become text: gemma, llama3, chatml, tokenizer (the template that came with the model), the path of a "
-                + ".jinja file, or auto: the built-in one whose turn markers the vocabulary has and the model's own template, if "
-                + "there is one, writes; else the model's own.",
-            example: "gemma"),
+                + ".jinja file, or auto: the model's own, or, where it brings none, the built-in one whose turn markers its "
+                + "vocabulary has.",
+            example: "gemma",
+            caveat: "A run resumes with the template that it began with. Where a template writes the date, it is that of the "
+                + "run's start."),
+        ConfigurationKey(
+            "data.chat_template_kwargs", \.data.chatTemplateKwargs, .members,
+            "Values that the chat template is given with every dialogue, as `apply_chat_template` takes them; a record's own "
+                + "(`tools`, `documents`, `chat_template_kwargs`) come first.",
+            example: "{enable_thinking: false}"),
         ConfigurationKey(
             "data.max_length", \.data.maxLength, .integer(from: 2), "Tokens of the longest example.", example: "512"),
         ConfigurationKey(
@@ -61,8 +68,11 @@ extension ConfigurationKey {
             example: "200"),
         ConfigurationKey(
             "data.loss_on", \.data.lossOn, .choice,
-            "Which tokens are learnt: all, or completions (the assistant's, with the token that ends its turn).",
-            example: "completions"),
+            "Which tokens are learnt: all, completions (the assistant's, with the token that ends its turn), or "
+                + "last_completion (of a dialogue, only the last answer).",
+            example: "completions",
+            caveat: "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
+                + "belongs to an answer if any of its bytes does."),
         ConfigurationKey(
             "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
             example: "false"),

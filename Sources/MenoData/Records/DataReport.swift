@@ -5,8 +5,6 @@ public struct DataReport: Sendable, Hashable {
             case notUTF8 = "not UTF-8"
             case notJSON = "not JSON"
             case unknownShape = "unknown shape"
-            case unknownRole = "unknown role"
-            case wrongRoleOrder = "wrong role order"
             case refusedByTemplate = "refused by the chat template"
             case empty = "empty"
             case tooLong = "too long"

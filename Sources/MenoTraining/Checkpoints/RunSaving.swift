@@ -57,14 +57,21 @@ struct SavedRun {
     var tellsEvaluation: Bool { state.settings[Self.evaluationKey] != nil }
 
     /// Settings that older checkpoints do not tell.
-    private static let laterKeys = [evaluationKey, "training.metric_for_best_model"]
+    private static let laterKeys = [
+        evaluationKey, "training.metric_for_best_model", RunSaving.templateKey, RunSaving.dateKey,
+    ]
 
     /// The settings that differ, in words.
     func changes(_ settings: [String: String]) -> [String] {
         Set(state.settings.keys).union(settings.keys).sorted().compactMap { key in
             if Self.laterKeys.contains(key), state.settings[key] == nil { return nil }
             let (before, now) = (state.settings[key] ?? "(absent)", settings[key] ?? "(absent)")
-            return before == now ? nil : "\(key) was \(before), is \(now)"
+            return before == now ? nil : "\(key) was \(Self.shown(before)), is \(Self.shown(now))"
         }
+    }
+
+    /// A value for a message: a whole chat template is none.
+    private static func shown(_ value: String) -> String {
+        value.count > 100 ? "\(value.prefix(40))… (\(value.count) characters)" : value
     }
 }

@@ -12,8 +12,8 @@ struct Chat: ParsableCommand {
             """)
 
     @OptionGroup var options: ModelOptions
+    @OptionGroup var dialogue: DialogueOptions
     @Option(help: "Answer this and end.") var prompt: String?
-    @Option(help: "The system message.") var system: String?
     @Option(help: "Tokens of the longest answer.") var maxNewTokens = 256
     @Option(help: "0 takes the most probable token.") var temperature = 0.7
     @Option(help: "Draw from this many of the most probable tokens.") var topK: Int?
@@ -27,8 +27,13 @@ struct Chat: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let model = try options.load()
-            let template = try model.template(options.chatTemplate)
-            let opening = system.map { [ChatMessage(.system, $0)] } ?? []
+            let named = try model.template(options.chatTemplate)
+            let variables = try dialogue.variables()
+            let opening = dialogue.system.map { [ChatMessage(.system, $0)] } ?? []
+            for key in DialogueOptions.unread(variables, named, opening + [ChatMessage(.user, prompt ?? "?")]) {
+                Console.note("warning: the chat template \(named) does not read \"\(key)\"")
+            }
+            let template = named.with(variables: variables)
             if let prompt {
                 let messages = opening + [ChatMessage(.user, prompt)]
                 let room = try model.room(after: messages, template: template)

@@ -33,7 +33,7 @@ struct Train: ParsableCommand {
             let resumption: TrainingSession.Resumption =
                 resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
             let outcome = try TrainingSession(
-                configuration, overwrites: overwrite, resumes: resume != nil, log: logging.log
+                configuration, overwrites: overwrite, resumes: resume != nil, resumption: resumption, log: logging.log
             ).run(resumption: resumption, allowsChanges: allowChanges)
             if outcome.reason == .interrupted { throw ExitCode(Status.interrupted) }
         }

@@ -17,14 +17,18 @@ struct TrainingSession {
     let template: ChatTemplate?
     private let examples: ExampleSides
     private let form: SavedForm
+    private let dialogues: DialogueForm
     private let dataDigest: FileDigest
     private let folders: RunFolders
     private let log: ConsoleLog
 
     /// Loads model and data and shows what will be trained on.
-    /// - Parameter trains: `false` where nothing is written: a forecast may be made beside a run.
+    /// - Parameters:
+    ///   - resumption: what the run will resume from: dialogues are written as they were there.
+    ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
     init(
-        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, trains: Bool = true,
+        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, resumption: Resumption = .none,
+        trains: Bool = true,
         log: ConsoleLog = ConsoleLog()
     ) throws {
         Interruption.outliveReaders()
@@ -47,10 +51,13 @@ struct TrainingSession {
             configuration.model.nameOrPath, dtype: dtype,
             device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(),
             initialAdapter: configuration.lora?.initialAdapter, log: log)
-        template = try model.template(data.chatTemplate, for: records)
+        dialogues = try DialogueForm(
+            data, model: model, records: records,
+            stored: Self.url(of: resumption, in: folders).flatMap(RunSaving.storedSettings))
+        template = dialogues.answering
         let examples = try ExampleBuilder(
-            tokenizer: model.tokenizer, template: template, maxLength: data.maxLength, lossTarget: data.lossOn,
-            lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid
+            tokenizer: model.tokenizer, template: dialogues.template, maxLength: data.maxLength, lossTarget: data.lossOn,
+            lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid, variables: data.chatTemplateKwargs
         ).examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
@@ -189,7 +196,8 @@ struct TrainingSession {
             model: model.decoder, training: sides.training, evaluation: sides.evaluation, arguments: arguments,
             observers: observers,
             saving: RunSaving(
-                store: CheckpointStore(folders.model), form: form, settings: configuration.resultSettings),
+                store: CheckpointStore(folders.model), form: form,
+                settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
             logger: Logger(label: "meno") { [log] _ in ConsoleLogHandler(log) },
             shouldStop: { Interruption.isRequested })
     }
@@ -233,7 +241,7 @@ struct TrainingSession {
             stableCheckpoints: { Set(stable.steps.map(stable.path)) })
         guard settings.probing == .evaluation, let template else { return [monitor] }
         let prober = Prober(
-            model: model, template: template, questions: probeQuestions, maxNewTokens: settings.probeMaxNewTokens,
+            model: model, template: template, opening: dialogues.opening, questions: probeQuestions, maxNewTokens: settings.probeMaxNewTokens,
             maxShare: settings.probeMaxShare, isCancelled: { Interruption.isRequested })
         return [prober, monitor]
     }
@@ -250,6 +258,14 @@ struct TrainingSession {
         arguments.seed = UInt64(configuration.data.seed)
         arguments.shuffles = configuration.data.shuffle
         return arguments
+    }
+
+    private static func url(of resumption: Resumption, in folders: RunFolders) -> URL? {
+        switch resumption {
+        case .none: nil
+        case .newest: CheckpointStore(folders.model).newest().url
+        case .from(let url): url
+        }
     }
 
     private func checkpoint(_ resumption: Resumption) throws -> URL? {

@@ -1,0 +1,56 @@
+import Foundation
+import MenoConfiguration
+import MenoData
+import MenoFormats
+import MenoTokenizers
+import MenoTraining
+
+/// How a run writes its dialogues. It is chosen when the run begins, stored in its checkpoints, and taken from there when it
+/// resumes.
+struct DialogueForm {
+    /// `nil` where the data hold no dialogue.
+    let template: ChatTemplate?
+    /// What checkpoints store of it.
+    let settings: [String: String]
+    /// The template as it answers questions: with what all dialogues give it.
+    let answering: ChatTemplate?
+    /// The system turn that all dialogues begin with.
+    let opening: [ChatMessage]
+
+    /// - Parameter stored: the settings of the checkpoint that the run resumes from.
+    /// - Throws: `TokenizerError` where there is no such template.
+    init(_ data: RunConfiguration.Data, model: LoadedModel, records: [Record], stored: [String: String]?) throws {
+        let template = try Self.template(data.chatTemplate, model, records, stored)
+        let date = stored?[RunSaving.dateKey].flatMap { try? Date($0, strategy: Self.dateFormat) } ?? Date()
+        self.template = template?.with(date: date)
+        var settings: [String: String] = [:]
+        if let template {
+            settings[RunSaving.templateKey] = template.source
+            if template.writesDate { settings[RunSaving.dateKey] = Self.dateFormat.format(date) }
+        }
+        self.settings = settings
+        let shared = SharedContext(of: records)
+        answering = self.template?.with(variables: data.chatTemplateKwargs.overridden(by: shared.variables))
+        opening = shared.opening
+    }
+
+    private static func template(
+        _ name: String, _ model: LoadedModel, _ records: [Record], _ stored: [String: String]?
+    ) throws -> ChatTemplate? {
+        guard try model.template(name, for: records) != nil || stored != nil else { return nil }
+        guard let stored, ["auto", "tokenizer"].contains(name), stored["data.chat_template"] == name else {
+            return try model.template(name, for: records)
+        }
+        guard records.contains(where: { if case .dialogue = $0.content { true } else { false } }) else { return nil }
+        if let source = stored[RunSaving.templateKey] {
+            return try .stored(source, name: "the run's chat template", for: model.tokenizer)
+        }
+        // A run begun when `auto` preferred the built-in templates goes on with the one that it began with.
+        return try name == "auto" ? .formerAutomatic(for: model.tokenizer) : .named(name, for: model.tokenizer)
+    }
+
+    /// Local time without its zone: what is written is the same wherever the run resumes.
+    private static let dateFormat = Date.VerbatimFormatStyle(
+        format: "\(year: .defaultDigits)-\(month: .twoDigits)-\(day: .twoDigits)T\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits)",
+        locale: Locale(identifier: "en_US_POSIX"), timeZone: .current, calendar: Calendar(identifier: .gregorian))
+}
