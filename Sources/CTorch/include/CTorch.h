@@ -191,7 +191,7 @@ char *ct_cpu_capability(void);
 
 // Whether products of float32 activations are this project's own on this processor (AVX2 or AVX-512).
 bool ct_has_own_products(void);
-// Whether activations should be float32 beside weights in bfloat16: no bfloat16 instructions.
+// Whether activations should be float32 beside weights in bfloat16, because the processor multiplies that faster.
 bool ct_widens_weights(void);
 // Whether products of bfloat16 matrices are this project's own, on the processor's matrix unit (AMX).
 bool ct_has_tile_products(void);

@@ -5,8 +5,8 @@ extension Torch {
     /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
     public static var hasOwnProducts: Bool { ct_has_own_products() }
 
-    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without
-    /// bfloat16 instructions, where libtorch's bfloat16 products are five to a hundred times slower than its float32 ones.
+    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without a
+    /// matrix unit (AMX), but for AMD's with bfloat16 instructions, which libtorch's bfloat16 products serve well.
     public static var widensFrozenWeights: Bool { ct_widens_weights() }
 
     /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
