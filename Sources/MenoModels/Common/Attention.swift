@@ -34,9 +34,9 @@ final class Attention {
         let tokens = input.size(0)
         let dimension = configuration.headDimension
         let rotation = try context.rotation(slidingWindow: slidingWindow)
-        var q = try query(input).reshaped([tokens, configuration.headCount, dimension])
-        var k = try key(input).reshaped([tokens, configuration.keyValueHeadCount, dimension])
-        let v = try value(input).reshaped([tokens, configuration.keyValueHeadCount, dimension])
+        var q = try query(input, context: context).reshaped([tokens, configuration.headCount, dimension])
+        var k = try key(input, context: context).reshaped([tokens, configuration.keyValueHeadCount, dimension])
+        let v = try value(input, context: context).reshaped([tokens, configuration.keyValueHeadCount, dimension])
         if let queryNorm, let keyNorm {
             q = try queryNorm(q)
             k = try keyNorm(k)
@@ -49,7 +49,7 @@ final class Attention {
             } else {
                 try attend(query: q, key: k, value: v, context: context)
             }
-        return try output(attended.reshaped([tokens, configuration.headCount * dimension]))
+        return try output(attended.reshaped([tokens, configuration.headCount * dimension]), context: context)
     }
 
     /// Every sequence attends to itself. `[tokens, heads, headDimension]` in and out.

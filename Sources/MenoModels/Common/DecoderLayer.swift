@@ -27,7 +27,7 @@ final class DecoderLayer {
         var attended = try attention(attentionNorm(input), context: context, cache: cache)
         if let postAttentionNorm { attended = try postAttentionNorm(attended) }
         let hiddenStates = try input + attended
-        var transformed = try feedForward(feedForwardNorm(hiddenStates))
+        var transformed = try feedForward(feedForwardNorm(hiddenStates), context: context)
         if let postFeedForwardNorm { transformed = try postFeedForwardNorm(transformed) }
         return try hiddenStates + transformed
     }

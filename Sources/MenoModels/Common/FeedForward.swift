@@ -15,13 +15,13 @@ final class FeedForward {
     }
 
     /// `[tokens, hidden]` in and out.
-    func callAsFunction(_ input: Tensor) throws -> Tensor {
+    func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor {
         if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix),
             input.hasGatedProduct(with: gate.weight.tensor)
         {
-            return try down(input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused))
+            return try down(input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused), context: context)
         }
-        return try down(gating(gate(input), up(input)))
+        return try down(gating(gate(input, context: context), up(input, context: context)), context: context)
     }
 
     /// activation(gated) · raised.

@@ -44,20 +44,20 @@ extension Tensor {
     /// - Parameters:
     ///   - down: A, `[rank, in]`, float32.
     ///   - up: B, `[out, rank]`, float32.
-    ///   - dropout: the probability with which D drops an element. Which ones follows from 64 bits that are drawn from the
-    ///     CPU's generator; no mask is kept.
+    ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
+    ///     none is dropped.
     public func adaptedLinear(
-        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: Double
+        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {
         let input = try contiguous()
-        let key = dropout > 0 ? try RandomGenerator.bits() : 0
         // Pointers to tensors that the closure keeps.
         let adapter = {
             ct_adapter(
-                down: down.handle, up: up.handle, scaling: Float(scaling), dropout: dropout, dropout_key: key)
+                down: down.handle, up: up.handle, scaling: Float(scaling), dropout: dropout?.probability ?? 0,
+                dropout_key: dropout?.keys.key ?? 0, row_numbers: dropout?.keys.numbers.handle)
         }
         var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
-        try withExtendedLifetime((input, weight, down, up)) {
+        try withExtendedLifetime((input, weight, down, up, dropout?.keys.numbers)) {
             var adapter = adapter()
             try check(
                 ct_adapted_product(input.handle, weight.handle, &adapter, &results.0, &results.1), "adapted product")
@@ -69,7 +69,7 @@ extension Tensor {
         return try Tensor.customNode(inputs: [self, down, up], outputs: [output]) { gradients in
             guard let gradient = try gradients[0]?.contiguous() else { return [nil, nil, nil] }
             var (inputResult, downResult, upResult): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
-            try withExtendedLifetime((gradient, saved, lowered, weight, down, up)) {
+            try withExtendedLifetime((gradient, saved, lowered, weight, down, up, dropout?.keys.numbers)) {
                 var adapter = adapter()
                 try withUnsafeMutablePointer(to: &inputResult) { inputResult in
                     try check(
