@@ -1,7 +1,6 @@
 // A frozen linear layer with a low-rank adapter on a GPU. All products are the device's library's, in the activations' type.
 // Where elements are dropped, one copy of the input is written forward, and one of its gradient backward beside another.
 
-#include "../Kernels/Dropout.h"
 #include "DeviceLayers.h"
 
 namespace meno::device {
@@ -25,9 +24,11 @@ struct Narrow {
 // to (+)= D(from).
 void drop(const at::Tensor &from, const Dropout &dropout, bool adds, const at::Tensor &to) {
     launch(
-        Kernel::drop, from, elements(from.numel()), from.data_ptr(), from.numel(), from.size(1), dropout.key, dropout.limit(),
-        dropout.scale(), static_cast<int>(adds), to.data_ptr());
+        Kernel::drop, from, elements(from.numel()), from.data_ptr(), from.numel(), from.size(1), dropout.key, dropout.numbers,
+        dropout.limit(), dropout.scale(), static_cast<int>(adds), to.data_ptr());
 }
+
+}  // namespace
 
 at::Tensor dropped(const at::Tensor &x, const Dropout &dropout) {
     if (!dropout.drops()) return x;
@@ -36,11 +37,9 @@ at::Tensor dropped(const at::Tensor &x, const Dropout &dropout) {
     return result;
 }
 
-}  // namespace
-
 at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered) {
     Narrow narrow(adapter, x);
-    lowered = at::mm(dropped(x, {adapter.dropout, adapter.dropout_key}), narrow.down.t());
+    lowered = at::mm(dropped(x, dropout_of(adapter, x)), narrow.down.t());
     return at::mm(x, weight.t()).addmm_(lowered, narrow.up.t());
 }
 
@@ -48,7 +47,7 @@ AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
     const ct_adapter &adapter, bool input) {
     Narrow narrow(adapter, x);
-    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    Dropout dropout = dropout_of(adapter, x);
     AdaptedGradients result;
     at::Tensor low = at::mm(gradient, narrow.up);
     if (input) {

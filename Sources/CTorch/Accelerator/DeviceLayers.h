@@ -27,6 +27,9 @@ void cross_entropy(
     const at::Tensor &logits, const at::Tensor &targets, float softcap, float smoothing, bool differentiates,
     const at::Tensor &losses, const at::Tensor &correct);
 
+// D of a matrix; itself where nothing is dropped.
+at::Tensor dropped(const at::Tensor &x, const Dropout &dropout);
+
 // x [m, columns] · Wᵀ + lowered · Bᵀ, lowered = D(x) · Aᵀ in the activations' type.
 at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered);
 AdaptedGradients adapted_backward(

@@ -118,14 +118,14 @@ static __device__ void gate_backward(
 
 // MARK: Low-rank adapters
 
-// to = D(from), or to += D(from), for a matrix of so many columns.
+// to = D(from), or to += D(from), for a matrix of so many columns and a number for each row.
 template <class E>
 static __device__ void drop(
-    const typename E::Storage *from, Index n, Index columns, Bits key, unsigned limit, float scale, int adds,
-    typename E::Storage *to) {
+    const typename E::Storage *from, Index n, Index columns, Bits key, const Index *numbers, unsigned limit, float scale,
+    int adds, typename E::Storage *to) {
     Index i = element();
     if (i >= n) return;
-    bool kept = random_bits(row_key(key, i / columns), static_cast<unsigned>(i % columns)) >= limit;
+    bool kept = random_bits(row_key(key, numbers[i / columns]), static_cast<unsigned>(i % columns)) >= limit;
     float value = kept ? E::load(from[i]) * scale : 0;
     to[i] = E::store(adds ? E::load(to[i]) + value : value);
 }
@@ -247,9 +247,9 @@ static __device__ void cross_entropy(
         gate_backward<E>(gradient, gated, up, n, kind, gate_gradient, up_gradient);                                   \
     }                                                                                                                 \
     extern "C" __global__ void drop_##suffix(                                                                         \
-        const E::Storage *from, Index n, Index columns, Bits key, unsigned limit, float scale, int adds,              \
-        E::Storage *to) {                                                                                             \
-        drop<E>(from, n, columns, key, limit, scale, adds, to);                                                       \
+        const E::Storage *from, Index n, Index columns, Bits key, const Index *numbers, unsigned limit, float scale,  \
+        int adds, E::Storage *to) {                                                                                   \
+        drop<E>(from, n, columns, key, numbers, limit, scale, adds, to);                                              \
     }                                                                                                                 \
     extern "C" __global__ void narrow_##suffix(                                                                       \
         const float *first, Index m, E::Storage *to_first, const float *second, Index n, float scale,                 \

@@ -14,15 +14,15 @@ namespace {
 
 MENO_VECTOR_CLONES void drop(
     const float *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
-    masked_row<Float32, false>(from, n, first, key, limit, scale, to);
+    masked_row<Float32, Float32, false>(from, n, first, key, limit, scale, to);
 }
 MENO_VECTOR_CLONES void drop(
     const uint16_t *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
-    masked_row<BFloat16, false>(from, n, first, key, limit, scale, to);
+    masked_row<BFloat16, Float32, false>(from, n, first, key, limit, scale, to);
 }
 MENO_VECTOR_CLONES void add_dropped(
     const float *from, int64_t n, int64_t first, uint64_t key, uint32_t limit, float scale, float *to) {
-    masked_row<Float32, true>(from, n, first, key, limit, scale, to);
+    masked_row<Float32, Float32, true>(from, n, first, key, limit, scale, to);
 }
 
 // D of rows start..<start + count in float32, in memory of this thread unless they are that already.
@@ -36,8 +36,7 @@ const float *dropped(const Element *from, int64_t columns, int64_t start, int64_
     float *to = memory.data();
     if (!dropout.drops()) convert(from, count * columns, to);
     for (int64_t i = 0; i < count && dropout.drops(); ++i)
-        drop(
-            from + i * columns, columns, 0, row_key(dropout.key, start + i), dropout.limit(), dropout.scale(), to + i * columns);
+        drop(from + i * columns, columns, 0, dropout.row_key(start + i), dropout.limit(), dropout.scale(), to + i * columns);
     return to;
 }
 
@@ -100,7 +99,7 @@ Finish raise(const float *low, int64_t rank, const Panels &panels, const Dropout
         panels.multiply(from, rows, first, count, raised.data(), count, false);
         for (int64_t i = 0; i < rows; ++i)
             add_dropped(
-                raised.data() + i * count, count, first, row_key(dropout.key, start + i), dropout.limit(), dropout.scale(),
+                raised.data() + i * count, count, first, dropout.row_key(start + i), dropout.limit(), dropout.scale(),
                 y + i * stride);
     };
 }
@@ -118,7 +117,7 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
         if (dropout.drops())
             for (int64_t i = 0; i < m; ++i)
                 drop(
-                    packed + i * kPanel, kPanel, first, row_key(dropout.key, i), dropout.limit(), dropout.scale(),
+                    packed + i * kPanel, kPanel, first, dropout.row_key(i), dropout.limit(), dropout.scale(),
                     packed + i * kPanel);
         multiply(turned.data(), m, rank, packed, m, count, out + first, width, false);
     });
@@ -133,7 +132,7 @@ at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapt
     lowered = at::empty({m, rank}, down.options());
     if (m == 0) return y;
     auto *low = lowered.data_ptr<float>();
-    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    Dropout dropout = dropout_of(adapter, x);
     lower(matrix_of(x), dropout, Panels(in, rank).rows(down.data_ptr<float>()).scaled(adapter.scaling), low);
     auto raising = Panels(rank, out).rows(up.data_ptr<float>());
     multiply(x, weight, false, y, raise(low, rank, raising, {}));
@@ -145,7 +144,7 @@ AdaptedGradients adapted_backward(
     const ct_adapter &adapter, bool input) {
     const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
     int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
-    Dropout dropout{adapter.dropout, adapter.dropout_key};
+    Dropout dropout = dropout_of(adapter, x);
     AdaptedGradients result{{}, at::empty_like(down), at::empty_like(up)};
     std::vector<float> g(static_cast<size_t>(m * rank));
     lower(matrix_of(gradient), {}, Panels(out, rank).columns(up.data_ptr<float>()).scaled(adapter.scaling), g.data());

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "../Internal.h"
+#include "Dropout.h"
 
 namespace meno {
 
@@ -15,6 +16,13 @@ namespace meno {
 struct AdaptedGradients {
     at::Tensor input, down, up;
 };
+
+// D of an adapter for an input [rows, columns].
+inline Dropout dropout_of(const ct_adapter &adapter, const at::Tensor &x) {
+    if (adapter.dropout <= 0) return {};
+    TORCH_CHECK(adapter.row_numbers, "dropout needs the numbers of the rows");
+    return {adapter.dropout, adapter.dropout_key, row_numbers(adapter.row_numbers->value, x)};
+}
 
 }  // namespace meno
 

@@ -8,11 +8,11 @@
 #define MENO_FORMULA static inline __attribute__((always_inline))
 #endif
 
-// MARK: Dropout
+// MARK: Dropout and noise
 
-// The key of a row: 64 random bits (the finalizer of SplitMix64; Steele et al., 2014).
-MENO_FORMULA unsigned long long row_key(unsigned long long key, long long row) {
-    unsigned long long z = key + static_cast<unsigned long long>(row + 1) * 0x9E3779B97F4A7C15ull;
+// The key of the row with a number: 64 random bits (the finalizer of SplitMix64; Steele et al., 2014).
+MENO_FORMULA unsigned long long row_key(unsigned long long key, long long number) {
+    unsigned long long z = key + (static_cast<unsigned long long>(number) + 1) * 0x9E3779B97F4A7C15ull;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
     return z ^ (z >> 31);
@@ -31,6 +31,9 @@ MENO_FORMULA unsigned random_bits(unsigned long long row_key, unsigned column) {
     h ^= h >> 13;
     return h;
 }
+
+// Random bits as a number on [−1, 1).
+MENO_FORMULA float uniform(unsigned bits) { return static_cast<float>(bits >> 8) * (1.0f / 8388608.0f) - 1.0f; }
 
 // MARK: Activations, by a function for exp
 

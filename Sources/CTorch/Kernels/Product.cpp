@@ -41,8 +41,11 @@ bool available() {
 }
 
 bool widens() {
+    // A step in bfloat16 takes 0.7 of the time of one with widened weights on Zen 5, and took 1.5 times as long on another
+    // processor with these instructions and no matrix unit.
     static const bool result =
-        available() && !tiles::available() && !(has_avx512() && __builtin_cpu_supports("avx512bf16"));
+        available() && !tiles::available() &&
+        !(__builtin_cpu_is("amd") && has_avx512() && __builtin_cpu_supports("avx512bf16"));
     return result;
 }
 

@@ -2,7 +2,7 @@
 //
 // For processors with AVX2 or AVX-512. Where they lack bfloat16 instructions, libtorch's bfloat16 products take five to a
 // hundred times as long as its float32 ones; here a weight in bfloat16 is widened once for all rows that pass by it.
-// Elsewhere bfloat16 products are those of TileProduct.h or libtorch's, and these serve float32 alone.
+// On a matrix unit (AMX), bfloat16 products are those of TileProduct.h. Without one, see widens().
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,7 +16,8 @@ namespace meno::product {
 
 // Whether whole products are taken on this processor. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
 bool available();
-// Whether activations meet weights in bfloat16 as float32, because the processor multiplies that faster.
+// Whether activations meet weights in bfloat16 as float32, because the processor multiplies that faster: it has no matrix
+// unit, and is not one of AMD's with bfloat16 instructions.
 bool widens();
 // Whether this processor can run what is below at all.
 bool has_panels();

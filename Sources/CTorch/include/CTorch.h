@@ -152,8 +152,6 @@ ct_status ct_custom_node(
 // MARK: Random numbers
 
 ct_status ct_manual_seed(uint64_t seed);
-// 64 bits from the CPU's generator.
-ct_status ct_random_bits(uint64_t *result);
 // The generator's whole state as a byte tensor on the host.
 ct_status ct_random_state(ct_device device, ct_tensor **result);
 ct_status ct_set_random_state(ct_device device, const ct_tensor *state);
@@ -191,7 +189,7 @@ char *ct_cpu_capability(void);
 
 // Whether products of float32 activations are this project's own on this processor (AVX2 or AVX-512).
 bool ct_has_own_products(void);
-// Whether activations should be float32 beside weights in bfloat16: no bfloat16 instructions.
+// Whether activations should be float32 beside weights in bfloat16, because the processor multiplies that faster.
 bool ct_widens_weights(void);
 // Whether products of bfloat16 matrices are this project's own, on the processor's matrix unit (AMX).
 bool ct_has_tile_products(void);
@@ -207,8 +205,9 @@ typedef struct ct_adapter {
     const ct_tensor *down;
     const ct_tensor *up;
     float scaling;
-    double dropout;        // the probability with which an element of the adapter's input is dropped
-    uint64_t dropout_key;  // which ones follows from this
+    double dropout;                // the probability with which an element of the adapter's input is dropped
+    uint64_t dropout_key;          // which ones follows from this,
+    const ct_tensor *row_numbers;  // from the number of the element's row (int64, beside the input) and its column
 } ct_adapter;
 // Whether the next two take these activations and weights: on the CPU what ct_product takes, and float32 with float32; on a
 // GPU that has this project's kernels float32 or bfloat16 with the same.
@@ -217,10 +216,16 @@ bool ct_has_adapted_product(const ct_tensor *x, const ct_tensor *weight);
 // back needs of what lies between: on the CPU in float32, on a GPU in the type of x.
 ct_status ct_adapted_product(
     const ct_tensor *x, const ct_tensor *weight, const ct_adapter *adapter, ct_tensor **output, ct_tensor **lowered);
-// The gradients of x (unless `input_gradient` is null), A and B, with the same key.
+// The gradients of x (unless `input_gradient` is null), A and B, with the same elements dropped.
 ct_status ct_adapted_product_backward(
     const ct_tensor *gradient, const ct_tensor *x, const ct_tensor *lowered, const ct_tensor *weight,
     const ct_adapter *adapter, ct_tensor **input_gradient, ct_tensor **down_gradient, ct_tensor **up_gradient);
+
+// Dropout with an adapter's key and row numbers, of a matrix that fused layers take: D(x), or of a gradient what D makes of it.
+ct_status ct_dropout(
+    const ct_tensor *x, double probability, uint64_t key, const ct_tensor *row_numbers, ct_tensor **result);
+// Numbers [rows, columns] on [-1, 1), float32 on the CPU, that follow from key, row number and column.
+ct_status ct_uniform(const ct_tensor *row_numbers, uint64_t key, int64_t columns, ct_tensor **result);
 
 // MARK: Fused kernels
 

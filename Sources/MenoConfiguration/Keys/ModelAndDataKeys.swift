@@ -13,8 +13,8 @@ extension ConfigurationKey {
             "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.", example: "gemma-3-270m"),
         ConfigurationKey(
             "model.dtype", \.model.dtype, .choice,
-            "What frozen weights are kept and, where the processor has bfloat16 products, computed in; adapters and the "
-                + "optimizer's state are float32 in any case.",
+            "What frozen weights are kept and, where the processor has fast bfloat16 products, computed in; adapters and "
+                + "the optimizer's state are float32 in any case.",
             example: "float32",
             caveat:
                 "auto is bfloat16, or float32 with `training.bf16: false`. float16 is refused: it cannot be trained, "

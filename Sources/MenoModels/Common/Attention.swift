@@ -36,7 +36,7 @@ final class Attention {
     ///   - cache: keys and values of earlier tokens of the one sequence in `input`, where text is generated.
     /// - Returns: `[tokens, hidden]`.
     func callAsFunction(_ input: Tensor, context: AttentionContext, cache: LayerCache?) throws -> Tensor {
-        let projected = try projections(input)
+        let projected = try projections(input, context)
         let angles = try rotary.map { try context.angles($0) }
         let q = try prepared(projected.query, heads: configuration.headCount, norm: queryNorm, angles)
         let k = try prepared(projected.key, heads: configuration.keyValueHeadCount, norm: keyNorm, angles)
@@ -47,17 +47,21 @@ final class Attention {
             } else {
                 try attend(query: q, key: k, value: v, context: context)
             }
-        return try output(attended.reshaped([input.size(0), configuration.headCount * configuration.headDimension]))
+        return try output(
+            attended.reshaped([input.size(0), configuration.headCount * configuration.headDimension]), context: context)
     }
 
     /// `[tokens, heads · headDimension]` each.
-    private func projections(_ input: Tensor) throws -> (query: Tensor, key: Tensor, value: Tensor) {
+    private func projections(
+        _ input: Tensor, _ context: AttentionContext
+    ) throws -> (query: Tensor, key: Tensor, value: Tensor) {
         switch inputs {
-        case .apart(let query, let key, let value): return (try query(input), try key(input), try value(input))
+        case .apart(let query, let key, let value):
+            return try (query(input, context: context), key(input, context: context), value(input, context: context))
         case .fused(let linear):
             let keys = configuration.keyValueHeadCount * configuration.headDimension
             let sizes = [configuration.headCount * configuration.headDimension, keys, keys]
-            let parts = try linear(input).split(sizes: sizes, along: -1)
+            let parts = try linear(input, context: context).split(sizes: sizes, along: -1)
             return (parts[0], parts[1], parts[2])
         }
     }

@@ -1,6 +1,6 @@
 internal import MenoTensor
 
-/// What all layers of one pass share: the layout, rotation tables and masks.
+/// What all layers of one pass share: the layout, rotation tables, masks, and what dropout follows from.
 final class AttentionContext {
     let layout: SequenceLayout
     private let device: Device
@@ -11,13 +11,18 @@ final class AttentionContext {
     private var angles: [ObjectIdentifier: (cos: Tensor, sin: Tensor)] = [:]
     private var masks: [MaskKey: Tensor] = [:]
     private var sequenceBoundaries: SequenceBoundaries?
+    private let randomKey: UInt64?
+    private var knownRowKeys: RowKeys?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
-    /// - Parameter offset: the position of the first token, where earlier ones are cached.
-    init(layout: SequenceLayout, offset: Int, device: Device) throws {
+    /// - Parameters:
+    ///   - offset: the position of the first token, where earlier ones are cached.
+    ///   - randomKey: see ``Decoder/randomKey``; `nil` where nothing is trained.
+    init(layout: SequenceLayout, offset: Int, randomKey: UInt64?, device: Device) throws {
         self.layout = layout
         self.offset = offset
+        self.randomKey = randomKey
         self.device = device
         positions = layout.positions.map { $0 + Int64(offset) }
         indices = try Tensor(positions, device: device)
@@ -42,6 +47,13 @@ final class AttentionContext {
             lengths: layout.lengths, shared: layout.sharedPrefix, device: device)
         sequenceBoundaries = boundaries
         return boundaries
+    }
+
+    /// What dropout and noise follow from; `nil` where nothing is trained.
+    func rowKeys() throws -> RowKeys? {
+        guard let randomKey, knownRowKeys == nil else { return knownRowKeys }
+        knownRowKeys = try RowKeys(key: randomKey, numbers: layout.rowNumbers, device: device)
+        return knownRowKeys
     }
 
     /// Bool `[queries, keys]`: true where query i may see key j, for queries that are the last of the keys.

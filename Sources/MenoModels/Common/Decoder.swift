@@ -17,6 +17,9 @@ public final class Decoder {
     /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
     /// added to the embeddings of a sequence of L tokens of d values. 0: none.
     public var embeddingNoise = 0.0
+    /// What dropout and noise follow from in passes with gradient, with an example's number (``SequenceLayout/numbers``), a
+    /// token's position and a layer's name. Each optimizer step has a key of its own: `RowKeys.key(seed:step:)`.
+    public var randomKey: UInt64 = 0
     /// Probabilities below it enter the gradient of a frozen head by the centroid of their words' embeddings instead of one
     /// by one; 0: none. The loss is exact either way. Unless set, 1e-6 with weights in bfloat16, whose rounding is a
     /// larger error, and 0 otherwise.
@@ -86,13 +89,15 @@ public final class Decoder {
         precondition(inputIDs.count == layout.tokenCount, "as many tokens as the layout says")
         precondition(cache == nil || layout.lengths.count == 1, "a cache holds one sequence")
         let context = try AttentionContext(
-            layout: layout, offset: cache?.count ?? 0, device: device)
+            layout: layout, offset: cache?.count ?? 0, randomKey: isGradientEnabled ? randomKey : nil, device: device)
         var states = try embed(inputIDs)
-        if embeddingNoise > 0, isGradientEnabled { states = try states + noise(layout, dtype: states.dtype) }
+        if embeddingNoise > 0, let keys = try context.rowKeys() {
+            states = try states + noise(layout, keys, dtype: states.dtype)
+        }
         for (index, layer) in layers.enumerated() {
             if index < checkpointedLayers, cache == nil {
                 let trained = layer.parameters.filter(\.isTrained).map(\.tensor)
-                states = try checkpointed(states, parameters: trained, device: device) {
+                states = try checkpointed(states, parameters: trained) {
                     try layer($0, context: context, cache: nil)
                 }
             } else {
@@ -136,14 +141,13 @@ public final class Decoder {
     }
 
     /// `[tokens, hidden]`.
-    private func noise(_ layout: SequenceLayout, dtype: DType) throws -> Tensor {
+    private func noise(_ layout: SequenceLayout, _ keys: RowKeys, dtype: DType) throws -> Tensor {
         let bounds = layout.lengths.flatMap { length in
             let bound = Float(embeddingNoise / Double(length * configuration.hiddenSize).squareRoot())
             return Array(repeating: bound, count: length)
         }
-        // Drawn on the CPU, so that a seed means the same on every device.
-        let noise = try Tensor(uninitialized: [layout.tokenCount, configuration.hiddenSize], dtype: .float32)
-            .uniform_(-1, 1)
+        let noise = try Tensor.noise(
+            columns: configuration.hiddenSize, keys.keys(for: RowKeys.identifier(of: embedding.name)))
         return try (noise * Tensor(bounds).unsqueezed(1)).to(dtype).to(device)
     }
 

@@ -21,9 +21,11 @@ final class FeedForward {
     }
 
     /// `[tokens, hidden]` in and out.
-    func callAsFunction(_ input: Tensor) throws -> Tensor { try down(inner(input)) }
+    func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor {
+        try down(inner(input, context), context: context)
+    }
 
-    private func inner(_ input: Tensor) throws -> Tensor {
+    private func inner(_ input: Tensor, _ context: AttentionContext) throws -> Tensor {
         switch inputs {
         case .gated(let gate, let up):
             if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix),
@@ -31,12 +33,12 @@ final class FeedForward {
             {
                 return try input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused)
             }
-            return try gating(gate(input), up(input))
+            return try gating(gate(input, context: context), up(input, context: context))
         case .fusedGate(let linear):
-            let both = try linear(input)
+            let both = try linear(input, context: context)
             let size = both.size(-1) / 2
             return try gating(both.narrowed(-1, start: 0, count: size), both.narrowed(-1, start: size, count: size))
-        case .plain(let up): return try activated(up(input))
+        case .plain(let up): return try activated(up(input, context: context))
         }
     }
 

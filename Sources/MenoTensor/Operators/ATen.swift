@@ -78,7 +78,6 @@ enum ATen {
     static let mmOut = Operator("aten::mm", "out")
     static let linear = Operator("aten::linear")
     static let embedding = Operator("aten::embedding")
-    static let dropout = Operator("aten::dropout")
     static let attention = Operator("aten::scaled_dot_product_attention")
     static let flashAttention = Operator("aten::_flash_attention_forward")
     static let flashAttentionBackward = Operator("aten::_flash_attention_backward")

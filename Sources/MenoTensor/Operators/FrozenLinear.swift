@@ -5,8 +5,8 @@ extension Torch {
     /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
     public static var hasOwnProducts: Bool { ct_has_own_products() }
 
-    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without
-    /// bfloat16 instructions, where libtorch's bfloat16 products are five to a hundred times slower than its float32 ones.
+    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without a
+    /// matrix unit (AMX), but for AMD's with bfloat16 instructions, which libtorch's bfloat16 products serve well.
     public static var widensFrozenWeights: Bool { ct_widens_weights() }
 
     /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
@@ -44,20 +44,20 @@ extension Tensor {
     /// - Parameters:
     ///   - down: A, `[rank, in]`, float32.
     ///   - up: B, `[out, rank]`, float32.
-    ///   - dropout: the probability with which D drops an element. Which ones follows from 64 bits that are drawn from the
-    ///     CPU's generator; no mask is kept.
+    ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
+    ///     none is dropped.
     public func adaptedLinear(
-        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: Double
+        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {
         let input = try contiguous()
-        let key = dropout > 0 ? try RandomGenerator.bits() : 0
         // Pointers to tensors that the closure keeps.
         let adapter = {
             ct_adapter(
-                down: down.handle, up: up.handle, scaling: Float(scaling), dropout: dropout, dropout_key: key)
+                down: down.handle, up: up.handle, scaling: Float(scaling), dropout: dropout?.probability ?? 0,
+                dropout_key: dropout?.keys.key ?? 0, row_numbers: dropout?.keys.numbers.handle)
         }
         var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
-        try withExtendedLifetime((input, weight, down, up)) {
+        try withExtendedLifetime((input, weight, down, up, dropout?.keys.numbers)) {
             var adapter = adapter()
             try check(
                 ct_adapted_product(input.handle, weight.handle, &adapter, &results.0, &results.1), "adapted product")
@@ -69,7 +69,7 @@ extension Tensor {
         return try Tensor.customNode(inputs: [self, down, up], outputs: [output]) { gradients in
             guard let gradient = try gradients[0]?.contiguous() else { return [nil, nil, nil] }
             var (inputResult, downResult, upResult): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
-            try withExtendedLifetime((gradient, saved, lowered, weight, down, up)) {
+            try withExtendedLifetime((gradient, saved, lowered, weight, down, up, dropout?.keys.numbers)) {
                 var adapter = adapter()
                 try withUnsafeMutablePointer(to: &inputResult) { inputResult in
                     try check(

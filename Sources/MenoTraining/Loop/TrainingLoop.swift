@@ -190,11 +190,12 @@ public final class TrainingLoop {
         return arguments.loggingInterval(batches).map { step % $0 == 0 || step == totalSteps } ?? false
     }
 
-    /// Makes a step; where memory does not suffice, again in smaller passes, with the same random numbers to begin with.
+    /// Makes a step; where memory does not suffice, again in smaller passes, with the same elements dropped.
     /// - Returns: `nil` for a step that was passed over.
     /// - Throws: what ends the run; what is saved then is as if the step had not been tried.
     func attempt(_ step: Int, learningRate: Double) throws -> StepResult? {
-        let (states, skippedBefore) = (try RandomStates(of: model.device), skippedSteps)
+        let skippedBefore = skippedSteps
+        model.randomKey = RowKeys.key(seed: arguments.seed, step: step)
         do {
             while true {
                 let prepared = loader.load(step, tokensPerPass: passLimit)
@@ -205,12 +206,10 @@ public final class TrainingLoop {
                     return nil
                 } catch let error as TorchError where error.code == .outOfMemory {
                     try makePassesSmaller(prepared.passes, error)
-                    try states.restore()
                 }
             }
         } catch {
             skippedSteps = skippedBefore
-            try states.restore()
             throw error
         }
     }
