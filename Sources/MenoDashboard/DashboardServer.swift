@@ -26,7 +26,8 @@ public struct DashboardServer: Sendable {
     ) {
         let catalog = RunCatalog(folder)
         pages = DashboardPages(
-            catalog: catalog, cache: RunCache(catalog, isRunning: isRunning, thresholds: thresholds), language: language)
+            catalog: catalog, cache: RunCache(catalog, isRunning: isRunning, thresholds: thresholds), language: language
+        )
         self.port = port
         self.logger = logger
         self.interval = interval

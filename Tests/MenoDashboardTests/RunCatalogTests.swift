@@ -97,7 +97,9 @@ import Testing
         let catalog = RunCatalog(folder.url)
         let lock = folder.url.appending(path: "lock")
         try write("", to: "lock")
-        let cache = RunCache(catalog, isRunning: { _ in FileManager.default.fileExists(atPath: lock.path) }) { _ in .init() }
+        let cache = RunCache(catalog, isRunning: { _ in FileManager.default.fileExists(atPath: lock.path) }) { _ in
+            .init()
+        }
         let run = folder.url.appending(path: "a")
         #expect(try await cache.record(run).isRunning == true)
         let before = await cache.stamp(of: run)

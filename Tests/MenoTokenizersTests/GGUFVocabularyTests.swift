@@ -8,7 +8,9 @@ import Testing
     /// A file with a vocabulary of bytes, and no tensors.
     private func write(_ metadata: [String: Any], to url: URL) throws {
         var bytes = Data("GGUF".utf8)
-        func append(_ number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) } }
+        func append(_ number: some FixedWidthInteger) {
+            withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+        }
         func append(_ text: String) {
             append(UInt64(text.utf8.count))
             bytes.append(contentsOf: text.utf8)

@@ -25,7 +25,8 @@ enum TinyRun {
     }
 
     static func loop(
-        model: Decoder? = nil, sides: ExampleSides.Sides? = nil, evaluation: Int = 4, observers: [any RunObserver], saving: RunSaving? = nil,
+        model: Decoder? = nil, sides: ExampleSides.Sides? = nil, evaluation: Int = 4, observers: [any RunObserver],
+        saving: RunSaving? = nil,
         stopAfter: (events: Recorder, steps: Int)? = nil,
         _ change: (inout TrainingArguments) -> Void = { _ in }
     ) throws -> TrainingLoop {

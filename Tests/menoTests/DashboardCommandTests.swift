@@ -57,8 +57,11 @@ import Testing
         let folder = try TemporaryFolder()
         let progress = folder.url.appending(path: "a/training_progress")
         try FileManager.default.createDirectory(at: progress, withIntermediateDirectories: true)
-        try Data(#"{"step": 1, "loss": 2.5, "grad_norm": 1, "learning_rate": 0.1, "epoch": 1, "tokens": 5, "labels": 4}"#.utf8)
-            .write(to: progress.appending(path: "metrics.jsonl"))
+        try Data(
+            #"{"step": 1, "loss": 2.5, "grad_norm": 1, "learning_rate": 0.1, "epoch": 1, "tokens": 5, "labels": 4}"#
+                .utf8
+        )
+        .write(to: progress.appending(path: "metrics.jsonl"))
         let lock = folder.url.appending(path: "a/.lock")
         try Data("\(getpid())\n".utf8).write(to: lock)
         let descriptor = open(lock.path, O_RDWR)
@@ -68,7 +71,8 @@ import Testing
         defer { process.terminate() }
         let output = process.standardOutput as! Pipe
         let address = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        let port = try #require(UInt16(address.dropFirst("http://127.0.0.1:".count).prefix { $0.isNumber }), "\(address)")
+        let port = try #require(
+            UInt16(address.dropFirst("http://127.0.0.1:".count).prefix { $0.isNumber }), "\(address)")
         let state = {
             let page = try Connection(port).get("/runs/a/body", host: "localhost")
             return page.firstMatch(of: /<span class="badge [a-z]+">([^<]*)</).map { String($0.1) } ?? page

@@ -12,7 +12,8 @@ import Testing
     private func checkout(fetching text: String) throws -> [String: String] {
         let (root, cache) = (tiny.folder.url.appending(path: "checkout"), tiny.folder.url.appending(path: "cache"))
         let script = root.appending(path: "scripts/fetch-model")
-        try FileManager.default.createDirectory(at: script.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: script.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(
             """
             #!/bin/sh
@@ -30,7 +31,8 @@ import Testing
         let set = ["--set", "model.name_or_path=smollm2-135m"]
         let commands = [
             ["evaluate", "--model", "smollm2-135m", "--data", tiny.data.path],
-            ["chat", "--model", "smollm2-135m", "--prompt", "a"], ["tokenize", "--model", "smollm2-135m", "--text", "a"],
+            ["chat", "--model", "smollm2-135m", "--prompt", "a"],
+            ["tokenize", "--model", "smollm2-135m", "--text", "a"],
             ["inspect", "smollm2-135m"], ["inspect", tiny.data.path, "--model", "smollm2-135m"],
             ["train", tiny.file.path] + set, ["plan", tiny.file.path] + set,
         ]
@@ -44,7 +46,8 @@ import Testing
         let agreed = environment.merging(["MENO_ASSUME_YES": "1"]) { $1 }
         let fetched = try meno(commands[2], threads: 1, environment: agreed)
         #expect(fetched.status == 65 && fetched.output.isEmpty, "\(fetched)")
-        #expect(fetched.errors.contains("fetching smollm2-135m") && fetched.errors.contains("GGUF"), "\(fetched.errors)")
+        #expect(
+            fetched.errors.contains("fetching smollm2-135m") && fetched.errors.contains("GGUF"), "\(fetched.errors)")
         #expect(try meno("chat", "--model", "no-such-model", "--prompt", "a").errors.contains("smollm2-135m"))
     }
 
@@ -76,7 +79,8 @@ import Testing
         }
         for (name, advice) in [
             ("a.csv", #"load_dataset("csv""#), ("a.tsv", #"sep="\t""#), ("a.parquet", #"load_dataset("parquet""#),
-            ("a.txt", #"load_dataset("text""#), ("a.jsonl.gz", "Unpack"), ("a.md", "Known shapes"), ("a", "Known shapes"),
+            ("a.txt", #"load_dataset("text""#), ("a.jsonl.gz", "Unpack"), ("a.md", "Known shapes"),
+            ("a", "Known shapes"),
         ] {
             let refused = try meno("inspect", file(name, "x,y\n1,2\n"))
             #expect(refused.status == 65 && refused.errors.contains("is no file of records"), "\(refused.errors)")
@@ -88,7 +92,9 @@ import Testing
     }
 
     @Test func lengthsAreCountedForAMaximum() throws {
-        let lines = [#"{"prompt": "what is it", "completion": " a"}"#, #"{"prompt": "is", "completion": " it, not again"}"#]
+        let lines = [
+            #"{"prompt": "what is it", "completion": " a"}"#, #"{"prompt": "is", "completion": " it, not again"}"#,
+        ]
         try Data((lines + [lines[0], #"{"text": "abc"}"#]).joined(separator: "\n").utf8).write(to: tiny.data)
         let result = try meno("inspect", tiny.data.path, "--model", tiny.model.path, "--max-length", "8")
         #expect(result.status == 0, "\(result.errors)")
@@ -136,9 +142,12 @@ import Testing
         #expect(long.status == 65 && long.errors.contains("the prompt has 128 tokens"), "\(long.errors)")
 
         let lines = tiny.folder.url.appending(path: "lines")
-        try Data("\(String(repeating: "b", count: 100))\n\(String(repeating: "c", count: 200))\nabc\n".utf8).write(to: lines)
+        try Data("\(String(repeating: "b", count: 100))\n\(String(repeating: "c", count: 200))\nabc\n".utf8).write(
+            to: lines)
         let talk = try meno(chat + ["--max-new-tokens", "20"], threads: 1, redirection: "<\(lines.path)")
         #expect(talk.status == 0, "\(talk.errors)")
-        #expect(talk.errors.contains("too long: it has ") && talk.errors.contains("a new conversation begins"), "\(talk.errors)")
+        #expect(
+            talk.errors.contains("too long: it has ") && talk.errors.contains("a new conversation begins"),
+            "\(talk.errors)")
     }
 }

@@ -67,7 +67,8 @@ struct Chat: ParsableCommand {
                 room = try model.room(after: messages + [question], template: template)
             }
             guard room > 0 else {
-                Console.note("(too long: it has \(model.contextLength - room) tokens, and does not fit into \(context))")
+                Console.note(
+                    "(too long: it has \(model.contextLength - room) tokens, and does not fit into \(context))")
                 continue
             }
             messages.append(question)
@@ -97,7 +98,9 @@ struct Chat: ParsableCommand {
         }
         try Console.result("\n")
         let isCut = answer.end == .length && answer.tokens == room
-        if isCut { Console.note("(the model's context of \(model.contextLength) tokens is full: the answer ends here)") }
+        if isCut {
+            Console.note("(the model's context of \(model.contextLength) tokens is full: the answer ends here)")
+        }
         return (answer.text, isCut)
     }
 }

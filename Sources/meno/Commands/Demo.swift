@@ -10,7 +10,8 @@ import MenoTraining
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fine-tunes a small model on bundled Socratic dialogues and shows what changed.",
-        discussion: "Run again, it trains from scratch and replaces the earlier demo's checkpoints, adapter and report.")
+        discussion: "Run again, it trains from scratch and replaces the earlier demo's checkpoints, adapter and report."
+    )
 
     @Option(help: "gemma-3-270m or smollm2-135m.") var model: String?
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))

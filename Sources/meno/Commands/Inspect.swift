@@ -109,7 +109,9 @@ struct Inspect: ParsableCommand {
         var report = DataReport()
         let examples = try ExampleBuilder(tokenizer: model.tokenizer, template: template, maxLength: length)
             .examples(from: records, report: &report)
-        let (cut, lost) = (report.problems.filter { $0.kind == .tooLong }, report.problems.filter { $0.kind == .lostAnswer })
+        let (cut, lost) = (
+            report.problems.filter { $0.kind == .tooLong }, report.problems.filter { $0.kind == .lostAnswer }
+        )
         print(
             "max length     \(length): \(examples.count - cut.count - lost.count) whole, \(cut.count) cut at the end, "
                 + "\(lost.count) cut before the answer begins")

@@ -31,7 +31,8 @@ struct AdapterFolder {
         return ModelError(
             .unsupported, path: url.path,
             "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
-            advice: "Give its base model and the adapter: --model \(model) --adapter \(url.path). In a RUN.yaml they are "
+            advice:
+                "Give its base model and the adapter: --model \(model) --adapter \(url.path). In a RUN.yaml they are "
                 + "`model.name_or_path` and `lora.init_adapter`.")
     }
 }

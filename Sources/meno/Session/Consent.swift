@@ -19,7 +19,9 @@ enum Consent {
 
     /// - Parameter question: a sentence that can be answered by yes or no; yes is the answer of an empty line.
     static func ask(_ question: String) -> Answer {
-        if let value = ProcessInfo.processInfo.environment[variable], !["", "0", "no", "false"].contains(value.lowercased()) {
+        if let value = ProcessInfo.processInfo.environment[variable],
+            !["", "0", "no", "false"].contains(value.lowercased())
+        {
             return .yes
         }
         guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return .unasked }

@@ -44,7 +44,8 @@ struct CatalogModel {
         case .no, .unasked:
             throw ModelError(
                 .notFound, path: name, "is not there yet: \(description).",
-                advice: "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded when they are "
+                advice:
+                    "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded when they are "
                     + "needed.")
         }
     }
