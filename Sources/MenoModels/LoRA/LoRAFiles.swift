@@ -17,11 +17,7 @@ public enum LoRAFiles {
         _ settings: LoRASettings, baseModel: String, isTextPart: Bool, to folder: URL
     ) throws {
         let url = folder.appending(path: configurationName)
-        do {
-            try configuration(settings, baseModel: baseModel, isTextPart: isTextPart).write(to: url)
-        } catch {
-            throw ModelError(.malformed, path: url.path, "cannot be written (\(error.localizedDescription)).")
-        }
+        try WholeFile.write(configuration(settings, baseModel: baseModel, isTextPart: isTextPart), to: url)
     }
 
     private static func configuration(

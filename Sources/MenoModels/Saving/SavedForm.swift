@@ -72,9 +72,9 @@ public enum SavedForm: Sendable {
         configuration["torch_dtype"] = nil
         configuration[key] = "float32"
         if hasHead { configuration["tie_word_embeddings"] = false }
-        try JSONSerialization.data(
-            withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        ).write(to: folder.appending(path: "config.json"), options: .atomic)
+        let text = try JSONSerialization.data(
+            withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+        try WholeFile.write(text, to: folder.appending(path: "config.json"))
     }
 
     /// Nothing is lost where a copy fails, or where the folder is the source itself.
@@ -83,7 +83,7 @@ public enum SavedForm: Sendable {
         guard FileManager.default.fileExists(atPath: original.path),
             original.resolvingSymlinksInPath().path != copy.resolvingSymlinksInPath().path
         else { return }
-        try Data(contentsOf: original, options: .mappedIfSafe).write(to: copy, options: .atomic)
+        try WholeFile.write(Data(contentsOf: original, options: .mappedIfSafe), to: copy)
     }
 
     /// PEFT takes a head that is the embedding for a module of its own: it gets the same values.
