@@ -60,7 +60,7 @@ let package = Package(
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
         .target(name: "MenoMonitor", dependencies: ["MenoMetrics"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor"],
+            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats"],
             swiftSettings: swiftSettings),
 
         .target(

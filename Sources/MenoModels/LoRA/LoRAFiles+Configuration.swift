@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoFormats
 
 /// `adapter_config.json`.
 extension LoRAFiles {

@@ -91,7 +91,7 @@ public struct CheckpointStore: Sendable {
     // MARK: Writing
 
     func write(_ contents: Contents) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try WholeFile.createFolder(folder)
         removeRemains()
         try checkSpace(for: contents.size)
         let staged = folder.appending(path: ".\(prefix)\(contents.step).partial")
@@ -100,14 +100,14 @@ public struct CheckpointStore: Sendable {
             try FileManager.default.createDirectory(at: staged, withIntermediateDirectories: false)
             try contents.form.write(contents.weights, to: staged)
             try contents.optimizer.write(to: staged.appending(path: Self.optimizerName))
-            for (name, data) in contents.files { try data.write(to: staged.appending(path: name)) }
-            for name in try FileManager.default.contentsOfDirectory(atPath: staged.path) {
-                try Self.synchronize(staged.appending(path: name))
+            for (name, data) in contents.files {
+                try WholeFile.write(data, to: staged.appending(path: name), durability: .none)
             }
-            let manifest = staged.appending(path: CheckpointManifest.name)
-            try Self.encoder.encode(CheckpointManifest(of: staged)).write(to: manifest)
-            try Self.synchronize(manifest)
-            try Self.synchronize(staged)
+            for name in try FileManager.default.contentsOfDirectory(atPath: staged.path) {
+                try WholeFile.synchronize(staged.appending(path: name))
+            }
+            let manifest = try Self.encoder.encode(CheckpointManifest(of: staged))
+            try WholeFile.write(manifest, to: staged.appending(path: CheckpointManifest.name))
             try put(staged, step: contents.step)
         } catch {
             try? FileManager.default.removeItem(at: staged)
@@ -124,7 +124,7 @@ public struct CheckpointStore: Sendable {
         }
         do {
             try FileManager.default.moveItem(at: staged, to: named)
-            try Self.synchronize(folder)
+            try WholeFile.synchronize(folder)
         } catch {
             putBackReplaced()
             throw error
@@ -175,17 +175,6 @@ public struct CheckpointStore: Sendable {
         return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
-    private static func synchronize(_ url: URL) throws {
-        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(url) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure(url) }
-    }
-
-    private static func failure(_ url: URL) -> TrainingError {
-        TrainingError(.cannotSave, "\(url.path) cannot be brought to the disk (\(String(cString: strerror(errno)))).")
-    }
-
     // MARK: Removing
 
     /// Removes the oldest checkpoints beyond `limit`, but none of those that are kept. Broken ones do not count, and stay.
@@ -198,28 +187,30 @@ public struct CheckpointStore: Sendable {
         return removed.filter { (try? remove(step: $0)) ?? false }
     }
 
-    /// Takes the name away first, so that a half removed folder is never taken for a checkpoint.
+    /// Takes the name away first, on the disk too, so that a half removed folder is never taken for a checkpoint.
     /// - Returns: whether there was one.
-    func remove(step: Int) throws -> Bool {
+    package func remove(step: Int) throws -> Bool {
         guard FileManager.default.fileExists(atPath: url(step: step).path) else { return false }
         let hidden = folder.appending(path: ".\(prefix)\(step).removed")
         try? FileManager.default.removeItem(at: hidden)
         try FileManager.default.moveItem(at: url(step: step), to: hidden)
+        try WholeFile.synchronize(folder)
         try? FileManager.default.removeItem(at: hidden)
         return true
     }
 
     /// Gives checkpoints of later steps names that are no checkpoint's, so that none is taken for a part of the run that
-    /// goes on from this step.
+    /// goes on from this step. The newest is the first: after a cut, what is left is the older part of one run.
     /// - Returns: their new names.
     func setAside(after step: Int) throws -> [String] {
         putBackReplaced()
-        return try steps.filter { $0 > step }.map { step in
+        return try steps.filter { $0 > step }.reversed().map { step in
             let name = "\(RunLayout.abandonedPrefix)\(prefix)\(step)"
             let names = [name] + (2...1000).map { "\(name).\($0)" }
             let free = names.first { !FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ?? name
             do {
                 try FileManager.default.moveItem(at: url(step: step), to: folder.appending(path: free))
+                try WholeFile.synchronize(folder)
             } catch {
                 throw TrainingError(
                     .cannotResume,
@@ -231,7 +222,7 @@ public struct CheckpointStore: Sendable {
     }
 
     /// Removes what an earlier process left when it was killed.
-    private func removeRemains() {
+    package func removeRemains() {
         putBackReplaced()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") { try? FileManager.default.removeItem(at: folder.appending(path: name)) }

@@ -129,6 +129,7 @@ extension TrainingLoop {
         best = state.best.judged(
             by: arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, evaluations: log.entries)
         observers.restore(saved.observers)
+        writer?.rotate(keeping: Set([state.step, best.step].compactMap { $0 }))
         if !saved.tellsEvaluation {
             observers.emit(
                 .notice("\(folder.path) does not tell its held-out examples: that they are the same is not checked"))

@@ -1,5 +1,6 @@
 import Foundation
 import MenoConfiguration
+import MenoFormats
 import MenoMetrics
 import MenoModels
 import MenoReporting
@@ -71,20 +72,45 @@ struct RunFolders {
     /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
     func clear(keeping inputs: [URL]) throws {
         let kept = inputs.map { $0.resolvingSymlinksInPath().path }
+        for kind in overwrites ? [CheckpointRecord.Kind.stable, .regular] : [] {
+            let store = CheckpointStore(model, kind: kind)
+            // The newest first: after a cut, what is left is the older part of the run, with the best one before it.
+            for step in store.steps.reversed() where step >= 0 {
+                try remove(store.url(step: step)) { _ = try store.remove(step: step) }
+            }
+        }
         var old = oldCheckpoints
         if !kept.contains(model.resolvingSymlinksInPath().path) {
             old += Self.results.map { model.appending(path: $0) }
         }
         old += Self.contents(of: progress).filter { RunLayout.isRecord($0.lastPathComponent) }
         for url in old where FileManager.default.fileExists(atPath: url.path) {
-            do {
-                try FileManager.default.removeItem(at: url)
-            } catch {
-                throw ConfigurationError(
-                    place: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
-                    advice: "Remove it by hand, or choose another `base_output_dir`.")
+            try remove(url) { try FileManager.default.removeItem(at: url) }
+        }
+    }
+
+    /// Removes what a killed process left unfinished. Only who holds the folder's lock may do so.
+    func removeRemains() {
+        for kind in [CheckpointRecord.Kind.regular, .stable] { CheckpointStore(model, kind: kind).removeRemains() }
+        for folder in [base, model, progress] {
+            for url in Self.contents(of: folder) where WholeFile.isPartial(url) {
+                try? FileManager.default.removeItem(at: url)
             }
         }
+    }
+
+    private func remove(_ url: URL, by body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            throw ConfigurationError(
+                place: url.path, "is of an earlier run and cannot be removed (\(Self.reason(error))).",
+                advice: "Remove it by hand, or choose another `base_output_dir`.")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        (error as? FormatError)?.message ?? error.localizedDescription
     }
 
     /// - Throws: ``ConfigurationError`` where what a new run begins with is, or lies in, a checkpoint that it overwrites.
@@ -112,10 +138,10 @@ struct RunFolders {
     func create() throws {
         for folder in [model, progress] {
             do {
-                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                try WholeFile.createFolder(folder)
             } catch {
                 throw ConfigurationError(
-                    place: folder.path, "cannot be created (\(error.localizedDescription)).",
+                    place: folder.path, "cannot be created (\(Self.reason(error))).",
                     advice: "`base_output_dir` must be a folder that you may write to.")
             }
         }
@@ -125,10 +151,10 @@ struct RunFolders {
     func write(configuration text: String) throws {
         let file = layout.configuration
         do {
-            try Data(text.utf8).write(to: file, options: .atomic)
+            try WholeFile.write(Data(text.utf8), to: file)
         } catch {
             throw ConfigurationError(
-                place: file.path, "cannot be written (\(error.localizedDescription)).",
+                place: file.path, "cannot be written (\(Self.reason(error))).",
                 advice: "`base_output_dir` must be a folder with some room that you may write to.")
         }
     }

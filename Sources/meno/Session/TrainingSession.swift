@@ -138,6 +138,7 @@ struct TrainingSession {
         defer { withExtendedLifetime(lock) {} }
         // Another process may have trained here while this one was loading.
         try folders.check()
+        folders.removeRemains()
         if case .none = resumption { try folders.requireOutside(inputs) }
         let checkpoint = try checkpoint(resumption)
         let loop = try loop(
