@@ -68,8 +68,7 @@ struct TrainingSession {
         evaluation = BalancedSample.positions(
             of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
         ).map { heldOut[$0] }
-        let companions = trains ? try model.tokenizerFiles(template) : [:]
-        form = try Self.prepare(model, configuration, log).accompanied(by: companions)
+        form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if log.style == .text, !log.isQuiet, let first = training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
