@@ -32,7 +32,9 @@ extension RunConfiguration {
                 if !key.affectsResult { return nil }
                 let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
                 // A checkpoint of a version without the key has it neither.
-                if ConfigurationKey.laterPaths.contains(key.path), [key.defaultValue, "(none)"].contains(value) { return nil }
+                if ConfigurationKey.laterPaths.contains(key.path), [key.defaultValue, "(none)"].contains(value) {
+                    return nil
+                }
                 return (key.path, value)
             })
     }

@@ -208,6 +208,22 @@ import Testing
         #expect(adopted.lora?.modulesToSave == ["norm", "embed_tokens"])
     }
 
+    /// Checkpoints of versions without the key are resumed where it says nothing.
+    @Test func laterKeysAreSettingsOnlyWhereTheySaySomething() throws {
+        let read = { (lora: String) in try RunConfiguration.read(yaml: minimal + "lora: \(lora)", name: "run.yaml") }
+        #expect(try read("{r: 4}").resultSettings["lora.exclude_modules"] == nil)
+        #expect(try read("null").resultSettings["lora.exclude_modules"] == nil)
+        let excluding = try read("{r: 4, exclude_modules: v_proj}")
+        #expect(excluding.resultSettings["lora.exclude_modules"] == "[v_proj]")
+        var adapter = LoRASettings(rank: 4, alpha: 16, dropout: 0.1, targets: .names(["k_proj", "q_proj", "v_proj"]))
+        adapter.excludedModules = .pattern(".*mlp.*")
+        #expect(try read("{init_adapter: a}").adopting(adapter).lora?.excludedModules == [".*mlp.*"])
+        let error = #expect(throws: ConfigurationError.self) {
+            try read("{init_adapter: a, exclude_modules: v_proj}").adopting(adapter)
+        }
+        #expect(error?.place == "lora.exclude_modules")
+    }
+
     @Test func everyKeyReadsItsOwnExample() throws {
         for key in ConfigurationKey.all {
             // A command says nothing without the key that asks for it.

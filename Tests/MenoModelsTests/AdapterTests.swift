@@ -6,9 +6,11 @@ import Testing
 
 @testable import MenoModels
 
-/// Against PEFT, for everything of `LoraConfig` that is read (`Tests/Reference/make_adapters.py`).
+/// Against PEFT, for everything of `LoraConfig` that is read (`Tests/Reference/make_adapters.py`, `make_adapter_forms.py`).
 @Suite(.drawsRandomNumbers) struct AdapterTests {
-    static let names = ["dora", "patterns", "modules-untied"]
+    static let names = [
+        "dora", "patterns", "modules-untied", "excluded", "excluded-pattern", "mlp", "tied",
+    ]
 
     struct Expected: Decodable {
         var base: String
@@ -123,6 +125,8 @@ import Testing
         }
         #expect(try names(folder.url) == names(original))
         #expect(try LoRAFiles.settings(in: folder.url) == settings)
+        #expect(
+            try LoRAFiles.settings(in: folder.url).excludedModules == LoRAFiles.settings(in: original).excludedModules)
         let again = try files.load(dtype: .float32)
         try LoRAFiles.attach(folder.url, to: again)
         #expect(try again.trainedValues().entries.map(\.values) == model.trainedValues().entries.map(\.values))
@@ -213,7 +217,8 @@ import Testing
         let accepted: [[String: Any]] = [
             ["init_lora_weights": false], ["init_lora_weights": "gaussian"], ["init_lora_weights": "eva"],
             ["init_lora_weights": "orthogonal"], ["alora_invocation_tokens": NSNull()], ["brand_new": false],
-            ["exclude_modules": ["k_proj"]], ["loftq_config": ["loftq_bits": 4]],
+            ["exclude_modules": ["k_proj"]], ["loftq_config": ["loftq_bits": 4]], ["qalora_group_size": 32],
+            ["init_lora_weights": "mica"],
         ]
         for configuration in accepted { #expect(try settings(configuration).rank == 4, "\(configuration)") }
     }

@@ -41,8 +41,8 @@ extension ConfigurationKey {
             "lora.modules_to_save", \.adapter.modulesToSave, .textsOrNone,
             "Modules that are trained and saved as a whole beside the adapters.", example: "[embed_tokens, lm_head]",
             caveat:
-                "Where the head is the embedding, naming one means both: they stay one. A module such as mlp means the layers in it, "
-                + "which are not adapted then."),
+                "Where the head is the embedding, naming one means both: they stay one. A module such as mlp means all layers "
+                + "in it, which are then not adapted."),
         ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
             "The folder of an adapter in PEFT's form to go on from.", example: "runs/first/model",

@@ -27,7 +27,8 @@ enum EmbeddingLayers {
                 .unsupported, path: tensors.path,
                 "has \(what) (\"\(name)\") of its own; "
                     + "the model's head is its embedding, and both must be the same.",
-                advice: "PEFT trains a copy of such a module. Train with ensure_weight_tying=True, or untie the model first: in "
+                advice:
+                    "PEFT trains a copy of such a module. Train with ensure_weight_tying=True, or untie the model first: in "
                     + "transformers `m.lm_head.weight = torch.nn.Parameter(m.lm_head.weight.clone()); "
                     + "m.config.tie_word_embeddings = False; m.save_pretrained(…)`, and give that folder as the model.")
         }
@@ -46,7 +47,8 @@ enum EmbeddingLayers {
         return ModelError(
             .unsupported, path: tensors.path,
             "holds \"\(name)\" with \(found[0]) rows: the vocabulary was resized in training; the model has \(shape[0]).",
-            advice: "Resize the model too: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
+            advice:
+                "Resize the model too: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
                 + "and give that folder as the model.")
     }
 
@@ -63,9 +65,10 @@ enum EmbeddingLayers {
             guard !forTraining else {
                 throw ModelError(
                     .unsupported, path: tensors.path,
-                    "holds \"\(table.name)\" (save_embedding_layers), which modules_to_save does not name: it would be lost in the "
-                        + "adapter that is trained from this one.",
-                    advice: "Merge the adapter into its model in PEFT (merge_and_unload), and train that; or name the module in "
+                    "holds \"\(table.name)\" (save_embedding_layers), which modules_to_save does not name: "
+                        + "an adapter that is trained from this one would lose it.",
+                    advice:
+                        "Merge the adapter into its model in PEFT (merge_and_unload), and train that; or name the module in "
                         + "its modules_to_save.")
             }
             try withoutGradient { _ = try table.tensor.copy_(values) }

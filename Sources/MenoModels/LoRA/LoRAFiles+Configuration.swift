@@ -109,8 +109,9 @@ extension LoRAFiles {
         json.keys.filter { !knownKeys.contains($0) && json.isNumber($0) }.map { key in
             let value = (try? json.double(key)).flatMap { $0 } ?? 0
             let text = Int(exactly: value).map(String.init) ?? "\(value)"
-            return "\(json.path): \"\(key)\": \(text) is unknown here and ignored. PEFT writes such a value of methods that are off too; "
-                + "an adapter that needs it would give other answers"
+            return
+                "\(json.path): \"\(key)\": \(text) is unknown to Meno and ignored. "
+                + "PEFT writes such values for methods that are off, too; an adapter that needs it computes something else"
         }
     }
 

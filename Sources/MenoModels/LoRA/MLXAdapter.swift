@@ -3,8 +3,8 @@ internal import MenoFormats
 
 /// Adapters of mlx-lm: `adapters.safetensors`, and an `adapter_config.json` that holds the options of its training.
 ///
-/// y = W x + scale · Bᵀ(Aᵀ x), with `lora_a` `[in, rank]` and `lora_b` `[rank, out]`: PEFT's matrices transposed, and `scale` in
-/// the place of α / r (mlx_lm/tuner/lora.py).
+/// y = W x + scale · Bᵀ(Aᵀ x), with `lora_a` `[in, rank]` and `lora_b` `[rank, out]`: PEFT's matrices transposed, and
+/// `scale` instead of α / r (mlx_lm/tuner/lora.py).
 enum MLXAdapter {
     static let weightsName = "adapters.safetensors"
 

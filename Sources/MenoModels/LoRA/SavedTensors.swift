@@ -108,8 +108,10 @@ final class SavedTensors {
                 "embed_tokens.lora_", "adapts the embedding, which is not supported",
                 "Train it whole, by modules_to_save."
             ),
-            ("embed_tokens.base_layer", "belongs to an adapter of the embedding, which is not supported",
-                "Train it whole, by modules_to_save."),
+            (
+                "embed_tokens.base_layer", "belongs to an adapter of the embedding, which is not supported",
+                "Train it whole, by modules_to_save."
+            ),
             ("lm_head.lora_", "adapts the head, which is not supported", "Train it whole, by modules_to_save."),
             (
                 "vision_tower.", "belongs to the part of the model that sees, which Meno does not have",
@@ -120,7 +122,8 @@ final class SavedTensors {
                 "Is the configuration that of another adapter?"
             ),
             (
-                "_experts.", "adapts experts, which this model does not have", "Was the adapter trained on another model?"
+                "_experts.", "adapts experts, which this model does not have",
+                "Was the adapter trained on another model?"
             ),
         ]
         for (part, reason, advice) in unsupported {

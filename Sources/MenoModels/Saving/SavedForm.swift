@@ -49,7 +49,8 @@ public struct SavedForm: Sendable {
     /// What a folder of transformers holds beside its weights.
     private static let copiedNames = ["generation_config.json"] + tokenizerNames
     private static let tokenizerNames = [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+        "chat_template.jinja",
         "chat_template.json",
     ]
 

@@ -77,13 +77,16 @@ struct GGUFTokenizerJSON {
 
     private func writeAddedTokens(to json: inout JSONText) {
         var isFirst = true
-        for id in 0..<min(rows, tokens.count) where isAdded(id) && names.id(of: names.bytes(of: TokenID(id))) == TokenID(id) {
+        for id in 0..<min(rows, tokens.count)
+        where isAdded(id) && names.id(of: names.bytes(of: TokenID(id))) == TokenID(id) {
             json.raw(isFirst ? "\n" : ",\n")
             isFirst = false
             json.raw("{\"id\":\(id),\"content\":")
             json.string(tokens[id])
             let isSpecial = types[id] == GGUFVocabulary.TokenType.control
-            json.raw(",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":\(isSpecial)}")
+            json.raw(
+                ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":\(isSpecial)}"
+            )
         }
     }
 
@@ -96,7 +99,9 @@ struct GGUFTokenizerJSON {
     }
 
     private func token(_ key: String) throws -> TokenID? {
-        try metadata.int("tokenizer.ggml.\(key)", default: nil).flatMap { (0..<min(rows, names.count)).contains($0) ? TokenID($0) : nil }
+        try metadata.int("tokenizer.ggml.\(key)", default: nil).flatMap {
+            (0..<min(rows, names.count)).contains($0) ? TokenID($0) : nil
+        }
     }
 
     private func unknownToken() throws -> String {
@@ -112,7 +117,8 @@ struct GGUFTokenizerJSON {
         if isSentencePiece {
             let hasSpaces = shown.contains { $0.contains(space) }
             var isFirst = true
-            for merge in GGUFVocabulary.merges(of: names, scores) where merge.id < rows && merge.left < rows && merge.right < rows {
+            for merge in GGUFVocabulary.merges(of: names, scores)
+            where merge.id < rows && merge.left < rows && merge.right < rows {
                 json.raw(isFirst ? "\n" : ",\n")
                 isFirst = false
                 let (left, right) = (shown[Int(merge.left)], shown[Int(merge.right)])
@@ -131,7 +137,10 @@ struct GGUFTokenizerJSON {
         var isFirst = true
         for merge in try metadata.strings("tokenizer.ggml.merges") {
             let parts = Array(merge.utf8).split(separator: space)
-            guard parts.count == 2, [parts[0], parts[1], (parts[0] + parts[1])[...]].allSatisfy({ names.id(of: $0).map { $0 < rows } ?? false })
+            guard parts.count == 2,
+                [parts[0], parts[1], (parts[0] + parts[1])[...]].allSatisfy({
+                    names.id(of: $0).map { $0 < rows } ?? false
+                })
             else { continue }
             json.raw(isFirst ? "\n" : ",\n")
             isFirst = false
@@ -141,7 +150,9 @@ struct GGUFTokenizerJSON {
 
     // MARK: Steps
 
-    private func addsSpace() throws -> Bool { try metadata.bool("tokenizer.ggml.add_space_prefix", default: nil) ?? true }
+    private func addsSpace() throws -> Bool {
+        try metadata.bool("tokenizer.ggml.add_space_prefix", default: nil) ?? true
+    }
 
     private func normalizer() throws -> String {
         guard isSentencePiece else { return try pre() == "qwen2" ? #"{"type":"NFC"}"# : "null" }
@@ -177,7 +188,8 @@ struct GGUFTokenizerJSON {
         json.string(names.bytes(of: bos))
         let name = String(decoding: json.bytes, as: UTF8.self)
         let first = #"{"SpecialToken":{"id":\#(name),"type_id":0}},{"Sequence":{"id":"A","type_id":0}}"#
-        return #"{"type":"TemplateProcessing","single":[\#(first)],"pair":[\#(first),{"Sequence":{"id":"B","type_id":1}}],"#
+        return
+            #"{"type":"TemplateProcessing","single":[\#(first)],"pair":[\#(first),{"Sequence":{"id":"B","type_id":1}}],"#
             + #""special_tokens":{\#(name):{"id":\#(name),"ids":[\#(bos)],"tokens":[\#(name)]}}}"#
     }
 
@@ -185,7 +197,8 @@ struct GGUFTokenizerJSON {
         guard isSentencePiece else {
             return #"{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}"#
         }
-        let steps = #"{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}"#
+        let steps =
+            #"{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}"#
         let strip = try addsSpace() ? #",{"type":"Strip","content":" ","start":1,"stop":0}"# : ""
         return #"{"type":"Sequence","decoders":[\#(steps)\#(strip)]}"#
     }

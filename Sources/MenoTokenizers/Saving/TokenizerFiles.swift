@@ -27,7 +27,8 @@ package struct TokenizerFiles: Sendable {
             let file = try GGUFFile(contentsOf: source)
             contents["tokenizer.json"] = try GGUFTokenizerJSON(file, path: source.path, rows: rows).data()
             contents[Self.configurationName] = Self.configuration(
-                [:], tokenizer, maxLength: try? file.metadata.int("\(file.metadata.string("general.architecture")).context_length"))
+                [:], tokenizer,
+                maxLength: try? file.metadata.int("\(file.metadata.string("general.architecture")).context_length"))
         } else {
             for name in Self.names { contents[name] = try Self.read(source.appending(path: name)) }
             contents["chat_template.json"] = nil

@@ -62,8 +62,7 @@ struct TrainingSession {
         records.removeAll()
         log.data(report, path: data.path, template: template)
         self.examples = try ExampleSides(examples, data)
-        let companions = trains ? try model.tokenizerFiles(template) : [:]
-        form = try Self.prepare(model, configuration, log).accompanied(by: companions)
+        form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if log.style == .text, !log.isQuiet, let first = self.examples.current.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
