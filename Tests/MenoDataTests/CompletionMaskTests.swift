@@ -23,7 +23,7 @@ import Testing
     }
 
     private static let cases = Result {
-        let other = ProcessInfo.processInfo.environment["MENO_MASKS"].map { URL(filePath: $0) }
+        let other = ProcessInfo.processInfo.environment["MENO_MASKS"].flatMap { $0.isEmpty ? nil : $0 }.map { URL(filePath: $0) }
         return try JSONDecoder().decode(Cases.self, from: Data(contentsOf: other ?? Fixtures.url("masks/masks.json")))
     }
 
