@@ -44,7 +44,11 @@ let package = Package(
             name: "CTorch", dependencies: ["CLibTorch"],
             // Compiled while the program runs; Accelerator/DeviceCode.cpp has its text.
             exclude: ["Accelerator/Layers.cu"],
-            cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
+            cxxSettings: [
+                .define("_GLIBCXX_USE_CXX11_ABI", to: "1"),
+                // Declarations of Gloo, whose headers libtorch does not bring.
+                .headerSearchPath("Distributed"),
+            ]),
         .target(name: "MenoTensor", dependencies: ["CTorch"], swiftSettings: swiftSettings),
 
         // Files, text and data: no libtorch

@@ -30,14 +30,19 @@ extension RunConfiguration {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
-                // Checkpoints of earlier versions do not have it.
-                if key.path == "data.chat_template_kwargs", data.chatTemplateKwargs.isEmpty { return nil }
-                return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
+                let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
+                // A checkpoint of a version without the key has it neither.
+                if ConfigurationKey.laterPaths.contains(key.path), [key.defaultValue, "(none)"].contains(value) { return nil }
+                return (key.path, value)
             })
     }
 }
 
 extension ConfigurationKey {
+    /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints: they are there only where they say
+    /// something.
+    static let laterPaths: Set<String> = ["lora.exclude_modules", "data.chat_template_kwargs"]
+
     /// The reference of every key, in Markdown.
     public static var reference: String {
         var text =

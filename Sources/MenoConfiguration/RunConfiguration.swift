@@ -41,6 +41,7 @@ public struct RunConfiguration: Sendable {
         public var rankPattern = LayerPatterns<Int>()
         public var alphaPattern = LayerPatterns<Double>()
         public var modulesToSave: [String] = []
+        public var excludedModules: [String] = []
         public var initialAdapter: String?
     }
 

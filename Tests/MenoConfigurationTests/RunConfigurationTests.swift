@@ -199,7 +199,8 @@ import Testing
 
     /// An adapter keeps names that were said in another way.
     @Test func settingsThatMeanTheSameAreNotContradicted() throws {
-        var adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0, targets: .names(LoRATargets.linearNames))
+        let all = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+        var adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0, targets: .names(all))
         adapter.modulesToSave = ["lm_head", "model.embed_tokens", "model.norm"]
         let keys = "lora: {init_adapter: first, target_modules: all-linear, modules_to_save: [norm, embed_tokens]}"
         let adopted = try RunConfiguration.read(yaml: minimal + keys, name: "run.yaml").adopting(adapter)

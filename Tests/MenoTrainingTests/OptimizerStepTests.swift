@@ -67,7 +67,8 @@ import Testing
             }
             #expect(model.sharesBeginnings(training: true))
             let step = try OptimizerStep(
-                model: model, options: .init(), maxGradientNorm: nil, labelSmoothing: kind.smoothing)
+                model: model, objective: SupervisedObjective(labelSmoothing: kind.smoothing), options: .init(),
+                maxGradientNorm: nil)
             let passes = PassPlan(examples, tokens: 30, sharing: sharing).parts.map(\.pass)
             let result = try step.run(passes, learningRate: 1e-3)
             return (

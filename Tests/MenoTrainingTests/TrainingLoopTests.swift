@@ -137,14 +137,7 @@ import Testing
         let expected = try Evaluator(model, tokensPerPass: 48).evaluate(examples)
         /// Memory for so many tokens, from the second pass on.
         func limited(to tokens: Int) -> Evaluator {
-            var passes = 0
-            return Evaluator(model, tokensPerPass: 48) { pass in
-                passes += 1
-                if passes > 1, pass.inputIDs.count > tokens {
-                    throw TorchError(.outOfMemory, "none", operation: "test")
-                }
-                return try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout)
-            }
+            Evaluator(model, objective: ScarceMemory(tokens: tokens), tokensPerPass: 48)
         }
         var (limits, done): ([Int], [Int]) = ([], [])
         let divided = try limited(to: 20).evaluate(examples) {
@@ -202,5 +195,26 @@ import Testing
         #expect(arguments.learningRates(totalSteps: 7).warmupSteps == 1)
         arguments.warmupSteps = 3
         #expect(arguments.learningRates(totalSteps: 7).warmupSteps == 3)
+    }
+}
+
+/// Supervised fine-tuning where memory suffices for so many tokens, from the second pass on.
+private final class ScarceMemory: Objective {
+    private let tokens: Int
+    private let supervised = SupervisedObjective()
+    private var passes = 0
+
+    init(tokens: Int) { self.tokens = tokens }
+
+    func weight(of pass: Pass) -> Int { supervised.weight(of: pass) }
+
+    func loss(of pass: Pass, by model: Decoder) throws -> PassLoss { try supervised.loss(of: pass, by: model) }
+
+    func evaluate(_ part: PassPlan.Part, of examples: [Example], by model: Decoder) throws -> [Evaluation.Row] {
+        passes += 1
+        if passes > 1, part.pass.inputIDs.count > tokens {
+            throw TorchError(.outOfMemory, "none", operation: "test")
+        }
+        return try supervised.evaluate(part, of: examples, by: model)
     }
 }

@@ -327,3 +327,5 @@ ct_status ct_cross_entropy(
 #ifdef __cplusplus
 }
 #endif
+
+#include "CTorchProcessGroup.h"

@@ -17,6 +17,10 @@ extension ConfigurationKey {
             "The linear layers that are adapted, by the end of their names; or all-linear.",
             example: "[q_proj, v_proj]"),
         ConfigurationKey(
+            "lora.exclude_modules", \.adapter.excludedModules, .textsOrNone,
+            "Layers that are not adapted though lora.target_modules names them, by the end of their names.",
+            example: "[layers.0.mlp.down_proj]"),
+        ConfigurationKey(
             "lora.use_rslora", \.adapter.usesRankStabilization, .flag, "Whether changes are scaled by α / √r instead.",
             example: "true"),
         ConfigurationKey(
@@ -36,7 +40,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "lora.modules_to_save", \.adapter.modulesToSave, .textsOrNone,
             "Modules that are trained and saved as a whole beside the adapters.", example: "[embed_tokens, lm_head]",
-            caveat: "Where the head is the embedding, naming one means both: they stay one."),
+            caveat:
+                "Where the head is the embedding, naming one means both: they stay one. A module such as mlp means the layers in it, "
+                + "which are not adapted then."),
         ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
             "The folder of an adapter in PEFT's form to go on from.", example: "runs/first/model",

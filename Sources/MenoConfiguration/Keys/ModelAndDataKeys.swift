@@ -48,14 +48,20 @@ extension ConfigurationKey {
         ConfigurationKey(
             "data.max_length", \.data.maxLength, .integer(from: 2), "Tokens of the longest example.", example: "512"),
         ConfigurationKey(
-            "data.too_long", \.data.tooLong, .choice, "Whether longer examples are cut at their end or left out.",
-            example: "skip", caveat: "A cut example ends without its end-of-turn token."),
+            "data.too_long", \.data.tooLong, .choice,
+            "Whether longer examples are cut at their end (truncate) or left out (skip); skip_without_answer cuts them, and "
+                + "leaves out those whose answer begins beyond `max_length`.",
+            example: "skip_without_answer",
+            caveat:
+                "A cut example ends without its end-of-turn token. One that is cut before its answer begins trains the model "
+                + "on the question alone; such examples are counted apart."),
         ConfigurationKey(
             "data.on_invalid", \.data.onInvalid, .choice, "Whether unfit records are left out or end the run.",
             example: "stop"),
         ConfigurationKey(
             "data.train_fraction", \.data.trainFraction, .fraction,
-            "The share of the examples that is trained on; the rest is held out for evaluation.", example: "0.9"),
+            "The share of the examples that is trained on; the rest is held out for evaluation.", example: "0.9",
+            caveat: "Equal examples stay on one side, so the shares may differ a little where records repeat."),
         ConfigurationKey(
             "data.max_eval_samples", \.data.maxEvaluationSamples, .integer(from: 0),
             "How many of the held-out examples evaluations use, chosen evenly over sources and lengths.",

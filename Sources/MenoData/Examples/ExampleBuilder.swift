@@ -19,6 +19,8 @@ public struct ExampleBuilder: Sendable {
         case truncate
         /// It is left out.
         case skip
+        /// It is cut at its end, and left out where nothing of an answer would be left.
+        case skipWithoutAnswer = "skip_without_answer"
     }
 
     public var tokenizer: Tokenizer
@@ -60,6 +62,7 @@ public struct ExampleBuilder: Sendable {
                 "the tokenizer names no EOS: records of the shapes \"text\" and \"prompt\" end without one, and do not "
                     + "teach the model to stop.")
         }
+        addRemarks(on: examples, to: &report)
         guard !examples.isEmpty else {
             // What most records were left out for is what the user has to fix.
             let worst = report.counts.first { !$0.isUsed }?.kind
@@ -147,8 +150,10 @@ public struct ExampleBuilder: Sendable {
             return nil
         }
         notes.use.note(messages, variables, template: template, text: chat.text)
+        let encoding = tokenizer.encode(chat)
+        countEnding(of: encoding, after: chat.completions, messages: messages, in: &report)
         do {
-            return (tokenizer.encode(chat), try learntBytes(of: messages, in: chat, template: template, record: record))
+            return (encoding, try learntBytes(of: messages, in: chat, template: template, record: record))
         } catch .turn(let index) {
             refuse(
                 &report,
@@ -188,7 +193,7 @@ public struct ExampleBuilder: Sendable {
         var ids = encoding.ids
         let problemsBefore = report.problems.count
         if ids.count > maxLength {
-            let isUsed = lengthPolicy == .truncate
+            let isUsed = lengthPolicy != .skip
             report.problems.append(
                 .init(
                     place: record.place, kind: .tooLong,
@@ -199,6 +204,10 @@ public struct ExampleBuilder: Sendable {
         // BOS covers no byte of the text; it is nobody's completion.
         let isCompletion = zip(ids.indices, encoding.byteRanges).map { index, range in
             !(index == 0 && range.isEmpty) && learnt.isCompletion(range)
+        }
+        if ids.count < encoding.ids.count, losesAnswer(isCompletion, learnt.completions, of: record) {
+            report.problems[report.problems.count - 1] = lostAnswer(of: encoding.ids.count, record)
+            guard lossTarget == .all, lengthPolicy == .truncate else { return nil }
         }
         let labels = zip(ids, zip(isCompletion, encoding.byteRanges)).enumerated().map { index, token in
             let isLearnt = lossTarget == .all ? !learnt.isWithheld(token.1.1) : token.1.0

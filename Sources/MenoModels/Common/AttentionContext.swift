@@ -4,31 +4,36 @@ internal import MenoTensor
 final class AttentionContext {
     let layout: SequenceLayout
     private let device: Device
-    private let globalRotation: (cos: Tensor, sin: Tensor)?
-    private let windowRotation: (cos: Tensor, sin: Tensor)?
+    /// Tokens of the one sequence that came before, where they are cached.
+    private let offset: Int
+    private let positions: [Int64]
+    private let indices: Tensor
+    private var angles: [ObjectIdentifier: (cos: Tensor, sin: Tensor)] = [:]
     private var masks: [MaskKey: Tensor] = [:]
     private var sequenceBoundaries: SequenceBoundaries?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
     /// - Parameter offset: the position of the first token, where earlier ones are cached.
-    init(
-        layout: SequenceLayout, offset: Int, global: RotaryEmbedding?, window: RotaryEmbedding?, device: Device
-    ) throws {
+    init(layout: SequenceLayout, offset: Int, device: Device) throws {
         self.layout = layout
+        self.offset = offset
         self.device = device
-        let positions = layout.positions.map { $0 + Int64(offset) }
-        let highest = Int(positions.max() ?? 0)
-        let indices = try Tensor(positions, device: device)
-        globalRotation = try global?.tables(positions: indices, highest: highest)
-        windowRotation = try window?.tables(positions: indices, highest: highest)
+        positions = layout.positions.map { $0 + Int64(offset) }
+        indices = try Tensor(positions, device: device)
     }
 
-    func rotation(slidingWindow: Int?) throws -> (cos: Tensor, sin: Tensor) {
-        guard let rotation = slidingWindow == nil ? globalRotation : windowRotation else {
-            preconditionFailure("a pass without the rotation of one of its layers")
+    /// The angles of every token by one of the layers' embeddings, each `[tokens, 1, dimension]`.
+    func angles(_ rotary: RotaryEmbedding) throws -> (cos: Tensor, sin: Tensor) {
+        if let known = angles[ObjectIdentifier(rotary)] { return known }
+        let computed = try rotary.angles(positions: positions, indices: indices) {
+            layout.lengths.enumerated().flatMap { index, length in
+                let before = index > 0 ? layout.sharedPrefix : offset
+                return Array(repeating: before + length, count: length)
+            }
         }
-        return rotation
+        angles[ObjectIdentifier(rotary)] = computed
+        return computed
     }
 
     func boundaries() throws -> SequenceBoundaries {

@@ -72,6 +72,37 @@ final class LanguageModelHead {
         return TokenLosses(sum: differentiable, values: computed.losses, isCorrect: computed.correct)
     }
 
+    /// The same with a loss of each target that can be differentiated, for objectives that combine them otherwise than by a sum.
+    ///
+    /// The gradient with respect to the hidden states is formed at once, a row for each target, and scaled when the objective's is
+    /// known. That of a trained weight is formed then, in a second pass over the tiles.
+    /// - Parameters: as ``loss(_:targets:counts:smoothing:)``.
+    func targetLosses(_ hiddenStates: Tensor, targets: [Int64], smoothing: Double = 0) throws -> TargetLosses {
+        precondition(hiddenStates.size(0) == targets.count)
+        let trainsWeight = weight.isTrained
+        let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
+        let states = try hiddenStates.detached()
+        let computed = try withoutGradient {
+            try chunks(of: states, targets: targets, smoothing: smoothing, gradient: needsGradient)
+                ?? tiles(
+                    of: states, table: weight.value(states.dtype), targets: targets, weights: nil, smoothing: smoothing,
+                    inputGradient: needsGradient, weightGradient: false)
+        }
+        let terms = try Tensor(computed.losses, device: hiddenStates.device)
+        guard needsGradient else { return TargetLosses(terms: terms, isCorrect: computed.correct) }
+        let inputs = [hiddenStates] + (trainsWeight ? [weight.tensor] : [])
+        let differentiable = try Tensor.customNode(inputs: inputs, outputs: [terms]) { [self] gradients in
+            guard let scales = try gradients[0]?.unsqueezed(1) else { return inputs.map { _ in nil } }
+            let input = try computed.inputGradient.map { try ($0 * scales).to($0.dtype) }
+            guard trainsWeight else { return [input] }
+            let again = try tiles(
+                of: states, table: weight.value(states.dtype), targets: targets, weights: scales, smoothing: smoothing,
+                inputGradient: false, weightGradient: true)
+            return [input, again.weightGradient]
+        }[0]
+        return TargetLosses(terms: differentiable, isCorrect: computed.correct)
+    }
+
     private struct TileResults {
         var losses: [Float]
         var correct: [Bool]
@@ -119,6 +150,7 @@ final class LanguageModelHead {
         let device = hiddenStates.device
         let hasKernel = device.kind != .cpu && hiddenStates.hasFusedLayers
         let onDevice = hasKernel ? try DeviceTargets(targets, vocabulary: vocabulary, device: device) : nil
+        let differentiates = needsInput || needsWeight
         let rows = max(1, min(count, Self.tileElements(onDevice: hasKernel) / vocabulary))
         var losses = [Float](repeating: 0, count: count)
         var correct = [UInt8](repeating: 0, count: count)
@@ -136,21 +168,21 @@ final class LanguageModelHead {
             let range = start..<start + size
             if let onDevice {
                 try onDevice.evaluate(
-                    logits, rows: range, softcap: softcap, smoothing: smoothing, differentiates: needsInput)
+                    logits, rows: range, softcap: softcap, smoothing: smoothing, differentiates: differentiates)
             } else if device.kind == .cpu {
                 try targets[range].withUnsafeBufferPointer { targets in
                     try losses.withUnsafeMutableBufferPointer { losses in
                         try correct.withUnsafeMutableBufferPointer { correct in
                             try logits.headTile_(
                                 targets: targets, softcap: softcap ?? 0, smoothing: smoothing,
-                                gradientScale: needsInput ? 1 : 0, loss: .init(rebasing: losses[range]),
+                                gradientScale: differentiates ? 1 : 0, loss: .init(rebasing: losses[range]),
                                 correct: .init(rebasing: correct[range]))
                         }
                     }
                 }
             } else {
                 let results = try acceleratorTile(
-                    logits, targets: Array(targets[range]), smoothing: smoothing, gradient: needsInput)
+                    logits, targets: Array(targets[range]), smoothing: smoothing, gradient: differentiates)
                 losses.replaceSubrange(range, with: results.losses)
                 correct.replaceSubrange(range, with: results.correct)
             }

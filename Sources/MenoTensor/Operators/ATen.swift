@@ -14,6 +14,7 @@ enum ATen {
     static let sqrt = Operator("aten::sqrt")
     static let rsqrt = Operator("aten::rsqrt")
     static let exp = Operator("aten::exp")
+    static let log = Operator("aten::log")
     static let tanh = Operator("aten::tanh")
     static let sin = Operator("aten::sin")
     static let cos = Operator("aten::cos")
@@ -21,6 +22,7 @@ enum ATen {
     static let sign = Operator("aten::sign")
     static let silu = Operator("aten::silu")
     static let gelu = Operator("aten::gelu")
+    static let relu = Operator("aten::relu")
     static let copy_ = Operator("aten::copy_")
     static let scatterAdd_ = Operator("aten::scatter_add_")
 

@@ -20,6 +20,8 @@ extension Tensor {
     /// 1 / √x.
     public func rsqrt() throws -> Tensor { try ATen.rsqrt.one(.tensor(self)) }
     public func exp() throws -> Tensor { try ATen.exp.one(.tensor(self)) }
+    /// The natural logarithm.
+    public func logarithm() throws -> Tensor { try ATen.log.one(.tensor(self)) }
     public func tanh() throws -> Tensor { try ATen.tanh.one(.tensor(self)) }
     public func sin() throws -> Tensor { try ATen.sin.one(.tensor(self)) }
     public func cos() throws -> Tensor { try ATen.cos.one(.tensor(self)) }
@@ -33,6 +35,8 @@ extension Tensor {
     public func geluTanh() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("tanh")) }
     /// The Gaussian error linear unit, exact.
     public func gelu() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("none")) }
+    /// max(x, 0).
+    public func relu() throws -> Tensor { try ATen.relu.one(.tensor(self)) }
 
     // MARK: In place
 

@@ -3,7 +3,7 @@ internal import MenoFormats
 
 /// A chat template in Jinja, as models bring them along, with the tokens that it may write.
 public struct JinjaChatTemplate: Sendable, Hashable {
-    private let template: JinjaTemplate
+    let template: JinjaTemplate
     private let tokens: [String: JinjaValue]
     let tokenizer: Tokenizer
     /// What the template is called in errors: a file, or the model's own.

@@ -37,7 +37,9 @@ public struct CheckpointStore: Sendable {
         /// Small files, by name.
         var files: [String: Data]
 
-        var size: Int { weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } }
+        var size: Int {
+            weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } + form.companionSize
+        }
     }
 
     static let optimizerName = "optimizer.safetensors"

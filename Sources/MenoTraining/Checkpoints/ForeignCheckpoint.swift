@@ -43,7 +43,7 @@ struct ForeignCheckpoint {
             if "\(before)" != "\(now)" { changes.append("\(name) was \(before), is \(now)") }
         }
         compare("the number of steps", state.maxSteps, totalSteps)
-        if case .adapter(let now, _) = form {
+        if let now = form.adapterSettings {
             let before = try LoRAFiles.settings(in: folder)
             compare("lora.r", before.rank, now.rank)
             compare("lora.lora_alpha", before.alpha, now.alpha)

@@ -7,24 +7,20 @@ public struct Evaluator {
     /// Tokens of a pass beyond which nothing is gained in speed.
     public static func preferredTokens(of model: Decoder) -> Int { max(2048, MemoryPlan.preferredTokens(of: model)) }
 
-    /// What it costs to predict the labels of a pass.
-    typealias Loss = (Pass) throws -> (losses: TokenLosses, predictions: [SequenceLayout.Prediction])
-
     private let model: Decoder
     private let tokensPerPass: Int
-    private let loss: Loss
+    private let objective: any Objective
 
+    /// Evaluates supervised fine-tuning: the negative log-likelihood of all labels.
     /// - Parameter tokensPerPass: `nil`: ``preferredTokens(of:)``.
     public init(_ model: Decoder, tokensPerPass: Int? = nil) {
-        self.init(model, tokensPerPass: tokensPerPass) {
-            try model.loss(inputIDs: $0.inputIDs, labels: $0.labels, layout: $0.layout)
-        }
+        self.init(model, objective: SupervisedObjective(), tokensPerPass: tokensPerPass)
     }
 
-    init(_ model: Decoder, tokensPerPass: Int?, loss: @escaping Loss) {
+    package init(_ model: Decoder, objective: any Objective, tokensPerPass: Int? = nil) {
         self.model = model
+        self.objective = objective
         self.tokensPerPass = tokensPerPass ?? Self.preferredTokens(of: model)
-        self.loss = loss
     }
 
     /// Where memory does not suffice for a pass, what is left is divided into smaller ones.
@@ -45,7 +41,9 @@ public struct Evaluator {
         try withoutGradient {
             while let part = parts.first {
                 do {
-                    for (index, row) in try zip(part.examples, self.rows(of: part, among: examples)) {
+                    for (index, row) in try zip(
+                        part.examples, objective.evaluate(part, of: examples, by: model))
+                    {
                         rows[index] = row
                     }
                 } catch let error as TorchError where error.code == .outOfMemory {
@@ -85,25 +83,8 @@ public struct Evaluator {
         let fewer = max(1, tokens / 2)
         onShortage(
             fewer,
-            "out of memory in a pass of \(tokens) tokens: the evaluation goes on in passes of up to \(fewer). "
+            "out of memory in a pass of \(tokens) tokens: the evaluation continues in passes of up to \(fewer). "
                 + "(\(error.message))")
         return fewer
-    }
-
-    private func rows(of part: PassPlan.Part, among examples: [Example]) throws -> [Evaluation.Row] {
-        let (losses, predictions) = try loss(part.pass)
-        var rows = Array(repeating: Evaluation.Row(), count: part.examples.count)
-        for (place, prediction) in predictions.enumerated() {
-            let row = prediction.sequence
-            let cost = Double(losses.values[place])
-            rows[row].tokens += 1
-            rows[row].negativeLogLikelihood += cost
-            if losses.isCorrect[place] { rows[row].correct += 1 }
-            if examples[part.examples[row]].isCompletion[prediction.position] {
-                rows[row].completionTokens += 1
-                rows[row].completionNegativeLogLikelihood += cost
-            }
-        }
-        return rows
     }
 }

@@ -1,9 +1,9 @@
-public import MenoModels
+package import MenoModels
 internal import MenoTensor
 
 /// What an optimizer step did.
 public struct StepResult: Sendable, Hashable {
-    /// Σ of the losses / number of labels, over all passes, in nats.
+    /// Σ of the losses / Σ of what the objective counts, over all passes.
     public var loss: Double
     /// The norm of the gradient before it was clipped.
     public var gradientNorm: Double
@@ -14,22 +14,21 @@ public struct StepResult: Sendable, Hashable {
 
 /// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
 ///
-/// The loss is normalised by the labels of the whole batch, so how a batch is divided into passes changes nothing but
+/// The loss is normalized by the weight of the whole batch (its labels, for example), so how a batch is divided into passes changes nothing but
 /// rounding.
 public final class OptimizerStep {
     private let model: Decoder
+    private let objective: any Objective
     /// Its state is saved with a checkpoint.
     var optimizer: any Optimizer
     private let parameters: [Tensor]
     private let maxGradientNorm: Double?
-    private let labelSmoothing: Double
 
-    /// - Parameters:
-    ///   - maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
-    ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
+    /// - Parameter maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
     /// - Throws: ``TrainingError`` when the model has no trained parameter.
-    public init(
-        model: Decoder, options: OptimizerOptions, maxGradientNorm: Double? = 1, labelSmoothing: Double = 0
+    package init(
+        model: Decoder, objective: any Objective = SupervisedObjective(), options: OptimizerOptions,
+        maxGradientNorm: Double? = 1
     ) throws {
         let trained = model.trainedParameters
         guard !trained.isEmpty else {
@@ -37,9 +36,9 @@ public final class OptimizerStep {
                 .nothingToTrain, "the model has no trained parameter.", advice: "Attach an adapter first.")
         }
         self.model = model
+        self.objective = objective
         self.maxGradientNorm = maxGradientNorm
         parameters = trained.map(\.tensor)
-        self.labelSmoothing = labelSmoothing
         optimizer = try options.optimizer(of: trained.map { ($0.name, $0.tensor) })
     }
 
@@ -48,19 +47,18 @@ public final class OptimizerStep {
     ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
     public func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
-        let labelCount = passes.reduce(0) { $0 + $1.labelCount }
-        guard labelCount > 0 else {
+        let weight = passes.reduce(0) { $0 + objective.weight(of: $1) }
+        guard weight > 0 else {
             throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
         }
         var total = 0.0
         for (index, pass) in passes.enumerated() {
-            let losses = try model.loss(
-                inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout, labelSmoothing: labelSmoothing
-            ).losses
-            let sum = losses.values.reduce(0.0) { $0 + Double($1) }
-            guard sum.isFinite else { throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(sum).") }
-            total += sum
-            if !losses.values.isEmpty { try (losses.sum / Double(labelCount)).backward() }
+            let loss = try objective.loss(of: pass, by: model)
+            guard loss.value.isFinite else {
+                throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
+            }
+            total += loss.value
+            try loss.sum.map { try $0 / Double(weight) }?.backward()
         }
         let gradients = try parameters.compactMap { try $0.gradient() }
         let norm = try Gradients.norm(gradients)
@@ -72,10 +70,11 @@ public final class OptimizerStep {
             throw TrainingError(
                 .updateFailed,
                 "the optimizer's update broke off, with some parameters changed and others not: \(error)",
-                advice: "Go on from the last checkpoint with --resume auto.")
+                advice: "Resume from the last checkpoint with --resume auto.")
         }
         return StepResult(
-            loss: total / Double(labelCount), gradientNorm: norm, labelCount: labelCount,
+            loss: total / Double(weight), gradientNorm: norm,
+            labelCount: passes.reduce(0) { $0 + $1.labelCount },
             tokenCount: passes.reduce(0) { $0 + $1.layout.sequenceTokenCount })
     }
 

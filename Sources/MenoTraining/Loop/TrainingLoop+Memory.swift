@@ -21,7 +21,8 @@ extension TrainingLoop {
         }
         let plan: MemoryPlan?
         do {
-            plan = try MemoryPlan.measure(model, longest: longestExample, preferredTokens: preferredTokens)
+            plan = try MemoryPlan.measure(
+                model, objective: objective, longest: longestExample, preferredTokens: preferredTokens)
         } catch let error as TorchError where error.code == .outOfMemory {
             throw outOfMemory(tokens: longestExample, error)
         }

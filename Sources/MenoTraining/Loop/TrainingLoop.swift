@@ -15,6 +15,7 @@ public final class TrainingLoop {
     let arguments: TrainingArguments
     let batches: BatchSchedule
     let rates: LearningRateSchedule
+    let objective: any Objective
     let optimizerStep: OptimizerStep
     let loader: StepLoader
     let observers: Observers
@@ -72,9 +73,10 @@ public final class TrainingLoop {
         totalSteps = arguments.totalSteps(batches)
         tokensPerPass = arguments.tokensPerPass
         rates = arguments.learningRates(totalSteps: totalSteps)
+        objective = SupervisedObjective(labelSmoothing: arguments.labelSmoothing)
         optimizerStep = try OptimizerStep(
-            model: model, options: arguments.optimizer, maxGradientNorm: arguments.maxGradientNorm,
-            labelSmoothing: arguments.labelSmoothing)
+            model: model, objective: objective, options: arguments.optimizer,
+            maxGradientNorm: arguments.maxGradientNorm)
         model.checkpointedLayers = arguments.gradientCheckpointing == .never ? 0 : model.configuration.layerCount
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
@@ -233,7 +235,7 @@ public final class TrainingLoop {
         writer?.wait()
         settle()
         let limit = min(evaluationPassLimit(passLimit), fittingEvaluationTokens ?? .max)
-        let result = try Evaluator(model, tokensPerPass: limit).evaluate(evaluation) { _ in
+        let result = try Evaluator(model, objective: objective, tokensPerPass: limit).evaluate(evaluation) { _ in
             !shouldStop()
         } onShortage: { tokens, message in
             fittingEvaluationTokens = tokens

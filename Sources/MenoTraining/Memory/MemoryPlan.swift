@@ -85,19 +85,22 @@ public struct MemoryPlan: Sendable {
 
     /// Measures passes of a model that is ready to train.
     /// - Parameters:
+    ///   - objective: what the passes compute.
     ///   - longest: tokens of the longest example.
     ///   - preferredTokens: see ``preferredTokens(of:)``.
     ///   - examples: of the two passes measured; larger ones take longer and tell more. Where no pass will hold more than
     ///     one of the longest, one is measured.
     /// - Returns: `nil` where the system does not tell what is needed.
     /// - Throws: `TorchError` with `outOfMemory` where not even one example fits.
-    public static func measure(
-        _ model: Decoder, longest: Int, preferredTokens: Int, examples: (small: Int, large: Int) = (1, 2)
+    package static func measure(
+        _ model: Decoder, objective: any Objective = SupervisedObjective(), longest: Int, preferredTokens: Int,
+        examples: (small: Int, large: Int) = (1, 2)
     ) throws -> MemoryPlan? {
         let available = MemoryLimit.available(on: model.device)
         let examples = longest >= preferredTokens ? (small: 0, large: 1) : examples
         let counts = [examples.small, examples.large].filter { $0 > 0 }
-        guard let measured = try PassProbe(model: model).measure(length: longest, examples: counts) else { return nil }
+        let probe = PassProbe(model: model, objective: objective)
+        guard let measured = try probe.measure(length: longest, examples: counts) else { return nil }
         let small = counts.count > 1 ? measured.bytes[0] : 0
         let large = measured.bytes.last!
         let slope = max(0, large - small) / (examples.large - examples.small)
@@ -118,9 +121,9 @@ public struct MemoryPlan: Sendable {
 
     /// Replaces the linear estimate by a measurement of the passes of a step: theirs differ in length, and what the
     /// allocator keeps from one the next often cannot use.
-    mutating func refine(_ model: Decoder, passes: [Pass]) throws {
+    mutating func refine(_ probe: PassProbe, passes: [Pass]) throws {
         guard let largest = passes.map(\.inputIDs.count).max(),
-            let measured = try PassProbe(model: model).measure(passes)
+            let measured = try probe.measure(passes)
         else { return }
         resident = measured.resident
         let linear = Int(Double(bytesPerExample) * Double(largest) / Double(exampleLength))

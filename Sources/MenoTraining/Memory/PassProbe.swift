@@ -4,6 +4,7 @@ internal import MenoTensor
 /// Measures what a pass costs, by passes whose gradients are thrown away.
 struct PassProbe {
     let model: Decoder
+    let objective: any Objective
 
     /// What passes cost.
     struct Measurement: Sendable {
@@ -29,8 +30,8 @@ struct PassProbe {
 
     /// Measures the passes of a step, whose gradients add up.
     func measure(_ step: [Pass]) throws -> Measurement? {
-        let labelled = step.filter { $0.labelCount > 0 }
-        return labelled.isEmpty ? nil : try measure([labelled])
+        let counted = step.filter { objective.weight(of: $0) > 0 }
+        return counted.isEmpty ? nil : try measure([counted])
     }
 
     private func measure(_ steps: [[Pass]]) throws -> Measurement? {
@@ -48,24 +49,20 @@ struct PassProbe {
             var last = (pass: step[0], seconds: 0.0)
             for pass in step {
                 let start = clock.now
-                try loss(of: pass).backward()
+                try objective.loss(of: pass, by: model).sum?.backward()
                 try model.device.synchronize()
                 last = (pass, (clock.now - start) / .seconds(1))
             }
             result.bytes.append(max(0, try peak() - before))
             for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
             let start = clock.now
-            _ = try withoutGradient { try loss(of: last.pass) }
+            _ = try withoutGradient { try objective.loss(of: last.pass, by: model) }
             try model.device.synchronize()
             let tokens = Double(last.pass.inputIDs.count)
             result.trainingSecondsPerToken = last.seconds / tokens
             result.evaluationSecondsPerToken = (clock.now - start) / .seconds(1) / tokens
         }
         return result
-    }
-
-    private func loss(of pass: Pass) throws -> Tensor {
-        try model.loss(inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout).losses.sum
     }
 
     /// Ids do not matter to memory or time.

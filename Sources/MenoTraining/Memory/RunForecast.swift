@@ -49,7 +49,9 @@ extension TrainingLoop {
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
         planCheckpointing()
-        guard var plan = try MemoryPlan.measure(model, longest: longestExample, preferredTokens: preferredTokens)
+        guard
+            var plan = try MemoryPlan.measure(
+                model, objective: objective, longest: longestExample, preferredTokens: preferredTokens)
         else {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
@@ -57,7 +59,9 @@ extension TrainingLoop {
         let (tokens, computed, largest, passes) = passes(tokensPerPass: limit)
         // A forecast may take its time: where it is safe, the passes of a step themselves are measured.
         if plan.available.map({ plan.peak(tokens: largest) - plan.resident < $0 / 2 }) ?? false {
-            try plan.refine(model, passes: loader.load(stepsDone, tokensPerPass: limit).passes)
+            try plan.refine(
+                PassProbe(model: model, objective: objective),
+                passes: loader.load(stepsDone, tokensPerPass: limit).passes)
         }
         let interval = arguments.evaluationInterval(batches)
         let evaluations =
@@ -88,9 +92,11 @@ extension TrainingLoop {
     var diskForecast: RunForecast.Disk {
         let weights = model.trainedParameterCount * MemoryLayout<Float>.size
         let state = optimizerStep.optimizer.state.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
+        let companions = saving?.form.companionSize ?? 0
         let saves = arguments.saveInterval(batches).map { (totalSteps + $0 - 1) / $0 } ?? 0
         return .init(
-            checkpoint: weights + state, final: weights, checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
+            checkpoint: weights + state + companions, final: weights + companions,
+            checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
     }
 
     /// What all steps take: tokens, those that are computed, those of the largest pass, and passes.

@@ -3,6 +3,7 @@ import MenoConfiguration
 import MenoMetrics
 import MenoModels
 import MenoReporting
+import MenoTokenizers
 import MenoTraining
 
 /// The folders of a run that is to begin or to go on.
@@ -102,7 +103,7 @@ struct RunFolders {
     }
 
     private static let weights = [LoRAFiles.weightsName, "model.safetensors"]
-    private static let results = weights + [LoRAFiles.configurationName]
+    private static let results = weights + [LoRAFiles.configurationName] + TokenizerFiles.names
 
     private static func contents(of folder: URL) -> [URL] {
         ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).map { folder.appending(path: $0) }

@@ -15,8 +15,7 @@ struct TrainingSession {
     let configuration: RunConfiguration
     let model: LoadedModel
     let template: ChatTemplate?
-    private let training: [Example]
-    private let evaluation: [Example]
+    private let examples: ExampleSides
     private let form: SavedForm
     private let dialogues: DialogueForm
     private let dataDigest: FileDigest
@@ -50,7 +49,8 @@ struct TrainingSession {
         log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
             configuration.model.nameOrPath, dtype: dtype,
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(),
+            initialAdapter: configuration.lora?.initialAdapter, log: log)
         dialogues = try DialogueForm(
             data, model: model, records: records,
             stored: Self.url(of: resumption, in: folders).flatMap(RunSaving.storedSettings))
@@ -61,22 +61,11 @@ struct TrainingSession {
         ).examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
-        let split = Split(
-            count: examples.count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle)
-        guard !split.training.isEmpty else {
-            throw ConfigurationError(
-                place: "data.train_fraction",
-                "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
-                advice: "Give a larger fraction, or more records.")
-        }
-        training = split.training.map { examples[$0] }
-        let heldOut = split.heldOut.map { examples[$0] }
-        evaluation = BalancedSample.positions(
-            of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
-        ).map { heldOut[$0] }
-        form = try Self.prepare(model, configuration)
+        self.examples = try ExampleSides(examples, data)
+        let companions = trains ? try model.tokenizerFiles(template) : [:]
+        form = try Self.prepare(model, configuration, log).accompanied(by: companions)
         tellWhatDiffers()
-        if log.style == .text, !log.isQuiet, let first = training.first {
+        if log.style == .text, !log.isQuiet, let first = self.examples.current.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
         }
     }
@@ -90,12 +79,14 @@ struct TrainingSession {
                     + "of its attention weights in training")
         }
         if decoder.isTextPart, configuration.lora == nil {
-            log.note("the model is multimodal: what is saved is its text model, as a model of its own (gemma3_text)")
+            log.note("the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))")
         }
     }
 
     /// Attaches the adapter that is trained, or makes every weight trained.
-    private static func prepare(_ model: LoadedModel, _ configuration: RunConfiguration) throws -> SavedForm {
+    private static func prepare(
+        _ model: LoadedModel, _ configuration: RunConfiguration, _ log: ConsoleLog
+    ) throws -> SavedForm {
         let decoder = model.decoder
         try RandomGenerator.seed(UInt64(configuration.data.seed))
         guard let lora = configuration.lora else {
@@ -109,9 +100,10 @@ struct TrainingSession {
             return .model(source: model.url)
         }
         if let adapter = lora.initialAdapter {
-            let settings = try LoRAFiles.attach(URL(filePath: adapter), to: decoder)
+            let settings = try LoRAFiles.attach(
+                URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
             decoder.setTraining(true)
-            return .adapter(settings, baseModel: model.name)
+            return .adapter(settings, baseModel: model.reference)
         }
         let targets: LoRATargets =
             lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
@@ -123,7 +115,8 @@ struct TrainingSession {
         settings.rankPattern = lora.rankPattern
         settings.alphaPattern = lora.alphaPattern
         settings.modulesToSave = lora.modulesToSave
-        return .adapter(try decoder.attachLoRA(settings), baseModel: model.name)
+        settings.excludedModules = lora.excludedModules.isEmpty ? nil : .names(lora.excludedModules)
+        return .adapter(try decoder.attachLoRA(settings), baseModel: model.reference)
     }
 
     /// What a run goes on from.
@@ -146,8 +139,10 @@ struct TrainingSession {
         // Another process may have trained here while this one was loading.
         try folders.check()
         if case .none = resumption { try folders.requireOutside(inputs) }
-        let loop = try loop(observers: reporters() + monitorObservers() + observers)
-        if let checkpoint = try checkpoint(resumption) {
+        let checkpoint = try checkpoint(resumption)
+        let loop = try loop(
+            on: checkpoint.map { examples.sides(of: $0, log) }, observers: reporters() + monitorObservers() + observers)
+        if let checkpoint {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
         }
@@ -193,10 +188,12 @@ struct TrainingSession {
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
-    func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
+    /// - Parameter sides: the examples, where they are other than those of a new run.
+    func loop(on sides: ExampleSides.Sides? = nil, observers: [any RunObserver] = []) throws -> TrainingLoop {
         model.decoder.setTraining(true)
+        let sides = sides ?? examples.current
         return try TrainingLoop(
-            model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
+            model: model.decoder, training: sides.training, evaluation: sides.evaluation, arguments: arguments,
             observers: observers,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
@@ -252,7 +249,7 @@ struct TrainingSession {
     private var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
+        let sample = examples.current.training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 
