@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test func aTokenBelongsToAnAnswerIfAnyByteOfItDoes() throws {
-        let tokenizer = try tokenizer()
+        let tokenizer = try Tokenizer.load(Fixtures.url("tokenizers/families/gpt2.tokenizer.json"))
         let prompt = "Review: I loved it.\nSentiment: "
         let record = Record(place: "line 3", content: .completion(prompt: prompt, completion: "courage"))
         var report = DataReport()
@@ -191,7 +191,7 @@ import Testing
         let clean = Record(place: "1", content: .completion(prompt: "Sentiment:", completion: " courage"))
         var quiet = DataReport()
         _ = try builder.examples(from: [clean], report: &quiet)
-        #expect(quiet.remarks.isEmpty || !quiet.remarks.contains { $0.contains("a token holds") })
+        #expect(quiet.remarks.isEmpty || !quiet.remarks.contains { $0.contains("tokens merge") })
     }
 
     /// What a template does not write is named once, with how many records say it.

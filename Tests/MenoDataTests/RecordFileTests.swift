@@ -134,7 +134,7 @@ import Testing
                 "is not valid JSON (line 3, column 14): expected the end of the record, found ']'.",
             ])
         let (_, array) = try read("[{\"text\": \"a\"},\n  {\"text\": 1.}]", "a.json")
-        #expect(array.problems.map(\.reason) == ["is not valid JSON (line 2, column 13): expected a digit, found '}'."])
+        #expect(array.problems.map(\.reason) == ["is not valid JSON (line 2, column 14): expected a digit, found '}'."])
         for (text, words) in [
             ("prompt,completion\na,b", "line 1, column 1: expected an array of records or a record ('[' or '{'), found 'p'"),
             ("[{\"text\": \"a\"}]\n]", "line 2, column 1: expected the end of the file after its array, found ']'"),
