@@ -15,7 +15,9 @@ import Testing
         folder = try TemporaryFolder()
         var vocabulary = ["</s>": 0, "<unk>": 1, "<e>": 2]
         for character in "abcdefghijklmnopqrstuvwxyz :." { vocabulary[String(character)] = vocabulary.count }
-        let special = ["</s>", "<unk>", "<e>"].map { ["id": vocabulary[$0]!, "content": $0, "special": true] as [String: Any] }
+        let special = ["</s>", "<unk>", "<e>"].map {
+            ["id": vocabulary[$0]!, "content": $0, "special": true] as [String: Any]
+        }
         let json: [String: Any] = [
             "added_tokens": special,
             "model": ["type": "BPE", "vocab": vocabulary, "merges": [String](), "unk_token": "<unk>"],
@@ -50,7 +52,9 @@ import Testing
     @Test func aTemplateWithoutAStopTokenIsRemarkedOn() throws {
         let records = [dialogue("what", "that"), dialogue("who", "me")]
         for target in ExampleBuilder.LossTarget.allCases {
-            #expect(try remarks(template(""), records, target).count { $0.contains("no token at which generation stops") } == 1)
+            #expect(
+                try remarks(template(""), records, target).count { $0.contains("no token at which generation stops") }
+                    == 1)
             #expect(try remarks(template("{{ eos_token }}"), records, target).isEmpty)
             // One after the question ends no answer.
             #expect(try remarks(template("", question: "{{ eos_token }}"), records, target).count == 1)
@@ -64,7 +68,8 @@ import Testing
         let remarks = try remarks(template, [dialogue("what", "that"), dialogue("who", "me"), dialogue("who", "you")])
         #expect(remarks.count == 1 && remarks[0].contains("in 2 of 3 dialogues"), "\(remarks)")
         // A dialogue that ends in a question says nothing of ends.
-        let question = Record(place: "", content: .dialogue([.init(.user, "a"), .init(.assistant, "b"), .init(.user, "c")]))
+        let question = Record(
+            place: "", content: .dialogue([.init(.user, "a"), .init(.assistant, "b"), .init(.user, "c")]))
         #expect(try self.remarks(self.template(""), [question]).isEmpty)
     }
 
@@ -77,9 +82,11 @@ import Testing
 
     @Test func anAnswerBeyondTheLengthIsReportedApart() throws {
         let records = [
-            dialogue("short", "a", place: "line 1"), dialogue("short", String(repeating: "long ", count: 9), place: "line 2"),
+            dialogue("short", "a", place: "line 1"),
+            dialogue("short", String(repeating: "long ", count: 9), place: "line 2"),
             dialogue(String(repeating: "long ", count: 9), "a", place: "line 3"),
-            Record(place: "line 4", content: .completion(prompt: String(repeating: "long ", count: 9), completion: "b")),
+            Record(
+                place: "line 4", content: .completion(prompt: String(repeating: "long ", count: 9), completion: "b")),
             Record(place: "line 5", content: .text(String(repeating: "text ", count: 9))),
         ]
         var builder = try ExampleBuilder(tokenizer: tokenizer, template: template("{{ eos_token }}"), maxLength: 20)
@@ -92,7 +99,9 @@ import Testing
         #expect(places == records.map(\.place))
         #expect(report.problems.map(\.kind) == [.tooLong, .lostAnswer, .lostAnswer, .tooLong])
         #expect(report.summary == "5 records: 5 used (cut: 2 too long, cut: 2 too long, the answer lost), 0 left out")
-        #expect(report.remarks.count == 1 && report.remarks[0].hasPrefix("2 examples are cut before the first answer begins"))
+        #expect(
+            report.remarks.count == 1
+                && report.remarks[0].hasPrefix("2 examples are cut before the first answer begins"))
         #expect(report.remarks[0].contains("skip_without_answer"))
 
         builder.lengthPolicy = .skipWithoutAnswer

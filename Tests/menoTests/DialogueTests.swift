@@ -11,7 +11,8 @@ import Testing
         let words = ["virtue", "meno", "can it be taught", "and what is it"]
         let lines = (0..<20).map { index in
             let (question, answer) = (words[index % 4], words[(index * 3 + 1) % 4])
-            return #"{"messages": [{"role": "user", "content": "\#(question)"}, {"role": "assistant", "content": "\#(answer)?"}]}"#
+            return
+                #"{"messages": [{"role": "user", "content": "\#(question)"}, {"role": "assistant", "content": "\#(answer)?"}]}"#
         }
         try lines.joined(separator: "\n").write(to: tiny.data, atomically: true, encoding: .utf8)
     }
@@ -41,7 +42,8 @@ import Testing
 
     /// A model's own template may change under a run; the run goes on with the one that it began with.
     @Test func aRunKeepsItsTemplate() throws {
-        let plain = Self.seconds.replacing("{% set s = strftime_now('%S') | int %}{{ 'abcdefghij'[s % 10] }}{{ 'klmnop'[s // 10] }} ", with: "")
+        let plain = Self.seconds.replacing(
+            "{% set s = strftime_now('%S') | int %}{{ 'abcdefghij'[s % 10] }}{{ 'klmnop'[s // 10] }} ", with: "")
         try prepare(template: plain)
         let keys = "max_steps: 4, save_strategy: steps, save_steps: 2, eval_strategy: no, learning_rate: 5.0e-3"
         #expect(try tiny.train(keys).status == 0)
@@ -60,7 +62,8 @@ import Testing
     }
 
     @Test func valuesForTheTemplateAreGivenOnTheCommandLine() throws {
-        try prepare(template: "{{ mood }}{{ tools[0].name if tools }} {% for m in messages %}{{ m.content }} {% endfor %}")
+        try prepare(
+            template: "{{ mood }}{{ tools[0].name if tools }} {% for m in messages %}{{ m.content }} {% endfor %}")
         let tools = tiny.folder.url.appending(path: "tools.json")
         try Data(#"[{"name": "ask"}]"#.utf8).write(to: tools)
         let base = ["evaluate", "--model", tiny.model.path, "--data", tiny.data.path, "--dtype", "float32", "--json"]
@@ -76,7 +79,8 @@ import Testing
         let broken = try meno(base + ["--template-kwargs", "{mood}"])
         #expect(broken.status == 65 && broken.errors.contains("--template-kwargs"), "\(broken.errors)")
         let chat = try meno(
-            "chat", "--model", tiny.model.path, "--prompt", "what is virtue", "--max-new-tokens", "2", "--template-kwargs",
+            "chat", "--model", tiny.model.path, "--prompt", "what is virtue", "--max-new-tokens", "2",
+            "--template-kwargs",
             #"{"mood": "again", "tone": 1}"#)
         #expect(chat.status == 0 && chat.errors.contains("does not read \"tone\""), "\(chat.errors)")
         #expect(!chat.errors.contains("\"mood\""))
@@ -90,6 +94,7 @@ import Testing
             ["--set", "data.chat_template_kwargs={mood: zzz}", "--set", "data.loss_on=last_completion"])
         #expect(trained.status == 0 && trained.errors.contains("│ zzz "), "\(trained.errors)")
         let written = try String(contentsOf: tiny.run.appending(path: "run.yaml"), encoding: .utf8)
-        #expect(written.contains(#"chat_template_kwargs: {"mood": "zzz"}"#) && written.contains("loss_on: last_completion"))
+        #expect(
+            written.contains(#"chat_template_kwargs: {"mood": "zzz"}"#) && written.contains("loss_on: last_completion"))
     }
 }

@@ -68,7 +68,8 @@ public struct DataReport: Sendable, Hashable {
             let parts = counts.filter { $0.isUsed == used }.map { "\(verb)\($0.count) \($0.kind.rawValue)" }
             return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
         }
-        let equal = repeated > 0 ? "; \(repeated) \(repeated == 1 ? "repeats an earlier one" : "repeat earlier ones")" : ""
+        let equal =
+            repeated > 0 ? "; \(repeated) \(repeated == 1 ? "repeats an earlier one" : "repeat earlier ones")" : ""
         return "\(total) records: \(used) used\(list(true, "cut: ")), \(skipped) left out\(list(false, ""))\(equal)"
     }
 }

@@ -83,7 +83,7 @@ extension JinjaChatTemplate {
         if before.hasSuffix(bytes) { return before.count }
         // The space that some templates put between an opening and an answer is a part of its first token.
         let spaces = before.reversed().prefix { $0 == 0x0A || $0 == 0x20 }.count
-        if before.dropLast(spaces).hasSuffix( bytes) { return before.count - spaces }
+        if before.dropLast(spaces).hasSuffix(bytes) { return before.count - spaces }
         // An opening that goes on, for example with <think>, where the template leaves this out of answers.
         let ends = tokenizer.encode(opening).byteRanges.map(\.upperBound)
         return ends.contains { before.hasSuffix(bytes[..<$0]) } ? before.count : nil

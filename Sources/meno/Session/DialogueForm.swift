@@ -55,7 +55,8 @@ struct DialogueForm {
         let parts = Calendar(identifier: .gregorian).dateComponents(Set(units), from: date)
         let numbers = units.map { parts.value(for: $0) ?? 0 }
         return String(
-            format: "%04d-%02d-%02dT%02d:%02d:%02d", numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
+            format: "%04d-%02d-%02dT%02d:%02d:%02d", numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+            numbers[5])
     }
 
     private static func date(_ text: String) -> Date? {
