@@ -31,7 +31,7 @@ extension JSONValue {
             let text = scalar.string
             if scalar.style == .doubleQuoted || scalar.style == .singleQuoted {
                 self = .string(text)
-            } else if isNull(node) {
+            } else if MenoConfiguration.isNull(node) {
                 self = .null
             } else if let value = Bool(text.lowercased()) {
                 self = .boolean(value)

@@ -23,7 +23,9 @@ import Testing
     }
 
     private static let cases = Result {
-        let other = ProcessInfo.processInfo.environment["MENO_MASKS"].map { URL(filePath: $0) }
+        let other = ProcessInfo.processInfo.environment["MENO_MASKS"].flatMap { $0.isEmpty ? nil : $0 }.map {
+            URL(filePath: $0)
+        }
         return try JSONDecoder().decode(Cases.self, from: Data(contentsOf: other ?? Fixtures.url("masks/masks.json")))
     }
 
@@ -57,8 +59,10 @@ import Testing
         let tokenizers = try Dictionary(
             uniqueKeysWithValues: Set(cases.chats.map(\.family)).map { ($0, try Self.tokenizer($0)) })
         for chat in cases.chats {
-            let source = try chat.source ?? String(
-                contentsOf: Fixtures.url("jinja/templates/\(chat.template).jinja"), encoding: .utf8)
+            let source =
+                try chat.source
+                ?? String(
+                    contentsOf: Fixtures.url("jinja/templates/\(chat.template).jinja"), encoding: .utf8)
             let tokenizer = try #require(tokenizers[chat.family])
             let template: ChatTemplate
             do {
@@ -74,12 +78,14 @@ import Testing
                 let messages = [ChatMessage(.user, pair[0]), ChatMessage(.assistant, pair[1])]
                 var report = DataReport()
                 let example = try? builder.examples(
-                    from: [Record(place: "1", content: .dialogue(messages))], report: &report).first
+                    from: [Record(place: "1", content: .dialogue(messages))], report: &report
+                ).first
                 let found = example.map(mask)
                 guard found != expected else { continue }
                 if different == 0 {
                     Issue.record(
-                        "\(chat.template), \(chat.family), \(pair): \(found ?? []), expected \(expected) \(report.problems)")
+                        "\(chat.template), \(chat.family), \(pair): \(found ?? []), expected \(expected) \(report.problems)"
+                    )
                 }
                 different += 1
             }

@@ -160,8 +160,10 @@ import Testing
     @Test(arguments: [false, true])
     func lossGoesToTheAnswersThatAreAskedFor(isJinja: Bool) throws {
         // Without blocks that mark the answers.
-        let template: ChatTemplate = isJinja
-            ? .jinja(try JinjaChatTemplate(ChatTemplate.chatML.source, name: "t.jinja", tokenizer: tokenizer())) : .chatML
+        let template: ChatTemplate =
+            isJinja
+            ? .jinja(try JinjaChatTemplate(ChatTemplate.chatML.source, name: "t.jinja", tokenizer: tokenizer()))
+            : .chatML
         let first = "first<|im_end|>"
         #expect(try learnt(turns, .completions, template: template) == "\(first)second<|im_end|>")
         #expect(try learnt(turns, .lastCompletion, template: template) == "second<|im_end|>")
@@ -179,7 +181,7 @@ import Testing
     }
 
     @Test func aTokenBelongsToAnAnswerIfAnyByteOfItDoes() throws {
-        let tokenizer = try tokenizer()
+        let tokenizer = try Tokenizer.load(Fixtures.url("tokenizers/families/gpt2.tokenizer.json"))
         let prompt = "Review: I loved it.\nSentiment: "
         let record = Record(place: "line 3", content: .completion(prompt: prompt, completion: "courage"))
         var report = DataReport()
@@ -191,7 +193,7 @@ import Testing
         let clean = Record(place: "1", content: .completion(prompt: "Sentiment:", completion: " courage"))
         var quiet = DataReport()
         _ = try builder.examples(from: [clean], report: &quiet)
-        #expect(quiet.remarks.isEmpty || !quiet.remarks.contains { $0.contains("a token holds") })
+        #expect(quiet.remarks.isEmpty || !quiet.remarks.contains { $0.contains("tokens merge") })
     }
 
     /// What a template does not write is named once, with how many records say it.
@@ -204,11 +206,12 @@ import Testing
         var messages = turns
         messages[0].members = [.init("name", .string("Ann"))]
         messages[1].members = [.init("reasoning_content", .string("Hmm.")), .init("weight", .integer(1))]
-        let records = (0..<3).map {
-            Record(
-                place: "\($0)", content: .dialogue($0 == 2 ? turns : messages),
-                variables: [.init("enable_thinking", .boolean(false)), .init("id", .integer($0))])
-        } + [Record(place: "3", content: .text("a"), variables: [.init("label", .integer(1))])]
+        let records =
+            (0..<3).map {
+                Record(
+                    place: "\($0)", content: .dialogue($0 == 2 ? turns : messages),
+                    variables: [.init("enable_thinking", .boolean(false)), .init("id", .integer($0))])
+            } + [Record(place: "3", content: .text("a"), variables: [.init("label", .integer(1))])]
         for (template, turns, ids) in [
             (template, "\"name\" (2)", "\"id\" (3), \"label\" (1)"),
             (.chatML, "\"name\" (2), \"reasoning_content\" (2)", "\"enable_thinking\" (3), \"id\" (3), \"label\" (1)"),
@@ -238,7 +241,8 @@ import Testing
     @Test func callsThatTheTemplateDoesNotWriteAreRefused() throws {
         let call = JSONValue.array([.object([.init("function", .object([.init("name", .string("f"))]))])])
         let messages = [turns[0], ChatMessage(.assistant, "", members: [.init("tool_calls", call)])]
-        let source = "{% for m in messages %}{{ m.content }}{% if m.tool_calls %}{{ m.tool_calls | tojson }}{% endif %}{% endfor %}"
+        let source =
+            "{% for m in messages %}{{ m.content }}{% if m.tool_calls %}{{ m.tool_calls | tojson }}{% endif %}{% endfor %}"
         let writing = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "t.jinja", tokenizer: tokenizer()))
         for (template, count) in [(ChatTemplate.chatML, 1), (writing, 2)] {
             let builder = try ExampleBuilder(tokenizer: tokenizer(), template: template, maxLength: 512)

@@ -46,7 +46,8 @@ import Testing
 
     @Test(arguments: [
         (#"{"messages": []}"#, DataReport.Problem.Kind.empty), (#"{"text": "  "}"#, .empty),
-        (#"{"messages": [{"content": "x"}]}"#, .unknownShape), (#"{"messages": [{"role": "user", "content": 1}]}"#, .unknownShape),
+        (#"{"messages": [{"content": "x"}]}"#, .unknownShape),
+        (#"{"messages": [{"role": "user", "content": 1}]}"#, .unknownShape),
         (#"{"messages": [{"role": "user", "content": [{"type": "image"}]}]}"#, .unknownShape),
         (#"{"messages": [{"role": "user", "content": "x", "weight": 0.5}]}"#, .unknownShape),
         (#"{"messages": [{"role": "user", "content": "x"}], "tools": "[{"}"#, .notJSON),
@@ -100,7 +101,10 @@ import Testing
             ("pretty.json", pretty + pretty + one, ["line 1", "line 4", "line 7"]),
             ("pretty.jsonl", "\n" + pretty + pretty, ["line 2", "line 5"]),
             ("joined.json", one + one, ["line 1, object 1", "line 1, object 2"]),
-            ("data.json", #"{"version": "1", "data": [{"text": "a"}, {"text": "a"}], "n": 1}"#, ["data[0]", "data[1]"]),
+            (
+                "data.json", #"{"version": "1", "data": [{"text": "a"}, {"text": "a"}], "n": 1}"#,
+                ["data[0]", "data[1]"]
+            ),
             ("rows.json", "{\n\"info\": {\"a\": []},\n\"rows\": [\n{\"text\": \"a\"}\n]\n}", ["rows[0]"]),
         ] {
             let (records, report) = try read(text, name)
@@ -108,7 +112,9 @@ import Testing
             #expect(records.allSatisfy { $0.content == .text("a") }, "\(name)")
         }
         // Two members with records: which one is meant cannot be known.
-        let two = #expect(throws: DataError.self) { try read(#"{"train": [{"text": "a"}], "test": [{"text": "b"}]}"#, "t.json") }
+        let two = #expect(throws: DataError.self) {
+            try read(#"{"train": [{"text": "a"}], "test": [{"text": "b"}]}"#, "t.json")
+        }
         #expect(two?.message.contains("train") == true)
         // A record that is not closed spoils no other.
         let (rest, found) = try read(pretty + "{\n  \"text\": \"b\n{\n \"text\": \"a\"}\n", "cut.json")
@@ -134,9 +140,12 @@ import Testing
                 "is not valid JSON (line 3, column 14): expected the end of the record, found ']'.",
             ])
         let (_, array) = try read("[{\"text\": \"a\"},\n  {\"text\": 1.}]", "a.json")
-        #expect(array.problems.map(\.reason) == ["is not valid JSON (line 2, column 13): expected a digit, found '}'."])
+        #expect(array.problems.map(\.reason) == ["is not valid JSON (line 2, column 14): expected a digit, found '}'."])
         for (text, words) in [
-            ("prompt,completion\na,b", "line 1, column 1: expected an array of records or a record ('[' or '{'), found 'p'"),
+            (
+                "prompt,completion\na,b",
+                "line 1, column 1: expected an array of records or a record ('[' or '{'), found 'p'"
+            ),
             ("[{\"text\": \"a\"}]\n]", "line 2, column 1: expected the end of the file after its array, found ']'"),
             ("[{\"text\": \"a\"},\n", "after 1 whole records"),
         ] {
@@ -179,7 +188,9 @@ import Testing
 
     @Test func mutatedFilesAreErrorsAndNeverCrash() throws {
         let record = #"{"messages": [{"role": "user", "content": "勇気とは\n"}, {"role": "model", "content": "\u541b"}]}"#
-        let originals = ["[\(record), {\"text\": \"x\"}]", "{\n\"data\": [\(record)]}\n", "\(record)\n\(record)\(record)"]
+        let originals = [
+            "[\(record), {\"text\": \"x\"}]", "{\n\"data\": [\(record)]}\n", "\(record)\n\(record)\(record)",
+        ]
         var generator = SeededGenerator(seed: 3)
         for round in 0..<10_000 {
             let bytes = mutated(Array(originals[round % 3].utf8), using: &generator)

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct JSONReaderTests {
     @Test func valuesAreReadAsPythonReadsThem() throws {
-        let text = #"{"b": [1, -2.5e3, true, null], "a": {"é": "\u541b\n\ud83d\ude00"}, "n": [NaN, Infinity, -Infinity]}"#
+        let text =
+            #"{"b": [1, -2.5e3, true, null], "a": {"é": "\u541b\n\ud83d\ude00"}, "n": [NaN, Infinity, -Infinity]}"#
         let value = try JSONReader.value(of: text)
         #expect(value.object?.map(\.key) == ["b", "a", "n"])
         #expect(value["b"] == .array([.integer(1), .number(-2500), .boolean(true), .null]))
@@ -31,7 +32,8 @@ import Testing
 
     @Test(arguments: [
         ("", 0, "a value"), ("{\"a\" 1}", 5, "':'"), ("[1, 2", 5, "',' or ']', found its end"), ("{'a': 1}", 1, "'''"),
-        ("[1] x", 4, "found 'x'"), ("\"a\nb\"", 2, "not closed on its line"), (#""\q""#, 1, "one of"), ("01", 1, "the end"),
+        ("[1] x", 4, "found 'x'"), ("\"a\nb\"", 2, "not closed on its line"), (#""\q""#, 1, "one of"),
+        ("01", 1, "the end"),
         (#""\ud800""#, 1, "surrogate"), ("[1.]", 3, "a digit"), ("nul", 0, "'n'"), ("[1,]", 3, "']'"),
     ])
     func faultsTellWhatWasFoundAndWhere(text: String, offset: Int, words: String) {

@@ -214,17 +214,21 @@ import Testing
             #expect(texts[0].components(separatedBy: #"{"city": "東京", "days": 2}"#).count == 3, "\(name): \(texts[0])")
         }
         // Templates that put texts together need the text.
-        let joining = "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}"
+        let joining =
+            "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}"
             + "{{ '<call>' + c.function.name + ':' + c.function.arguments + '</call>' }}{% endfor %}{% endfor %}"
         let template = ChatTemplate.jinja(try JinjaChatTemplate(joining, name: "joining", tokenizer: tokenizer()))
         for arguments in [object, .string(object.description)] {
             #expect(
-                try template.render(dialogue(arguments)).text.contains(#"<call>weather:{"city": "東京", "days": 2}</call>"#))
+                try template.render(dialogue(arguments)).text.contains(
+                    #"<call>weather:{"city": "東京", "days": 2}</call>"#))
         }
     }
 
     @Test func partsAreGivenToTemplatesThatTakeThem() throws {
-        let parts = [" a ", " b "].map { JSONValue.object([.init("type", .string("text")), .init("text", .string($0))]) }
+        let parts = [" a ", " b "].map {
+            JSONValue.object([.init("type", .string("text")), .init("text", .string($0))])
+        }
         let messages = [ChatMessage(.user, " a  b ", form: .parts(parts))]
         let gemma = try String(contentsOf: Fixtures.url("jinja/templates/gemma3.jinja"), encoding: .utf8)
         for (source, expected) in [(gemma, "user\nab<end_of_turn>"), (Self.chatML, "user\n a  b <|im_end|>")] {
@@ -258,7 +262,8 @@ import Testing
     @Test func theDateIsThatOfTheRun() throws {
         let source = "{{ strftime_now('%d %b %Y') }}|{% for m in messages %}{{ m.content }}{% endfor %}"
         let template = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "t", tokenizer: tokenizer()))
-        let date = try #require(Calendar(identifier: .gregorian).date(from: DateComponents(year: 2025, month: 2, day: 3)))
+        let date = try #require(
+            Calendar(identifier: .gregorian).date(from: DateComponents(year: 2025, month: 2, day: 3)))
         #expect(template.writesDate && !ChatTemplate.gemma.writesDate)
         #expect(try template.with(date: date).render([.init(.user, "?")]).text == "03 Feb 2025|?")
         #expect(try template.with(date: date).with(variables: []).render([.init(.user, "?")]).text == "03 Feb 2025|?")

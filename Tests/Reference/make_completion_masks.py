@@ -4,7 +4,8 @@ Writes fixtures/masks/masks.json, or with `--templates FOLDER --output FILE` the
 `trl/chat_templates`); `MENO_MASKS=FILE swift test --filter CompletionMaskTests` then checks those.
 
 References:
-- `plain`: TRL's common prefix. A prompt alone and the prompt with its completion are encoded; the completion begins where the two differ.
+- `plain`: TRL's common prefix. (A vocabulary that fuses neighbors without a token into one <unk> has no place here: TRL then counts the
+  <unk> that ends a prompt as the prompt's, though it stands for the answer's beginning, too.) A prompt alone and the prompt with its completion are encoded; the completion begins where the two differ.
 - `generation`: transformers' `return_assistant_tokens_mask` of a template with `{% generation %}`: every token that overlaps a block.
 - `prefix`: TRL's common prefix for a template without: the prompt with the assistant's opening, and the whole. TRL learns the white space
   behind the token that ends a turn, too, which no model has to write: the mask ends before it.
@@ -80,7 +81,7 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=FIXTURES / "masks" / "masks.json")
     arguments = parser.parse_args()
     clean, merging = prompts()
-    families = ["llama3", "llama2", "gemma", "qwen", "smollm", "mistral", "gpt2", "deepseek", "unigram", "unigram-bytes", "o200k"]
+    families = ["llama3", "llama2", "gemma", "qwen", "smollm", "mistral", "gpt2", "deepseek", "unigram-bytes", "o200k"]
     files = {name: FIXTURES / "tokenizers" / "families" / f"{name}.tokenizer.json" for name in families}
     result = {"clean": clean, "merging": merging, "plain": {}, "chats": []}
     for name, file in files.items():
@@ -88,7 +89,7 @@ def main():
         result["plain"][name] = [plain_mask(tokenizer, *pair) for pair in clean + merging]
     for path in sorted(arguments.templates.glob("*.jinja")):
         template = path.read_text("utf-8")
-        for family in ["llama3", "llama2"]:
+        for family in ["llama3"]:
             tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(files[family]), bos_token=None, eos_token=None)
             masks = []
             for prompt, completion in clean:

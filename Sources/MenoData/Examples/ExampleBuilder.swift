@@ -84,9 +84,9 @@ public struct ExampleBuilder: Sendable {
         var remarks: [String] {
             guard merged > 0 else { return use.remarks }
             return use.remarks + [
-                "a token holds the end of what comes before an answer and the beginning of the answer (records: \(merged); "
-                    + "the first: \(firstMerged)). It counts as the answer's. When the model answers, what comes before ends "
-                    + "in other tokens: begin answers with the space, and end prompts without one."
+                "tokens merge across the beginning of an answer (records: \(merged); the first: \(firstMerged)). They count as "
+                    + "the answer's, and when the model answers, the prompt ends in other tokens. Begin answers with the "
+                    + "space, and end prompts without one."
             ]
         }
     }
@@ -98,7 +98,9 @@ public struct ExampleBuilder: Sendable {
 
     private func example(from record: Record, report: inout DataReport, _ notes: inout Notes) throws -> Example? {
         let encoding: Encoding
-        let learnt: LearntBytes
+        var learnt: LearntBytes
+        // The byte from which on a prompt has other tokens when it stands alone.
+        var merged: Int?
         switch record.content {
         case .dialogue(let messages):
             guard let written = try dialogue(messages, record, &report, &notes) else { return nil }
@@ -107,13 +109,17 @@ public struct ExampleBuilder: Sendable {
             let start = prompt.utf8.count
             encoding = plain(prompt + completion)
             learnt = LearntBytes(completions: [start..<start + completion.utf8.count + 1])
+            merged = difference(of: encoding, from: prompt).flatMap { $0 < start ? $0 : nil }
             notes.use.note(record.variables)
         case .text(let text):
             encoding = plain(text)
             learnt = LearntBytes(completions: [0..<text.utf8.count + 1])
             notes.use.note(record.variables)
         }
-        if let token = learnt.merged(encoding.byteRanges) {
+        if let merged { learnt.completions = learnt.completions.map { min($0.lowerBound, merged)..<$0.upperBound } }
+        if let token = merged.map({ place in encoding.byteRanges.firstIndex { $0.upperBound > place } ?? 0 })
+            ?? learnt.merged(encoding.byteRanges)
+        {
             if notes.merged == 0 {
                 notes.firstMerged = "\(record.place), \(tokenizer.decode([encoding.ids[token]]).debugDescription)"
             }
@@ -168,14 +174,28 @@ public struct ExampleBuilder: Sendable {
         return nil
     }
 
-    /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop;
-    /// neither twice where the text brings its own.
-    private func plain(_ text: String) -> Encoding {
-        var encoding = tokenizer.encode(text, addSpecialTokens: true)
+    /// The byte where the tokens of a text begin to differ from those of its beginning alone; `nil` where they do not. What
+    /// the model sees of a prompt are its tokens alone: where the whole has others, the model has to write them, as TRL has
+    /// it.
+    private func difference(of whole: Encoding, from beginning: String) -> Int? {
+        let alone = withoutRepeatedBOS(tokenizer.encode(beginning, addSpecialTokens: true))
+        let count = zip(whole.ids, alone.ids).prefix { $0 == $1 }.count
+        return count < whole.ids.count ? whole.byteRanges[count].lowerBound : nil
+    }
+
+    private func withoutRepeatedBOS(_ encoding: Encoding) -> Encoding {
+        var encoding = encoding
         if let bos = tokenizer.bosID, encoding.ids.starts(with: [bos, bos]) {
             encoding.ids.remove(at: 1)
             encoding.byteRanges.remove(at: 1)
         }
+        return encoding
+    }
+
+    /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop;
+    /// neither twice where the text brings its own.
+    private func plain(_ text: String) -> Encoding {
+        var encoding = withoutRepeatedBOS(tokenizer.encode(text, addSpecialTokens: true))
         guard let eos = tokenizer.eosID else { return encoding }
         if encoding.ids.suffix(2) == [eos, eos] {
             encoding.ids.removeLast()

@@ -9,7 +9,9 @@ struct LearntBytes {
 
     /// Whether a token is a part of a completion: a token belongs to it if any of its bytes does.
     func isCompletion(_ token: Range<Int>) -> Bool {
-        completions.contains { token.lowerBound < $0.upperBound && $0.lowerBound < token.upperBound || Self.isAt(token, $0) }
+        completions.contains {
+            token.lowerBound < $0.upperBound && $0.lowerBound < token.upperBound || Self.isAt(token, $0)
+        }
     }
 
     /// Whether nothing of a token may be learnt.

@@ -78,7 +78,8 @@ struct MemberUse {
             let unread = counts.filter { !$0.value.isRead }.sorted { $0.key < $1.key }
             guard !unread.isEmpty else { return nil }
             let list = unread.map { "\"\($0.key)\" (\($0.value.records))" }.joined(separator: ", ")
-            return "\(name) that neither the chat template nor the training reads, with how many records have them: \(list)."
+            return
+                "\(name) that neither the chat template nor the training reads, with how many records have them: \(list)."
         }
     }
 }

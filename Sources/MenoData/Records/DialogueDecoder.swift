@@ -51,7 +51,8 @@ struct DialogueDecoder {
             for part in parts { message.content += try text(of: part, place) }
         case let other?:
             throw Rejection(
-                kind: .unknownShape, reason: "\(place) has \(other.kindName) as \"\(names.content)\"; expected a string.")
+                kind: .unknownShape,
+                reason: "\(place) has \(other.kindName) as \"\(names.content)\"; expected a string.")
         }
         return message
     }

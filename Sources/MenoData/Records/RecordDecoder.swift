@@ -28,7 +28,8 @@ struct RecordDecoder {
         if record.isDialogue, let arguments = value["chat_template_kwargs"], !arguments.isNull {
             guard let members = try parsed(arguments, "chat_template_kwargs").object else {
                 throw Rejection(
-                    kind: .unknownShape, reason: "has \(arguments.kindName) as \"chat_template_kwargs\"; expected an object.")
+                    kind: .unknownShape,
+                    reason: "has \(arguments.kindName) as \"chat_template_kwargs\"; expected an object.")
             }
             record.variables = record.variables.overridden(by: members)
         }
@@ -75,7 +76,8 @@ struct RecordDecoder {
             // What ShareGPT writes beside the turns is their first one.
             if let system = value["system"], !system.isNull, system.string != "", messages.first?.role != .system {
                 guard let text = system.string else {
-                    throw Rejection(kind: .unknownShape, reason: "has \(system.kindName) as \"system\"; expected a string.")
+                    throw Rejection(
+                        kind: .unknownShape, reason: "has \(system.kindName) as \"system\"; expected a string.")
                 }
                 messages.insert(ChatMessage(.system, text), at: 0)
             }
@@ -114,7 +116,8 @@ struct RecordDecoder {
         } catch {
             throw Rejection(
                 kind: .notJSON,
-                reason: "has a text as \"\(key)\" that is not JSON: \(error.message) (byte \(error.offset) of the text).")
+                reason:
+                    "has a text as \"\(key)\" that is not JSON: \(error.message) (byte \(error.offset) of the text).")
         }
     }
 }

@@ -51,7 +51,8 @@ struct RecordElements {
         case .unclosed(let elements):
             JSONReader.Fault(
                 offset: bytes.count,
-                message: "it ends inside its array, after \(elements) whole records: was it cut off while it was copied?")
+                message:
+                    "it ends inside its array, after \(elements) whole records: was it cut off while it was copied?")
         case .trailing(let offset):
             JSONReader.Fault(
                 offset: offset,
@@ -94,7 +95,8 @@ struct RecordElements {
     private func add(_ line: Range<Int>, line number: Int, to lines: inout [Element]) {
         var place = skippingSpace(line.lowerBound, line.upperBound)
         var parts: [Range<Int>] = []
-        while place < line.upperBound, bytes[place] == UInt8(ascii: "{"), let end = closing(from: place, to: line.upperBound)
+        while place < line.upperBound, bytes[place] == UInt8(ascii: "{"),
+            let end = closing(from: place, to: line.upperBound)
         {
             parts.append(place..<end)
             place = skippingSpace(end, line.upperBound)

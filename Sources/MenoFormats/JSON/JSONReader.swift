@@ -191,7 +191,9 @@ package struct JSONReader {
             offset += 1
             return
         }
-        guard accept("u", skipsSpace: false) else { throw fault("one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u", at: start) }
+        guard accept("u", skipsSpace: false) else {
+            throw fault("one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u", at: start)
+        }
         var value = try hexadecimal()
         if (0xD800..<0xDC00).contains(value), accept("\\u", skipsSpace: false) {
             let low = try hexadecimal()

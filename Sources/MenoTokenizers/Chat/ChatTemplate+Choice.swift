@@ -34,7 +34,9 @@ extension ChatTemplate {
     public static func formerAutomatic(for tokenizer: Tokenizer) throws -> ChatTemplate {
         let own = tokenizer.chatTemplateSource
         let match = builtIn.first { _, template in
-            guard template.missingMarker(in: tokenizer) == nil, let marker = template.builtIn?.opening else { return false }
+            guard template.missingMarker(in: tokenizer) == nil, let marker = template.builtIn?.opening else {
+                return false
+            }
             return own?.contains(marker) ?? true
         }
         if let match { return match.template }

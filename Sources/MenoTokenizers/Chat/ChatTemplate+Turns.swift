@@ -31,14 +31,17 @@ extension ChatTemplate {
         let bytes = { (end: Int) -> [UInt8]? in
             end == 0 ? [] : (try? render(Array(messages[..<end]), variables: variables).text.utf8).map(Array.init)
         }
-        if let before = bytes(index), let after = bytes(index + 1), after.count > before.count, after.starts(with: before),
+        if let before = bytes(index), let after = bytes(index + 1), after.count > before.count,
+            after.starts(with: before),
             whole.starts(with: after)
         {
             return before.count..<after.count
         }
         var changed = messages
         changed[index].mark()
-        guard let around = try? render(changed, variables: variables).text.split(at: ChatMessage.mark) else { return nil }
+        guard let around = try? render(changed, variables: variables).text.split(at: ChatMessage.mark) else {
+            return nil
+        }
         let (before, after) = (Array(around.before.utf8), Array(around.after.utf8))
         guard before.count + after.count <= whole.count, whole.starts(with: before), whole.hasSuffix(after) else {
             return nil

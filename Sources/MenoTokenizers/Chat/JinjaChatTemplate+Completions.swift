@@ -70,7 +70,8 @@ extension JinjaChatTemplate {
         else { return nil }
         let (before, after) = (Array(around.before.utf8), Array(around.after.utf8))
         guard whole.starts(with: before), whole.hasSuffix(after),
-            before.count + after.count <= whole.count, let start = start(of: before, opening),
+            before.count + after.count <= whole.count,
+            let start = start(of: before, opening) ?? divergence(index, of: dialogue, from: whole, upTo: before.count),
             case let ending = commonPrefix(alone.after, around.after),
             ending > 0 || alone.after.allSatisfy(\.isWhitespace)
         else { return nil }
@@ -83,10 +84,26 @@ extension JinjaChatTemplate {
         if before.hasSuffix(bytes) { return before.count }
         // The space that some templates put between an opening and an answer is a part of its first token.
         let spaces = before.reversed().prefix { $0 == 0x0A || $0 == 0x20 }.count
-        if before.dropLast(spaces).hasSuffix( bytes) { return before.count - spaces }
+        if before.dropLast(spaces).hasSuffix(bytes) { return before.count - spaces }
         // An opening that goes on, for example with <think>, where the template leaves this out of answers.
         let ends = tokenizer.encode(opening).byteRanges.map(\.upperBound)
         return ends.contains { before.hasSuffix(bytes[..<$0]) } ? before.count : nil
+    }
+
+    /// Where the whole leaves the conversation before an answer within the opening of the assistant's turn, for example where
+    /// the opening asks for thoughts and the answer says that there are none: the rest the model has to write.
+    private func divergence(
+        _ index: Int, of dialogue: Dialogue, from whole: [UInt8], upTo end: Int
+    ) -> Int? {
+        guard let opened = try? run(dialogue.first(index), addGenerationPrompt: true),
+            let closed = try? run(dialogue.first(index), addGenerationPrompt: false)
+        else { return nil }
+        let text = String(decoding: whole, as: UTF8.self)
+        let (a, b) = (tokenizer.encode(opened), tokenizer.encode(text))
+        let count = zip(a.ids, b.ids).prefix { $0 == $1 }.count
+        guard count > 0, case let place = b.byteRanges[count - 1].upperBound, place <= end else { return nil }
+        let outside = zip(opened.utf8, closed.utf8).prefix { $0 == $1 }.count
+        return place > outside ? place : nil
     }
 
     /// The bytes of the tokens that two texts begin with: `</s>` and `<|user|>` have none in common.

@@ -12,7 +12,7 @@ public struct JinjaChatTemplate: Sendable, Hashable {
     var variables: [JSONValue.Member] = []
     /// What the template takes for the present; `nil` is the time of each rendering.
     var date: Date?
-    private var habits = TemplateHabits.none
+    private var habits = TemplateHabits.probing
 
     var source: String { template.source }
 

@@ -16,14 +16,15 @@ struct TemplateHabits: Sendable, Hashable {
     var arguments = Arguments.any
 
     static let none = TemplateHabits()
+    /// Everything is given as it is, to see what the template makes of it.
+    static let probing = TemplateHabits(takesParts: true)
 
-    private init() {}
+    private init(takesParts: Bool = false) { self.takesParts = takesParts }
 
-    /// - Parameter render: the template; `nil` where it refuses.
+    /// - Parameter render: renders with ``probing``; `nil` where it refuses.
     init(_ render: ([ChatMessage]) -> String?) {
         let word = "meno-probe"
         let parts = JSONValue.array([.object([.init("type", .string("text")), .init("text", .string(word))])])
-        takesParts = true
         let text = render([ChatMessage(.user, word, form: .parts(parts.array ?? []))])
         takesParts = text.map { $0.contains(word) && !$0.contains("'text'") && !$0.contains("\"text\"") } ?? false
 

@@ -52,7 +52,8 @@ struct DialogueOptions: ParsableArguments {
     }
 
     /// Which of the values the template does not read in a conversation.
-    static func unread(_ variables: [JSONValue.Member], _ template: ChatTemplate, _ messages: [ChatMessage]) -> [String] {
+    static func unread(_ variables: [JSONValue.Member], _ template: ChatTemplate, _ messages: [ChatMessage]) -> [String]
+    {
         guard let text = try? template.render(messages, variables: variables, addGenerationPrompt: true).text else {
             return []
         }

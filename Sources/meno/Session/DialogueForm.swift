@@ -21,12 +21,12 @@ struct DialogueForm {
     /// - Throws: `TokenizerError` where there is no such template.
     init(_ data: RunConfiguration.Data, model: LoadedModel, records: [Record], stored: [String: String]?) throws {
         let template = try Self.template(data.chatTemplate, model, records, stored)
-        let date = stored?[RunSaving.dateKey].flatMap { try? Date($0, strategy: Self.dateFormat) } ?? Date()
+        let date = stored?[RunSaving.dateKey].flatMap(Self.date) ?? Date()
         self.template = template?.with(date: date)
         var settings: [String: String] = [:]
         if let template {
             settings[RunSaving.templateKey] = template.source
-            if template.writesDate { settings[RunSaving.dateKey] = Self.dateFormat.format(date) }
+            if template.writesDate { settings[RunSaving.dateKey] = Self.text(date) }
         }
         self.settings = settings
         let shared = SharedContext(of: records)
@@ -37,11 +37,10 @@ struct DialogueForm {
     private static func template(
         _ name: String, _ model: LoadedModel, _ records: [Record], _ stored: [String: String]?
     ) throws -> ChatTemplate? {
-        guard try model.template(name, for: records) != nil || stored != nil else { return nil }
+        guard records.contains(where: { if case .dialogue = $0.content { true } else { false } }) else { return nil }
         guard let stored, ["auto", "tokenizer"].contains(name), stored["data.chat_template"] == name else {
             return try model.template(name, for: records)
         }
-        guard records.contains(where: { if case .dialogue = $0.content { true } else { false } }) else { return nil }
         if let source = stored[RunSaving.templateKey] {
             return try .stored(source, name: "the run's chat template", for: model.tokenizer)
         }
@@ -49,8 +48,22 @@ struct DialogueForm {
         return try name == "auto" ? .formerAutomatic(for: model.tokenizer) : .named(name, for: model.tokenizer)
     }
 
-    /// Local time without its zone: what is written is the same wherever the run resumes.
-    private static let dateFormat = Date.VerbatimFormatStyle(
-        format: "\(year: .defaultDigits)-\(month: .twoDigits)-\(day: .twoDigits)T\(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits)",
-        locale: Locale(identifier: "en_US_POSIX"), timeZone: .current, calendar: Calendar(identifier: .gregorian))
+    private static let units: [Calendar.Component] = [.year, .month, .day, .hour, .minute, .second]
+
+    /// Local time without its zone: what a template writes of it is the same wherever the run resumes.
+    private static func text(_ date: Date) -> String {
+        let parts = Calendar(identifier: .gregorian).dateComponents(Set(units), from: date)
+        let numbers = units.map { parts.value(for: $0) ?? 0 }
+        return String(
+            format: "%04d-%02d-%02dT%02d:%02d:%02d", numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+            numbers[5])
+    }
+
+    private static func date(_ text: String) -> Date? {
+        let numbers = text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
+        guard numbers.count == units.count else { return nil }
+        var parts = DateComponents()
+        for (unit, number) in zip(units, numbers) { parts.setValue(number, for: unit) }
+        return Calendar(identifier: .gregorian).date(from: parts)
+    }
 }

@@ -26,7 +26,8 @@ final class Prober: SteeringObserver {
     ///   - maxShare: of the time since the run began; where probing has taken more, the questions are left out. The first
     ///     time they are asked in any case.
     init(
-        model: LoadedModel, template: ChatTemplate, opening: [ChatMessage] = [], questions: [String], maxNewTokens: Int, maxShare: Double,
+        model: LoadedModel, template: ChatTemplate, opening: [ChatMessage] = [], questions: [String], maxNewTokens: Int,
+        maxShare: Double,
         isCancelled: @escaping () -> Bool
     ) {
         self.model = model

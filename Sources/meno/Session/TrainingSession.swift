@@ -56,7 +56,8 @@ struct TrainingSession {
             stored: Self.url(of: resumption, in: folders).flatMap(RunSaving.storedSettings))
         template = dialogues.answering
         let examples = try ExampleBuilder(
-            tokenizer: model.tokenizer, template: dialogues.template, maxLength: data.maxLength, lossTarget: data.lossOn,
+            tokenizer: model.tokenizer, template: dialogues.template, maxLength: data.maxLength,
+            lossTarget: data.lossOn,
             lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid, variables: data.chatTemplateKwargs
         ).examples(from: records, report: &report)
         records.removeAll()
@@ -78,7 +79,9 @@ struct TrainingSession {
                     + "of its attention weights in training")
         }
         if decoder.isTextPart, configuration.lora == nil {
-            log.note("the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))")
+            log.note(
+                "the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))"
+            )
         }
     }
 
@@ -241,7 +244,8 @@ struct TrainingSession {
             stableCheckpoints: { Set(stable.steps.map(stable.path)) })
         guard settings.probing == .evaluation, let template else { return [monitor] }
         let prober = Prober(
-            model: model, template: template, opening: dialogues.opening, questions: probeQuestions, maxNewTokens: settings.probeMaxNewTokens,
+            model: model, template: template, opening: dialogues.opening, questions: probeQuestions,
+            maxNewTokens: settings.probeMaxNewTokens,
             maxShare: settings.probeMaxShare, isCancelled: { Interruption.isRequested })
         return [prober, monitor]
     }
@@ -249,7 +253,9 @@ struct TrainingSession {
     private var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = examples.current.training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
+        let sample = examples.current.training.prefix(20).map {
+            model.tokenizer.decode($0.ids, skipSpecialTokens: true)
+        }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 
