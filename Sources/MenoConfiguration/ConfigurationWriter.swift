@@ -32,7 +32,7 @@ extension RunConfiguration {
                 if !key.affectsResult { return nil }
                 let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
                 // A checkpoint of a version without the key has it neither.
-                if ConfigurationKey.laterPaths.contains(key.path), [key.defaultValue, "(none)"].contains(value) {
+                if ConfigurationKey.addedLater.contains(key.path), [key.defaultValue, "(none)"].contains(value) {
                     return nil
                 }
                 return (key.path, value)
@@ -41,10 +41,6 @@ extension RunConfiguration {
 }
 
 extension ConfigurationKey {
-    /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints: they are there only where they say
-    /// something.
-    static let laterPaths: Set<String> = ["lora.exclude_modules", "data.chat_template_kwargs"]
-
     /// The reference of every key, in Markdown.
     public static var reference: String {
         var text =
@@ -62,8 +58,28 @@ extension ConfigurationKey {
         }
         text += "\n## Other names\n\n"
         for (other, key) in synonyms.sorted(by: { $0.key < $1.key }) { text += "`\(other)` is `\(key)`.\n" }
-        text += "\n## Known and refused\n\n| key | why |\n|---|---|\n"
-        for (key, reason) in refused.sorted(by: { $0.key < $1.key }) { text += "| `\(key)` | \(reason) |\n" }
+        for choice in translated {
+            text += "`\(choice.path)`: "
+            text +=
+                choice.meanings.map { meaning in
+                    "`\(meaning.value)` is "
+                        + meaning.keys.map { "`\($0.path): \($0.value)`" }.joined(separator: " and ")
+                }.joined(separator: ", ") + ".\n"
+        }
+        text += """
+
+            ## Other keys of Trainer and PEFT
+
+            These change nothing where they have one of the values in the second column (null always does), and are refused
+            with the reason otherwise.
+
+            | key | taken where it is | why |
+            |---|---|---|
+
+            """
+        for key in foreign {
+            text += "| `\(key.path)` | \(key.acceptedText) | \(key.reason.replacing("|", with: "\\|")) |\n"
+        }
         return text
     }
 }

@@ -57,4 +57,34 @@ extension LoRATargets {
         case .allLinear: ["all-linear"]
         }
     }
+
+    /// Whether a text of `lora.target_modules` is a regular expression: names of layers have letters, digits, `_`, `-` and `.`.
+    static func isPattern(_ text: String) -> Bool { text.contains { #"*+?|()[]{}\^$"#.contains($0) } }
+
+    /// What texts of `lora.target_modules` say.
+    init(_ texts: [String]) {
+        if texts == ["all-linear"] {
+            self = .allLinear
+        } else if texts.count == 1, Self.isPattern(texts[0]) {
+            self = .pattern(texts[0])
+        } else {
+            self = .names(texts)
+        }
+    }
+}
+
+extension RunConfiguration.LoRA {
+    /// What a new adapter is made by.
+    public var settings: LoRASettings {
+        var settings = LoRASettings(
+            rank: rank, alpha: alpha, dropout: dropout, targets: LoRATargets(targetModules),
+            usesRankStabilization: usesRankStabilization)
+        settings.usesDoRA = usesDoRA
+        settings.layersToTransform = layersToTransform
+        settings.rankPattern = rankPattern
+        settings.alphaPattern = alphaPattern
+        settings.modulesToSave = modulesToSave
+        settings.excludedModules = excludedModules.isEmpty ? nil : LoRATargets(excludedModules)
+        return settings
+    }
 }

@@ -33,12 +33,13 @@ public struct CheckpointStore: Sendable {
         var step: Int
         var form: SavedForm
         var weights: NamedValues
-        var optimizer: NamedValues
+        /// `nil`: the checkpoint holds the model alone.
+        var optimizer: NamedValues?
         /// Small files, by name.
         var files: [String: Data]
 
         var size: Int {
-            weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } + form.companionSize
+            weights.size + (optimizer?.size ?? 0) + files.values.reduce(0) { $0 + $1.count } + form.companionSize
         }
     }
 
@@ -59,22 +60,35 @@ public struct CheckpointStore: Sendable {
         return names.compactMap { RunLayout.step(ofCheckpoint: $0, prefix: prefix) }.sorted()
     }
 
-    /// The newest checkpoint that can be gone on from, ours where it is whole or Trainer's, and what is wrong with the newer
-    /// ones.
+    /// The newest checkpoint that a run can be resumed from, ours where it is whole or Trainer's, and what is wrong with the
+    /// newer ones.
     public func newest() -> (url: URL?, faults: [String]) {
         putBackReplaced()
         var faults: [String] = []
         for step in steps.reversed() {
             let url = url(step: step)
-            guard let fault = CheckpointManifest.fault(of: url), (try? ForeignCheckpoint(url)) == nil else {
-                return (url, faults)
-            }
+            guard let fault = fault(of: url) else { return (url, faults) }
             faults.append("\(url.path) is passed over: \(fault).")
         }
         return (nil, faults)
     }
 
-    /// The newest step that can be gone on from, and the steps that its run was to have where its checkpoint tells; `nil`:
+    /// Why a run cannot be resumed from a checkpoint; `nil`: it can.
+    private func fault(of url: URL) -> String? {
+        if let fault = CheckpointManifest.fault(of: url) { return (try? ForeignCheckpoint(url)) == nil ? fault : nil }
+        return SavedRun.isWhole(url) ? nil : SavedRun.modelAlone
+    }
+
+    /// Whether one of the checkpoints is one that a run can be resumed from, by the sizes of its files.
+    public var isResumable: Bool {
+        putBackReplaced()
+        return steps.contains { step in
+            let url = url(step: step)
+            return (CheckpointManifest.hasFiles(url) && SavedRun.isWhole(url)) || (try? ForeignCheckpoint(url)) != nil
+        }
+    }
+
+    /// The newest step that there is a checkpoint of, and the steps that its run was to have where its checkpoint tells; `nil`:
     /// folders of such names, if any, hold no checkpoint, neither ours with all its files nor one of Trainer's.
     public var progress: (step: Int, total: Int?)? {
         struct State: Decodable { var maxSteps: Int }
@@ -99,7 +113,7 @@ public struct CheckpointStore: Sendable {
         do {
             try FileManager.default.createDirectory(at: staged, withIntermediateDirectories: false)
             try contents.form.write(contents.weights, to: staged)
-            try contents.optimizer.write(to: staged.appending(path: Self.optimizerName))
+            try contents.optimizer?.write(to: staged.appending(path: Self.optimizerName))
             for (name, data) in contents.files {
                 try WholeFile.write(data, to: staged.appending(path: name), durability: .none)
             }
@@ -135,8 +149,8 @@ public struct CheckpointStore: Sendable {
     private func replaced(step: Int) -> URL { folder.appending(path: ".\(prefix)\(step)\(Self.replacedSuffix)") }
     private static let replacedSuffix = ".replaced"
 
-    /// Checkpoints whose replacement was cut between taking the name and giving it anew have it again. Where there is a new
-    /// one, which is whole, the old one goes: it would come back when that one is set aside.
+    /// Checkpoints whose replacement was cut between taking the name and giving it to the new one get it back. Where there is
+    /// a new one, which is whole, the old one goes: it would come back when that one is set aside.
     private func putBackReplaced() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") && name.hasSuffix(Self.replacedSuffix) {

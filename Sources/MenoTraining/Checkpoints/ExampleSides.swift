@@ -43,8 +43,8 @@ package struct ExampleSides: Sendable, Hashable {
 extension ExampleSides.Sides {
     /// Whether a checkpoint was made with these. Old ones do not name what is held out.
     fileprivate func are(_ state: RunState) -> Bool {
-        guard state.settings["data"] == TrainingLoop.fingerprint(training) else { return false }
+        guard state.settings["data"] == ResumeCheck.fingerprint(training) else { return false }
         let heldOut = state.settings[SavedRun.evaluationKey]
-        return heldOut == nil || heldOut == TrainingLoop.fingerprint(evaluation)
+        return heldOut == nil || heldOut == ResumeCheck.fingerprint(evaluation)
     }
 }

@@ -20,7 +20,7 @@ public struct RunSaving: Sendable {
     var stableStore: CheckpointStore { CheckpointStore(store.folder, kind: .stable) }
 }
 
-/// A checkpoint that is gone on from.
+/// A checkpoint that a run is resumed from.
 struct SavedRun {
     var state: RunState
     /// What observers need to go on, by their names. It may hold times, so it is apart from ``RunState``, which is the
@@ -35,6 +35,12 @@ struct SavedRun {
                 .cannotResume, "\(folder.path) cannot be resumed from: \(fault).",
                 advice: "Give another checkpoint, or `--resume auto`, which takes the newest whole one.")
         }
+        guard Self.isWhole(folder) else {
+            throw TrainingError(
+                .cannotResume, "\(folder.path) cannot be resumed from: \(Self.modelAlone).",
+                advice: "Start a new run from it: as lora.init_adapter if it is an adapter, else as model.name_or_path."
+            )
+        }
         state = try Self.read(RunState.name, in: folder)
         observers = try Self.read(CheckpointStore.observersName, in: folder)
         guard state.version == 1 else {
@@ -42,6 +48,13 @@ struct SavedRun {
                 .cannotResume, "\(folder.path) is of version \(state.version); this program knows version 1.")
         }
     }
+
+    /// Whether a checkpoint holds more than the model.
+    static func isWhole(_ folder: URL) -> Bool {
+        FileManager.default.fileExists(atPath: folder.appending(path: RunState.name).path)
+    }
+
+    static let modelAlone = "it holds the model alone (training.save_only_model), neither optimizer nor random states"
 
     private static func read<Value: Decodable>(_ name: String, in folder: URL) throws -> Value {
         let url = folder.appending(path: name)
@@ -55,6 +68,12 @@ struct SavedRun {
     /// Among the settings: tells the held-out examples apart. Older checkpoints have none.
     static let evaluationKey = "data (held out)"
     var tellsEvaluation: Bool { state.settings[Self.evaluationKey] != nil }
+
+    /// Whether evaluations before this checkpoint are of other examples than those to come.
+    func changesEvaluation(_ settings: [String: String]) -> Bool {
+        guard let before = state.settings[Self.evaluationKey] else { return false }
+        return before != settings[Self.evaluationKey]
+    }
 
     /// Settings that older checkpoints do not tell.
     private static let laterKeys = [

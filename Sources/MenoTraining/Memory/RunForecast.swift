@@ -48,6 +48,7 @@ extension TrainingLoop {
     /// - Throws: ``TrainingError`` with `outOfMemory` where not even one example fits, or with `cannotPlan` where the system
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
+        try checkLearningRates()
         planCheckpointing()
         guard
             var plan = try MemoryPlan.measure(

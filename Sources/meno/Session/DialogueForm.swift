@@ -19,7 +19,7 @@ struct DialogueForm {
 
     /// - Parameter stored: the settings of the checkpoint that the run resumes from.
     /// - Throws: `TokenizerError` where there is no such template.
-    init(_ data: RunConfiguration.Data, model: LoadedModel, records: [Record], stored: [String: String]?) throws {
+    init(_ data: RunConfiguration.Data, _ model: TokenizedModel, records: [Record], stored: [String: String]?) throws {
         let template = try Self.template(data.chatTemplate, model, records, stored)
         let date = stored?[RunSaving.dateKey].flatMap(Self.date) ?? Date()
         self.template = template?.with(date: date)
@@ -35,16 +35,16 @@ struct DialogueForm {
     }
 
     private static func template(
-        _ name: String, _ model: LoadedModel, _ records: [Record], _ stored: [String: String]?
+        _ name: String, _ model: TokenizedModel, _ records: [Record], _ stored: [String: String]?
     ) throws -> ChatTemplate? {
         guard records.contains(where: { if case .dialogue = $0.content { true } else { false } }) else { return nil }
         guard let stored, ["auto", "tokenizer"].contains(name), stored["data.chat_template"] == name else {
-            return try model.template(name, for: records)
+            return try model.template(name, for: records, warnsOfOther: false)
         }
         if let source = stored[RunSaving.templateKey] {
             return try .stored(source, name: "the run's chat template", for: model.tokenizer)
         }
-        // A run begun when `auto` preferred the built-in templates goes on with the one that it began with.
+        // A run begun when `auto` preferred the built-in templates keeps the one that it began with.
         return try name == "auto" ? .formerAutomatic(for: model.tokenizer) : .named(name, for: model.tokenizer)
     }
 

@@ -19,31 +19,25 @@ struct LoadedModel {
     ///   - adapter: the folder of an adapter in PEFT's form.
     ///   - log: gets what may be wrong with the model's files.
     init(_ name: String, dtype: DType, device: Device, adapter: String? = nil, log: ConsoleLog = ConsoleLog()) throws {
-        try self.init(name, dtype: dtype, device: device, adapter: adapter, isTrained: false, log: log)
-        if let adapter {
-            try LoRAFiles.attach(URL(filePath: adapter), to: decoder, warn: log.warn)
-        }
-        decoder.setTraining(false)
-    }
-
-    /// A model that is to be trained.
-    /// - Parameters:
-    ///   - initialAdapter: the folder of the adapter that training begins with: its tokenizer and template are used.
-    ///   - log: gets what may be wrong with the model's files.
-    init(_ name: String, dtype: DType, device: Device, initialAdapter: String?, log: ConsoleLog) throws {
-        try self.init(name, dtype: dtype, device: device, adapter: initialAdapter, isTrained: true, log: log)
-        decoder.setTraining(false)
-    }
-
-    private init(
-        _ name: String, dtype: DType, device: Device, adapter: String?, isTrained: Bool, log: ConsoleLog
-    ) throws {
         self.name = name
-        self.isTrained = isTrained
+        isTrained = false
         url = try CatalogModel.locate(name)
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
-        tokenized = try TokenizedModel(url, adapter: adapter.map { URL(filePath: $0) }, log: log)
+        let adapter = adapter.map { URL(filePath: $0) }
+        tokenized = try TokenizedModel(url, adapter: adapter, log: log)
+        if let adapter { try LoRAFiles.attach(adapter, to: decoder, warn: log.warn) }
+        decoder.setTraining(false)
+    }
+
+    /// A model that is to be trained, with the tokenizer that was read before it.
+    init(_ name: String, _ tokenized: TokenizedModel, dtype: DType, device: Device) throws {
+        self.name = name
+        self.tokenized = tokenized
+        isTrained = true
+        url = try CatalogModel.locate(name)
+        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        decoder.setTraining(false)
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

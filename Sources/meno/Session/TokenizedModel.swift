@@ -13,6 +13,16 @@ struct TokenizedModel {
 
     init(_ name: String) throws { try self.init(CatalogModel.locate(name)) }
 
+    /// Of a model that is to be trained.
+    /// - Parameters:
+    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
+    ///   - adapter: the folder of the adapter that training begins with: its tokenizer and template are used.
+    init(training name: String, adapter: URL?, log: ConsoleLog) throws {
+        let model = try CatalogModel.locate(name)
+        if let adapter = AdapterFolder(model) { throw adapter.refusal }
+        try self.init(model, adapter: adapter, log: log)
+    }
+
     /// - Parameters:
     ///   - model: the model's files.
     ///   - adapter: the folder of an adapter. What lies beside it comes before what the model brings.

@@ -15,21 +15,26 @@ struct TrainingSession {
     let configuration: RunConfiguration
     let model: LoadedModel
     let template: ChatTemplate?
-    private let examples: ExampleSides
+    private let examples: ExampleSides.Sides
     private let form: SavedForm
     private let dialogues: DialogueForm
     private let dataDigest: FileDigest
     private let folders: RunFolders
     private let log: ConsoleLog
+    private let resumption: Resumption
+    private let allowsChanges: Bool
+    /// The checkpoint that the run is resumed from.
+    private let checkpoint: URL?
 
     /// Loads model and data and shows what will be trained on.
     /// - Parameters:
     ///   - resumption: what the run will resume from: dialogues are written as they were there.
+    ///   - allowsChanges: whether settings may differ from those of the checkpoint.
     ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
     init(
-        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, resumption: Resumption = .none,
-        trains: Bool = true,
-        log: ConsoleLog = ConsoleLog()
+        _ configuration: RunConfiguration, overwrites: Bool, resumption: Resumption = .none,
+        allowsChanges: Bool = false,
+        trains: Bool = true, log: ConsoleLog = ConsoleLog()
     ) throws {
         Interruption.outliveReaders()
         let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
@@ -38,34 +43,44 @@ struct TrainingSession {
         self.log = log
         // Said before minutes of loading; who gets the folder is decided when the run starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
-        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
+        if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
+        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumption: resumption)
+        if trains { try folders.requireWritable() }
+        (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
+        checkpoint = try Self.checkpoint(resumption, in: folders, log)
         let data = configuration.data
         let file = URL(filePath: data.path)
         let contents = try RecordFile.contents(of: file)
         // Of the very bytes that are trained on, whatever becomes of the file.
         dataDigest = FileDigest(of: contents)
         var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
-        let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
-        log.note("loading \(configuration.model.nameOrPath)")
-        model = try LoadedModel(
-            configuration.model.nameOrPath, dtype: dtype,
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(),
-            initialAdapter: configuration.lora?.initialAdapter, log: log)
+        let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
+        let tokenized = try TokenizedModel(training: configuration.model.nameOrPath, adapter: initialAdapter, log: log)
         dialogues = try DialogueForm(
-            data, model: model, records: records,
-            stored: Self.url(of: resumption, in: folders).flatMap(RunSaving.storedSettings))
+            data, tokenized, records: records, stored: checkpoint.flatMap(RunSaving.storedSettings))
         template = dialogues.answering
-        let examples = try ExampleBuilder(
-            tokenizer: model.tokenizer, template: dialogues.template, maxLength: data.maxLength,
-            lossTarget: data.lossOn,
-            lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid, variables: data.chatTemplateKwargs
+        let all = try ExampleBuilder(
+            tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
+            lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
+            variables: data.chatTemplateKwargs
         ).examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
-        self.examples = try ExampleSides(examples, data)
+        let sides = try ExampleSides(all, data)
+        examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
+        // What cannot be trained or resumed is refused before minutes of loading.
+        try ResumeCheck(
+            settings: configuration.resultSettings.merging(dialogues.settings) { $1 }, form: configuration.formToResume,
+            arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
+        ).check(checkpoint, allowsChanges: allowsChanges)
+        log.note("loading \(configuration.model.nameOrPath)")
+        model = try LoadedModel(
+            configuration.model.nameOrPath, tokenized,
+            dtype: configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32),
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
         form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
-        if log.style == .text, !log.isQuiet, let first = self.examples.current.training.first {
+        if log.style == .text, !log.isQuiet, let first = examples.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
         }
     }
@@ -107,33 +122,11 @@ struct TrainingSession {
             decoder.setTraining(true)
             return .adapter(settings, baseModel: model.reference)
         }
-        let targets: LoRATargets =
-            lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
-        var settings = LoRASettings(
-            rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout, targets: targets,
-            usesRankStabilization: lora.usesRankStabilization)
-        settings.usesDoRA = lora.usesDoRA
-        settings.layersToTransform = lora.layersToTransform
-        settings.rankPattern = lora.rankPattern
-        settings.alphaPattern = lora.alphaPattern
-        settings.modulesToSave = lora.modulesToSave
-        settings.excludedModules = lora.excludedModules.isEmpty ? nil : .names(lora.excludedModules)
-        return .adapter(try decoder.attachLoRA(settings), baseModel: model.reference)
+        return .adapter(try decoder.attachLoRA(lora.settings), baseModel: model.reference)
     }
 
-    /// What a run goes on from.
-    enum Resumption {
-        case none
-        /// The newest whole checkpoint; a new run where there is none.
-        case newest
-        case from(URL)
-    }
-
-    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to go on from.
-    /// - Parameter allowsChanges: whether settings may differ from those of the checkpoint.
-    func run(
-        observers: [any RunObserver] = [], resumption: Resumption = .none, allowsChanges: Bool = false
-    ) throws -> RunOutcome {
+    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
+    func run(observers: [any RunObserver] = []) throws -> RunOutcome {
         Interruption.install()
         try folders.create()
         let lock = try RunLock(folders.base)
@@ -141,10 +134,9 @@ struct TrainingSession {
         // Another process may have trained here while this one was loading.
         try folders.check()
         folders.removeRemains()
+        if case .newest = resumption { try folders.requireNewest(checkpoint) }
         if case .none = resumption { try folders.requireOutside(inputs) }
-        let checkpoint = try checkpoint(resumption)
-        let loop = try loop(
-            on: checkpoint.map { examples.sides(of: $0, log) }, observers: reporters() + monitorObservers() + observers)
+        let loop = try loop(observers: reporters() + monitorObservers() + observers)
         if let checkpoint {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
@@ -158,7 +150,7 @@ struct TrainingSession {
         let outcome = try loop.run(model: model.name)
         model.decoder.setTraining(false)
         if outcome.reason == .interrupted {
-            log.note("go on with `meno train … --resume auto`")
+            log.note("resume it with `meno train … --resume auto`")
         } else {
             try writeResult()
         }
@@ -191,12 +183,11 @@ struct TrainingSession {
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
-    /// - Parameter sides: the examples, where they are other than those of a new run.
-    func loop(on sides: ExampleSides.Sides? = nil, observers: [any RunObserver] = []) throws -> TrainingLoop {
+    func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
         model.decoder.setTraining(true)
-        let sides = sides ?? examples.current
         return try TrainingLoop(
-            model: model.decoder, training: sides.training, evaluation: sides.evaluation, arguments: arguments,
+            model: model.decoder, training: examples.training, evaluation: examples.evaluation,
+            arguments: configuration.arguments,
             observers: observers,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
@@ -250,51 +241,57 @@ struct TrainingSession {
         return [prober, monitor]
     }
 
-    private var probeQuestions: [String] {
+    var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = examples.current.training.prefix(20).map {
+        let sample = examples.training.prefix(20).map {
             model.tokenizer.decode($0.ids, skipSpecialTokens: true)
         }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 
-    private var arguments: TrainingArguments {
-        var arguments = configuration.training
-        arguments.seed = UInt64(configuration.data.seed)
-        arguments.shuffles = configuration.data.shuffle
-        return arguments
-    }
-
-    private static func url(of resumption: Resumption, in folders: RunFolders) -> URL? {
-        switch resumption {
-        case .none: nil
-        case .newest: CheckpointStore(folders.model).newest().url
-        case .from(let url): url
+    /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
+    private static func requireCheckpoint(_ url: URL) throws {
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
+        }
+        for folder in [RunLayout(url).model, url] {
+            guard let newest = CheckpointStore(folder).progress else { continue }
+            throw ConfigurationError(
+                place: url.path, "is a run's folder, and no checkpoint.",
+                advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
+                    + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
         }
     }
 
-    private func checkpoint(_ resumption: Resumption) throws -> URL? {
+    private static func checkpoint(_ resumption: Resumption, in folders: RunFolders, _ log: ConsoleLog) throws -> URL? {
         let store = CheckpointStore(folders.model)
         switch resumption {
         case .none: return nil
-        case .from(let url):
-            guard FileManager.default.fileExists(atPath: url.path) else {
-                throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
-            }
-            for folder in [RunLayout(url).model, url] {
-                guard let newest = CheckpointStore(folder).progress else { continue }
-                throw ConfigurationError(
-                    place: url.path, "is a run's folder, and no checkpoint.",
-                    advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
-                        + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
-            }
-            return url
+        case .from(let url): return url
         case .newest:
             let (url, faults) = store.newest()
             for fault in faults { log.warn(fault) }
-            if url == nil { log.note("no whole checkpoint in \(store.folder.path): the run starts anew") }
+            if url == nil {
+                try folders.requireNoResult(faults)
+                log.note("no whole checkpoint in \(store.folder.path): the run starts from scratch")
+            }
             return url
         }
+    }
+}
+
+extension RunConfiguration {
+    fileprivate var arguments: TrainingArguments {
+        var arguments = training
+        arguments.seed = UInt64(data.seed)
+        arguments.shuffles = data.shuffle
+        return arguments
+    }
+
+    /// What a run trains, as far as the configuration tells.
+    fileprivate var formToResume: SavedForm {
+        lora.map { .adapter($0.settings, baseModel: model.nameOrPath) }
+            ?? .model(source: URL(filePath: model.nameOrPath))
     }
 }
