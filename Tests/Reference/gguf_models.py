@@ -27,6 +27,10 @@ def rotary(writer, config, head_dim, window):
         writer.add_rope_scaling_factor(parameters["factor"])
     if kind == "yarn":
         writer.add_rope_scaling_orig_ctx_len(parameters["original_max_position_embeddings"])
+        if "mscale_all_dim" in parameters:
+            writer.add_rope_scaling_yarn_log_mul(parameters["mscale_all_dim"])
+        if "llama_4_scaling_beta" in parameters:
+            writer.add_attn_temperature_scale(parameters["llama_4_scaling_beta"])
     if kind == "longrope":
         original = config.original_max_position_embeddings
         factor = config.max_position_embeddings / original

@@ -61,7 +61,7 @@ families = {
         head_dim=10, sliding_window=7, layer_types=["full_attention", "sliding_attention"]), None),
     "ministral3-tiny": ("Ministral3", dict(
         head_dim=10, rope_parameters=rope("yarn", 1e6, factor=4.0, original_max_position_embeddings=8, beta_fast=32.0,
-                                          beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1)), None),
+                                          beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1)), "mistral3"),
     "phi3-tiny": ("Phi3", dict(
         num_attention_heads=3, sliding_window=11, original_max_position_embeddings=24,
         rope_parameters=rope("longrope", partial_rotary_factor=0.75, short_factor=[1.0, 1.25, 1.5],
@@ -82,7 +82,7 @@ families = {
     "stablelm-tiny": ("StableLm", dict(use_qkv_bias=True), "stablelm"),
     "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), None),
     "exaone4-tiny": ("Exaone4", dict(num_hidden_layers=4, sliding_window=7, sliding_window_pattern=4), "exaone4"),
-    "seed-oss-tiny": ("SeedOss", dict(head_dim=10, rope_parameters=rope("linear", factor=2.0)), "seed_oss"),
+    "seed-oss-tiny": ("SeedOss", dict(head_dim=10, attention_dropout=0.0, residual_dropout=0.0, rope_parameters=rope("linear", factor=2.0)), "seed_oss"),
     "arcee-tiny": ("Arcee", dict(head_dim=10), "arcee"),
     "ernie4-5-tiny": ("Ernie4_5", dict(head_dim=10, use_bias=True, tie_word_embeddings=True), "ernie4_5"),
     "hunyuan-tiny": ("HunYuanDenseV1", dict(head_dim=10, rope_parameters=rope("dynamic", alpha=50.0, factor=1.0)), "hunyuan-dense"),
@@ -135,6 +135,7 @@ def trajectory(model):
     lengths = torch.randint(4, 20, (64,), generator=generator).tolist()
     vocabulary = model.config.vocab_size
     examples = [torch.randint(3, vocabulary, (length,), generator=generator).tolist() for length in lengths]
+    logits(model, torch.tensor(examples[0]))
     recorder = Recorder()
     trainer = SequentialTrainer(
         model=model, train_dataset=[{"input_ids": e} for e in examples], data_collator=collate, callbacks=[recorder],
@@ -177,7 +178,8 @@ for seed, (name, (kind, config)) in enumerate(models.items()):
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     model = kind(config).float().eval()
-    randomise(model, 0.4)
+    # Scores that grow with the position are sharp, and magnify rounding.
+    randomise(model, 0.3 if name == "ministral3-tiny" else 0.4)
     model.save_pretrained(folder, max_shard_size="20KB" if name == "llama-tiny" else "5GB")
     if is_family and families[name][2]:
         write_gguf(model, families[name][2], folder / "model.gguf")
