@@ -41,6 +41,10 @@ package struct Architecture: Sendable {
         var activation = FeedForwardConfiguration.Activation.silu
         var activationKey = "hidden_act"
         var tiesEmbeddings = false
+        /// Whether queries, keys, values and the output have biases.
+        var attentionBias = false
+        /// Positions before a rotary scaling; `maximumPositions` unless given.
+        var originalPositions: Int?
     }
 }
 
@@ -49,7 +53,9 @@ package struct Architecture: Sendable {
 extension Architecture {
     /// All that are computed.
     package static let all: [Architecture] = [
-        .llama, .gemma2, .gemma3, .qwen2, .qwen3,
+        .llama, .gemma, .gemma2, .gemma3, .qwen2, .qwen3, .mistral, .ministral, .ministral3, .phi3, .olmo2, .olmo3,
+        .granite, .smollm3, .glm, .glm4, .cohere, .cohere2, .stableLM, .exaone4, .seedOSS, .arcee, .ernie4_5, .hunyuan,
+        .internLM3, .helium,
     ]
 
     /// All `model_type`s that are read.

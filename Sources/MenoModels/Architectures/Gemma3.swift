@@ -19,31 +19,16 @@ extension Architecture {
             throw ModelError(.malformed, path: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
         }
         try keys.setWindows(&model, default: keys.json == nil ? 512 : 4096) { ($0 + 1) % period != 0 }
-        let (global, local) = try rotaries(keys, model)
+        let rotaries = try keys.json.map { json in
+            let local = try json.double("rope_local_base_freq") ?? 10_000
+            return try json.rotaries(global: 1_000_000, local: local, headDimension: model.headDimension)
+        }
+        let local = try rotaries?.local ?? .init(base: keys.gguf?.double("rope.freq_base_swa") ?? 10_000)
+        let global = rotaries?.global ?? model.layers[0].attention.rotary
         let norm = NormConfiguration(kind: .rootMeanSquare(offset: 1), epsilon: model.finalNorm.epsilon)
         model.changeLayers { layer, _ in
             layer.attention.queryKeyNorm = QueryKeyNormConfiguration(norm: norm)
             layer.attention.rotary = layer.attention.slidingWindow == nil ? global : local
         }
-    }
-
-    /// How the layers that attend to all encode positions, and how the others do.
-    private static func rotaries(
-        _ keys: ModelKeys, _ model: DecoderConfiguration
-    ) throws -> (global: RotaryConfiguration?, local: RotaryConfiguration) {
-        guard let json = keys.json else {
-            let base = try keys.gguf?.double("rope.freq_base_swa") ?? 10_000
-            return (model.layers[0].attention.rotary, RotaryConfiguration(base: base))
-        }
-        let kinds = try json.section("rope_parameters")
-        var global = try kinds?.section("full_attention")
-        if let scaling = try json.section("rope_scaling") { global = global?.updated(with: scaling) ?? scaling }
-        let dimension = model.headDimension
-        return (
-            try json.rotary(global, base: json.double("rope_theta") ?? 1_000_000, headDimension: dimension),
-            try json.rotary(
-                kinds?.section("sliding_attention"), base: json.double("rope_local_base_freq") ?? 10_000,
-                headDimension: dimension)
-        )
     }
 }

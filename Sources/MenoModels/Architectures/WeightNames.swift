@@ -66,6 +66,9 @@ package struct WeightNames: Sendable {
         WeightPart.linear.compactMap { names[$0]?.transformers.split(separator: ".").last.map(String.init) }
     }
 
+    /// Whether the architecture has this part.
+    package func has(_ part: WeightPart) -> Bool { names[part] != nil }
+
     /// transformers' name of a part where the text model stands alone, without `.weight`.
     package func transformers(_ part: WeightPart, layer: Int? = nil) -> String {
         (layer.map { "model.layers.\($0)." } ?? "") + name(part).transformers

@@ -38,7 +38,10 @@ final class Attention {
     func callAsFunction(_ input: Tensor, context: AttentionContext, cache: LayerCache?) throws -> Tensor {
         let projected = try projections(input, context)
         let angles = try rotary.map { try context.angles($0) }
-        let q = try prepared(projected.query, heads: configuration.headCount, norm: queryNorm, angles)
+        var q = try prepared(projected.query, heads: configuration.headCount, norm: queryNorm, angles)
+        if let growth = try configuration.queryGrowth.flatMap({ try context.growth($0) }) {
+            q = try q * growth.to(q.dtype)
+        }
         let k = try prepared(projected.key, heads: configuration.keyValueHeadCount, norm: keyNorm, angles)
         let v = try heads(projected.value, configuration.keyValueHeadCount)
         let attended =

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import MenoTensor
 
 /// What all layers of one pass share: the layout, rotation tables, masks, and what dropout follows from.
@@ -39,6 +40,13 @@ final class AttentionContext {
         }
         angles[ObjectIdentifier(rotary)] = computed
         return computed
+    }
+
+    /// What each token's queries are multiplied by, `[tokens, 1, 1]`; `nil`: by 1.
+    func growth(_ growth: QueryGrowth) throws -> Tensor? {
+        guard let last = positions.max(), last >= growth.period else { return nil }
+        let factors = positions.map { Float(1 + growth.rate * log(1 + Double($0 / Int64(growth.period)))) }
+        return try Tensor(factors, device: device).reshaped([positions.count, 1, 1])
     }
 
     func boundaries() throws -> SequenceBoundaries {

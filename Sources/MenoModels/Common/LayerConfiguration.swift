@@ -38,6 +38,13 @@ public struct AttentionConfiguration: Sendable, Hashable {
     public var scale: Double
     /// Scores become c · tanh(score / c).
     public var softcap: Double?
+    public var queryGrowth: QueryGrowth?
+}
+
+/// Queries at position p are multiplied by 1 + rate · ln(1 + ⌊p / period⌋), as in Llama 4.
+public struct QueryGrowth: Sendable, Hashable {
+    public var rate: Double
+    public var period: Int
 }
 
 /// How queries and keys are normalized.

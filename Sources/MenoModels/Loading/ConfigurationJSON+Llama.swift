@@ -8,7 +8,7 @@ extension ConfigurationJSON {
         guard heads > 0 else { throw ModelError(.malformed, path: path, "\"num_attention_heads\" is \(heads).") }
         let dimension = try int("head_dim") ?? defaults.headDimension ?? hidden / heads
         let norm = NormConfiguration(epsilon: try double(defaults.normEpsilonKey) ?? defaults.normEpsilon)
-        let hasBias = try bool("attention_bias") ?? false
+        let hasBias = try bool("attention_bias") ?? defaults.attentionBias
         let attention = AttentionConfiguration(
             headCount: heads, keyValueHeadCount: try int("num_key_value_heads") ?? defaults.keyValueHeadCount ?? heads,
             headDimension: dimension, hasInputBias: hasBias, hasOutputBias: hasBias,
@@ -18,11 +18,15 @@ extension ConfigurationJSON {
             activation: try activation(defaults.activationKey, default: defaults.activation),
             hasBias: try bool("mlp_bias") ?? false)
         let layer = LayerConfiguration(attention: attention, feedForward: feedForward, norm: norm)
+        var positions = try int("max_position_embeddings") ?? defaults.maximumPositions
+        if case .dynamic(let factor, _)? = attention.rotary?.scaling {
+            positions = Int(min(Double(positions) * factor, Double(1 << 24)))
+        }
         return DecoderConfiguration(
             modelType: architecture.modelType, vocabularySize: try size("vocab_size", defaults.vocabularySize),
             hiddenSize: hidden, layers: Array(repeating: layer, count: try layerCount(default: defaults.layerCount)),
             finalNorm: norm, tiesEmbeddings: try bool("tie_word_embeddings") ?? defaults.tiesEmbeddings,
-            maximumPositions: try int("max_position_embeddings") ?? defaults.maximumPositions)
+            maximumPositions: positions)
     }
 
     /// As many layers as `num_hidden_layers` says, and entries of `layer_types`.

@@ -7,21 +7,22 @@ extension ConfigurationJSON {
         let scaling = try section("rope_scaling").flatMap { $0.keys.isEmpty ? nil : $0 }
         return try rotary(
             scaling ?? section("rope_parameters"), base: double("rope_theta") ?? defaults.rotaryBase,
-            share: defaults.rotaryShare, headDimension: headDimension)
+            share: defaults.rotaryShare, original: defaults.originalPositions, headDimension: headDimension)
     }
 
     /// - Parameters:
     ///   - parameters: what the configuration has under the key of the layers in question.
     ///   - base: θ where they hold none.
     ///   - share: how much of a head is rotated, where neither they nor the configuration says so.
+    ///   - original: the positions before a scaling, where the configuration does not say so.
     func rotary(
-        _ parameters: ConfigurationJSON?, base: Double, share: Double = 1, headDimension: Int
+        _ parameters: ConfigurationJSON?, base: Double, share: Double = 1, original: Int? = nil, headDimension: Int
     ) throws -> RotaryConfiguration {
         let base = try parameters?.double("rope_theta") ?? base
         guard base > 0 else {
             throw ModelError(.malformed, path: path, "the rotary base is \(base); expected above 0.")
         }
-        var rotary = RotaryConfiguration(base: base, scaling: try parameters.map(rotaryScaling) ?? .none)
+        var rotary = RotaryConfiguration(base: base, scaling: try parameters.map { try rotaryScaling($0, original) } ?? .none)
         let key = "partial_rotary_factor"
         let share = try parameters?.double(key) ?? double(key) ?? share
         guard share > 0, share <= 1 else {
@@ -32,7 +33,25 @@ extension ConfigurationJSON {
         return rotary
     }
 
-    private func rotaryScaling(_ parameters: ConfigurationJSON) throws -> RotaryConfiguration.Scaling {
+    /// Of a model with a sliding window in some layers: how those that attend to all encode positions, and how the others do.
+    /// - Parameters:
+    ///   - global: θ of the former, where nothing says otherwise.
+    ///   - local: θ of the latter.
+    func rotaries(
+        global: Double, local: Double, headDimension: Int
+    ) throws -> (global: RotaryConfiguration, local: RotaryConfiguration) {
+        let kinds = try section("rope_parameters")
+        var parameters = try kinds?.section("full_attention")
+        if let scaling = try section("rope_scaling") { parameters = parameters?.updated(with: scaling) ?? scaling }
+        return (
+            try rotary(parameters, base: double("rope_theta") ?? global, headDimension: headDimension),
+            try rotary(kinds?.section("sliding_attention"), base: local, headDimension: headDimension)
+        )
+    }
+
+    private func rotaryScaling(
+        _ parameters: ConfigurationJSON, _ original: Int?
+    ) throws -> RotaryConfiguration.Scaling {
         switch try parameters.string("rope_type") ?? parameters.string("type") {
         case nil, "default": return .none
         case "linear": return .linear(factor: try parameters.positive("factor"))
@@ -41,14 +60,14 @@ extension ConfigurationJSON {
                 factor: try parameters.positive("factor"),
                 originalPositions: try positivePositions(required("max_position_embeddings", int)))
         // Phi 3 called LongRoPE by these names first.
-        case "yarn" where parameters.has("short_factor"), "longrope", "su": return .longRope(try longRope(parameters))
-        case "yarn": return .yarn(try yarn(parameters))
+        case "yarn" where parameters.has("short_factor"), "longrope", "su": return .longRope(try longRope(parameters, original))
+        case "yarn": return .yarn(try yarn(parameters, original))
         case "llama3":
             return .llama3(
                 factor: try parameters.positive("factor"),
                 lowFrequencyFactor: try parameters.positive("low_freq_factor"),
                 highFrequencyFactor: try parameters.positive("high_freq_factor"),
-                originalPositions: try originalPositions(parameters))
+                originalPositions: try originalPositions(parameters, original))
         case let other?:
             throw ModelError(
                 .unsupported, path: path, "the rotary scaling \"\(other)\" is not supported.",
@@ -56,9 +75,9 @@ extension ConfigurationJSON {
         }
     }
 
-    private func originalPositions(_ parameters: ConfigurationJSON) throws -> Int {
+    private func originalPositions(_ parameters: ConfigurationJSON, _ fallback: Int?) throws -> Int {
         let key = "original_max_position_embeddings"
-        return try int(key) ?? parameters.int(key) ?? required("max_position_embeddings", int)
+        return try int(key) ?? fallback ?? parameters.int(key) ?? required("max_position_embeddings", int)
     }
 
     private func positivePositions(_ positions: Int) throws -> Int {
@@ -74,8 +93,8 @@ extension ConfigurationJSON {
         return Double(try required("max_position_embeddings", int)) / Double(original)
     }
 
-    private func yarn(_ parameters: ConfigurationJSON) throws -> RotaryConfiguration.YaRN {
-        let original = try positivePositions(originalPositions(parameters))
+    private func yarn(_ parameters: ConfigurationJSON, _ original: Int?) throws -> RotaryConfiguration.YaRN {
+        let original = try positivePositions(originalPositions(parameters, original))
         let factor = try factor(parameters, original: original)
         let suggested = RotaryConfiguration.YaRN.attentionFactor
         let (scale, whole) = (try parameters.double("mscale") ?? 0, try parameters.double("mscale_all_dim") ?? 0)
@@ -90,8 +109,8 @@ extension ConfigurationJSON {
         return yarn
     }
 
-    private func longRope(_ parameters: ConfigurationJSON) throws -> RotaryConfiguration.LongRope {
-        let original = try positivePositions(originalPositions(parameters))
+    private func longRope(_ parameters: ConfigurationJSON, _ original: Int?) throws -> RotaryConfiguration.LongRope {
+        let original = try positivePositions(originalPositions(parameters, original))
         let factor = try factor(parameters, original: original)
         return .init(
             short: try parameters.positives("short_factor"), long: try parameters.positives("long_factor"),

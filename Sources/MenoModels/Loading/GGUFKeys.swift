@@ -150,6 +150,9 @@ struct GGUFKeys {
                 factor: factor, originalPositions: try originalPositions(),
                 attentionFactor: try double("rope.scaling.attn_factor") ?? 1)
             yarn.attentionFactor *= RotaryConfiguration.YaRN.attentionFactor(factor)
+            if let whole = try double("rope.scaling.yarn_log_multiplier"), whole != 0 {
+                yarn.attentionFactor /= RotaryConfiguration.YaRN.attentionFactor(factor, scale: whole)
+            }
             yarn.betaFast = try double("rope.scaling.yarn_beta_fast") ?? yarn.betaFast
             yarn.betaSlow = try double("rope.scaling.yarn_beta_slow") ?? yarn.betaSlow
             return .yarn(yarn)
