@@ -1,4 +1,3 @@
-import CTorch
 import KernelEmulation
 import MenoTesting
 import Testing
@@ -122,8 +121,8 @@ import Testing
 
 /// What a GPU would compute, of tensors on the CPU.
 private func onDevice<Result>(_ body: () throws -> Result) rethrows -> Result {
-    ct_emulate_kernels(emulate_kernel)
-    defer { ct_emulate_kernels(nil) }
+    emulate_kernels(true)
+    defer { emulate_kernels(false) }
     return try body()
 }
 

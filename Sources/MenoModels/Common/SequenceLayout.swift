@@ -2,7 +2,7 @@ internal import MenoTensor
 
 /// How sequences lie end to end in a packed batch: `[tokens, …]` instead of `[batch, length, …]`.
 ///
-/// Positions begin anew in every sequence and no token attends to another sequence's, so packing changes no
+/// Positions start at 0 in every sequence and no token attends to another sequence's, so packing changes no
 /// result. A rectangular batch, padded on the right, is the case of equal lengths.
 ///
 /// Sequences that begin alike, with the same instructions for example, can have that beginning in common: it lies in the

@@ -1,5 +1,3 @@
-internal import CTorch
-
 extension Tensor {
     /// Zeroes each element of a matrix with a probability and scales the rest by 1 / (1 − probability).
     /// - Parameter keys: what decides which; the same as for ``adaptedLinear(_:down:up:scaling:dropout:)``.
@@ -9,7 +7,7 @@ extension Tensor {
             let mask = try Tensor.ones(shape).dropped(probability, keys.key, keys.hostNumbers)
             return try self * mask.to(dtype).to(device)
         }
-        let output = try withoutGradient { try detached().dropped(probability, keys.key, keys.numbers) }
+        let output = try dropped(probability, keys.key, keys.numbers)
         guard isGradientEnabled, requiresGradient else { return output }
         return try Tensor.customNode(inputs: [self], outputs: [output]) { gradients in
             [try gradients[0]?.dropped(probability, keys.key, keys.numbers)]
@@ -17,20 +15,11 @@ extension Tensor {
     }
 
     private func dropped(_ probability: Double, _ key: UInt64, _ numbers: Tensor) throws -> Tensor {
-        let x = try contiguous()
-        var result: OpaquePointer?
-        try withExtendedLifetime((x, numbers)) {
-            try check(ct_dropout(x.handle, probability, key, numbers.handle, &result), "dropout")
-        }
-        return Tensor(owning: result!)
+        try Kernels.dropout.one(.tensor(contiguous()), .double(probability), .bits(key), .tensor(numbers))
     }
 
     /// Uniform noise on [−1, 1) that follows from `keys`: `[rows, columns]`, float32, on the CPU.
     public static func noise(columns: Int, _ keys: RowKeys) throws -> Tensor {
-        var result: OpaquePointer?
-        try withExtendedLifetime(keys.hostNumbers) {
-            try check(ct_uniform(keys.hostNumbers.handle, keys.key, Int64(columns), &result), "noise")
-        }
-        return Tensor(owning: result!)
+        try Kernels.uniform.one(.tensor(keys.hostNumbers), .bits(keys.key), .int(columns))
     }
 }

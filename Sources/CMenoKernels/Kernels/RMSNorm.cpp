@@ -2,6 +2,7 @@
 
 #include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "../Operators.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
@@ -100,31 +101,27 @@ at::Tensor rms_norm_backward(
 
 }  // namespace
 
-ct_status ct_rms_norm(
-    const ct_tensor *input, const ct_tensor *weight, float offset, float epsilon, ct_tensor **output, ct_tensor **scales) {
-    return meno::guarded([&] {
-        const at::Tensor &x = input->value, &w = weight->value;
-        check(x, w);
-        at::Tensor s;
-        *output = meno::wrap((meno::device::serves(x) ? meno::device::rms_norm : rms_norm)(x, w, offset, epsilon, s));
-        *scales = meno::wrap(s);
-    });
+std::tuple<at::Tensor, at::Tensor> meno::operators::rms_norm(
+    const at::Tensor &x, const at::Tensor &weight, double offset, double epsilon) {
+    check(x, weight);
+    at::Tensor scales;
+    at::Tensor y = (device::serves(x) ? device::rms_norm : ::rms_norm)(
+        x, weight, static_cast<float>(offset), static_cast<float>(epsilon), scales);
+    return {y, scales};
 }
 
-ct_status ct_rms_norm_backward(
-    const ct_tensor *gradient, const ct_tensor *input, const ct_tensor *weight, const ct_tensor *scales, float offset,
-    ct_tensor **result) {
-    return meno::guarded([&] {
-        const at::Tensor &g = gradient->value, &x = input->value, &w = weight->value, &s = scales->value;
-        check(x, w);
-        TORCH_CHECK(
-            g.is_contiguous() && g.sizes() == x.sizes() && g.scalar_type() == x.scalar_type() && g.device() == x.device(),
-            "expected a contiguous gradient like the input ", x.sizes(), ", got ", g.sizes());
-        int64_t rows = row_count(x, w.size(0));
-        TORCH_CHECK(
-            s.numel() == rows && s.device() == x.device() && s.is_contiguous() && s.scalar_type() == at::kFloat,
-            "expected the scales of ", rows, " rows in float32 beside them, got ", s.sizes());
-        auto backward = meno::device::serves(x) ? meno::device::rms_norm_backward : rms_norm_backward;
-        *result = meno::wrap(backward(g, x, w, s, offset));
-    });
+at::Tensor meno::operators::rms_norm_backward(
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scales, double offset) {
+    check(x, weight);
+    TORCH_CHECK(
+        gradient.is_contiguous() && gradient.sizes() == x.sizes() && gradient.scalar_type() == x.scalar_type() &&
+            gradient.device() == x.device(),
+        "expected a contiguous gradient like the input ", x.sizes(), ", got ", gradient.sizes());
+    int64_t rows = row_count(x, weight.size(0));
+    TORCH_CHECK(
+        scales.numel() == rows && scales.device() == x.device() && scales.is_contiguous() &&
+            scales.scalar_type() == at::kFloat,
+        "expected the scales of ", rows, " rows in float32 beside them, got ", scales.sizes());
+    auto backward = device::serves(x) ? device::rms_norm_backward : ::rms_norm_backward;
+    return backward(gradient, x, weight, scales, static_cast<float>(offset));
 }

@@ -17,12 +17,16 @@ struct AdaptedGradients {
     at::Tensor input, down, up;
 };
 
-// D of an adapter for an input [rows, columns].
-inline Dropout dropout_of(const ct_adapter &adapter, const at::Tensor &x) {
-    if (adapter.dropout <= 0) return {};
-    TORCH_CHECK(adapter.row_numbers, "dropout needs the numbers of the rows");
-    return {adapter.dropout, adapter.dropout_key, row_numbers(adapter.row_numbers->value, x)};
-}
+// A low-rank change of a frozen matrix [rows, columns]: A [rank, columns] and B [rows, rank], contiguous float32.
+struct Adapter {
+    at::Tensor down, up;
+    float scaling;
+    Dropout dropout;  // D of its input
+};
+
+// Whether the products below, on the CPU or on a GPU, take these activations and weights: on the CPU what product::takes, and
+// types that are alike; on a GPU that has this project's kernels types that are alike.
+bool takes_adapted(const at::Tensor &x, const at::Tensor &weight);
 
 }  // namespace meno
 
@@ -30,9 +34,9 @@ namespace meno::product {
 
 // x [m, columns] · Wᵀ + lowered · Bᵀ; activations in float32, or in the weight's type where that is bfloat16 and own products
 // do not apply; all contiguous matrices on the CPU. `lowered` is in float32. Takes no part in autograd.
-at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered);
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, at::Tensor &lowered);
 AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
-    const ct_adapter &adapter, bool input);
+    const Adapter &adapter, bool input);
 
 }  // namespace meno::product

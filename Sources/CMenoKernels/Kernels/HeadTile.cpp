@@ -2,7 +2,9 @@
 
 #include <limits>
 
+#include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "../Operators.h"
 #include "Parallel.h"
 #include "Vector.h"
 
@@ -123,29 +125,37 @@ MENO_ROW_KERNEL(row_bfloat16_capped, BFloat16, true)
 
 }  // namespace
 
-ct_status ct_head_tile(
-    ct_tensor *logits, const int64_t *targets, int64_t rows, float softcap, float smoothing, float gradient_scale,
-    float *loss, uint8_t *correct) {
-    return meno::guarded([&] {
-        const at::Tensor &tile = logits->value;
+void meno::operators::cross_entropy_(
+    const at::Tensor &logits, const at::Tensor &targets, double softcap, double smoothing, double gradient_scale,
+    const at::Tensor &losses, const at::Tensor &correct) {
+    auto is_column = [&](const at::Tensor &each, c10::ScalarType type) {
+        return each.device() == logits.device() && each.is_contiguous() && each.scalar_type() == type && each.dim() == 1 &&
+               each.size(0) == logits.size(0);
+    };
+    TORCH_CHECK(
+        has_fused_kernels(logits) && logits.dim() == 2 && is_column(targets, at::kLong) && is_column(losses, at::kFloat) &&
+            is_column(correct, at::kByte),
+        "expected contiguous logits [rows, vocabulary] in float32 or bfloat16, with a target, a loss and a byte for each row "
+        "beside them, got ", logits.sizes(), ", ", targets.sizes(), ", ", losses.sizes(), " and ", correct.sizes());
+    auto cap = static_cast<float>(softcap), epsilon = static_cast<float>(smoothing), scale = static_cast<float>(gradient_scale);
+    if (device::serves(logits)) {
+        TORCH_CHECK(scale == 0 || scale == 1, "a GPU's kernel takes no gradient scale of ", scale);
+        return device::cross_entropy(logits, targets, cap, epsilon, scale != 0, losses, correct);
+    }
+    int64_t rows = logits.size(0), vocabulary = logits.size(1);
+    auto *target = targets.const_data_ptr<int64_t>();
+    for (int64_t r = 0; r < rows; ++r)
         TORCH_CHECK(
-            tile.is_cpu() && tile.is_contiguous() && tile.dim() == 2 && tile.size(0) == rows,
-            "expected contiguous logits [", rows, ", vocabulary] on the CPU, got ", tile.sizes());
-        int64_t vocabulary = tile.size(1);
-        for (int64_t r = 0; r < rows; ++r)
-            TORCH_CHECK(
-                targets[r] >= 0 && targets[r] < vocabulary, "target ", targets[r], " is outside the vocabulary of ",
-                vocabulary);
-        bool half = tile.scalar_type() == at::kBFloat16;
-        TORCH_CHECK(half || tile.scalar_type() == at::kFloat, "expected bfloat16 or float32 logits");
-        auto kernel = half ? (softcap > 0 ? row_bfloat16_capped : row_bfloat16)
-                           : (softcap > 0 ? row_float32_capped : row_float32);
-        char *data = static_cast<char *>(tile.data_ptr());
-        int64_t stride = vocabulary * tile.element_size();
-        meno::parallel(rows, [&](int64_t r) {
-            auto result = kernel(data + r * stride, vocabulary, targets[r], softcap, smoothing, gradient_scale);
-            loss[r] = result.loss;
-            correct[r] = result.correct;
-        });
+            target[r] >= 0 && target[r] < vocabulary, "target ", target[r], " is outside the vocabulary of ", vocabulary);
+    bool half = logits.scalar_type() == at::kBFloat16;
+    auto kernel = half ? (cap > 0 ? row_bfloat16_capped : row_bfloat16) : (cap > 0 ? row_float32_capped : row_float32);
+    char *data = static_cast<char *>(logits.data_ptr());
+    int64_t stride = vocabulary * logits.element_size();
+    auto *loss = losses.data_ptr<float>();
+    auto *is_correct = correct.data_ptr<uint8_t>();
+    parallel(rows, [&](int64_t r) {
+        auto result = kernel(data + r * stride, vocabulary, target[r], cap, epsilon, scale);
+        loss[r] = result.loss;
+        is_correct[r] = result.correct;
     });
 }

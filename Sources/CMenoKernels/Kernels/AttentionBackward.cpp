@@ -171,23 +171,22 @@ void differentiate_all(
 
 }  // namespace
 
-ct_status ct_attention_backward(
-    const ct_tensor *gradient, const ct_tensor *query, const ct_tensor *key, const ct_tensor *value,
-    const ct_tensor *output, const ct_tensor *log_sums, const ct_attention_layout *layout, ct_tensor **gradients) {
-    return meno::guarded([&] {
-        const at::Tensor inputs[] = {query->value, key->value, value->value};
-        Problem problem = problem_of(inputs, *layout);
-        for (const ct_tensor *each : {gradient, output})
-            TORCH_CHECK(
-                meno::has_vector_kernels(each->value) && each->value.sizes() == inputs[0].sizes() &&
-                    each->value.scalar_type() == inputs[0].scalar_type(),
-                "expected a contiguous result and gradient like the queries, got ", each->value.sizes());
-        at::Tensor results[3];
-        for (int i = 0; i < 3; ++i) results[i] = product::empty_rows(inputs[i].sizes(), inputs[i].options());
-        auto work = takes_tiles(inputs[0])                      ? differentiate_all<Tiles, BFloat16>
-                    : inputs[0].scalar_type() == at::kBFloat16 ? differentiate_all<Panels, BFloat16>
-                                                                : differentiate_all<Panels, Float32>;
-        work(problem, inputs, output->value, log_sums->value.data_ptr<float>(), gradient->value, results);
-        for (int i = 0; i < 3; ++i) gradients[i] = meno::wrap(results[i]);
-    });
+std::tuple<at::Tensor, at::Tensor, at::Tensor> meno::operators::attention_backward(
+    const at::Tensor &gradient, const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+    const at::Tensor &output, const at::Tensor &log_sums, at::IntArrayRef boundaries, int64_t shared, int64_t window,
+    double scale, double softcap) {
+    const at::Tensor inputs[] = {query, key, value};
+    Problem problem = problem_of(inputs, {boundaries, shared, window, scale, softcap});
+    for (const at::Tensor *each : {&gradient, &output})
+        TORCH_CHECK(
+            has_vector_kernels(*each) && each->sizes() == inputs[0].sizes() &&
+                each->scalar_type() == inputs[0].scalar_type(),
+            "expected a contiguous result and gradient like the queries, got ", each->sizes());
+    at::Tensor results[3];
+    for (int i = 0; i < 3; ++i) results[i] = product::empty_rows(inputs[i].sizes(), inputs[i].options());
+    auto work = takes_tiles(inputs[0])                      ? differentiate_all<Tiles, BFloat16>
+                : inputs[0].scalar_type() == at::kBFloat16 ? differentiate_all<Panels, BFloat16>
+                                                            : differentiate_all<Panels, Float32>;
+    work(problem, inputs, output, log_sums.data_ptr<float>(), gradient, results);
+    return {results[0], results[1], results[2]};
 }

@@ -16,13 +16,13 @@ enum class Kernel {
 #undef MENO_CASE
 };
 
-// Whether these kernels compute with a tensor, where they take it: on a GPU, or where they are emulated (ct_emulate_kernels).
+// Whether these kernels compute with a tensor, where they take it: on a GPU, or where they are emulated (Emulation.h).
 bool serves(const at::Tensor &tensor);
 
-// Whether a device's kernels can be had: on an NVIDIA GPU, where libtorch comes with CUDA's runtime compiler.
+// Whether a device has these kernels: an NVIDIA GPU, where libtorch comes with CUDA's runtime compiler.
 bool has_kernels(c10::Device device);
 
-// Why not; empty where they can.
+// Why not; empty where it has.
 std::string fault(c10::Device device);
 
 // Blocks and the threads of each.

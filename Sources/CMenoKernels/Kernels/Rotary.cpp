@@ -2,6 +2,7 @@
 
 #include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "../Operators.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 #include "Vector.h"
@@ -44,18 +45,15 @@ at::Tensor rotate(const at::Tensor &x, const at::Tensor &cosines, const at::Tens
 
 }  // namespace
 
-ct_status ct_rotate(
-    const ct_tensor *input, const ct_tensor *cosines, const ct_tensor *sines, bool inverse, ct_tensor **output) {
-    return meno::guarded([&] {
-        const at::Tensor &x = input->value, &cos = cosines->value, &sin = sines->value;
-        auto is_table = [&](const at::Tensor &table) {
-            return table.device() == x.device() && table.is_contiguous() && table.scalar_type() == at::kFloat &&
-                   table.numel() == x.size(0) * x.size(2);
-        };
-        TORCH_CHECK(
-            meno::has_fused_kernels(x) && x.dim() == 3 && x.size(2) % 2 == 0 && is_table(cos) && is_table(sin),
-            "expected contiguous heads [tokens, heads, size] in float32 or bfloat16 and float32 tables [tokens, size] "
-            "beside them, got ", x.sizes(), " and ", cos.sizes());
-        *output = meno::wrap((meno::device::serves(x) ? meno::device::rotate : rotate)(x, cos, sin, inverse));
-    });
+at::Tensor meno::operators::rotate(
+    const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, bool inverse) {
+    auto is_table = [&](const at::Tensor &table) {
+        return table.device() == x.device() && table.is_contiguous() && table.scalar_type() == at::kFloat &&
+               table.numel() == x.size(0) * x.size(2);
+    };
+    TORCH_CHECK(
+        has_fused_kernels(x) && x.dim() == 3 && x.size(2) % 2 == 0 && is_table(cosines) && is_table(sines),
+        "expected contiguous heads [tokens, heads, size] in float32 or bfloat16 and float32 tables [tokens, size] "
+        "beside them, got ", x.sizes(), " and ", cosines.sizes());
+    return (device::serves(x) ? device::rotate : ::rotate)(x, cosines, sines, inverse);
 }

@@ -1,5 +1,5 @@
 // The cross-entropy of a frozen language-model head and its gradient with respect to the hidden states, chunk by chunk of
-// the vocabulary while the logits of a chunk are in the caches; see CTorch.h for what is computed.
+// the vocabulary while the logits of a chunk are in the caches; see Operators.h for what is computed.
 
 #include <algorithm>
 #include <unordered_set>
@@ -8,6 +8,7 @@
 #include "VocabularyLoss.h"
 
 #include "../Internal.h"
+#include "../Operators.h"
 #include "Conversion.h"
 #include "FrozenProduct.h"
 #include "PanelTile.h"
@@ -178,8 +179,8 @@ void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table)
 
 enum class Way { none, own, tiles, libtorch };
 
-// How the loss of these is computed.
-Way way_of(const at::Tensor &states, const at::Tensor &table, bool gradient, double threshold) {
+// How the loss of these is computed; `exact`: with a gradient of which every entry is wanted.
+Way way_of(const at::Tensor &states, const at::Tensor &table, bool exact) {
     auto supported = [](const at::Tensor &tensor) {
         bool known = tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
         return tensor.is_cpu() && tensor.dim() == 2 && known;
@@ -189,65 +190,69 @@ Way way_of(const at::Tensor &states, const at::Tensor &table, bool gradient, dou
     if (states.scalar_type() != table.scalar_type()) return Way::none;
     bool half = states.scalar_type() == at::kBFloat16;
     if (half && meno::tiles::available() && states.size(1) % meno::tiles::kDepth == 0) return Way::tiles;
-    return gradient && threshold == 0 ? Way::none : Way::libtorch;
+    return exact ? Way::none : Way::libtorch;
 }
 
 }  // namespace
 
-bool ct_has_vocabulary_loss(const ct_tensor *states, const ct_tensor *table, bool gradient, double threshold) {
-    return way_of(states->value, table->value, gradient, threshold) != Way::none;
+bool meno::vocabulary::takes(const at::Tensor &states, const at::Tensor &table, bool exact) {
+    return way_of(states, table, exact) != Way::none;
 }
 
-ct_status ct_vocabulary_centroids(const ct_tensor *table, ct_tensor **result) {
-    return meno::guarded([&] {
-        const at::Tensor &value = table->value;
-        int64_t rows = value.size(0), chunks = (rows + kChunk - 1) / kChunk;
-        at::Tensor centroids = at::empty({chunks, value.size(1)}, value.options().dtype(at::kFloat));
-        for (int64_t i = 0; i < chunks; ++i) {
-            at::Tensor chunk = value.narrow(0, i * kChunk, std::min(kChunk, rows - i * kChunk));
-            centroids.select(0, i).copy_(chunk.to(at::kFloat).mean(0));
-        }
-        *result = meno::wrap(centroids);
-    });
+at::Tensor meno::operators::vocabulary_centroids(const at::Tensor &table) {
+    int64_t rows = table.size(0), chunks = (rows + kChunk - 1) / kChunk;
+    at::Tensor centroids = at::empty({chunks, table.size(1)}, table.options().dtype(at::kFloat));
+    for (int64_t i = 0; i < chunks; ++i) {
+        at::Tensor chunk = table.narrow(0, i * kChunk, std::min(kChunk, rows - i * kChunk));
+        centroids.select(0, i).copy_(chunk.to(at::kFloat).mean(0));
+    }
+    return centroids;
 }
 
-ct_status ct_vocabulary_loss(
-    const ct_tensor *states, const ct_tensor *table, const ct_tensor *centroids, const int64_t *targets, int64_t rows,
-    float softcap, double threshold, float *loss, uint8_t *correct, ct_tensor **gradient) {
-    return meno::guarded([&] {
-        const at::Tensor &x = states->value, &w = table->value;
-        Way way = way_of(x, w, gradient != nullptr, threshold);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> meno::operators::vocabulary_loss(
+    const at::Tensor &states, const at::Tensor &table, const std::optional<at::Tensor> &centroids, const at::Tensor &targets,
+    double softcap, double threshold, bool gradient) {
+    const at::Tensor &x = states, &w = table;
+    Way way = way_of(x, w, gradient && threshold == 0);
+    int64_t rows = x.size(0);
+    TORCH_CHECK(
+        way != Way::none && x.is_contiguous() && w.is_contiguous(),
+        "expected contiguous states [rows, hidden] and a table [vocabulary, hidden] on the CPU in types that go together, got ",
+        x.scalar_type(), " ", x.sizes(), " and ", w.scalar_type(), " ", w.sizes());
+    TORCH_CHECK(
+        targets.is_cpu() && targets.is_contiguous() && targets.scalar_type() == at::kLong && targets.numel() == rows,
+        "expected an int64 target for each of ", rows, " rows on the CPU, got ", targets.sizes());
+    auto *target = targets.const_data_ptr<int64_t>();
+    for (int64_t r = 0; r < rows; ++r)
         TORCH_CHECK(
-            way != Way::none && x.size(0) == rows && x.is_contiguous() && w.is_contiguous(),
-            "expected contiguous states [", rows, ", hidden] and a table [vocabulary, hidden] on the CPU in types that ",
-            "ct_has_vocabulary_loss takes, got ", x.scalar_type(), " ", x.sizes(), " and ", w.scalar_type(), " ", w.sizes());
-        for (int64_t r = 0; r < rows; ++r)
-            TORCH_CHECK(
-                targets[r] >= 0 && targets[r] < w.size(0), "target ", targets[r], " is outside the vocabulary of ", w.size(0));
-        std::vector<int64_t> chunks{(w.size(0) + kChunk - 1) / kChunk, w.size(1)};
-        TORCH_CHECK(
-            !gradient || threshold == 0 || (centroids && centroids->value.sizes() == at::IntArrayRef(chunks)),
-            "a threshold needs the table's centroids ", chunks);
+            target[r] >= 0 && target[r] < w.size(0), "target ", target[r], " is outside the vocabulary of ", w.size(0));
+    std::vector<int64_t> chunks{(w.size(0) + kChunk - 1) / kChunk, w.size(1)};
+    TORCH_CHECK(
+        !gradient || threshold == 0 || (centroids && centroids->sizes() == at::IntArrayRef(chunks)),
+        "a threshold needs the table's centroids ", chunks);
 
-        at::Tensor sums = gradient ? at::zeros({rows, x.size(1)}, x.options().dtype(at::kFloat)) : at::Tensor();
-        Head head{
-            matrix_of(w), targets, rows, softcap, threshold, centroids ? centroids->value.data_ptr<float>() : nullptr,
-            gradient ? sums.data_ptr<float>() : nullptr, std::vector<Row>(static_cast<size_t>(rows))};
-        if (gradient && threshold > 0 && rows > 0) {
-            at::Tensor chosen = candidates(w, targets, rows);
-            at::Tensor logits = meno::product::empty_rows({rows, chosen.size(0)}, x.options());
-            meno::product::multiply(x, chosen, false, logits);
-            bound_rows(head, logits.to(at::kFloat));
+    at::Tensor losses = at::empty({rows}, at::kFloat), correct = at::empty({rows}, at::kByte);
+    at::Tensor sums = gradient ? at::zeros({rows, x.size(1)}, x.options().dtype(at::kFloat)) : at::Tensor();
+    Head head{
+        matrix_of(w), target, rows, static_cast<float>(softcap), threshold,
+        centroids ? centroids->const_data_ptr<float>() : nullptr, gradient ? sums.data_ptr<float>() : nullptr,
+        std::vector<Row>(static_cast<size_t>(rows))};
+    if (gradient && threshold > 0 && rows > 0) {
+        at::Tensor chosen = candidates(w, target, rows);
+        at::Tensor logits = product::empty_rows({rows, chosen.size(0)}, x.options());
+        product::multiply(x, chosen, false, logits);
+        bound_rows(head, logits.to(at::kFloat));
+    }
+    if (way == Way::own) run_own(head, x.data_ptr<float>());
+    else if (way == Way::tiles) vocabulary::run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));
+    else run_libtorch(head, x, w);
+    auto *loss = losses.data_ptr<float>();
+    auto *is_correct = correct.data_ptr<uint8_t>();
+    parallel_rows(rows, 16, [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+            loss[r] = head.finish(r);
+            is_correct[r] = head.state[r].best_index == target[r];
         }
-        if (way == Way::own) run_own(head, x.data_ptr<float>());
-        else if (way == Way::tiles) meno::vocabulary::run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));
-        else run_libtorch(head, x, w);
-        meno::parallel_rows(rows, 16, [&](int64_t begin, int64_t end) {
-            for (int64_t r = begin; r < end; ++r) {
-                loss[r] = head.finish(r);
-                correct[r] = head.state[r].best_index == targets[r];
-            }
-        });
-        if (gradient) *gradient = meno::wrap(sums.to(x.scalar_type()));
     });
+    return {losses, correct, gradient ? sums.to(x.scalar_type()) : at::Tensor()};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../Kernels/AdaptedProduct.h"
+#include "../Kernels/GatedActivation.h"
 #include "DeviceCode.h"
 
 namespace meno::device {
@@ -9,7 +10,7 @@ namespace meno::device {
 // Whether the kernels take a tensor: one that they serve, in float32 or bfloat16, on a device that has them.
 bool takes(const at::Tensor &tensor);
 
-// The following are those of CTorch.h, and take contiguous tensors.
+// The following are those of Operators.h, and take contiguous tensors.
 
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, float offset, float epsilon, at::Tensor &scales);
 at::Tensor rms_norm_backward(
@@ -17,9 +18,9 @@ at::Tensor rms_norm_backward(
 
 at::Tensor rotate(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, bool inverse);
 
-at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation activation);
+at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, GateKind activation);
 void gate_backward(
-    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, ct_activation activation,
+    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, GateKind activation,
     at::Tensor &gate_gradient, at::Tensor &up_gradient);
 
 // Of rows of logits, as of a tile of a head.
@@ -31,10 +32,10 @@ void cross_entropy(
 at::Tensor dropped(const at::Tensor &x, const Dropout &dropout);
 
 // x [m, columns] · Wᵀ + lowered · Bᵀ, lowered = D(x) · Aᵀ in the activations' type.
-at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered);
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, at::Tensor &lowered);
 AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
-    const ct_adapter &adapter, bool input);
+    const Adapter &adapter, bool input);
 
 }  // namespace meno::device
 

@@ -11,8 +11,8 @@ namespace {
 struct Narrow {
     at::Tensor down, up;
 
-    Narrow(const ct_adapter &adapter, const at::Tensor &like) {
-        const at::Tensor &a = adapter.down->value, &b = adapter.up->value;
+    Narrow(const Adapter &adapter, const at::Tensor &like) {
+        const at::Tensor &a = adapter.down, &b = adapter.up;
         down = at::empty(a.sizes(), like.options());
         up = at::empty(b.sizes(), like.options());
         launch(
@@ -37,17 +37,17 @@ at::Tensor dropped(const at::Tensor &x, const Dropout &dropout) {
     return result;
 }
 
-at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered) {
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, at::Tensor &lowered) {
     Narrow narrow(adapter, x);
-    lowered = at::mm(dropped(x, dropout_of(adapter, x)), narrow.down.t());
+    lowered = at::mm(dropped(x, adapter.dropout), narrow.down.t());
     return at::mm(x, weight.t()).addmm_(lowered, narrow.up.t());
 }
 
 AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
-    const ct_adapter &adapter, bool input) {
+    const Adapter &adapter, bool input) {
     Narrow narrow(adapter, x);
-    Dropout dropout = dropout_of(adapter, x);
+    const Dropout &dropout = adapter.dropout;
     AdaptedGradients result;
     at::Tensor low = at::mm(gradient, narrow.up);
     if (input) {
@@ -58,8 +58,8 @@ AdaptedGradients adapted_backward(
             result.input.addmm_(low, narrow.down);
     }
     at::Tensor down = at::mm(low.t(), dropped(x, dropout)), up = at::mm(gradient.t(), lowered);
-    result.down = at::empty_like(adapter.down->value);
-    result.up = at::empty_like(adapter.up->value);
+    result.down = at::empty_like(adapter.down);
+    result.up = at::empty_like(adapter.up);
     launch(
         Kernel::widen, x, elements(down.numel() + up.numel()), down.data_ptr(), down.numel(), result.down.data_ptr(),
         up.data_ptr(), up.numel(), adapter.scaling, result.up.data_ptr());

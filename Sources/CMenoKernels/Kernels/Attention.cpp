@@ -66,30 +66,21 @@ void attend(
 
 }  // namespace
 
-bool ct_has_attention(const ct_tensor *query) {
-    const at::Tensor &value = query->value;
-    return product::has_panels() && value.is_cpu() && value.dim() == 3 &&
-           (value.scalar_type() == at::kFloat || value.scalar_type() == at::kBFloat16);
-}
-
-ct_status ct_attention(
-    const ct_tensor *query, const ct_tensor *key, const ct_tensor *value, const ct_attention_layout *layout,
-    ct_tensor **output, ct_tensor **log_sums) {
-    return meno::guarded([&] {
-        const at::Tensor inputs[] = {query->value, key->value, value->value};
-        Problem problem = problem_of(inputs, *layout);
-        at::Tensor result = product::empty_rows(inputs[0].sizes(), inputs[0].options());
-        at::Tensor lse = at::empty({problem.heads, problem.tokens}, at::kFloat);
-        auto work = takes_tiles(inputs[0])                      ? attend<Tiles, BFloat16>
-                    : inputs[0].scalar_type() == at::kBFloat16 ? attend<Panels, BFloat16>
-                                                                : attend<Panels, Float32>;
-        // Heads that share a key have it packed once, where there is work for all threads all the same.
-        int64_t group = problem.heads / problem.key_heads, threads = at::get_num_threads();
-        int64_t together = problem.sequences * problem.key_heads >= 4 * threads ? group : 1;
-        for_each_head(problem, together, [&](int64_t sequence, int64_t head) {
-            work(problem, sequence, head, together, inputs, result, lse.data_ptr<float>());
-        });
-        *output = meno::wrap(result);
-        *log_sums = meno::wrap(lse);
+std::tuple<at::Tensor, at::Tensor> meno::operators::attention(
+    const at::Tensor &query, const at::Tensor &key, const at::Tensor &value, at::IntArrayRef boundaries, int64_t shared,
+    int64_t window, double scale, double softcap) {
+    const at::Tensor inputs[] = {query, key, value};
+    Problem problem = problem_of(inputs, {boundaries, shared, window, scale, softcap});
+    at::Tensor result = product::empty_rows(inputs[0].sizes(), inputs[0].options());
+    at::Tensor lse = at::empty({problem.heads, problem.tokens}, at::kFloat);
+    auto work = takes_tiles(inputs[0])                      ? attend<Tiles, BFloat16>
+                : inputs[0].scalar_type() == at::kBFloat16 ? attend<Panels, BFloat16>
+                                                            : attend<Panels, Float32>;
+    // Heads that share a key have it packed once, where there is work for all threads all the same.
+    int64_t group = problem.heads / problem.key_heads, threads = at::get_num_threads();
+    int64_t together = problem.sequences * problem.key_heads >= 4 * threads ? group : 1;
+    for_each_head(problem, together, [&](int64_t sequence, int64_t head) {
+        work(problem, sequence, head, together, inputs, result, lse.data_ptr<float>());
     });
+    return {result, lse};
 }

@@ -23,6 +23,12 @@ at::Tensor with_room(const at::Tensor &matrix);
 void multiply(
     const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish = nullptr);
 
+// Whether products of activations with a weight of these types are computed here: float32 with either type, where products are
+// this project's own, and bfloat16 with bfloat16.
+bool takes(const at::Tensor &x, const at::Tensor &weight);
+// Whether those below, of bfloat16, take activations [..., in] and a weight [out, in].
+bool takes_gated(const at::Tensor &x, const at::Tensor &weight);
+
 // Whether bfloat16 products of m rows of this depth are on the processor's matrix unit.
 bool has_tiles(int64_t m, int64_t depth);
 

@@ -44,7 +44,7 @@ at::Tensor rotate(const at::Tensor &x, const at::Tensor &cosines, const at::Tens
     return y;
 }
 
-at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation activation) {
+at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, GateKind activation) {
     at::Tensor out = at::empty_like(gate);
     launch(
         Kernel::gate, gate, elements(gate.numel()), data(gate), data(up), gate.numel(), static_cast<int>(activation), data(out));
@@ -52,7 +52,7 @@ at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation acti
 }
 
 void gate_backward(
-    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, ct_activation activation,
+    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, GateKind activation,
     at::Tensor &gate_gradient, at::Tensor &up_gradient) {
     gate_gradient = at::empty_like(gate);
     up_gradient = at::empty_like(up);

@@ -125,14 +125,14 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
 
 }  // namespace
 
-at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapter &adapter, at::Tensor &lowered) {
-    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, at::Tensor &lowered) {
+    const at::Tensor &down = adapter.down, &up = adapter.up;
     int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
     at::Tensor y = empty_rows({m, out}, x.options());
     lowered = at::empty({m, rank}, down.options());
     if (m == 0) return y;
     auto *low = lowered.data_ptr<float>();
-    Dropout dropout = dropout_of(adapter, x);
+    const Dropout &dropout = adapter.dropout;
     lower(matrix_of(x), dropout, Panels(in, rank).rows(down.data_ptr<float>()).scaled(adapter.scaling), low);
     auto raising = Panels(rank, out).rows(up.data_ptr<float>());
     multiply(x, weight, false, y, raise(low, rank, raising, {}));
@@ -141,10 +141,10 @@ at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const ct_adapt
 
 AdaptedGradients adapted_backward(
     const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
-    const ct_adapter &adapter, bool input) {
-    const at::Tensor &down = adapter.down->value, &up = adapter.up->value;
+    const Adapter &adapter, bool input) {
+    const at::Tensor &down = adapter.down, &up = adapter.up;
     int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
-    Dropout dropout = dropout_of(adapter, x);
+    const Dropout &dropout = adapter.dropout;
     AdaptedGradients result{{}, at::empty_like(down), at::empty_like(up)};
     std::vector<float> g(static_cast<size_t>(m * rank));
     lower(matrix_of(gradient), {}, Panels(out, rank).columns(up.data_ptr<float>()).scaled(adapter.scaling), g.data());

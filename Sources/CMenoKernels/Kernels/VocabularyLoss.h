@@ -66,6 +66,10 @@ struct Head {
     void gather(float *out, const Entries &entries) const;
 };
 
+// Whether the loss of such states and tables is computed here. It takes float32 states where products are this project's own,
+// and bfloat16 ones on a bfloat16 table; elsewhere both are of one type, and there is no exact gradient.
+bool takes(const at::Tensor &states, const at::Tensor &table, bool exact);
+
 // Goes through the vocabulary by products of blocks on the processor's matrix unit; bfloat16 states and table.
 void run_tiles(Head &head, const uint16_t *states);
 

@@ -4,6 +4,7 @@
 
 #include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "../Operators.h"
 #include "Formulas.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
@@ -61,7 +62,7 @@ MENO_GATE_KERNELS(gelu_bfloat16, GELUTanh, BFloat16)
 
 constexpr int64_t kGrain = 1 << 14;
 
-at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation activation) {
+at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, meno::GateKind activation) {
     auto kernel = meno::gating(activation, gate.scalar_type());
     at::Tensor out = meno::product::empty_rows(gate.sizes(), gate.options());
     auto *first = static_cast<const char *>(gate.data_ptr());
@@ -75,10 +76,10 @@ at::Tensor gate(const at::Tensor &gate, const at::Tensor &up, ct_activation acti
 }
 
 void gate_backward(
-    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, ct_activation activation,
+    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, meno::GateKind activation,
     at::Tensor &gate_gradient, at::Tensor &up_gradient) {
     bool wide = gate.scalar_type() == at::kFloat;
-    auto kernel = activation == CT_SILU ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
+    auto kernel = activation == meno::GateKind::silu ? (wide ? backward_silu_float32 : backward_silu_bfloat16)
                                         : (wide ? backward_gelu_float32 : backward_gelu_bfloat16);
     gate_gradient = meno::product::empty_rows(gate.sizes(), gate.options());
     up_gradient = meno::product::empty_rows(gate.sizes(), gate.options());
@@ -104,30 +105,28 @@ void check(const at::Tensor &gate, const at::Tensor &up) {
 
 }  // namespace
 
-meno::Gating meno::gating(ct_activation activation, c10::ScalarType type) {
+meno::Gating meno::gating(meno::GateKind activation, c10::ScalarType type) {
     bool wide = type == at::kFloat;
-    return activation == CT_SILU ? (wide ? forward_silu_float32 : forward_silu_bfloat16)
+    return activation == meno::GateKind::silu ? (wide ? forward_silu_float32 : forward_silu_bfloat16)
                                  : (wide ? forward_gelu_float32 : forward_gelu_bfloat16);
 }
 
-ct_status ct_gate(const ct_tensor *gate, const ct_tensor *up, ct_activation activation, ct_tensor **output) {
-    return meno::guarded([&] {
-        const at::Tensor &g = gate->value, &u = up->value;
-        check(g, u);
-        *output = meno::wrap((meno::device::serves(g) ? meno::device::gate : ::gate)(g, u, activation));
-    });
+meno::GateKind meno::gate_kind(std::string_view activation) {
+    TORCH_CHECK(activation == "silu" || activation == "gelu_tanh", "no activation ", activation);
+    return activation == "silu" ? GateKind::silu : GateKind::gelu_tanh;
 }
 
-ct_status ct_gate_backward(
-    const ct_tensor *gradient, const ct_tensor *gate, const ct_tensor *up, ct_activation activation,
-    ct_tensor **gate_gradient, ct_tensor **up_gradient) {
-    return meno::guarded([&] {
-        const at::Tensor &d = gradient->value, &g = gate->value, &u = up->value;
-        check(g, u);
-        check(d, g);
-        at::Tensor dg, du;
-        (meno::device::serves(g) ? meno::device::gate_backward : gate_backward)(d, g, u, activation, dg, du);
-        *gate_gradient = meno::wrap(dg);
-        *up_gradient = meno::wrap(du);
-    });
+at::Tensor meno::operators::gate(const at::Tensor &gate, const at::Tensor &up, std::string_view activation) {
+    check(gate, up);
+    return (device::serves(gate) ? device::gate : ::gate)(gate, up, gate_kind(activation));
+}
+
+std::tuple<at::Tensor, at::Tensor> meno::operators::gate_backward(
+    const at::Tensor &gradient, const at::Tensor &gate, const at::Tensor &up, std::string_view activation) {
+    check(gate, up);
+    check(gradient, gate);
+    at::Tensor gate_gradient, up_gradient;
+    (device::serves(gate) ? device::gate_backward : ::gate_backward)(
+        gradient, gate, up, gate_kind(activation), gate_gradient, up_gradient);
+    return {gate_gradient, up_gradient};
 }

@@ -34,6 +34,11 @@ inline const int64_t *row_numbers(const at::Tensor &numbers, const at::Tensor &m
     return numbers.const_data_ptr<int64_t>();
 }
 
+// D of a matrix with such numbers.
+inline Dropout dropout_of(double probability, int64_t key, const at::Tensor &numbers, const at::Tensor &matrix) {
+    return {probability, static_cast<uint64_t>(key), row_numbers(numbers, matrix)};
+}
+
 // D of a contiguous matrix in float32 or bfloat16 on the CPU.
 at::Tensor dropped_rows(const at::Tensor &x, const Dropout &dropout);
 

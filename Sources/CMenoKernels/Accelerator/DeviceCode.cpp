@@ -1,5 +1,7 @@
 #include "DeviceCode.h"
 
+#include "Emulation.h"
+
 #include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
 
@@ -174,11 +176,11 @@ const Kernels &kernels(int device) {
     return all.try_emplace(device, device).first->second;
 }
 
-thread_local ct_kernel_emulation emulation = nullptr;
+thread_local meno::device::Emulation emulation = nullptr;
 
 }  // namespace
 
-void ct_emulate_kernels(ct_kernel_emulation chosen) { emulation = chosen; }
+void meno::device::emulate(Emulation chosen) { emulation = chosen; }
 
 bool meno::device::serves(const at::Tensor &tensor) { return tensor.is_cuda() || (emulation && tensor.is_cpu()); }
 

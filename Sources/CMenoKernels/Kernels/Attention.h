@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../Internal.h"
+#include "../Operators.h"
 #include "Conversion.h"
 #include "FrozenProduct.h"
 #include "Memory.h"
@@ -156,7 +157,15 @@ bool takes_tiles(const at::Tensor &query) {
     return query.scalar_type() == at::kBFloat16 && tiles::available() && query.size(2) % tiles::kDepth == 0;
 }
 
-Problem problem_of(const at::Tensor *inputs, const ct_attention_layout &layout) {
+// Sequences that lie end to end, as Operators.h has them.
+struct Layout {
+    at::IntArrayRef boundaries;
+    int64_t shared, window;
+    double scale, softcap;
+    int64_t sequences() const { return static_cast<int64_t>(boundaries.size()) - 1; }
+};
+
+Problem problem_of(const at::Tensor *inputs, const Layout &layout) {
     const at::Tensor &query = inputs[0], &key = inputs[1], &value = inputs[2];
     for (const at::Tensor *each : {&query, &key, &value})
         TORCH_CHECK(
@@ -167,19 +176,20 @@ Problem problem_of(const at::Tensor *inputs, const ct_attention_layout &layout) 
             query.sizes(), ", ", key.sizes(), " and ", value.sizes());
     TORCH_CHECK(
         key.size(1) > 0 && query.size(1) % key.size(1) == 0, query.size(1), " heads cannot share ", key.size(1), " keys evenly");
+    TORCH_CHECK(!layout.boundaries.empty(), "the boundaries of sequences begin with 0");
     int64_t last = 0;
-    for (int64_t i = 0; i <= layout.sequences; ++i) {
-        TORCH_CHECK(layout.boundaries[i] >= last, "boundaries of sequences must ascend from 0");
-        last = layout.boundaries[i];
+    for (int64_t boundary : layout.boundaries) {
+        TORCH_CHECK(boundary >= last, "boundaries of sequences must ascend from 0");
+        last = boundary;
     }
     TORCH_CHECK(
         layout.boundaries[0] == 0 && last == query.size(0), "the sequences end at ", last, ", not at ", query.size(0), " tokens");
     TORCH_CHECK(
-        layout.shared == 0 || (layout.shared > 0 && layout.sequences > 0 && layout.shared <= layout.boundaries[1]),
+        layout.shared == 0 || (layout.shared > 0 && layout.sequences() > 0 && layout.shared <= layout.boundaries[1]),
         "the first sequence has no ", layout.shared, " tokens for all");
     return {
-        layout.boundaries, layout.sequences, layout.shared, query.size(0), query.size(1), key.size(1), query.size(2),
-        layout.window, layout.scale, layout.softcap};
+        layout.boundaries.data(), layout.sequences(), layout.shared, query.size(0), query.size(1), key.size(1), query.size(2),
+        layout.window, static_cast<float>(layout.scale), static_cast<float>(layout.softcap)};
 }
 
 // The longest sequences first, so that no thread is left with one at the end; body(sequence, head) for the first of each

@@ -4,6 +4,7 @@
 
 #include "../Accelerator/DeviceLayers.h"
 #include "../Internal.h"
+#include "../Operators.h"
 #include "FrozenProduct.h"
 #include "Parallel.h"
 
@@ -22,7 +23,7 @@ MENO_VECTOR_CLONES void drop_bfloat16(
 }
 
 MENO_VECTOR_CLONES void uniform_row(int64_t n, uint64_t key, float *to) {
-    for (int64_t i = 0; i < n; ++i) to[i] = uniform(random_bits(key, static_cast<uint32_t>(i)));
+    for (int64_t i = 0; i < n; ++i) to[i] = ::uniform(random_bits(key, static_cast<uint32_t>(i)));
 }
 
 }  // namespace
@@ -40,28 +41,23 @@ at::Tensor meno::dropped_rows(const at::Tensor &x, const Dropout &dropout) {
     return result;
 }
 
-ct_status ct_dropout(
-    const ct_tensor *x, double probability, uint64_t key, const ct_tensor *numbers, ct_tensor **result) {
-    return meno::guarded([&] {
-        const at::Tensor &matrix = x->value;
-        TORCH_CHECK(
-            meno::has_fused_kernels(matrix) && matrix.dim() == 2,
-            "expected a contiguous matrix in float32 or bfloat16, got ", matrix.sizes());
-        meno::Dropout dropout{probability, key, meno::row_numbers(numbers->value, matrix)};
-        *result = meno::wrap((meno::device::serves(matrix) ? meno::device::dropped : meno::dropped_rows)(matrix, dropout));
-    });
+at::Tensor meno::operators::dropout(
+    const at::Tensor &x, double probability, int64_t key, const at::Tensor &row_numbers) {
+    TORCH_CHECK(
+        has_fused_kernels(x) && x.dim() == 2, "expected a contiguous matrix in float32 or bfloat16, got ", x.sizes());
+    Dropout dropout = dropout_of(probability, key, row_numbers, x);
+    return (device::serves(x) ? device::dropped : dropped_rows)(x, dropout);
 }
 
-ct_status ct_uniform(const ct_tensor *numbers, uint64_t key, int64_t columns, ct_tensor **result) {
-    return meno::guarded([&] {
-        const at::Tensor &rows = numbers->value;
-        TORCH_CHECK(rows.dim() == 1, "expected a number for each row, got ", rows.sizes());
-        at::Tensor values = at::empty({rows.size(0), columns}, at::kFloat);
-        const int64_t *number = meno::row_numbers(rows, values);
-        float *to = values.data_ptr<float>();
-        meno::parallel_rows(rows.size(0), std::max<int64_t>(1, kGrain / std::max<int64_t>(1, columns)), [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) uniform_row(columns, row_key(key, number[i]), to + i * columns);
-        });
-        *result = meno::wrap(values);
+at::Tensor meno::operators::uniform(const at::Tensor &row_numbers, int64_t key, int64_t columns) {
+    TORCH_CHECK(row_numbers.dim() == 1, "expected a number for each row, got ", row_numbers.sizes());
+    int64_t rows = row_numbers.size(0), grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, columns));
+    at::Tensor values = at::empty({rows, columns}, at::kFloat);
+    const int64_t *number = meno::row_numbers(row_numbers, values);
+    float *to = values.data_ptr<float>();
+    parallel_rows(rows, grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            uniform_row(columns, row_key(static_cast<uint64_t>(key), number[i]), to + i * columns);
     });
+    return values;
 }

@@ -1,6 +1,6 @@
 // Matrix products of bfloat16 matrices, accumulated in float32, on the matrix unit of x86 processors that have one (AMX).
 //
-// libtorch's are oneDNN's, which generates machine code for every number of rows, packs a weight anew for every product, and
+// libtorch's are oneDNN's, which generates machine code for every number of rows, packs a weight again for every product, and
 // returns results that have been rounded and written before anything more can be done with them. Here, blocks of 32 × 32
 // sums are handed on in float32 while they are in the caches.
 #pragma once
