@@ -9,8 +9,9 @@ extension Architecture {
             keyValueHeadCount: 32, normEpsilon: 1e-5)
     ) { model, keys in
         let norm = QueryKeyNormConfiguration(norm: model.finalNorm)
-        let hasWindows = try keys.int(
-            "sliding_window", gguf: "attention.sliding_window", default: keys.json == nil ? nil : 4096) != nil
+        let hasWindows =
+            try keys.int(
+                "sliding_window", gguf: "attention.sliding_window", default: keys.json == nil ? nil : 4096) != nil
         // The period is a number, or a string such as "LLLG".
         let period = try keys.json.map { try (try? $0.int("sliding_window_pattern")) ?? $0.patternLength() } ?? 4
         guard period > 0 else {

@@ -83,7 +83,9 @@ struct TrainingSession {
                     + "of its attention weights in training")
         }
         if decoder.isTextPart, configuration.lora == nil {
-            log.note("the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))")
+            log.note(
+                "the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))"
+            )
         }
     }
 
