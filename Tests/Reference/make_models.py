@@ -86,7 +86,8 @@ families = {
     "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), None),
     "exaone4-tiny": ("Exaone4", dict(sliding_window=None, layer_types=["full_attention"] * 2), "exaone4"),
     "exaone4-windows": ("Exaone4", dict(num_hidden_layers=4, sliding_window=7, sliding_window_pattern=4), None),
-    "seed-oss-tiny": ("SeedOss", dict(head_dim=10, attention_dropout=0.0, residual_dropout=0.0, rope_parameters=rope("linear", factor=2.0)), "seed_oss"),
+    "seed-oss-tiny": ("SeedOss", dict(head_dim=10, attention_dropout=0.0, residual_dropout=0.0,
+                                         rope_parameters=rope("linear", factor=2.0)), "seed_oss"),
     "arcee-tiny": ("Arcee", dict(head_dim=10), "arcee"),
     "ernie4-5-tiny": ("Ernie4_5", dict(head_dim=10, tie_word_embeddings=True), "ernie4_5"),
     "hunyuan-tiny": ("HunYuanDenseV1", dict(
