@@ -170,13 +170,18 @@ import Testing
             [assistant, user],
             [user, system, assistant], [user, ChatMessage(.assistant, "")],
         ]
+        var written = 0
         for messages in conversations {
             for opens in [false, true] {
-                let expected = try tokenizer.encode(template.render(messages, addGenerationPrompt: opens)).ids
-                let found = try tokenizer.encode(saved.render(messages, addGenerationPrompt: opens)).ids
-                #expect(found == expected, "\(messages)")
+                // What the built-in one refuses, as Gemma's does turns that do not alternate, the saved one refuses too.
+                let ids = [template, saved].map { template in
+                    (try? template.render(messages, addGenerationPrompt: opens)).map { tokenizer.encode($0).ids }
+                }
+                #expect(ids[1] == ids[0], "\(messages)")
+                if ids[0] != nil { written += 1 }
             }
         }
+        #expect(written >= 8)
     }
 }
 
