@@ -36,7 +36,7 @@ import Testing
 
     // MARK: Configurations
 
-    /// Every field of `LoraConfig`, as PEFT writes it where nothing is said.
+    /// Every field of `LoraConfig`, with PEFT's default.
     @Test func peftsDefaultsAreReadWithoutAWord() throws {
         var warnings: [String] = []
         let settings = try LoRAFiles.settings(in: Fixtures.url("adapters/defaults")) { warnings.append($0) }

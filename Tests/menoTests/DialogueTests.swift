@@ -22,7 +22,7 @@ import Testing
         "{% set s = strftime_now('%S') | int %}{{ 'abcdefghij'[s % 10] }}{{ 'klmnop'[s // 10] }} "
         + "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ '.' }}{% else %}{{ ' ' }}{% endif %}{% endfor %}"
 
-    /// Resumed at another time, a run whose template writes the time goes on with the time of its start.
+    /// Resumed at another time, a run whose template writes the time keeps the time of its start.
     @Test func aRunKeepsItsDate() throws {
         try prepare(template: Self.seconds)
         let keys = "max_steps: 4, save_strategy: steps, save_steps: 2, eval_strategy: no, learning_rate: 5.0e-3"
@@ -40,7 +40,7 @@ import Testing
         #expect(state.contains("data.chat_template (date)") && state.contains("strftime_now"))
     }
 
-    /// A model's own template may change under a run; the run goes on with the one that it began with.
+    /// A model's own template may change under a run; the run keeps the one that it began with.
     @Test func aRunKeepsItsTemplate() throws {
         let plain = Self.seconds.replacing(
             "{% set s = strftime_now('%S') | int %}{{ 'abcdefghij'[s % 10] }}{{ 'klmnop'[s // 10] }} ", with: "")

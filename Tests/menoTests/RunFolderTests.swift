@@ -179,7 +179,7 @@ import Testing
         #expect(try Data(contentsOf: weights) == result)
     }
 
-    /// What is wrong with a checkpoint, a setting or the data is said in the first moment.
+    /// What is wrong with a checkpoint, a setting or the data is reported at once.
     @Test func aRefusedResumptionIsRefusedBeforeTheModelIsLoaded() throws {
         #expect(try tiny.train(keys).status == 0)
         let text = try String(contentsOf: tiny.data, encoding: .utf8)

@@ -68,7 +68,7 @@ import Testing
                 "another chat template"))
         let chat = try meno(["chat", "--prompt", "what", "--max-new-tokens", "3", "--adapter", model.path] + base)
         #expect(chat.status == 0, "\(chat.errors)")
-        // Training that begins with the adapter goes on with its template, too.
+        // Training that begins with the adapter keeps its template, too.
         let second = tiny.folder.url.appending(path: "second")
         try train(["--set", "base_output_dir=\(second.path)"], lora: "{init_adapter: \(model.path)}")
         let text = try String(contentsOf: second.appending(path: "model/chat_template.jinja"), encoding: .utf8)

@@ -41,7 +41,7 @@ ct_status ct_process_group_join(const ct_rendezvous *at, ct_process_group **resu
             at->interface ? Gloo::createDeviceForInterface(at->interface)
             : at->address ? Gloo::createDeviceForHostname(at->address)
                           : Gloo::createDefaultDevice());
-        // Gloo itself waits five minutes for those who do not come, whatever it is told.
+        // Gloo itself waits five minutes for processes that do not come, whatever its timeout.
         std::vector<std::string> everybody;
         for (int32_t rank = 0; rank < at->size; ++rank) everybody.push_back("joined/" + std::to_string(rank));
         group->store->set(everybody[at->rank], std::vector<uint8_t>{1});

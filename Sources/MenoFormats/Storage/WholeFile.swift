@@ -9,7 +9,7 @@ package import Foundation
 /// Files that have their name only when they are whole, whatever happens while they are written.
 ///
 /// Foundation's own atomic writing is not used: where the system takes a part of the bytes at once, as on a disk that is
-/// nearly full, it goes on with the first bytes instead of the next ones, and the file is wrong without an error.
+/// nearly full, it continues with the first bytes instead of the next ones, and the file is wrong without an error.
 package enum WholeFile {
     /// What is on the disk, safe from a power loss, when a file has been written.
     package enum Durability {

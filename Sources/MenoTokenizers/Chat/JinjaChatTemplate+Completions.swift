@@ -32,7 +32,7 @@ extension JinjaChatTemplate {
     }
 
     /// The answers where a built-in template writes the same text, after what the model's own puts before it (BOS, a
-    /// system turn): the built-in ones mark their answers, so that one rendering tells of all.
+    /// system turn): the built-in ones mark their answers, so that one rendering finds all of them.
     private func asBuiltIn(_ messages: [ChatMessage], _ text: String) -> [Range<Int>]? {
         for (_, template) in ChatTemplate.builtIn {
             guard let builtIn = template.builtIn, text.contains(builtIn.opening),

@@ -3,7 +3,7 @@ internal import MenoFormats
 
 /// The files by which transformers, and Meno, load a tokenizer and the chat template that a model was trained with.
 ///
-/// They are read once, when a run begins: what is delivered is what was trained with, whatever becomes of the model's folder.
+/// They are read once, when a run begins: what is delivered is what was trained with, even if the model's folder changes later.
 package struct TokenizerFiles: Sendable {
     /// By name.
     package let contents: [String: Data]

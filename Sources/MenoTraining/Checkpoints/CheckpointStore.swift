@@ -214,7 +214,7 @@ public struct CheckpointStore: Sendable {
     }
 
     /// Gives checkpoints of later steps names that are no checkpoint's, so that none is taken for a part of the run that
-    /// goes on from this step. The newest is the first: after a cut, what is left is the older part of one run.
+    /// continues from this step. The newest is the first: after a cut, what is left is the older part of one run.
     /// - Returns: their new names.
     func setAside(after step: Int) throws -> [String] {
         putBackReplaced()

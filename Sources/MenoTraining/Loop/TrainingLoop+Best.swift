@@ -94,7 +94,7 @@ extension TrainingLoop {
             ))
     }
 
-    /// Loads the best model where it is to be the result, and tells of a better one that is not.
+    /// Loads the best model where it is to be the result, and warns of a better one that is not.
     func deliverBest() throws {
         if arguments.loadsBestModelAtEnd, let saving { try loadBest(saving) }
         tellOfBetter()

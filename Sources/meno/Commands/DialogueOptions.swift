@@ -6,7 +6,7 @@ import MenoTokenizers
 
 /// Options of every command that writes dialogues: what the chat template is given.
 struct DialogueOptions: ParsableArguments {
-    @Option(help: "What the model is told first; records with a system turn keep their own.") var system: String?
+    @Option(help: "The system message; records with a system turn keep their own.") var system: String?
     @Option(help: "A JSON file with an array of tools, which the chat template writes.") var tools: String?
     @Option(
         help: ArgumentHelp(
