@@ -19,7 +19,12 @@ struct LoadedModel {
         url = try CatalogModel.locate(name)
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
         tokenizer = try Tokenizer.load(url)
-        if let adapter { try LoRAFiles.attach(URL(filePath: adapter), to: decoder) }
+        if let adapter {
+            let url = URL(filePath: adapter)
+            if GGUFAdapterFile.isOne(url) { try GGUFAdapterFile.attach(url, to: decoder) } else {
+                try LoRAFiles.attach(url, to: decoder)
+            }
+        }
         decoder.setTraining(false)
     }
 
