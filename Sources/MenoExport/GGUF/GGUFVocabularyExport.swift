@@ -47,7 +47,9 @@ package struct GGUFVocabularyExport {
             names[token.id] = isByteLevel || token.isSpecial ? token.name : token.name.replacing(Self.space, with: " ")
             types[token.id] = token.isSpecial ? TokenType.control : TokenType.userDefined
         }
-        if !isByteLevel, let unknown = tokenizer.unknownID ?? file.unknownID { types[Int(unknown)] = TokenType.unknown }
+        if let unknown = tokenizer.unknownID ?? file.unknownID, types[Int(unknown)] == TokenType.normal {
+            types[Int(unknown)] = TokenType.unknown
+        }
         var all: [(key: String, value: GGUFValue)] = [
             ("tokenizer.ggml.model", .string(isByteLevel ? "gpt2" : "llama")),
             ("tokenizer.ggml.pre", .string(isByteLevel ? try preTokenizer() : "default")),
