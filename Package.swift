@@ -43,21 +43,28 @@ let package = Package(
         .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
         .target(
             name: "CTorch", dependencies: ["CLibTorch"],
+            cxxSettings: [
+                .define("_GLIBCXX_USE_CXX11_ABI", to: "1"),
+                // Declarations of Gloo, whose headers libtorch does not bring.
+                .headerSearchPath("Distributed"),
+            ]),
+        .target(
+            name: "CMenoKernels", dependencies: ["CLibTorch"],
             // Compiled while the program runs; Accelerator/DeviceCode.cpp has its text.
             exclude: ["Accelerator/Layers.cu"],
             cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
-        .target(name: "MenoTensor", dependencies: ["CTorch"], swiftSettings: swiftSettings),
+        .target(name: "MenoTensor", dependencies: ["CTorch", "CMenoKernels"], swiftSettings: swiftSettings),
 
         // Files, text and data: no libtorch
         .target(name: "MenoFormats", swiftSettings: swiftSettings),
         .target(name: "MenoTokenizers", dependencies: ["MenoFormats"], swiftSettings: swiftSettings),
-        .target(name: "MenoData", dependencies: ["MenoTokenizers"], swiftSettings: swiftSettings),
+        .target(name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats"], swiftSettings: swiftSettings),
 
         // What a run tells, and what is decided from it: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
         .target(name: "MenoMonitor", dependencies: ["MenoMetrics"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor"],
+            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats"],
             swiftSettings: swiftSettings),
 
         .target(
@@ -85,7 +92,7 @@ let package = Package(
         .target(
             name: "MenoConfiguration",
             dependencies: [
-                "MenoTraining", "MenoModels", "MenoData", "MenoMonitor", .product(name: "Yams", package: "Yams"),
+                "MenoTraining", "MenoModels", "MenoData", "MenoFormats", "MenoMonitor", .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swiftSettings),
 
@@ -102,17 +109,17 @@ let package = Package(
 
         // Tests
         .target(name: "MenoTesting", path: "Tests/MenoTesting", swiftSettings: swiftSettings),
-        .target(name: "KernelEmulation", path: "Tests/KernelEmulation"),
+        .target(name: "KernelEmulation", dependencies: ["CMenoKernels"], path: "Tests/KernelEmulation"),
         .testTarget(
-            name: "MenoTensorTests", dependencies: ["MenoTensor", "CTorch", "KernelEmulation", "MenoTesting"],
+            name: "MenoTensorTests", dependencies: ["MenoTensor", "KernelEmulation", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoTesting"],
+            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoDataTests", dependencies: ["MenoData", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoMetrics", "MenoTesting"],
             swiftSettings: swiftSettings),

@@ -38,16 +38,6 @@ inline c10::Device device_of(ct_device device) {
 // A handle for a tensor; null for an undefined one.
 inline ct_tensor *wrap(at::Tensor tensor) { return tensor.defined() ? new ct_tensor(std::move(tensor)) : nullptr; }
 
-// The types that kernels take.
-inline bool has_kernel_type(const at::Tensor &tensor) {
-    return tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
-}
-
-// Whether the fused kernels for the CPU take a tensor.
-inline bool has_vector_kernels(const at::Tensor &tensor) {
-    return tensor.is_cpu() && tensor.is_contiguous() && has_kernel_type(tensor);
-}
-
 // Runs `body` and turns every exception into a status.
 template <class Body>
 ct_status guarded(Body &&body) noexcept {

@@ -48,6 +48,23 @@ void collect(const c10::IValue &value, std::vector<at::Tensor> &tensors) {
     }
 }
 
+// What an operator returns.
+torch::jit::Stack called(const ct_operator &op, const ct_value *arguments, int64_t argument_count) {
+    const auto &schema = op.handle.schema();
+    const auto &expected = schema.arguments();
+    TORCH_CHECK(
+        argument_count <= static_cast<int64_t>(expected.size()), schema.name(), " takes ", expected.size(),
+        " arguments, got ", argument_count);
+    torch::jit::Stack stack;
+    stack.reserve(expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+        static constexpr ct_value absent{CT_VALUE_DEFAULT, {}};
+        stack.push_back(value_of(static_cast<int64_t>(i) < argument_count ? arguments[i] : absent, expected[i]));
+    }
+    op.handle.callBoxed(stack);
+    return stack;
+}
+
 }  // namespace
 
 ct_status ct_operator_find(const char *name, const char *overload, ct_operator **result) {
@@ -66,24 +83,20 @@ ct_status ct_operator_call(
     const ct_operator *op, const ct_value *arguments, int64_t argument_count, ct_tensor **results, int64_t capacity,
     int64_t *count) {
     return guarded([&] {
-        const auto &schema = op->handle.schema();
-        const auto &expected = schema.arguments();
-        TORCH_CHECK(
-            argument_count <= static_cast<int64_t>(expected.size()), schema.name(), " takes ", expected.size(),
-            " arguments, got ", argument_count);
-        torch::jit::Stack stack;
-        stack.reserve(expected.size());
-        for (size_t i = 0; i < expected.size(); ++i) {
-            static constexpr ct_value absent{CT_VALUE_DEFAULT, {}};
-            stack.push_back(value_of(static_cast<int64_t>(i) < argument_count ? arguments[i] : absent, expected[i]));
-        }
-        op->handle.callBoxed(stack);
         std::vector<at::Tensor> tensors;
-        for (const auto &value : stack) collect(value, tensors);
+        for (const auto &value : called(*op, arguments, argument_count)) collect(value, tensors);
         TORCH_CHECK(
-            static_cast<int64_t>(tensors.size()) <= capacity, schema.name(), " returned ", tensors.size(),
+            static_cast<int64_t>(tensors.size()) <= capacity, op->handle.schema().name(), " returned ", tensors.size(),
             " tensors, room for ", capacity);
         *count = static_cast<int64_t>(tensors.size());
         for (size_t i = 0; i < tensors.size(); ++i) results[i] = wrap(std::move(tensors[i]));
+    });
+}
+
+ct_status ct_operator_ask(const ct_operator *op, const ct_value *arguments, int64_t argument_count, bool *result) {
+    return guarded([&] {
+        torch::jit::Stack answer = called(*op, arguments, argument_count);
+        TORCH_CHECK(answer.size() == 1 && answer[0].isBool(), op->handle.schema().name(), " does not return a boolean");
+        *result = answer[0].toBool();
     });
 }

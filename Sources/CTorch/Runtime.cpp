@@ -5,7 +5,6 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/DeviceAccelerator.h>
@@ -22,15 +21,6 @@ using namespace meno;
 
 ct_status ct_manual_seed(uint64_t seed) {
     return guarded([&] { at::manual_seed(seed); });
-}
-
-ct_status ct_random_bits(uint64_t *result) {
-    return guarded([&] {
-        auto *generator = at::get_generator_or_default<at::CPUGeneratorImpl>(
-            std::nullopt, at::detail::getDefaultCPUGenerator());
-        std::lock_guard<std::mutex> lock(generator->mutex_);
-        *result = generator->random64();
-    });
 }
 
 ct_status ct_random_state(ct_device device, ct_tensor **result) {

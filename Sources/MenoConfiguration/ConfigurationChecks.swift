@@ -8,12 +8,6 @@ extension RunConfiguration {
         for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
             throw ConfigurationError(place: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
         }
-        if training.warmupSteps > 0, let maxSteps = training.maxSteps, training.warmupSteps > maxSteps {
-            throw ConfigurationError(
-                place: name,
-                "`training.warmup_steps` (\(training.warmupSteps)) is more than `training.max_steps` (\(maxSteps)): "
-                    + "the learning rate would never reach its height.")
-        }
         if training.evaluationStrategy != .no, data.trainFraction == 1 || data.maxEvaluationSamples == 0 {
             throw ConfigurationError(
                 place: name,
@@ -75,6 +69,7 @@ extension RunConfiguration {
     }
 
     private func checkSchedule(_ name: String) throws {
+        try checkWarmup(name)
         let options = training.scheduleOptions
         let isTaken = { (option: ScheduleOption) in option.courses.contains(training.schedule) }
         if let other = ScheduleOption.all.first(where: { !isTaken($0) && $0.write(options) != nil }) {
@@ -103,5 +98,16 @@ extension RunConfiguration {
                 "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
                     + "(\(training.learningRate)).")
         }
+    }
+
+    /// What is known before the data: a warm-up that is longer than the run. The run itself looks again.
+    private func checkWarmup(_ name: String) throws {
+        guard let maxSteps = training.maxSteps, case .steps(let warmup) = training.warmupSteps, warmup > maxSteps,
+            training.learningRates(totalSteps: maxSteps).fault() != nil
+        else { return }
+        throw ConfigurationError(
+            place: name,
+            "`training.warmup_steps` (\(warmup)) is more than `training.max_steps` (\(maxSteps)): "
+                + "the learning rate would never reach its peak.")
     }
 }

@@ -29,6 +29,7 @@ extension RunConfiguration {
         var reader = ConfigurationReader(name: name)
         try reader.read(yaml)
         for override in overrides { try reader.apply(override) }
+        reader.finish()
         return try reader.configuration.validated(name)
     }
 }
@@ -64,6 +65,8 @@ private struct ConfigurationReader {
     /// Where each key of the file, or of one override, is written, and each section of it that is switched off.
     private var written: [String: String] = [:]
     private var switchedOff: [OptionalSection: String] = [:]
+    /// Every key that was given, in the file or by an override.
+    private var given: Set<String> = []
     private static let keys = Dictionary(uniqueKeysWithValues: ConfigurationKey.all.map { ($0.path, $0) })
     private static let sections = Set(ConfigurationKey.all.compactMap(\.section))
 
@@ -170,6 +173,14 @@ private struct ConfigurationReader {
 
     private mutating func set(_ path: String, _ node: Node, place: String) throws {
         let path = ConfigurationKey.synonyms[path] ?? path
+        if let choice = ConfigurationKey.translated.first(where: { $0.path == path }) {
+            return try set(choice, node, place: place)
+        }
+        if let foreign = ConfigurationKey.foreign.first(where: { $0.path == path }) {
+            if isNull(node) || foreign.accepts(flow(node)) { return }
+            throw ConfigurationError(
+                place: place, "`\(path): \(cut(flow(node)))` is not honoured: \(foreign.reason)")
+        }
         guard let key = Self.keys[path] else { throw unknown(path, place: place) }
         guard key.read(node, &configuration) else {
             throw ConfigurationError(
@@ -177,12 +188,31 @@ private struct ConfigurationReader {
                 advice: "For example `\(key.name): \(key.example)`.")
         }
         if key.section == "lora" { configuration.givenLoRAKeys.insert(path) }
+        given.insert(path)
+    }
+
+    private mutating func set(_ choice: ConfigurationKey.Translation, _ node: Node, place: String) throws {
+        guard let meaning = choice.meanings.first(where: { $0.value == node.scalar?.string }) else {
+            let values = choice.meanings.map(\.value).joined(separator: ", ")
+            throw ConfigurationError(
+                place: place, "`\(choice.path)` is \(shown(node)); expected one of \(values).",
+                advice: "For example `\(choice.path.split(separator: ".").last ?? ""): \(choice.meanings[0].value)`.")
+        }
+        for key in meaning.keys {
+            if override == nil, !place.hasPrefix("--set") { try note(key.path, place: place) }
+            try set(key.path, Node(key.value), place: place)
+        }
+    }
+
+    /// A warm-up of 0 steps is none, as in Trainer, where a ratio is not given, too.
+    mutating func finish() {
+        guard given.contains("training.warmup_steps"), !given.contains("training.warmup_ratio"),
+            configuration.training.warmupSteps == 0
+        else { return }
+        configuration.training.warmupRatio = 0
     }
 
     private func unknown(_ path: String, place: String) -> ConfigurationError {
-        if let reason = ConfigurationKey.refused[path] {
-            return ConfigurationError(place: place, "`\(path)` is not honoured: \(reason)")
-        }
         let advice = nearestName(to: path, among: Array(Self.keys.keys) + Self.sections).map { "Did you mean `\($0)`?" }
         return ConfigurationError(place: place, "there is no key `\(path)`.", advice: advice)
     }

@@ -30,7 +30,12 @@ extension RunConfiguration {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
-                return (key.path, key.section == "lora" && lora == nil ? "(none)" : key.write(self))
+                let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
+                // A checkpoint of a version without the key has it neither.
+                if ConfigurationKey.addedLater.contains(key.path), [key.defaultValue, "(none)"].contains(value) {
+                    return nil
+                }
+                return (key.path, value)
             })
     }
 }
@@ -53,8 +58,28 @@ extension ConfigurationKey {
         }
         text += "\n## Other names\n\n"
         for (other, key) in synonyms.sorted(by: { $0.key < $1.key }) { text += "`\(other)` is `\(key)`.\n" }
-        text += "\n## Known and refused\n\n| key | why |\n|---|---|\n"
-        for (key, reason) in refused.sorted(by: { $0.key < $1.key }) { text += "| `\(key)` | \(reason) |\n" }
+        for choice in translated {
+            text += "`\(choice.path)`: "
+            text +=
+                choice.meanings.map { meaning in
+                    "`\(meaning.value)` is "
+                        + meaning.keys.map { "`\($0.path): \($0.value)`" }.joined(separator: " and ")
+                }.joined(separator: ", ") + ".\n"
+        }
+        text += """
+
+            ## Other keys of Trainer and PEFT
+
+            These change nothing where they have one of the values in the second column (null always does), and are refused
+            with the reason otherwise.
+
+            | key | taken where it is | why |
+            |---|---|---|
+
+            """
+        for key in foreign {
+            text += "| `\(key.path)` | \(key.acceptedText) | \(key.reason.replacing("|", with: "\\|")) |\n"
+        }
         return text
     }
 }

@@ -10,12 +10,13 @@ extension RunConfiguration {
         lora.rank = adapter.rank
         lora.alpha = adapter.alpha
         lora.dropout = adapter.dropout
-        lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts) { Set($0.flatMap(Self.layers)) }
+        lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts, meaning: Self.layers)
         lora.usesRankStabilization = adapter.usesRankStabilization
         lora.usesDoRA = adapter.usesDoRA
         lora.layersToTransform = adapter.layersToTransform
         lora.rankPattern = adapter.rankPattern
         lora.alphaPattern = adapter.alphaPattern
+        lora.excludedModules = Self.chosen(before.excludedModules, adapter.excludedModules?.texts ?? []) { Set($0) }
         lora.modulesToSave = Self.chosen(before.modulesToSave, adapter.modulesToSave) { Set($0.map(Self.module)) }
         configuration.lora = lora
         for key in ConfigurationKey.lora where givenLoRAKeys.contains(key.path) {
@@ -35,8 +36,10 @@ extension RunConfiguration {
         meaning(given) == meaning(names) ? given : names.sorted()
     }
 
-    /// The layers that a name of `target_modules` stands for.
-    private static func layers(_ name: String) -> [String] { name == "all-linear" ? LoRATargets.linearNames : [name] }
+    /// What names of `target_modules` stand for.
+    private static func layers(_ names: [String]) -> Set<String> {
+        LoRATargets.areAllLinear(names) ? ["all-linear"] : Set(names)
+    }
 
     /// A name of `modules_to_save` without what may stand before it. A head that is the embedding goes by both names.
     private static func module(_ name: String) -> String {
@@ -46,12 +49,42 @@ extension RunConfiguration {
 }
 
 extension LoRATargets {
-    /// As `lora.target_modules` has them.
+    /// As `lora.target_modules` and `lora.exclude_modules` have them.
     fileprivate var texts: [String] {
         switch self {
         case .names(let names): names
         case .pattern(let pattern): [pattern]
         case .allLinear: ["all-linear"]
         }
+    }
+
+    /// Whether a text of `lora.target_modules` is a regular expression: names of layers have letters, digits, `_`, `-` and `.`.
+    static func isPattern(_ text: String) -> Bool { text.contains { #"*+?|()[]{}\^$"#.contains($0) } }
+
+    /// What texts of `lora.target_modules` say.
+    init(_ texts: [String]) {
+        if texts == ["all-linear"] {
+            self = .allLinear
+        } else if texts.count == 1, Self.isPattern(texts[0]) {
+            self = .pattern(texts[0])
+        } else {
+            self = .names(texts)
+        }
+    }
+}
+
+extension RunConfiguration.LoRA {
+    /// What a new adapter is made by.
+    public var settings: LoRASettings {
+        var settings = LoRASettings(
+            rank: rank, alpha: alpha, dropout: dropout, targets: LoRATargets(targetModules),
+            usesRankStabilization: usesRankStabilization)
+        settings.usesDoRA = usesDoRA
+        settings.layersToTransform = layersToTransform
+        settings.rankPattern = rankPattern
+        settings.alphaPattern = alphaPattern
+        settings.modulesToSave = modulesToSave
+        settings.excludedModules = excludedModules.isEmpty ? nil : LoRATargets(excludedModules)
+        return settings
     }
 }

@@ -1,4 +1,5 @@
 public import MenoData
+public import MenoFormats
 public import MenoModels
 public import MenoMonitor
 public import MenoTraining
@@ -18,6 +19,7 @@ public struct RunConfiguration: Sendable {
         public var path = ""
         public var format = RecordFormat.auto
         public var chatTemplate = "auto"
+        public var chatTemplateKwargs: [JSONValue.Member] = []
         public var maxLength = 256
         public var tooLong = ExampleBuilder.LengthPolicy.truncate
         public var onInvalid = RecordFile.InvalidRecordPolicy.skip
@@ -39,6 +41,7 @@ public struct RunConfiguration: Sendable {
         public var rankPattern = LayerPatterns<Int>()
         public var alphaPattern = LayerPatterns<Double>()
         public var modulesToSave: [String] = []
+        public var excludedModules: [String] = []
         public var initialAdapter: String?
     }
 

@@ -20,6 +20,59 @@ struct ValueKind<Value>: Sendable {
     }
 }
 
+extension ValueKind {
+    /// The same, where null stands for a value: what Trainer writes where nothing is set.
+    func reading(null value: Value) -> Self where Value: Sendable {
+        ValueKind(expected: expected) {
+            isNull($0) ? value : read($0)
+        } write: {
+            write($0)
+        }
+    }
+}
+
+extension ValueKind where Value == StepCount {
+    /// A whole number of steps, or a share of all of them.
+    static func steps(from minimum: Int) -> Self {
+        let whole = ValueKind<Int>.integer(from: minimum)
+        return Self(expected: "\(whole.expected), or a share of all steps above 0 and below 1") { node in
+            if let steps = whole.read(node) { return .steps(steps) }
+            return node.scalar.flatMap { Double($0.string) }.flatMap { $0 > 0 && $0 < 1 ? .share($0) : nil }
+        } write: {
+            switch $0 {
+            case .steps(let steps): "\(steps)"
+            case .share(let share): "\(share)"
+            }
+        }
+    }
+}
+
+extension ValueKind where Value == StepCount? {
+    /// Null stands for none.
+    static var stepsOrNone: Self {
+        let steps = ValueKind<StepCount>.steps(from: 1)
+        return Self(expected: "\(steps.expected), or null") { node in
+            isNull(node) ? .some(nil) : steps.read(node).map { .some($0) }
+        } write: {
+            $0.map(steps.write) ?? "null"
+        }
+    }
+}
+
+extension ValueKind where Value == ModelMetric {
+    /// A metric by its name, or as Trainer and TRL call it.
+    static var metric: Self {
+        Self(expected: ValueKind<ModelMetric>.choice.expected + ", with or without eval_ before it") { node in
+            guard !isNull(node) else { return .perplexity }
+            guard let text = node.scalar?.string else { return nil }
+            let name = text.hasPrefix("eval_") ? String(text.dropFirst("eval_".count)) : text
+            return ModelMetric(rawValue: name == "mean_token_accuracy" ? "token_accuracy" : name)
+        } write: {
+            $0.rawValue
+        }
+    }
+}
+
 extension ValueKind where Value == Double {
     static func number(_ expected: String, _ isAllowed: @escaping @Sendable (Double) -> Bool) -> Self {
         Self(expected: expected) { node in
@@ -152,6 +205,19 @@ extension ValueKind where Value == [String] {
             isNull(node) || node.sequence?.isEmpty == true ? [] : texts.read(node)
         } write: {
             texts.write($0)
+        }
+    }
+}
+
+extension ValueKind where Value == [String] {
+    /// The names of layers, all-linear, or a regular expression: one text with characters that no name has.
+    static var layers: Self {
+        Self(expected: "a list of names of layers, all-linear, or a regular expression") { node in
+            guard let texts = texts.read(node), !texts.contains("") else { return nil }
+            if texts.count == 1, LoRATargets.isPattern(texts[0]), (try? Regex(texts[0])) == nil { return nil }
+            return texts
+        } write: { names in
+            names.count == 1 && LoRATargets.isPattern(names[0]) ? quoted(names[0]) : texts.write(names)
         }
     }
 }

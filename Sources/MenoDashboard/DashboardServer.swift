@@ -17,14 +17,17 @@ public struct DashboardServer: Sendable {
     /// - Parameters:
     ///   - folder: of a run, or of runs.
     ///   - port: 0: any that is free.
+    ///   - isRunning: whether a process trains in a run's folder; `nil` where that is not known.
     ///   - thresholds: that a run is judged by, where it had no monitor of its own.
     public init(
         _ folder: URL, port: Int, language: ReportLanguage, logger: Logger, interval: Duration = .milliseconds(700),
+        isRunning: @escaping @Sendable (URL) -> Bool? = { _ in nil },
         thresholds: @escaping @Sendable (URL) -> MonitorConfiguration
     ) {
         let catalog = RunCatalog(folder)
         pages = DashboardPages(
-            catalog: catalog, cache: RunCache(catalog, thresholds: thresholds), language: language)
+            catalog: catalog, cache: RunCache(catalog, isRunning: isRunning, thresholds: thresholds), language: language
+        )
         self.port = port
         self.logger = logger
         self.interval = interval

@@ -6,6 +6,7 @@ internal import MenoReporting
 /// that trains it: a tenth of the time goes into that at most.
 actor RunCache {
     private let catalog: RunCatalog
+    private let isRunning: @Sendable (URL) -> Bool?
     private let thresholds: @Sendable (URL) -> MonitorConfiguration
     private var records: [String: Entry] = [:]
     private let clock = ContinuousClock()
@@ -17,18 +18,29 @@ actor RunCache {
         var expiry: ContinuousClock.Instant
     }
 
-    init(_ catalog: RunCatalog, thresholds: @escaping @Sendable (URL) -> MonitorConfiguration) {
+    init(
+        _ catalog: RunCatalog, isRunning: @escaping @Sendable (URL) -> Bool? = { _ in nil },
+        thresholds: @escaping @Sendable (URL) -> MonitorConfiguration
+    ) {
         self.catalog = catalog
+        self.isRunning = isRunning
         self.thresholds = thresholds
     }
 
     /// Changes when there is something new that may be read.
     func stamp(of run: URL) -> String {
-        if let known = records[run.path], clock.now < known.expiry { return known.stamp }
-        return catalog.stamp(of: run)
+        let known = records[run.path].flatMap { clock.now < $0.expiry ? $0.stamp : nil }
+        return "\(known ?? catalog.stamp(of: run)) \(isRunning(run).map { $0 ? "running" : "over" } ?? "")"
     }
 
     func record(_ run: URL) throws -> RunRecord {
+        var record = try recorded(run)
+        // Asked each time: a process that is killed writes nothing.
+        record.isRunning = isRunning(run)
+        return record
+    }
+
+    private func recorded(_ run: URL) throws -> RunRecord {
         let stamp = catalog.stamp(of: run)
         let start = clock.now
         if let known = records[run.path], known.stamp == stamp || start < known.expiry { return try known.result.get() }

@@ -43,12 +43,17 @@ public struct RunDescription: Sendable, Hashable, Codable {
     /// loss of a model that does not look at what stands before a label. `nil` where it was not recorded, or the loss is
     /// another (label smoothing).
     public var labelEntropy: Double?
+    /// Optimizer steps between two evaluations, of which there is one after the last step, too; `nil` where there are none, or
+    /// it was not recorded.
+    public var evaluationSteps: Int?
+    /// Tokens of an evaluation; `nil` where it was not recorded.
+    public var evaluationTokens: Int?
 
     public init(
         model: String, architecture: String, device: String, dtype: String, trainSamples: Int,
         evaluationSamples: Int, totalSteps: Int, stepsPerEpoch: Int, trainedParameters: Int, totalParameters: Int,
         resumedAtStep: Int = 0, loggingSteps: Int? = nil, logsFirstStep: Bool? = nil,
-        labelEntropy: Double? = nil
+        labelEntropy: Double? = nil, evaluationSteps: Int? = nil, evaluationTokens: Int? = nil
     ) {
         self.model = model
         self.architecture = architecture
@@ -64,6 +69,8 @@ public struct RunDescription: Sendable, Hashable, Codable {
         self.loggingSteps = loggingSteps
         self.logsFirstStep = logsFirstStep
         self.labelEntropy = labelEntropy
+        self.evaluationSteps = evaluationSteps
+        self.evaluationTokens = evaluationTokens
     }
 }
 

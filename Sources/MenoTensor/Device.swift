@@ -29,9 +29,12 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
 
     /// Why this project's own kernels cannot be used on this device; `nil` where they can.
     public var kernelFault: String? {
-        guard let fault = ct_kernel_fault(raw) else { return nil }
-        defer { ct_string_free(fault) }
-        return String(cString: fault)
+        do {
+            _ = try Kernels.requireKernels(.device(self))
+            return nil
+        } catch {
+            return (error as? TorchError)?.message ?? "\(error)"
+        }
     }
 
     public var description: String {

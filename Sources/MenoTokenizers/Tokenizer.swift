@@ -54,6 +54,7 @@ public final class Tokenizer: Sendable {
         /// Tokens that are no text: turn markers, BOS, EOS and the like.
         var specialTokenIDs: Set<TokenID>
         var markers: Markers
+        var warnings: [String] = []
     }
 
     /// Tokens with a part to play, and the template.
@@ -73,6 +74,15 @@ public final class Tokenizer: Sendable {
         self.parts = parts
         let turns = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].compactMap { parts.names.id(of: $0) }
         endOfTurnIDs = Array(Set(turns + parts.markers.ends + [parts.markers.eos].compactMap { $0 })).sorted()
+    }
+
+    /// This tokenizer where it was saved beside an adapter: a generation also ends where one of the adapted model does, and
+    /// the template is the given one, if any.
+    package func saved(besideAdapterOf model: Tokenizer, template: String?) -> Tokenizer {
+        var parts = parts
+        parts.markers.ends += model.endOfTurnIDs.filter { model.token(of: $0) == token(of: $0) }
+        if let template { parts.markers.chatTemplate = template }
+        return Tokenizer(parts)
     }
 
     /// Reads a tokenizer.
@@ -95,6 +105,8 @@ public final class Tokenizer: Sendable {
 
     /// Tokens that are no text: turn markers, BOS, EOS and the like.
     public var specialTokenIDs: Set<TokenID> { parts.specialTokenIDs }
+    /// What may be wrong with the tokenizer's file, in whole sentences. The tokens may be others than the model was trained on.
+    public var warnings: [String] { parts.warnings }
     public var bosID: TokenID? { parts.markers.bos }
     public var eosID: TokenID? { parts.markers.eos }
     public var padID: TokenID? { parts.markers.pad }

@@ -1,5 +1,7 @@
 #include "KernelEmulation.h"
 
+#include "../../Sources/CMenoKernels/Accelerator/Emulation.h"
+
 #include <ucontext.h>
 
 #include <bit>
@@ -79,7 +81,7 @@ Value __shfl_xor_sync(unsigned, Value value, int mask) {
 
 }  // namespace
 
-#include "../../Sources/CTorch/Accelerator/Layers.cu"
+#include "../../Sources/CMenoKernels/Accelerator/Layers.cu"
 
 // MARK: Launching
 
@@ -120,8 +122,8 @@ void prepare(Thread &thread) {
     makecontext(&thread.context, run_thread, 0);
 }
 
-}  // namespace
-
+// Runs a kernel block after block, each with columns × rows threads, columns a multiple of 32. `arguments` points to a value
+// of the right type for each of the kernel's parameters.
 bool emulate_kernel(const char *name, int64_t blocks, uint32_t columns, uint32_t rows, void *const *arguments) {
     auto found = kernels.find(name);
     if (found == kernels.end() || columns % kLanes != 0) return false;
@@ -147,3 +149,7 @@ bool emulate_kernel(const char *name, int64_t blocks, uint32_t columns, uint32_t
     }
     return true;
 }
+
+}  // namespace
+
+void emulate_kernels(bool emulates) { meno::device::emulate(emulates ? emulate_kernel : nullptr); }

@@ -64,6 +64,14 @@ import Testing
         ("monitor: {alerts: 3}", "no mapping"),
         ("monitor: {on_alert: command}", "monitor.alert_command"),
         ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
+        ("training: {warmup_steps: 1.5}", "or a share of all steps above 0 and below 1"),
+        ("training: {save_steps: 0}", "from 1 to 1000000000, or a share"),
+        ("training: {metric_for_best_model: eval_bleu}", "with or without eval_ before it"),
+        ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not honoured: Meno never uses the network"),
+        ("lora: {bias: all}", "`lora.bias: all` is not honoured"), ("lora: {init_lora_weights: pissa}", "init_adapter"),
+        ("lora: {target_modules: \"(q_proj\"}", "a regular expression"),
+        ("training: {train_sampling_strategy: longest}", "random, sequential, group_by_length"),
+        ("training: {train_sampling_strategy: sequential, group_by_length: true}", "is written twice"),
         ("training: {lr_scheduler_kwargs: {power: 3}}", "has no `power`. It takes num_cycles"),
         ("training: {lr_scheduler_type: linear, lr_scheduler_kwargs: {num_cycles: 1}}", "It takes no such keys"),
         ("training: {lr_scheduler_kwargs: {min_lr_ratio: 0.1}}", "lr_scheduler_type: cosine` has no `min_lr_ratio`"),
@@ -199,12 +207,29 @@ import Testing
 
     /// An adapter keeps names that were said in another way.
     @Test func settingsThatMeanTheSameAreNotContradicted() throws {
-        var adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0, targets: .names(LoRATargets.linearNames))
+        let all = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+        var adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0, targets: .names(all))
         adapter.modulesToSave = ["lm_head", "model.embed_tokens", "model.norm"]
         let keys = "lora: {init_adapter: first, target_modules: all-linear, modules_to_save: [norm, embed_tokens]}"
         let adopted = try RunConfiguration.read(yaml: minimal + keys, name: "run.yaml").adopting(adapter)
         #expect(adopted.lora?.targetModules == ["all-linear"])
         #expect(adopted.lora?.modulesToSave == ["norm", "embed_tokens"])
+    }
+
+    /// Checkpoints of versions without the key are resumed where it says nothing.
+    @Test func laterKeysAreSettingsOnlyWhereTheySaySomething() throws {
+        let read = { (lora: String) in try RunConfiguration.read(yaml: minimal + "lora: \(lora)", name: "run.yaml") }
+        #expect(try read("{r: 4}").resultSettings["lora.exclude_modules"] == nil)
+        #expect(try read("null").resultSettings["lora.exclude_modules"] == nil)
+        let excluding = try read("{r: 4, exclude_modules: v_proj}")
+        #expect(excluding.resultSettings["lora.exclude_modules"] == "[v_proj]")
+        var adapter = LoRASettings(rank: 4, alpha: 16, dropout: 0.1, targets: .names(["k_proj", "q_proj", "v_proj"]))
+        adapter.excludedModules = .pattern(".*mlp.*")
+        #expect(try read("{init_adapter: a}").adopting(adapter).lora?.excludedModules == [".*mlp.*"])
+        let error = #expect(throws: ConfigurationError.self) {
+            try read("{init_adapter: a, exclude_modules: v_proj}").adopting(adapter)
+        }
+        #expect(error?.place == "lora.exclude_modules")
     }
 
     @Test func everyKeyReadsItsOwnExample() throws {
@@ -230,5 +255,90 @@ import Testing
             let text = String(decoding: mutated(original, using: &generator), as: UTF8.self)
             _ = try? RunConfiguration.read(yaml: text, name: "mutated.yaml")
         }
+    }
+
+    private func read(_ yaml: String, _ overrides: [String] = []) throws -> RunConfiguration {
+        try RunConfiguration.read(yaml: minimal + yaml, name: "run.yaml", overrides: overrides)
+    }
+
+    /// Every field of transformers' `TrainingArguments` and PEFT's `LoraConfig` (`Tests/Reference/make_configuration.py`) is a
+    /// key, another name of one, or known; and with its default it asks for nothing that is refused.
+    @Test func everyFieldOfTrainerAndPEFTIsKnown() throws {
+        let url = Fixtures.url("configuration/fields.json")
+        let object = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+        for (section, least) in [("training", 110), ("lora", 40)] {
+            let fields = try #require(object[section] as? [String: Any])
+            #expect(fields.count > least)
+            for (name, value) in fields {
+                // Those that must have a value here.
+                if ["output_dir", "target_modules"].contains(name) {
+                    #expect(throws: ConfigurationError.self) { try read("\(section): {\(name): null}") }
+                    continue
+                }
+                let text = try JSONSerialization.data(withJSONObject: value, options: [.fragmentsAllowed])
+                #expect(throws: Never.self, "\(section).\(name)") {
+                    try read("\(section): {\(name): \(String(decoding: text, as: UTF8.self))}")
+                }
+            }
+        }
+    }
+
+    /// Keys as transformers of either generation writes them.
+    @Test func namesAndValuesOfBothGenerationsMeanTheSame() throws {
+        for (other, own) in [
+            ("metric_for_best_model: eval_loss", "metric_for_best_model: loss"),
+            ("metric_for_best_model: eval_mean_token_accuracy", "metric_for_best_model: token_accuracy"),
+            ("metric_for_best_model: eval_completion_loss", "metric_for_best_model: completion_loss"),
+            ("eval_strategy: epoch", "evaluation_strategy: epoch"), ("use_cpu: true", "no_cuda: true"),
+            ("train_sampling_strategy: group_by_length", "group_by_length: true"),
+            ("torch_empty_cache_steps: 7", "memory_clear_interval: 7"), ("neftune_noise_alpha: null", ""),
+            ("per_gpu_train_batch_size: 3", "per_device_train_batch_size: 3"),
+            ("warmup_steps: 20.0", "warmup_steps: 20"), ("save_steps: 1e2", "save_steps: 100"),
+            // No ratio beside it: none in transformers 5, and 0 by default before.
+            ("warmup_steps: 0", "warmup_ratio: 0"),
+        ] {
+            #expect(try read("training: {\(other)}").yaml == read("training: {\(own)}").yaml, "\(other)")
+        }
+        #expect(
+            try read("training: {output_dir: out, seed: 7, max_seq_length: 9}").yaml
+                == read("base_output_dir: out\ndata.seed: 7\ndata.max_length: 9").yaml)
+        #expect(try read("training: {train_sampling_strategy: sequential}").data.shuffle == false)
+        #expect(try read("training: {warmup_steps: 0, warmup_ratio: 0.2}").training.warmupRatio == 0.2)
+        #expect(try read("training: {warmup_ratio: 0.2}", ["training.warmup_steps=0"]).training.warmupRatio == 0.2)
+    }
+
+    @Test func stepsAreGivenAsShares() throws {
+        let run = try read("training: {save_steps: 0.1, eval_steps: 0.25, logging_steps: 0.05, warmup_steps: 0.03}")
+        let training = run.training
+        #expect(training.saveSteps == .share(0.1) && training.evaluationSteps == .share(0.25))
+        #expect(training.loggingSteps == .share(0.05) && training.warmupSteps == .share(0.03))
+        #expect(training.learningRates(totalSteps: 100).warmupSteps == 3)
+        #expect(try RunConfiguration.read(yaml: run.yaml, name: "again.yaml").yaml == run.yaml)
+        #expect(try read("training: {eval_steps: null}").training.evaluationSteps == nil)
+    }
+
+    @Test func layersAreNamedByARegularExpression() throws {
+        let pattern = #".*layers\.[0-3]\..*(q|v)_proj"#
+        let run = try read("lora: {target_modules: '\(pattern)'}")
+        #expect(run.lora?.settings.targets == .pattern(pattern))
+        let again = try RunConfiguration.read(yaml: run.yaml, name: "again.yaml")
+        #expect(again.lora?.settings.targets == .pattern(pattern) && again.yaml == run.yaml)
+        #expect(try read("lora: {target_modules: all-linear}").lora?.settings.targets == .allLinear)
+        #expect(
+            try read("lora: {target_modules: self_attn.q_proj}").lora?.settings.targets == .names(["self_attn.q_proj"]))
+        // An adapter that was made by it is gone on with.
+        let adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0.1, targets: .pattern(pattern))
+        let adopted = try read("lora: {init_adapter: first, target_modules: '\(pattern)'}").adopting(adapter)
+        #expect(adopted.lora?.settings.targets == .pattern(pattern))
+    }
+
+    /// Checkpoints of older versions do not tell keys that have come since.
+    @Test func laterKeysAreTheSameAsTheirDefaults() throws {
+        #expect(try read("").resultSettings["training.dataloader_drop_last"] == nil)
+        #expect(
+            try read("training: {dataloader_drop_last: true}").resultSettings["training.dataloader_drop_last"] == "true"
+        )
+        #expect(
+            try read("training: {save_only_model: true, save_steps: 0.5}").resultSettings == read("").resultSettings)
     }
 }

@@ -77,5 +77,36 @@ import Testing
         #expect(broken.contains("line 1"))
     }
 
+    @Test func aRunWhoseProcessIsThereIsRunning() async throws {
+        try write(Self.line, to: "a/training_progress/metrics.jsonl")
+        try write(Self.line, to: "b/training_progress/metrics.jsonl")
+        let catalog = RunCatalog(folder.url)
+        for (state, word) in [(true, "running"), (false, "broke off"), (nil, "no end recorded")] as [(Bool?, String)] {
+            let cache = RunCache(catalog, isRunning: { $0.lastPathComponent == "a" ? state : nil }) { _ in .init() }
+            let pages = DashboardPages(catalog: catalog, cache: cache, language: .english)
+            guard case .fragment(let body) = await pages.page(["runs", "a", "body"], nonce: ""),
+                case .fragment(let all) = await pages.page(["body"], nonce: "")
+            else { throw Missing() }
+            #expect(body.contains(word) && all.contains(word))
+        }
+    }
+
+    /// A process that is killed writes nothing: that it is gone must be news all the same.
+    @Test func theEndOfAProcessIsNews() async throws {
+        try write(Self.line, to: "a/training_progress/metrics.jsonl")
+        let catalog = RunCatalog(folder.url)
+        let lock = folder.url.appending(path: "lock")
+        try write("", to: "lock")
+        let cache = RunCache(catalog, isRunning: { _ in FileManager.default.fileExists(atPath: lock.path) }) { _ in
+            .init()
+        }
+        let run = folder.url.appending(path: "a")
+        #expect(try await cache.record(run).isRunning == true)
+        let before = await cache.stamp(of: run)
+        try FileManager.default.removeItem(at: lock)
+        #expect(await cache.stamp(of: run) != before)
+        #expect(try await cache.record(run).isRunning == false)
+    }
+
     private struct Missing: Error {}
 }

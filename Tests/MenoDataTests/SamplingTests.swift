@@ -32,6 +32,39 @@ import Testing
         #expect(inOrder.training == [0, 1, 2] && inOrder.heldOut.isEmpty)
     }
 
+    private func example(_ id: Int32) -> Example {
+        Example(ids: [1, id], labels: [Example.ignoredLabel, id], isCompletion: [false, true], place: "\(id)")
+    }
+
+    @Test(arguments: [true, false]) func withoutRepetitionsTheSplitIsThatOfThePermutation(_ shuffles: Bool) {
+        for (count, fraction) in [(1, 0.8), (11, 0.8), (40, 0.5), (40, 1), (40, 0)] {
+            let examples = (0..<count).map { example(Int32($0)) }
+            let split = Split(examples, trainFraction: fraction, seed: 42, shuffles: shuffles)
+            #expect(split == Split(count: count, trainFraction: fraction, seed: 42, shuffles: shuffles))
+        }
+    }
+
+    @Test(arguments: 0..<20) func equalExamplesStayOnOneSide(_ seed: UInt64) {
+        let examples = (0..<200).map { example(Int32($0 % 80)) }
+        let split = Split(examples, trainFraction: 0.8, seed: seed)
+        #expect((split.training + split.heldOut).sorted() == Array(0..<200))
+        let keys = { (positions: [Int]) in Set(positions.map { examples[$0].key }) }
+        #expect(keys(split.training).isDisjoint(with: keys(split.heldOut)))
+        // The share is kept, but for the last group.
+        #expect((160..<163).contains(split.training.count))
+        // Within each side the order is that of the permutation.
+        let order = Permutation.make(count: 200, seed: seed)
+        #expect(order.filter(Set(split.training).contains) == split.training)
+        let inOrder = Split(examples, trainFraction: 0.8, seed: seed, shuffles: false)
+        #expect(inOrder.training == inOrder.training.sorted() && inOrder.heldOut.count > 35)
+    }
+
+    @Test func examplesThatAreAllEqualAreTrainedOn() {
+        let split = Split((0..<10).map { _ in example(7) }, trainFraction: 0.8, seed: 1)
+        #expect(split.training.count == 10 && split.heldOut.isEmpty)
+        #expect(Split((0..<10).map { _ in example(7) }, trainFraction: 0, seed: 1).training.isEmpty)
+    }
+
     @Test func aSampleIsBalancedOverSourcesAndLengths() {
         let examples = (0..<400).map { index in
             let length = 2 + index % 100

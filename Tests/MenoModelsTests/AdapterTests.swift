@@ -6,9 +6,11 @@ import Testing
 
 @testable import MenoModels
 
-/// Against PEFT, for everything of `LoraConfig` that is read (`Tests/Reference/make_adapters.py`).
+/// Against PEFT, for everything of `LoraConfig` that is read (`Tests/Reference/make_adapters.py`, `make_adapter_forms.py`).
 @Suite(.drawsRandomNumbers) struct AdapterTests {
-    static let names = ["dora", "patterns", "modules-untied"]
+    static let names = [
+        "dora", "patterns", "modules-untied", "excluded", "excluded-pattern", "mlp", "tied",
+    ]
 
     struct Expected: Decodable {
         var base: String
@@ -68,6 +70,45 @@ import Testing
         }
     }
 
+    /// The gradients of three examples do not depend on which of them lie in one pass, with dropout and noise.
+    @Test(arguments: [false, true], [DType.float32, .bfloat16])
+    func everyDivisionHasTheSameGradients(_ usesDoRA: Bool, _ type: DType) throws {
+        let model = try ModelFiles(Fixtures.url("models/gemma3-tiny")).load(dtype: type)
+        try RandomGenerator.seed(3)
+        var settings = LoRASettings(rank: 2, alpha: 4, dropout: 0.3, targets: .allLinear)
+        settings.usesDoRA = usesDoRA
+        try model.attachLoRA(settings)
+        for (_, adapter) in model.adapters { try adapter.up.tensor.detached().uniform_(-0.5, 0.5) }
+        model.embeddingNoise = 5
+        model.randomKey = RowKeys.key(seed: 1, step: 2)
+        let examples = [10, 14, 7].map { length in (0..<length).map { Int32(($0 * 7 + length) % 50) } }
+        func step(_ division: [[Int]]) throws -> (losses: [Float], gradients: [[Float]]) {
+            for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
+            var losses = examples.map { _ in [Float]() }
+            for numbers in division {
+                let ids = numbers.flatMap { examples[$0] }
+                let layout = SequenceLayout(lengths: numbers.map { examples[$0].count }, numbers: numbers)
+                let result = try model.loss(inputIDs: ids, labels: ids, layout: layout)
+                try result.losses.sum.backward()
+                for (prediction, loss) in zip(result.predictions, result.losses.values) {
+                    losses[numbers[prediction.sequence]].append(loss)
+                }
+            }
+            return (losses.flatMap { $0 }, try model.trainedParameters.map { try $0.tensor.gradient()!.array() })
+        }
+        let whole = try step([[0, 1, 2]])
+        let rounding: Float = type == .float32 ? 1e-5 : 3e-2
+        for division in [[[0], [1], [2]], [[2, 0], [1]]] {
+            let parts = try step(division)
+            #expect(maximumDifference(parts.losses, whole.losses) < rounding)
+            for (part, gradient) in zip(parts.gradients, whole.gradients) {
+                #expect(relativeError(part, gradient) < (type == .float32 ? 1e-4 : 5e-2))
+            }
+        }
+        model.randomKey = RowKeys.key(seed: 1, step: 3)
+        #expect(try maximumDifference(step([[0, 1, 2]]).losses, whole.losses) > 10 * rounding)
+    }
+
     /// What is written is read back by the same code, and has PEFT's names and settings.
     @Test(arguments: names) func whatIsWrittenIsReadBack(_ name: String) throws {
         let original = Fixtures.url("adapters/\(name)")
@@ -84,6 +125,8 @@ import Testing
         }
         #expect(try names(folder.url) == names(original))
         #expect(try LoRAFiles.settings(in: folder.url) == settings)
+        #expect(
+            try LoRAFiles.settings(in: folder.url).excludedModules == LoRAFiles.settings(in: original).excludedModules)
         let again = try files.load(dtype: .float32)
         try LoRAFiles.attach(folder.url, to: again)
         #expect(try again.trainedValues().entries.map(\.values) == model.trainedValues().entries.map(\.values))
@@ -174,7 +217,8 @@ import Testing
         let accepted: [[String: Any]] = [
             ["init_lora_weights": false], ["init_lora_weights": "gaussian"], ["init_lora_weights": "eva"],
             ["init_lora_weights": "orthogonal"], ["alora_invocation_tokens": NSNull()], ["brand_new": false],
-            ["exclude_modules": ["k_proj"]], ["loftq_config": ["loftq_bits": 4]],
+            ["exclude_modules": ["k_proj"]], ["loftq_config": ["loftq_bits": 4]], ["qalora_group_size": 32],
+            ["init_lora_weights": "mica"],
         ]
         for configuration in accepted { #expect(try settings(configuration).rank == 4, "\(configuration)") }
     }

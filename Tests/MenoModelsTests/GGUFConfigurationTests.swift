@@ -28,8 +28,8 @@ import Testing
         #expect(try keys(type: "linear", factors: ["rope.scaling.factor": 4]).rotaryScaling() == .linear(factor: 4))
         #expect(try keys(type: nil, factors: ["rope.scale_linear": 2]).rotaryScaling() == .linear(factor: 2))
         let error = #expect(throws: ModelError.self) {
-            try keys(type: "yarn", factors: ["rope.scaling.factor": 4]).rotaryScaling()
+            try keys(type: "longrope", factors: ["rope.scaling.factor": 4]).rotaryScaling()
         }
-        #expect(error?.message.contains("\"yarn\" is not supported") == true)
+        #expect(error?.message.contains("\"longrope\" is not supported") == true)
     }
 }

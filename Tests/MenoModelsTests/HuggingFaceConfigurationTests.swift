@@ -58,7 +58,7 @@ import Testing
         let linear: [String: Any] = ["rope_type": "linear", "factor": 3.0]
         let parameters: [String: Any] = ["rope_type": "default", "rope_theta": 500.0]
         func rope(_ changes: [String: Any?]) throws -> RotaryConfiguration? {
-            try read("llama-untied", changes).layers.first?.rope
+            try read("llama-untied", changes).layers.first?.attention.rotary
         }
         #expect(
             try rope(["rope_parameters": parameters, "rope_scaling": linear])
@@ -72,8 +72,8 @@ import Testing
         }
         // Gemma 3 updates what its global layers have.
         let gemma = try read("gemma3-tiny", ["rope_scaling": linear])
-        #expect(gemma.layers[2].rope == RotaryConfiguration(base: 1_000_000, scaling: .linear(factor: 3)))
-        #expect(gemma.layers[0].rope == RotaryConfiguration(base: 10_000))
+        #expect(gemma.layers[2].attention.rotary == RotaryConfiguration(base: 1_000_000, scaling: .linear(factor: 3)))
+        #expect(gemma.layers[0].attention.rotary == RotaryConfiguration(base: 10_000))
     }
 
     @Test func llama3ScalingFindsItsOriginalLengthWhereTransformersDoes() throws {
@@ -85,7 +85,7 @@ import Testing
             parameters["original_max_position_embeddings"] = inside
             let configuration = try read(
                 "llama-tiny", ["rope_parameters": parameters, "original_max_position_embeddings": beside])
-            guard case .llama3(_, _, _, let length) = configuration.layers[0].rope.scaling else { return nil }
+            guard case .llama3(_, _, _, let length) = configuration.layers[0].attention.rotary?.scaling else { return nil }
             return length
         }
         #expect(try original(inside: 32, beside: nil) == 32)
@@ -96,12 +96,12 @@ import Testing
 
     @Test func gemma3PassesOverWhatTransformersPassesOver() throws {
         func windows(_ changes: [String: Any?]) throws -> [Bool] {
-            try read("gemma3-tiny", changes.merging(["layer_types": nil]) { $1 }).layers.map { $0.slidingWindow != nil }
+            try read("gemma3-tiny", changes.merging(["layer_types": nil]) { $1 }).layers.map { $0.attention.slidingWindow != nil }
         }
         #expect(try windows(["_sliding_window_pattern": 2]) == [true, true, true, true])
         #expect(try windows(["sliding_window_pattern": 2]) == [true, false, true, false])
         let flat = try read("gemma3-tiny", ["rope_parameters": ["rope_type": "default", "rope_theta": 77.0]])
-        #expect(flat.layers.map(\.rope.base) == [1e4, 1e4, 1e6, 1e4])
+        #expect(flat.layers.map(\.attention.rotary?.base) == [1e4, 1e4, 1e6, 1e4])
     }
 
     @Test func dropoutOfAttentionIsKnown() throws {

@@ -4,7 +4,7 @@ import MenoReporting
 import Testing
 
 @Suite struct ConsoleReporterTests {
-    @Test func aLineShowsTheMeanOverItsTokens() throws {
+    @Test func aLineShowsTheMeanOverItsSteps() throws {
         let lines = try lines(loggingSteps: 2, logsFirstStep: true, total: 4) { reporter in
             for (step, loss, labels) in [(1, 4.0, 10), (2, 3.0, 10), (3, 1.0, 30), (4, 2.0, 10)] {
                 try reporter.observe(.step(metrics(step, loss: loss, labels: labels)))
@@ -15,8 +15,8 @@ import Testing
         #expect(steps[0].hasPrefix("step 1/4  epoch 0.25  loss 4.0000  lr 1.00e-04  grad norm 0.500  100 tokens/s"))
         #expect(steps[0].hasSuffix("3 s left"))
         #expect(steps[1].contains("loss 3.0000"))
-        // (1 × 30 + 2 × 10) / 40
-        #expect(steps[2].contains("loss 1.2500") && steps[2].hasSuffix("0 s left"))
+        // As trainer_state.json has it, whatever the number of their labels.
+        #expect(steps[2].contains("loss 1.5000") && steps[2].hasSuffix("0 s left"))
     }
 
     @Test func theFirstStepHasALineWhereItIsAskedFor() throws {
@@ -42,10 +42,10 @@ import Testing
             try $0.observe(.evaluated(evaluation))
             try $0.observe(.resources(usage))
         }
-        #expect(lines[lines.count - 5].hasPrefix("CPU Memory usage: 3086.25 MB"))
+        #expect(lines[lines.count - 5].hasPrefix("CPU Memory usage: 3086.25 MiB"))
         #expect(
             lines.suffix(4) == [
-                "GPU 0 Memory:", "  - Allocated: 1.00 MB", "  - Reserved: 2.00 MB", "  - Max Allocated: 1.50 MB",
+                "GPU 0 Memory:", "  - Allocated: 1.00 MiB", "  - Reserved: 2.00 MiB", "  - Max Allocated: 1.50 MiB",
             ])
     }
 
@@ -85,8 +85,48 @@ import Testing
         #expect(lines.last?.hasSuffix("10 s left") == true, "\(lines)")
     }
 
+    /// Evaluations are a part of it, with the probe questions that follow them.
+    @Test func whatIsLeftCountsEvaluationsAndProbes() throws {
+        let left = { (lines: [String]) in
+            lines.last { $0.hasPrefix("step") }?.split(separator: "  ").last.map(String.init)
+        }
+        // Not measured yet: 0.4 of the time of 100 tokens a second, 500 tokens, after steps 4, 8 and 10.
+        let first = try lines(loggingSteps: 1, total: 10, evaluationSteps: 4, evaluationTokens: 500) {
+            try $0.observe(.step(metrics(1, loss: 1, labels: 1)))
+        }
+        #expect(left(first) == "15 s left", "\(first)")
+        let later = try lines(loggingSteps: 1, total: 10, evaluationSteps: 4, evaluationTokens: 500) { reporter in
+            for step in 1...4 { try reporter.observe(.step(metrics(step, loss: 1, labels: 1))) }
+            try reporter.observe(
+                .evaluated(
+                    EvaluationMetrics(
+                        step: 4, epoch: 1, loss: 1, tokenAccuracy: 1, completionLoss: nil, tokens: 500, samples: 1,
+                        seconds: 3)))
+            let answer = ProbeAnswer(question: "q", answer: "a", isComplete: true, tokens: 1, seconds: 2)
+            try reporter.observe(.probed(step: 4, answers: [answer, answer]))
+            try reporter.observe(.step(metrics(5, loss: 1, labels: 1)))
+        }
+        // Five steps, and two evaluations of 3 + 4 seconds.
+        #expect(left(later) == "19 s left", "\(later)")
+    }
+
+    /// The line after a resume has the steps before it in its mean, as the log of the run.
+    @Test func aResumedRunsLineIsThatOfAnUnbrokenOne() throws {
+        var state = Data()
+        _ = try lines(loggingSteps: 3, total: 3) { reporter in
+            for step in 1...2 { try reporter.observe(.step(metrics(step, loss: 4, labels: 1))) }
+            state = try reporter.state()
+        }
+        let resumed = try lines(loggingSteps: 3, total: 3) {
+            try $0.restore(state)
+            try $0.observe(.step(metrics(3, loss: 1, labels: 1)))
+        }
+        #expect(resumed.last?.contains("loss 3.0000") == true && resumed.last?.contains("100 tokens/s") == true)
+    }
+
     private func lines(
-        loggingSteps: Int, logsFirstStep: Bool = false, total: Int, _ body: (ConsoleReporter) throws -> Void
+        loggingSteps: Int, logsFirstStep: Bool = false, total: Int, evaluationSteps: Int? = nil,
+        evaluationTokens: Int? = nil, _ body: (ConsoleReporter) throws -> Void
     ) throws -> [String] {
         let collected = Lines()
         let reporter = ConsoleReporter { collected.all.append($0) }
@@ -95,7 +135,8 @@ import Testing
                 .init(
                     model: "m", architecture: "a", device: "cpu", dtype: "float32", trainSamples: 4,
                     evaluationSamples: 1, totalSteps: total, stepsPerEpoch: 4, trainedParameters: 1,
-                    totalParameters: 100, loggingSteps: loggingSteps, logsFirstStep: logsFirstStep)))
+                    totalParameters: 100, loggingSteps: loggingSteps, logsFirstStep: logsFirstStep,
+                    evaluationSteps: evaluationSteps, evaluationTokens: evaluationTokens)))
         try body(reporter)
         return collected.all
     }

@@ -40,12 +40,10 @@ struct AdaptedLinearTests {
     @Test(arguments: cases) func equalsTheDefinition(_ test: Case) throws {
         try RandomGenerator.seed(5)
         let problem = try Problem(test)
-        let key = try RandomGenerator.state()
         let output = try problem.output()
         let slope = try Tensor.randomNormal(output.shape).to(test.activations)
         try output.backward(gradient: slope)
 
-        try RandomGenerator.setState(key)
         let exact = try problem.definition(mask: problem.mask())
         try exact.output.backward(gradient: slope.to(.float64))
         func error(_ tensor: Tensor?, _ expected: Tensor?) throws -> Double {
@@ -66,8 +64,7 @@ struct AdaptedLinearTests {
     @Test func theMaskDropsAsManyAsItShould() throws {
         let problem = try Problem(
             Case(weights: .float32, rows: 500, inFeatures: 700, outFeatures: 2, rank: 1, dropout: 0.1))
-        try RandomGenerator.seed(8)
-        let masks = try (0..<2).map { _ in try problem.mask() }
+        let masks = try [problem.mask(), problem.mask(keys: RowKeys(key: 9, numbers: Array(0..<500), device: .cpu))]
         let kept = try masks.map { try ($0 * 0.9).array(of: Double.self) }
         let count = Double(kept[0].count)
         for mask in kept {
@@ -102,7 +99,6 @@ struct AdaptedLinearTests {
                 weights: Torch.hasOwnProducts ? .bfloat16 : .float32, rows: 400, inFeatures: 90, outFeatures: 600,
                 rank: 8, dropout: 0.2))
         func values() throws -> [[Float]] {
-            try RandomGenerator.seed(9)
             let leaves = [problem.input, problem.down, problem.up]
             for leaf in leaves { try leaf.setGradient(nil) }
             let output = try problem.output()
@@ -128,8 +124,17 @@ struct AdaptedLinearTests {
         let weight = try Tensor.ones([5, 4])
         for (down, up) in [([2, 3], [5, 2]), ([2, 4], [6, 2]), ([2, 4], [5, 3])] {
             #expect(throws: TorchError.self) {
-                try input.adaptedLinear(weight, down: Tensor.ones(down), up: Tensor.ones(up), scaling: 1, dropout: 0)
+                try input.adaptedLinear(weight, down: Tensor.ones(down), up: Tensor.ones(up), scaling: 1)
             }
+        }
+    }
+
+    @Test func dropoutNeedsANumberForEachRow() throws {
+        let problem = try Problem(Case(weights: .float32, rows: 3, inFeatures: 4, outFeatures: 5, rank: 2, dropout: 0.5))
+        for count in [2, 4] {
+            let keys = try RowKeys(key: 1, numbers: Array(0..<Int64(count)), device: .cpu)
+            #expect(throws: TorchError.self) { try problem.output(keys: keys) }
+            #expect(throws: TorchError.self) { try problem.input.dropout(0.5, keys) }
         }
     }
 
@@ -139,9 +144,11 @@ struct AdaptedLinearTests {
         let weight: Tensor
         let down: Tensor
         let up: Tensor
+        let keys: RowKeys
 
         init(_ test: Case, followsInput: Bool = true) throws {
             self.test = test
+            keys = try RowKeys(key: 8, numbers: (0..<Int64(test.rows)).map { $0 << 32 | 7 }, device: .cpu)
             weight = try Tensor.randomNormal([test.outFeatures, test.inFeatures]).to(test.weights)
             input = try Tensor.randomNormal([test.rows, test.inFeatures]).to(test.activations)
                 .requiringGradient(followsInput)
@@ -149,19 +156,21 @@ struct AdaptedLinearTests {
             up = try Tensor.randomNormal([test.outFeatures, test.rank]).requiringGradient()
         }
 
-        func output() throws -> Tensor {
-            try input.adaptedLinear(weight, down: down, up: up, scaling: 1.5, dropout: test.dropout)
+        func output(keys: RowKeys? = nil) throws -> Tensor {
+            try input.adaptedLinear(
+                weight, down: down, up: up, scaling: 1.5,
+                dropout: test.dropout > 0 ? (test.dropout, keys ?? self.keys) : nil)
         }
 
         /// What the input's elements are multiplied with, float64: seen by an adapter that passes each of them through.
-        func mask() throws -> Tensor {
+        func mask(keys: RowKeys? = nil) throws -> Tensor {
             guard test.dropout > 0 else { return try Tensor.ones([test.rows, test.inFeatures]).to(.float64) }
             let n = test.inFeatures
             let identity =
                 try Tensor.range(n).unsqueezed(0).isLessOrEqual(Tensor.range(n).unsqueezed(1)).to(.float32)
                 - Tensor.range(n).unsqueezed(0).isLess(than: Tensor.range(n).unsqueezed(1)).to(.float32)
             return try Tensor.ones([test.rows, n]).adaptedLinear(
-                Tensor.zeros([n, n]), down: identity, up: identity, scaling: 1, dropout: test.dropout
+                Tensor.zeros([n, n]), down: identity, up: identity, scaling: 1, dropout: (test.dropout, keys ?? self.keys)
             ).to(.float64)
         }
 

@@ -1,4 +1,5 @@
 import Foundation
+import MenoFormats
 import MenoTesting
 import MenoTokenizers
 import Testing
@@ -138,20 +139,134 @@ import Testing
         #expect(try completions(template.render(messages + [.init(.assistant, "So.")])) == expected)
     }
 
-    @Test func autoTakesABuiltInTemplateOnlyWhereTheModelsOwnWritesItsMarkers() throws {
+    @Test func autoIsTheModelsOwnTemplateWhereItBringsOne() throws {
         let folder = try TemporaryFolder()
         let tokens = ["<|start_header_id|>", "<|eot_id|>", "<|im_start|>", "<|im_end|>"].enumerated()
             .map { #"{"id":\#($0 + 1),"content":"\#($1)","special":true}"# }
         let added = tokens.joined(separator: ",")
         let json = #"{"added_tokens":[\#(added)],"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#
         try Data(json.utf8).write(to: folder.url.appending(path: "tokenizer.json"))
-        for (own, expected) in [
-            (nil, "llama3"), (Self.chatML, "chatml"), ("{{ '<|start_header_id|>' }}", "llama3"),
-            ("{{ messages }}", "the model's chat template"),
+        let own = "the model's chat template"
+        for (source, expected, former) in [
+            (nil, "llama3", "llama3"), (Self.chatML, own, "chatml"), ("{{ '<|start_header_id|>' }}", own, "llama3"),
+            ("{{ messages }}", own, own),
         ] {
-            if let own { try Data(own.utf8).write(to: folder.url.appending(path: "chat_template.jinja")) }
-            #expect(try "\(ChatTemplate.named("auto", for: Tokenizer.load(folder.url)))" == expected)
+            if let source { try Data(source.utf8).write(to: folder.url.appending(path: "chat_template.jinja")) }
+            let tokenizer = try Tokenizer.load(folder.url)
+            #expect(try "\(ChatTemplate.named("auto", for: tokenizer))" == expected)
+            // Runs that began before resume with their choice, and with what they stored.
+            #expect(try "\(ChatTemplate.formerAutomatic(for: tokenizer))" == former)
+            for name in ["auto", "chatml"] {
+                let template = try ChatTemplate.named(name, for: tokenizer)
+                #expect(try ChatTemplate.stored(template.source, name: "stored", for: tokenizer) == template)
+            }
         }
+    }
+
+    /// The text that is saved for other programs renders as the built-in template does, with BOS where it needs one.
+    @Test func builtInTemplatesAreTheJinjaTheyAreSavedAs() throws {
+        let orders: [[ChatMessage]] = [
+            messages, Array(messages.dropFirst()), Array(messages[1...2]), [messages[0]], [messages[2], messages[1]],
+            [messages[0], messages[0], messages[1]], [messages[1], messages[1]], [.init(.tool, "x"), messages[2]],
+            [messages[1], .init(.assistant, "")], [messages[1], .init(.assistant, "", form: .null)],
+        ]
+        for (name, template) in ChatTemplate.builtIn {
+            #expect(!template.source.contains("generation -%}") && !template.source.contains("generation %}"))
+            let own = ChatTemplate.jinja(try JinjaChatTemplate(template.source, name: name, tokenizer: tokenizer()))
+            for messages in orders {
+                for opens in [false, true] {
+                    let ours = Result { try template.render(messages, addGenerationPrompt: opens) }
+                    let theirs = Result { try own.render(messages, addGenerationPrompt: opens) }
+                    switch (ours, theirs) {
+                    case (.success(let ours), .success(let theirs)):
+                        #expect(ours.text == theirs.text)
+                        if !opens { #expect(ours.completions == theirs.completions) }
+                    case (.failure(let ours as TokenizerError), .failure(let theirs as TokenizerError)):
+                        #expect(ours.message.split(separator: ":").last == theirs.message.split(separator: ":").last)
+                    default: Issue.record("\(name): \(ours), \(theirs)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Arguments as an object and as its text; results; two calls at once.
+    @Test func callsAreWrittenAsTheTemplateTakesThem() throws {
+        let object = JSONValue.object([.init("city", .string("東京")), .init("days", .integer(2))])
+        let call = { (arguments: JSONValue) in
+            JSONValue.object([
+                .init("id", .string("abc123xyz")), .init("type", .string("function")),
+                .init("function", .object([.init("name", .string("weather")), .init("arguments", arguments)])),
+            ])
+        }
+        let dialogue = { (arguments: JSONValue) in
+            [
+                ChatMessage(.user, "?"),
+                .init(.assistant, "", members: [.init("tool_calls", .array([call(arguments), call(arguments)]))]),
+                .init(.tool, "21", members: [.init("tool_call_id", .string("abc123xyz"))]), .init(.assistant, "21 °C"),
+            ]
+        }
+        for name in ["qwen25", "qwen3"] {
+            let source = try String(contentsOf: Fixtures.url("jinja/templates/\(name).jinja"), encoding: .utf8)
+            let template = ChatTemplate.jinja(try JinjaChatTemplate(source, name: name, tokenizer: tokenizer()))
+            let texts = try [object, .string(object.description)].map { try template.render(dialogue($0)).text }
+            #expect(texts[0] == texts[1], "\(name)")
+            #expect(texts[0].components(separatedBy: #"{"city": "東京", "days": 2}"#).count == 3, "\(name): \(texts[0])")
+        }
+        // Templates that put texts together need the text.
+        let joining =
+            "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}"
+            + "{{ '<call>' + c.function.name + ':' + c.function.arguments + '</call>' }}{% endfor %}{% endfor %}"
+        let template = ChatTemplate.jinja(try JinjaChatTemplate(joining, name: "joining", tokenizer: tokenizer()))
+        for arguments in [object, .string(object.description)] {
+            #expect(
+                try template.render(dialogue(arguments)).text.contains(
+                    #"<call>weather:{"city": "東京", "days": 2}</call>"#))
+        }
+    }
+
+    @Test func partsAreGivenToTemplatesThatTakeThem() throws {
+        let parts = [" a ", " b "].map {
+            JSONValue.object([.init("type", .string("text")), .init("text", .string($0))])
+        }
+        let messages = [ChatMessage(.user, " a  b ", form: .parts(parts))]
+        let gemma = try String(contentsOf: Fixtures.url("jinja/templates/gemma3.jinja"), encoding: .utf8)
+        for (source, expected) in [(gemma, "user\nab<end_of_turn>"), (Self.chatML, "user\n a  b <|im_end|>")] {
+            let template = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "t", tokenizer: tokenizer()))
+            #expect(try template.render(messages).text.contains(expected))
+        }
+    }
+
+    /// Everything that a record says reaches the template, and no name of Jinja itself is replaced.
+    @Test func membersAndVariablesReachTheTemplate() throws {
+        let source = """
+            {% for m in messages %}{{ m.name }}:{{ m.reasoning_content }};{% endfor %}{{ documents[0].title }}\
+            {{ enable_thinking }}{% for i in range(2) %}{{ i }}{% endfor %}{{ tools | tojson }}
+            """
+        let template = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "t", tokenizer: tokenizer()))
+        let message = ChatMessage(
+            .user, "?", members: [.init("name", .string("Ann")), .init("reasoning_content", .string("Hm"))])
+        let tool = JSONValue.object([.init("z", .integer(1)), .init("a", .number(.nan))])
+        let variables: [JSONValue.Member] = [
+            .init("documents", .array([.object([.init("title", .string("Meno"))])])), .init("range", .integer(1)),
+            .init("enable_thinking", .boolean(false)), .init("tools", .array([tool])),
+        ]
+        let text = #"Ann:Hm;MenoFalse01[{"z": 1, "a": NaN}]"#
+        #expect(try template.render([message], variables: variables).text == text)
+        #expect(try template.with(variables: variables).render([message]).text == text)
+        let changed = try template.with(variables: variables).render(
+            [message], variables: [.init("enable_thinking", .boolean(true))])
+        #expect(changed.text == text.replacing("False", with: "True"))
+    }
+
+    @Test func theDateIsThatOfTheRun() throws {
+        let source = "{{ strftime_now('%d %b %Y') }}|{% for m in messages %}{{ m.content }}{% endfor %}"
+        let template = ChatTemplate.jinja(try JinjaChatTemplate(source, name: "t", tokenizer: tokenizer()))
+        let date = try #require(
+            Calendar(identifier: .gregorian).date(from: DateComponents(year: 2025, month: 2, day: 3)))
+        #expect(template.writesDate && !ChatTemplate.gemma.writesDate)
+        #expect(try template.with(date: date).render([.init(.user, "?")]).text == "03 Feb 2025|?")
+        #expect(try template.with(date: date).with(variables: []).render([.init(.user, "?")]).text == "03 Feb 2025|?")
     }
 
     private func completions(_ chat: ChatText) throws -> [String] {

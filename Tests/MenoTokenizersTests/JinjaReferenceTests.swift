@@ -24,6 +24,23 @@ struct JinjaReferenceTests {
         }
     }
 
+    /// Every filter, test, method and operator with `none`, 0, false, undefined and the other kinds of values
+    /// (`Tests/Reference/make_jinja_matrix.py`).
+    @Test func everyKindOfValueIsTakenAsJinja2TakesIt() throws {
+        let matrix = try JinjaReference.matrix()
+        #expect(matrix.rows.count > 450)
+        for (source, outputs) in matrix.rows {
+            try #require(outputs.count == matrix.cases.count)
+            for (output, (name, variables)) in zip(outputs, matrix.cases) {
+                if case .boolean = output { continue }
+                // Most of the errors lie in the rendering; where one lies in the template, every output is one.
+                let rendered = try? JinjaTemplate(source).render(variables).text
+                let expected: String? = if case .string(let text) = output { text } else { nil }
+                #expect(rendered.map { Array($0.utf8) } == expected.map { Array($0.utf8) }, "\(source) of \(name)")
+            }
+        }
+    }
+
     private func check(_ expected: JinjaReference.Expected, _ template: String, _ variables: [String: JinjaValue]) {
         do {
             let rendering = try JinjaTemplate(template).render(variables)
@@ -66,6 +83,18 @@ struct JinjaReference {
         return JinjaReference(
             common: fields(root["common"]), conversations: fields(root["conversations"]).mapValues { fields($0) },
             snippets: expectations(root["snippets"]), chats: expectations(root["chats"]))
+    }
+
+    /// Templates, each with what it gives for every case; `null` is an error, `false` a text that no two runs share.
+    static func matrix() throws -> (cases: [(String, [String: JinjaValue])], rows: [(String, [JinjaValue])]) {
+        var reader = OrderedJSONReader(try Data(contentsOf: Fixtures.url("jinja/matrix.json")))
+        guard case .object(let parts) = reader.value(), case .object(let values)? = parts.first?.value,
+            case .object(let rows)? = parts.last?.value
+        else { throw CocoaError(.coderReadCorrupt) }
+        return (
+            values.map { ($0.key, ["v": $0.value]) } + [("undefined", [:])],
+            rows.map { row in if case .array(let outputs) = row.value { (row.key, outputs) } else { (row.key, []) } }
+        )
     }
 
     /// The chat templates by name.

@@ -85,6 +85,15 @@ struct JinjaTemplateTests {
         #expect(error(of: "{% for x in y recursive %}{% endfor %}")?.kind == .unsupported)
     }
 
+    @Test func whatIsLeftOutOfJinja2IsNamed() {
+        for name in ["filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"] {
+            let error = error(of: "{{ x | \(name) }}")
+            #expect(error == JinjaError(.unsupported, "the filter \"\(name)\" is not supported.", line: 1))
+        }
+        #expect(error(of: "{{ x is escaped }}")?.kind == .unsupported)
+        #expect(error(of: "\n{{ lipsum() }}")?.description.hasPrefix("line 2: \"lipsum\" is not supported") == true)
+    }
+
     // MARK: Hostile templates
 
     private static let greedy = [
@@ -107,7 +116,12 @@ struct JinjaTemplateTests {
         "{% for a in range(99999) %}{{ 'x' * 9999 }}{% endfor %}",
         "{% for a in range(99999) %}{% set x = ('%4000d' % 1) %}{% endfor %}", "{{ '%99999999d' % 1 }}",
         "{{ '%.999999999f' % 1 }}", "{{ 'a'.center(999999999999) }}", "{{ 'a'.zfill(9223372036854775807) }}",
-        "{{ 'a\nb'|indent(99999999999) }}", "{{ [[1]]|tojson(indent=99999999999) }}",
+        "{{ 'a\nb'|indent(99999999999) }}",
+        "{{ [1]|batch(99999999999, 0)|list }}", "{{ [1]|slice(99999999999)|list }}", "{{ 'a'|center(99999999999) }}",
+        "{{ 'a\t'.expandtabs(99999999999) }}", "{{ range(99999)|groupby(none)|groupby('x')|list }}",
+        "{% set l = range(99999)|list %}{% for a in l %}{{ l|batch(2)|list }}{{ l|slice(2)|list }}{% endfor %}",
+        "{% set c = namespace(x=cycler(1)) %}{% for i in range(99) %}{% set c.x = cycler(c.x) %}{% endfor %}",
+        "{% set c = namespace(x=joiner('')) %}{% for i in range(99) %}{% set c.x = joiner(c.x) %}{% endfor %}", "{{ [[1]]|tojson(indent=99999999999) }}",
         "{{ range(9223372036854775807) }}",
         "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
         "{% macro m() %}{{ m() ~ m() }}{% endmacro %}{{ m() }}",

@@ -2,6 +2,7 @@ import Foundation
 import MenoData
 import MenoMetrics
 import MenoModels
+import MenoTensor
 import MenoTesting
 import Testing
 
@@ -10,8 +11,17 @@ import Testing
 /// What makes an optimizer step decides its result; how it is computed does not.
 @Suite(.drawsRandomNumbers) struct BatchingTests {
     /// A run of steps of four examples of several lengths.
-    private func run(_ change: @escaping (inout TrainingArguments) -> Void) throws -> [StepMetrics] {
+    private func run(
+        _ model: Decoder? = nil, _ change: @escaping (inout TrainingArguments) -> Void
+    ) throws -> [StepMetrics] {
         let events = Recorder()
+        try loop(model ?? TinyRun.model(), observers: [events], change).run(model: "tiny")
+        return events.steps
+    }
+
+    private func loop(
+        _ model: Decoder, observers: [any RunObserver] = [], _ change: (inout TrainingArguments) -> Void
+    ) throws -> TrainingLoop {
         var arguments = TrainingArguments()
         arguments.epochs = 2
         arguments.learningRate = 5e-3
@@ -20,10 +30,19 @@ import Testing
         arguments.evaluationStrategy = .no
         arguments.saveStrategy = .no
         change(&arguments)
-        try TrainingLoop(
-            model: TinyRun.model(), training: Self.examples, evaluation: [], arguments: arguments, observers: [events]
-        ).run(model: "tiny")
-        return events.steps
+        return try TrainingLoop(
+            model: model, training: Self.examples, evaluation: [], arguments: arguments, observers: observers)
+    }
+
+    /// The tiny model with adapters that drop elements and already change something.
+    private func dropping(usesDoRA: Bool) throws -> Decoder {
+        let model = try ModelFiles(Fixtures.url("models/gemma3-tiny")).load(dtype: .float32)
+        try RandomGenerator.seed(3)
+        var settings = LoRASettings(rank: 4, alpha: 8, dropout: 0.3, targets: .allLinear)
+        settings.usesDoRA = usesDoRA
+        try model.attachLoRA(settings)
+        for (_, adapter) in model.adapters { try adapter.up.tensor.detached().uniform_(-0.2, 0.2) }
+        return model
     }
 
     /// Eleven, so that an epoch ends with a short step.
@@ -63,6 +82,44 @@ import Testing
                     })
             }
         }
+    }
+
+    /// What is dropped, and the noise, follow from step, example and layer, whatever pass the example is in.
+    @Test(arguments: [false, true]) func divisionsDropTheSame(_ usesDoRA: Bool) throws {
+        let steps = { (change: @escaping (inout TrainingArguments) -> Void) in
+            try run(dropping(usesDoRA: usesDoRA)) {
+                $0.embeddingNoise = 5
+                change(&$0)
+            }
+        }
+        let reference = try steps { $0.tokensPerPass = 4096 }
+        #expect(try steps { $0.seed = 1 }[0].loss != reference[0].loss)
+        for tokens in [1, 20, 40] {
+            for checkpointing in [TrainingArguments.GradientCheckpointing.never, .always] {
+                expectEqual(
+                    reference,
+                    try steps {
+                        $0.tokensPerPass = tokens
+                        $0.gradientCheckpointing = checkpointing
+                    })
+            }
+        }
+    }
+
+    /// A step that is done again, in other passes, drops what it dropped the first time, and adds the same noise.
+    @Test func aStepDoneAgainDropsTheSame() throws {
+        let model = try dropping(usesDoRA: false)
+        let loop = try loop(model) { $0.embeddingNoise = 5 }
+        let results = try [4096, 20, 4096, 1].map { tokens in
+            loop.tokensPerPass = tokens
+            return try #require(try loop.attempt(2, learningRate: 0))
+        }
+        for result in results {
+            #expect(abs(result.loss - results[0].loss) < 1e-6 * result.loss)
+            #expect(abs(result.gradientNorm - results[0].gradientNorm) < 1e-5 * result.gradientNorm)
+        }
+        #expect(results[2] == results[0])
+        #expect(try #require(try loop.attempt(1, learningRate: 0)).loss != results[0].loss)
     }
 
     @Test func preparingAheadChangesNothing() throws {

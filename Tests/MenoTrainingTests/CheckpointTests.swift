@@ -1,4 +1,5 @@
 import Foundation
+import MenoData
 import MenoFormats
 import MenoMetrics
 import MenoModels
@@ -57,6 +58,38 @@ import Testing
         for (name, data) in expected { #expect(found[name] == data, "\(name)") }
     }
 
+    /// One that began when equal examples could be on both sides, too.
+    @Test func aRunKeepsTheSplitThatItBeganWith() throws {
+        let examples = TinyRun.examples(30).map { TinyRun.examples(30)[Int($0.ids[0]) % 12] }
+        let sides = ExampleSides(examples, trainFraction: 0.5, limit: 4, seed: 3, shuffles: true)
+        let plain = Split(count: 30, trainFraction: 0.5, seed: 3)
+        let heldOut = plain.heldOut.map { examples[$0] }
+        let former = ExampleSides.Sides(
+            training: plain.training.map { examples[$0] },
+            evaluation: BalancedSample.positions(of: heldOut, limit: 4, seed: 3).map { heldOut[$0] })
+        #expect(former != sides.current)
+        for (name, begun) in [("former", former), ("current", sides.current)] {
+            let saving = try saving(name)
+            let loop = { (sides: ExampleSides.Sides) in
+                try TinyRun.loop(sides: sides, observers: [], saving: saving) {
+                    $0.maxSteps = 3
+                    $0.saveSteps = 2
+                }
+            }
+            try loop(begun).run(model: "tiny")
+            let checkpoint = saving.store.url(step: 2)
+            let found = sides.sides(of: checkpoint)
+            #expect(found.sides == begun && found.isFormer == (name == "former"))
+            try loop(found.sides).resume(from: checkpoint)
+            let other = begun == former ? sides.current : former
+            #expect(throws: TrainingError.self) { try loop(other).resume(from: checkpoint) }
+        }
+        // Neither of other data nor without a checkpoint is there a reason for the former one.
+        #expect(sides.sides(of: folder.url).sides == sides.current)
+        let more = ExampleSides(examples + examples, trainFraction: 0.5, limit: 4, seed: 3, shuffles: true)
+        #expect(try !more.sides(of: saving("former").store.url(step: 2)).isFormer)
+    }
+
     /// Steps that are evaluated, in the midst and at the end: the interruption comes before the evaluation.
     @Test(arguments: [4, 12]) func anEvaluationThatWasInterruptedIsMadeWhenTheRunGoesOn(_ step: Int) throws {
         let metrics = { (name: String) in self.folder.url.appending(path: "\(name).jsonl") }
@@ -100,7 +133,7 @@ import Testing
         // Nothing is learnt: no evaluation is better than the first.
         let outcome = try TinyRun.loop(observers: [], saving: saving) {
             arguments(&$0)
-            $0.learningRate = 0
+            $0.learningRate = 1e-30
             $0.saveTotalLimit = 2
             $0.evaluatesOnStart = false
         }.run(model: "tiny")
@@ -124,11 +157,12 @@ import Testing
     @Test func earlyStoppingEndsARunThatGetsWorse() throws {
         let outcome = try TinyRun.loop(observers: []) {
             arguments(&$0)
-            $0.learningRate = 0
+            $0.learningRate = 1e-30
+            // As in Trainer, the model before the first step is nothing to improve on.
             $0.evaluatesOnStart = true
             $0.earlyStoppingPatience = 2
         }.run(model: "tiny")
-        #expect(outcome.reason == .stoppedEarly && outcome.step == 4)
+        #expect(outcome.reason == .stoppedEarly && outcome.step == 6)
     }
 
     @Test(arguments: ["emptied", "truncated", "removed", "flipped"]) func aBrokenCheckpointIsPassedOver(
@@ -237,7 +271,7 @@ import Testing
         #expect(events.steps.count == 3 && saving.store.steps == [2])
     }
 
-    /// What cannot be gone on from leaves everything where it was.
+    /// A checkpoint that cannot be resumed leaves everything where it was.
     @Test func aRefusedResumeSetsNothingAside() throws {
         let saving = try saving("run")
         try TinyRun.loop(observers: [], saving: saving, arguments).run(model: "tiny")

@@ -24,6 +24,14 @@ import Testing
 
     /// Eight examples a step, in passes of 1, 3 or 8.
     @Test(arguments: names, [1, 3, 8]) func eightStepsEqualTrainer(_ name: String, examplesPerPass: Int) throws {
+        try compareEightSteps(name, examplesPerPass: examplesPerPass)
+    }
+
+    @Test(arguments: Fixtures.families) func eightStepsOfEveryFamilyEqualTrainer(_ name: String) throws {
+        try compareEightSteps(name, examplesPerPass: 3)
+    }
+
+    private func compareEightSteps(_ name: String, examplesPerPass: Int) throws {
         let folder = Fixtures.url("models/\(name)")
         let values = try JSONDecoder().decode(
             Values.self, from: Data(contentsOf: folder.appending(path: "expected.json")))

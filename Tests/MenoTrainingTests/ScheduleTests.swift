@@ -51,4 +51,43 @@ import Testing
             #expect(abs(schedule.rate(atStep: step) - rate) <= 1e-12 * 2e-4 + 1e-18, "step \(step)")
         }
     }
+
+    private func schedule(
+        _ course: LearningRateSchedule.Course, warmup: Int, total: Int, peak: Double = 2e-4, minimumRatio: Double = 0
+    ) -> LearningRateSchedule {
+        var options = LearningRateSchedule.Options()
+        options.minimumRatio = minimumRatio
+        return LearningRateSchedule(
+            peak: peak, course: course, options: options, warmupSteps: warmup, totalSteps: total)
+    }
+
+    /// Judged by the rates themselves: those of transformers' schedules in the same cases.
+    @Test(arguments: LearningRateSchedule.Course.allCases)
+    func aRunThatCanChangeNothingHasAFault(_ course: LearningRateSchedule.Course) {
+        // It alone has no warm-up.
+        let ignoresWarmup = course == .constant
+        let one = schedule(course, warmup: 1, total: 1)
+        #expect(one.fault() == (ignoresWarmup ? nil : .alwaysZero(steps: 1)))
+        #expect(one.fault(from: 1) == nil)
+        for warmup in [20, 21, 1000] {
+            let long = schedule(course, warmup: warmup, total: 20)
+            let fault = LearningRateSchedule.Fault.neverAtPeak(
+                highest: long.rate(atStep: 19), warmupSteps: warmup, totalSteps: 20)
+            #expect(long.fault() == (ignoresWarmup ? nil : fault), "\(warmup)")
+        }
+        for (warmup, total) in [(0, 1), (1, 2), (19, 20), (3, 20)] {
+            let good = schedule(course, warmup: warmup, total: total)
+            // Past the peak the rest of a run is fine, down to its last step.
+            for start in 0...total { #expect(good.fault(from: start) == nil, "\(warmup) of \(total), from \(start)") }
+        }
+    }
+
+    @Test func aRateOfZeroChangesNothing() {
+        for course in LearningRateSchedule.Course.allCases where course != .polynomial {
+            #expect(schedule(course, warmup: 2, total: 9, peak: 0).fault(from: 4) == .alwaysZero(steps: 5))
+        }
+        // A floor at the peak is reached by a warm-up of any length.
+        #expect(schedule(.warmupStableDecay, warmup: 50, total: 9, minimumRatio: 1).fault() == nil)
+        #expect(schedule(.warmupStableDecay, warmup: 1, total: 1, minimumRatio: 0.5).fault() != nil)
+    }
 }

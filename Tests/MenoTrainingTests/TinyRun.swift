@@ -25,7 +25,8 @@ enum TinyRun {
     }
 
     static func loop(
-        model: Decoder? = nil, evaluation: Int = 4, observers: [any RunObserver], saving: RunSaving? = nil,
+        model: Decoder? = nil, sides: ExampleSides.Sides? = nil, evaluation: Int = 4, observers: [any RunObserver],
+        saving: RunSaving? = nil,
         stopAfter: (events: Recorder, steps: Int)? = nil,
         _ change: (inout TrainingArguments) -> Void = { _ in }
     ) throws -> TrainingLoop {
@@ -38,7 +39,8 @@ enum TinyRun {
         arguments.evaluatesOnStart = true
         change(&arguments)
         return try TrainingLoop(
-            model: model ?? Self.model(), training: Self.examples(10), evaluation: Self.examples(evaluation),
+            model: model ?? Self.model(), training: sides?.training ?? Self.examples(10),
+            evaluation: sides?.evaluation ?? Self.examples(evaluation),
             arguments: arguments, observers: observers, saving: saving,
             shouldStop: { stopAfter.map { $0.events.steps.count >= $0.steps } ?? false })
     }

@@ -166,6 +166,7 @@ import Testing
         let events = Recorder()
         var arguments = TrainingArguments()
         arguments.maxSteps = 1
+        arguments.warmupRatio = 0
         try TrainingLoop(
             model: model, training: TinyRun.examples(1), evaluation: [long], arguments: arguments, observers: [events]
         ).run(model: "tiny")
@@ -176,7 +177,7 @@ import Testing
     @Test func countsThatNoRunCanHaveAreRefused() {
         let changes: [(inout TrainingArguments) -> Void] = [
             { $0.epochs = 1e300 }, { $0.epochs = .nan }, { $0.batchSize = .max }, { $0.stepsAhead = .max },
-            { $0.maxSteps = .max }, { $0.evaluationSteps = 0 },
+            { $0.maxSteps = .max }, { $0.evaluationSteps = 0 }, { $0.saveSteps = .share(1) },
         ]
         for change in changes {
             let error = #expect(throws: TrainingError.self) { try TinyRun.loop(observers: [], change) }
@@ -195,6 +196,61 @@ import Testing
         #expect(arguments.learningRates(totalSteps: 7).warmupSteps == 1)
         arguments.warmupSteps = 3
         #expect(arguments.learningRates(totalSteps: 7).warmupSteps == 3)
+    }
+
+    /// `math.ceil(max_steps * share)`, in floating point.
+    @Test func sharesOfStepsAreCountedAsTransformersCountsThem() {
+        for (total, share, steps) in [(30, 0.1, 3), (100, 0.07, 8), (3, 0.1, 1), (100, 0.29, 29), (12, 0.25, 3)] {
+            #expect(StepCount.share(share).steps(of: total) == steps, "\(share) of \(total)")
+        }
+        var arguments = TrainingArguments()
+        let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))
+        arguments.evaluationSteps = .share(0.25)
+        arguments.saveSteps = .share(0.001)
+        arguments.loggingSteps = .share(0.0101)
+        arguments.warmupSteps = .share(0.0501)
+        #expect(arguments.evaluationInterval(batches) == 750 && arguments.saveInterval(batches) == 3)
+        #expect(arguments.loggingInterval(batches) == 31)
+        #expect(arguments.learningRates(totalSteps: 3000).warmupSteps == 151)
+        arguments.evaluationSteps = nil
+        #expect(arguments.evaluationInterval(batches) == 31)
+    }
+
+    @Test func aRunThatCanChangeNothingDoesNotStart() throws {
+        let changes: [(inout TrainingArguments) -> Void] = [
+            { $0.learningRate = 0 }, { $0.maxSteps = 1 }, { $0.warmupRatio = 1 },
+            {
+                $0.maxSteps = 3
+                $0.warmupSteps = 3
+            },
+        ]
+        for change in changes {
+            let events = Recorder()
+            let loop = try TinyRun.loop(observers: [events], change)
+            for body in [{ _ = try loop.run(model: "tiny") }, { _ = try loop.forecast() }] {
+                let error = #expect(throws: TrainingError.self) { try body() }
+                #expect(error?.code == .badArguments && error?.message.contains("learning rate") == true)
+            }
+            #expect(events.all.isEmpty)
+        }
+    }
+
+    /// 11 examples in micro-batches of 2: Trainer's loader has 5, and an epoch 3 steps, the last of one micro-batch.
+    @Test func examplesThatFillNoMicroBatchAreLeftOut() throws {
+        var arguments = TrainingArguments()
+        (arguments.batchSize, arguments.gradientAccumulationSteps, arguments.dropsLast) = (2, 2, true)
+        let batches = arguments.batches(lengths: Array(repeating: 8, count: 11))
+        #expect(batches.stepsPerEpoch == 3)
+        let taken = (0..<6).map(batches.examples)
+        #expect(taken.map(\.count) == [4, 4, 2, 4, 4, 2])
+        #expect(Set(taken[..<3].joined()).count == 10 && Set(taken.joined()).count == 11)
+        let error = #expect(throws: TrainingError.self) {
+            try TinyRun.loop(observers: []) {
+                $0.batchSize = 11
+                $0.dropsLast = true
+            }
+        }
+        #expect(error?.code == .nothingToTrain)
     }
 }
 

@@ -52,6 +52,40 @@ import Testing
         #expect(process.terminationStatus == 0)
     }
 
+    /// Its lock tells, which the system gives free when the process ends.
+    @Test func aRunIsRunningWhileItsProcessHoldsTheLock() throws {
+        let folder = try TemporaryFolder()
+        let progress = folder.url.appending(path: "a/training_progress")
+        try FileManager.default.createDirectory(at: progress, withIntermediateDirectories: true)
+        try Data(
+            #"{"step": 1, "loss": 2.5, "grad_norm": 1, "learning_rate": 0.1, "epoch": 1, "tokens": 5, "labels": 4}"#
+                .utf8
+        )
+        .write(to: progress.appending(path: "metrics.jsonl"))
+        let lock = folder.url.appending(path: "a/.lock")
+        try Data("\(getpid())\n".utf8).write(to: lock)
+        let descriptor = open(lock.path, O_RDWR)
+        defer { close(descriptor) }
+        #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        let process = try start(["dashboard", folder.url.path, "--port", "0"])
+        defer { process.terminate() }
+        let output = process.standardOutput as! Pipe
+        let address = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        let port = try #require(
+            UInt16(address.dropFirst("http://127.0.0.1:".count).prefix { $0.isNumber }), "\(address)")
+        let state = {
+            let page = try Connection(port).get("/runs/a/body", host: "localhost")
+            return page.firstMatch(of: /<span class="badge [a-z]+">([^<]*)</).map { String($0.1) } ?? page
+        }
+        let running = try state()
+        #expect(["running", "実行中"].contains(running), "\(running)")
+        #expect(flock(descriptor, LOCK_UN) == 0)
+        let ended = try state()
+        #expect(["broke off", "中断(終了の記録なし)"].contains(ended), "\(ended)")
+        try FileManager.default.removeItem(at: lock)
+        #expect(try state() != ended)
+    }
+
     @Test func whatIsNotThereIsSaid() throws {
         let result = try meno("dashboard", "/nowhere")
         #expect(result.status == 66 && result.errors.contains("/nowhere"))

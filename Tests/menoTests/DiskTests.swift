@@ -76,6 +76,16 @@ import Testing
         #expect(refused.errors.contains(old.url.path) && refused.errors.contains("cannot be removed"))
     }
 
+    /// The result could not be written after all the work.
+    @Test func aModelFolderThatMayNotBeWrittenToIsNoticedAtOnce() throws {
+        for folder in ["model", "training_progress"] {
+            let disk = try MountedDisk(tiny.run.appending(path: folder), kibibytes: 100, isReadOnly: true)
+            let refused = try tiny.train(keys)
+            #expect(refused.status == 65 && refused.errors.contains("\(disk.url.path): cannot be written to"))
+            #expect(!refused.errors.contains("loading"), "\(refused.errors)")
+        }
+    }
+
     @Test func aFolderThatMayNotBeWrittenToIsNamed() throws {
         let disk = try MountedDisk(tiny.folder.url.appending(path: "disk"), kibibytes: 1000, isReadOnly: true)
         let refused = try tiny.train(keys, output: disk.url.path + "/run")

@@ -147,4 +147,86 @@ import Testing
             #expect(!refused.errors.contains(".."), "\(refused.errors)")
         }
     }
+
+    private func hasFile(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: tiny.run.appending(path: path).path)
+    }
+
+    /// `--resume auto` starts a new run where nothing is there, and never over a result.
+    @Test func aFinishedResultIsNotWrittenOver() throws {
+        #expect(try tiny.train(keys, ["--resume", "auto"]).status == 0)
+        let weights = tiny.run.appending(path: "model/adapter_model.safetensors")
+        let result = try Data(contentsOf: weights)
+        let other = tiny.folder.url.appending(path: "other")
+        try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+        let checkpoint = tiny.run.appending(path: "model/checkpoint-1")
+        try FileManager.default.copyItem(at: checkpoint, to: other.appending(path: "checkpoint-1"))
+        // From a checkpoint elsewhere it would be another run in this folder.
+        let foreign = try tiny.train(keys, ["--resume", other.path + "/checkpoint-1"])
+        #expect(foreign.status == 65 && foreign.errors.contains("finished here already"), "\(foreign.errors)")
+        // All checkpoints are broken, then gone.
+        for step in [1, 2] {
+            try Data("x".utf8).write(to: tiny.run.appending(path: "model/checkpoint-\(step)/optimizer.safetensors"))
+        }
+        let broken = try tiny.train(keys, ["--resume", "auto"])
+        #expect(broken.status == 65 && broken.errors.contains("--overwrite"), "\(broken.errors)")
+        for step in [1, 2] {
+            try FileManager.default.removeItem(at: tiny.run.appending(path: "model/checkpoint-\(step)"))
+        }
+        let none = try tiny.train(keys, ["--resume", "auto"])
+        #expect(none.status == 65 && none.errors.contains("a run has been finished here already"), "\(none.errors)")
+        for refused in [foreign, broken, none] { #expect(!refused.errors.contains("loading")) }
+        #expect(try Data(contentsOf: weights) == result)
+    }
+
+    /// What is wrong with a checkpoint, a setting or the data is said in the first moment.
+    @Test func aRefusedResumptionIsRefusedBeforeTheModelIsLoaded() throws {
+        #expect(try tiny.train(keys).status == 0)
+        let text = try String(contentsOf: tiny.data, encoding: .utf8)
+        try text.replacing("virtue", with: "beauty").write(to: tiny.data, atomically: true, encoding: .utf8)
+        let data = try tiny.train(keys, ["--resume", "auto"])
+        try text.write(to: tiny.data, atomically: true, encoding: .utf8)
+        let steps = try tiny.train(keys.replacing("max_steps: 2", with: "max_steps: 1"), ["--resume", "auto"])
+        let broken = tiny.run.appending(path: "model/checkpoint-1")
+        try Data("x".utf8).write(to: broken.appending(path: "optimizer.safetensors"))
+        let damaged = try tiny.train(keys, ["--resume", broken.path])
+        for (refused, expected) in [
+            (data, "data was"), (steps, "training.max_steps was 2, is 1"),
+            (damaged, "optimizer.safetensors has 1 bytes"),
+        ] {
+            #expect(refused.status == 65 && refused.errors.contains(expected), "\(refused.errors)")
+            #expect(!refused.errors.contains("loading"), "\(refused.errors)")
+        }
+    }
+
+    @Test func aRunThatCanChangeNothingLeavesTheOneBefore() throws {
+        #expect(try tiny.train(keys).status == 0)
+        for (change, expected) in [
+            ("learning_rate: 0", "learning rate is 0 in all 2 steps"),
+            ("lr_scheduler_type: cosine, warmup_ratio: 1", "never reaches its peak"),
+            ("lr_scheduler_type: linear, warmup_steps: 3", "would never reach its peak"),
+        ] {
+            let settings = change.replacing("lr_scheduler_type: ", with: "").split(separator: ", ")
+            let overrides = settings.flatMap { setting in
+                let text = String(setting)
+                return [
+                    "--set",
+                    text.contains(":")
+                        ? "training.\(text.replacing(": ", with: "="))" : "training.lr_scheduler_type=\(text)",
+                ]
+            }
+            let refused = try tiny.train(keys, ["--overwrite"] + overrides)
+            #expect(refused.status == 65 && refused.errors.contains(expected), "\(refused.errors)")
+            #expect(!refused.errors.contains("loading") && hasFile("model/checkpoint-2/manifest.json"))
+        }
+    }
+
+    @Test func checkpointsOfTheModelAloneAreNoReasonToStartOver() throws {
+        let alone = keys + ", save_only_model: true"
+        #expect(try tiny.train(alone).status == 0)
+        try FileManager.default.removeItem(at: tiny.run.appending(path: "model/adapter_model.safetensors"))
+        let refused = try tiny.train(alone, ["--resume", "auto"])
+        #expect(refused.status == 65 && refused.errors.contains("save_only_model"), "\(refused.errors)")
+        #expect(!hasFile("model/checkpoint-2/optimizer.safetensors"))
+    }
 }

@@ -27,10 +27,14 @@ struct TrainingCommandTests {
         let adapter = folder.appending(path: "run/model")
         for name in [
             "model/adapter_model.safetensors", "model/adapter_config.json", "run.yaml",
-            "training_progress/metrics.jsonl",
+            "training_progress/metrics.jsonl", "model/tokenizer.json", "model/tokenizer_config.json",
+            "model/chat_template.jinja",
         ] {
             #expect(FileManager.default.fileExists(atPath: folder.appending(path: "run/\(name)").path), "\(name)")
         }
+        // PEFT finds the model by its Hugging Face id, not by the name that it has here.
+        let settings = try String(contentsOf: adapter.appending(path: "adapter_config.json"), encoding: .utf8)
+        #expect(settings.contains("\"HuggingFaceTB/SmolLM2-135M-Instruct\""))
         // A second run does not replace the first unasked.
         let again = try meno("train", run.path)
         #expect(again.status == 65 && again.errors.contains("--overwrite"))

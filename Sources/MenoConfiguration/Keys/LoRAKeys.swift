@@ -13,9 +13,17 @@ extension ConfigurationKey {
             "The probability with which each element of an adapter's input is dropped in training.", example: "0.05",
             caveat: "With 0, what the examples of a pass begin with in common is computed once for all of them."),
         ConfigurationKey(
-            "lora.target_modules", \.adapter.targetModules, .texts,
-            "The linear layers that are adapted, by the end of their names; or all-linear.",
-            example: "[q_proj, v_proj]"),
+            "lora.target_modules", \.adapter.targetModules, .layers,
+            "The linear layers that are adapted: by the end of their names, by a regular expression that matches a whole name "
+                + "(model.layers.0.self_attn.q_proj), or all-linear.",
+            example: "[q_proj, v_proj]",
+            caveat:
+                "A text is a regular expression where it has characters that no name has, as in .*self_attn.(q|v)_proj."
+        ),
+        ConfigurationKey(
+            "lora.exclude_modules", \.adapter.excludedModules, .textsOrNone,
+            "Layers that are not adapted though lora.target_modules names them, by the end of their names.",
+            example: "[layers.0.mlp.down_proj]"),
         ConfigurationKey(
             "lora.use_rslora", \.adapter.usesRankStabilization, .flag, "Whether changes are scaled by α / √r instead.",
             example: "true"),
@@ -36,7 +44,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "lora.modules_to_save", \.adapter.modulesToSave, .textsOrNone,
             "Modules that are trained and saved as a whole beside the adapters.", example: "[embed_tokens, lm_head]",
-            caveat: "Where the head is the embedding, naming one means both: they stay one."),
+            caveat:
+                "Where the head is the embedding, naming one means both: they stay one. A module such as mlp means all layers "
+                + "in it, which are then not adapted."),
         ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
             "The folder of an adapter in PEFT's form to go on from.", example: "runs/first/model",

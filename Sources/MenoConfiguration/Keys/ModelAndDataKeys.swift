@@ -13,8 +13,8 @@ extension ConfigurationKey {
             "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.", example: "gemma-3-270m"),
         ConfigurationKey(
             "model.dtype", \.model.dtype, .choice,
-            "What frozen weights are kept and, where the processor has bfloat16 products, computed in; adapters and the "
-                + "optimizer's state are float32 in any case.",
+            "What frozen weights are kept and, where the processor has fast bfloat16 products, computed in; adapters and "
+                + "the optimizer's state are float32 in any case.",
             example: "float32",
             caveat:
                 "auto is bfloat16, or float32 with `training.bf16: false`. float16 is refused: it cannot be trained, "
@@ -35,28 +35,44 @@ extension ConfigurationKey {
         ConfigurationKey(
             "data.chat_template", \.data.chatTemplate, .text,
             "How dialogues become text: gemma, llama3, chatml, tokenizer (the template that came with the model), the path of a "
-                + ".jinja file, or auto: the built-in one whose turn markers the vocabulary has and the model's own template, if "
-                + "there is one, writes; else the model's own.",
-            example: "gemma"),
+                + ".jinja file, or auto: the model's own, or, where it brings none, the built-in one whose turn markers its "
+                + "vocabulary has.",
+            example: "gemma",
+            caveat: "A run resumes with the template that it began with. Where a template writes the date, it is that of the "
+                + "run's start."),
+        ConfigurationKey(
+            "data.chat_template_kwargs", \.data.chatTemplateKwargs, .members,
+            "Values that the chat template is given with every dialogue, as `apply_chat_template` takes them; a record's own "
+                + "(`tools`, `documents`, `chat_template_kwargs`) come first.",
+            example: "{enable_thinking: false}"),
         ConfigurationKey(
             "data.max_length", \.data.maxLength, .integer(from: 2), "Tokens of the longest example.", example: "512"),
         ConfigurationKey(
-            "data.too_long", \.data.tooLong, .choice, "Whether longer examples are cut at their end or left out.",
-            example: "skip", caveat: "A cut example ends without its end-of-turn token."),
+            "data.too_long", \.data.tooLong, .choice,
+            "Whether longer examples are cut at their end (truncate) or left out (skip); skip_without_answer cuts them, and "
+                + "leaves out those whose answer begins beyond `max_length`.",
+            example: "skip_without_answer",
+            caveat:
+                "A cut example ends without its end-of-turn token. One that is cut before its answer begins trains the model "
+                + "on the question alone; such examples are counted apart."),
         ConfigurationKey(
             "data.on_invalid", \.data.onInvalid, .choice, "Whether unfit records are left out or end the run.",
             example: "stop"),
         ConfigurationKey(
             "data.train_fraction", \.data.trainFraction, .fraction,
-            "The share of the examples that is trained on; the rest is held out for evaluation.", example: "0.9"),
+            "The share of the examples that is trained on; the rest is held out for evaluation.", example: "0.9",
+            caveat: "Equal examples stay on one side, so the shares may differ a little where records repeat."),
         ConfigurationKey(
             "data.max_eval_samples", \.data.maxEvaluationSamples, .integer(from: 0),
             "How many of the held-out examples evaluations use, chosen evenly over sources and lengths.",
             example: "200"),
         ConfigurationKey(
             "data.loss_on", \.data.lossOn, .choice,
-            "Which tokens are learnt: all, or completions (the assistant's, with the token that ends its turn).",
-            example: "completions"),
+            "Which tokens are learnt: all, completions (the assistant's, with the token that ends its turn), or "
+                + "last_completion (of a dialogue, only the last answer).",
+            example: "completions",
+            caveat: "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
+                + "belongs to an answer if any of its bytes does."),
         ConfigurationKey(
             "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
             example: "false"),

@@ -9,7 +9,7 @@ extension ConfigurationKey {
             "training.logging_dir", \.report.logDirectory, .textOrNone,
             "The folder of the log and of TensorBoard's event files; null: logs in base_output_dir.", example: "logs"),
         ConfigurationKey(
-            "training.disable_tqdm", \.report.hidesProgress, .flag,
+            "training.disable_tqdm", \.report.hidesProgress, .flag.reading(null: false),
             "Whether the progress line of a terminal is left out.", example: "true"),
     ]
 

@@ -11,7 +11,7 @@ struct ScheduleOption: Sendable {
     /// The value, where it is not the default.
     let write: @Sendable (LearningRateSchedule.Options) -> String?
 
-    init<Value: Equatable>(
+    init<Value: Equatable & Sendable>(
         _ name: String, _ field: any WritableKeyPath<LearningRateSchedule.Options, Value> & Sendable,
         _ kind: ValueKind<Value>,
         of courses: LearningRateSchedule.Course...

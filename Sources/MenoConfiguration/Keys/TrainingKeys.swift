@@ -24,8 +24,9 @@ extension ConfigurationKey {
             "training.warmup_ratio", \.training.warmupRatio, .fraction,
             "The share of all steps, rounded up, over which the rate rises.", example: "0.03"),
         ConfigurationKey(
-            "training.warmup_steps", \.training.warmupSteps, .integer(from: 0),
-            "Steps over which the rate rises; above 0 it overrides the ratio.", example: "20"),
+            "training.warmup_steps", \.training.warmupSteps, .steps(from: 0),
+            "Steps over which the rate rises, or a share of all steps, rounded up; above 0 it overrides the ratio.",
+            example: "20", caveat: "0 without a warmup_ratio beside it means no warm-up."),
         ConfigurationKey(
             "training.optim", \.training.optimizer.kind, .choice,
             "The optimizer.", example: "adafactor",
@@ -50,7 +51,7 @@ extension ConfigurationKey {
             example: "0.1",
             caveat: "The training loss is then the smoothed one; evaluations are not smoothed."),
         ConfigurationKey(
-            "training.neftune_noise_alpha", \.training.embeddingNoise, .notNegative,
+            "training.neftune_noise_alpha", \.training.embeddingNoise, .notNegative.reading(null: 0),
             "α of the noise on the embeddings in training, within ±α / √(length · hidden size); 0: none.", example: "5",
             caveat: "The length is each example's own, not that of a padded batch."),
         ConfigurationKey(
@@ -76,6 +77,9 @@ extension ConfigurationKey {
             "Whether a step takes examples of about the same length.", example: "true",
             caveat: "Nothing is padded here, so there is little to gain; steps become less alike."),
         ConfigurationKey(
+            "training.dataloader_drop_last", \.training.dropsLast, .flag,
+            "Whether an epoch leaves out the examples at its end that fill no micro-batch.", example: "true"),
+        ConfigurationKey(
             "training.dataloader_num_workers", \.training.stepsAhead, .integer(from: 0, to: 1000),
             "Steps whose batches are prepared in the background, ahead of the one that is computed.", example: "2"),
         ConfigurationKey(
@@ -83,7 +87,7 @@ extension ConfigurationKey {
             "Whether batches are copied to an accelerator from pinned memory.", example: "false",
             caveat: "Without effect: a step copies some kilobytes of ids."),
         ConfigurationKey(
-            "training.gradient_checkpointing", \.training.gradientCheckpointing, .choice,
+            "training.gradient_checkpointing", \.training.gradientCheckpointing, .choice.reading(null: .whenNeeded),
             "Whether layers are computed again in the backward pass instead of kept: less memory, a third more time. true: "
                 + "as many as must be for a pass to fit into half of the memory that is free; always: all; false: none.",
             example: "always", caveat: "Results are the same."),
@@ -114,8 +118,9 @@ extension ConfigurationKey {
             "training.eval_strategy", \.training.evaluationStrategy, .choice,
             "Whether the model is evaluated every eval_steps, every epoch, or never.", example: "no"),
         ConfigurationKey(
-            "training.eval_steps", \.training.evaluationSteps, .integer(from: 1), "Steps between two evaluations.",
-            example: "50"),
+            "training.eval_steps", \.training.evaluationSteps, .stepsOrNone,
+            "Steps between two evaluations, or a share of all steps, rounded up; null: as logging_steps.", example: "50"
+        ),
         ConfigurationKey(
             "training.eval_on_start", \.training.evaluatesOnStart, .flag,
             "Whether the model is evaluated before the first step.", example: "true"),
@@ -124,16 +129,24 @@ extension ConfigurationKey {
             "Whether a checkpoint is saved every save_steps, every epoch, or never.", example: "no",
             caveat: "An interrupted run saves one in any case."),
         ConfigurationKey(
-            "training.save_steps", \.training.saveSteps, .integer(from: 1), "Steps between two checkpoints.",
-            example: "200"),
+            "training.save_steps", \.training.saveSteps, .steps(from: 1),
+            "Steps between two checkpoints, or a share of all steps, rounded up.", example: "200"),
+        ConfigurationKey(
+            "training.save_only_model", \.training.savesOnlyModel, .flag,
+            "Whether checkpoints hold the model alone, without optimizer and random states.", example: "true",
+            caveat:
+                "They are smaller, and a run cannot be resumed from them; the one of a run that is interrupted holds everything."
+        ),
         ConfigurationKey(
             "training.save_total_limit", \.training.saveTotalLimit, .countOrNone,
             "How many checkpoints are kept.", example: "3",
             caveat: "The best and the newest are never removed."),
         ConfigurationKey(
-            "training.metric_for_best_model", \.training.bestMetric, .choice,
+            "training.metric_for_best_model", \.training.bestMetric, .metric,
             "By which value of an evaluation models are compared; only token_accuracy is better when greater.",
-            example: "loss"),
+            example: "eval_loss",
+            caveat:
+                "Only evaluations after the first step whose weights are saved compete, on the same held-out examples."),
         ConfigurationKey(
             "training.greater_is_better", \.greaterIsBetter, .flagOrNone,
             "Whether a greater value of that metric is a better one; null: as it is by its nature.", example: "false",
@@ -142,7 +155,8 @@ extension ConfigurationKey {
             "training.load_best_model_at_end", \.training.loadsBestModelAtEnd, .flag,
             "Whether the run ends with the best saved model instead of the last.", example: "false",
             caveat:
-                "A new best model is then saved between save_steps, too; with `save_strategy: no` nothing is loaded."),
+                "A new best model is then saved between save_steps, too; with `save_strategy: no` nothing is loaded, and a "
+                + "warning says so where an earlier model was better."),
         ConfigurationKey(
             "training.early_stopping_patience", \.training.earlyStoppingPatience, .countOrNone,
             "Evaluations without improvement after which the run ends.", example: "5"),
@@ -157,9 +171,9 @@ extension ConfigurationKey {
             "training.logging_strategy", \.training.loggingStrategy, .choice,
             "Whether the log gets a line every logging_steps, every epoch, or never.", example: "epoch"),
         ConfigurationKey(
-            "training.logging_steps", \.training.loggingSteps, .integer(from: 1),
-            "Steps between two lines on the console.",
-            example: "1"),
+            "training.logging_steps", \.training.loggingSteps, .steps(from: 1),
+            "Steps between two lines on the console, or a share of all steps, rounded up.", example: "1",
+            caveat: "The loss of a line is the mean over its steps, as in trainer_state.json."),
         ConfigurationKey(
             "training.logging_first_step", \.training.logsFirstStep, .flag,
             "Whether the first step has a line of its own.", example: "true"),
@@ -167,7 +181,7 @@ extension ConfigurationKey {
             "training.run_name", \.runName, .textOrNone,
             "What the run is called in reports; null: as its folder.", example: "socratic-2"),
         ConfigurationKey(
-            "training.memory_clear_interval", \.training.memoryClearInterval, .integer(from: 0),
+            "training.memory_clear_interval", \.training.memoryClearInterval, .integer(from: 0).reading(null: 0),
             "Steps between two releases of memory that nothing uses; 0: only after evaluations.", example: "20"),
     ]
 }

@@ -1,3 +1,4 @@
+public import MenoFormats
 public import MenoTokenizers
 
 /// Turns records into examples.
@@ -8,6 +9,8 @@ public struct ExampleBuilder: Sendable {
         case all
         /// What the assistant writes, with the token that ends its turn.
         case completions
+        /// Only the last answer of a dialogue.
+        case lastCompletion = "last_completion"
     }
 
     /// What becomes of an example that is too long.
@@ -16,6 +19,8 @@ public struct ExampleBuilder: Sendable {
         case truncate
         /// It is left out.
         case skip
+        /// It is cut at its end, and left out where nothing of an answer would be left.
+        case skipWithoutAnswer = "skip_without_answer"
     }
 
     public var tokenizer: Tokenizer
@@ -27,10 +32,13 @@ public struct ExampleBuilder: Sendable {
     public var lengthPolicy: LengthPolicy
     /// What happens when the template refuses a record, or a record has nothing to learn.
     public var invalidPolicy: RecordFile.InvalidRecordPolicy
+    /// What the template is given with every dialogue that brings no such value of its own.
+    public var variables: [JSONValue.Member]
 
     public init(
         tokenizer: Tokenizer, template: ChatTemplate?, maxLength: Int, lossTarget: LossTarget = .all,
-        lengthPolicy: LengthPolicy = .truncate, invalidPolicy: RecordFile.InvalidRecordPolicy = .skip
+        lengthPolicy: LengthPolicy = .truncate, invalidPolicy: RecordFile.InvalidRecordPolicy = .skip,
+        variables: [JSONValue.Member] = []
     ) {
         self.tokenizer = tokenizer
         self.template = template
@@ -38,21 +46,25 @@ public struct ExampleBuilder: Sendable {
         self.lossTarget = lossTarget
         self.lengthPolicy = lengthPolicy
         self.invalidPolicy = invalidPolicy
+        self.variables = variables
     }
 
     /// The examples of records; what had to be cut or left out is added to the report.
     /// - Throws: ``DataError`` when a dialogue has no template, a record is unfit that the policy does not allow, or no
     ///   example is left.
     public func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
-        let examples = try records.compactMap { try example(from: $0, report: &report) }
+        var notes = Notes()
+        let examples = try records.compactMap { try example(from: $0, report: &report, &notes) }
+        report.remarks += notes.remarks
         if invalidPolicy == .stop { try report.requireFitRecords(path: nil) }
         if tokenizer.eosID == nil, records.contains(where: { !$0.isDialogue }) {
             report.remarks.append(
                 "the tokenizer names no EOS: records of the shapes \"text\" and \"prompt\" end without one, and do not "
                     + "teach the model to stop.")
         }
+        addRemarks(on: examples, to: &report)
         guard !examples.isEmpty else {
-            // What most records were left out for is what the user has to mend.
+            // What most records were left out for is what the user has to fix.
             let worst = report.counts.first { !$0.isUsed }?.kind
             let first = report.problems.first { !$0.isUsed && $0.kind == worst }
             throw DataError(
@@ -63,52 +75,127 @@ public struct ExampleBuilder: Sendable {
         return examples
     }
 
-    private func example(from record: Record, report: inout DataReport) throws -> Example? {
+    /// What is good to know of all records together.
+    private struct Notes {
+        var use = MemberUse()
+        var merged = 0
+        var firstMerged = ""
+
+        var remarks: [String] {
+            guard merged > 0 else { return use.remarks }
+            return use.remarks + [
+                "tokens merge across the beginning of an answer (records: \(merged); the first: \(firstMerged)). They count as "
+                    + "the answer's, and when the model answers, the prompt ends in other tokens. Begin answers with the "
+                    + "space, and end prompts without one."
+            ]
+        }
+    }
+
+    /// What the template is given beside the turns.
+    func variables(of record: Record) -> [JSONValue.Member] {
+        variables.isEmpty ? record.variables : variables.overridden(by: record.variables)
+    }
+
+    private func example(from record: Record, report: inout DataReport, _ notes: inout Notes) throws -> Example? {
         let encoding: Encoding
-        let completions: [Range<Int>]
+        var learnt: LearntBytes
+        // The byte from which on a prompt has other tokens when it stands alone.
+        var merged: Int?
         switch record.content {
         case .dialogue(let messages):
-            guard let template else {
-                throw DataError(
-                    .malformed, path: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
-            }
-            let chat: ChatText
-            do {
-                chat = try template.render(messages)
-            } catch let error as TokenizerError where error.code == .refused {
-                report.problems.append(
-                    .init(place: record.place, kind: .refusedByTemplate, reason: error.description))
-                return nil
-            }
-            if chat.completions == nil, lossTarget == .completions {
-                report.problems.append(
-                    .init(
-                        place: record.place, kind: .refusedByTemplate,
-                        reason: "is written by \(template) in such a way that it is not known which tokens the "
-                            + "assistant writes. Use a built-in template, mark the answers with {% generation %}, or set "
-                            + "`loss_on: all`."))
-                return nil
-            }
-            (encoding, completions) = (tokenizer.encode(chat), chat.completions ?? [])
+            guard let written = try dialogue(messages, record, &report, &notes) else { return nil }
+            (encoding, learnt) = written
         case .completion(let prompt, let completion):
             let start = prompt.utf8.count
             encoding = plain(prompt + completion)
-            completions = [start..<start + completion.utf8.count + 1]
+            learnt = LearntBytes(completions: [start..<start + completion.utf8.count + 1])
+            merged = difference(of: encoding, from: prompt).flatMap { $0 < start ? $0 : nil }
+            notes.use.note(record.variables)
         case .text(let text):
             encoding = plain(text)
-            completions = [0..<text.utf8.count + 1]
+            learnt = LearntBytes(completions: [0..<text.utf8.count + 1])
+            notes.use.note(record.variables)
         }
-        return fit(encoding, completions: completions, record: record, report: &report)
+        if let merged { learnt.completions = learnt.completions.map { min($0.lowerBound, merged)..<$0.upperBound } }
+        if let token = merged.map({ place in encoding.byteRanges.firstIndex { $0.upperBound > place } ?? 0 })
+            ?? learnt.merged(encoding.byteRanges)
+        {
+            if notes.merged == 0 {
+                notes.firstMerged = "\(record.place), \(tokenizer.decode([encoding.ids[token]]).debugDescription)"
+            }
+            notes.merged += 1
+        }
+        return fit(encoding, learnt, record: record, report: &report)
+    }
+
+    /// A dialogue as its template writes it; `nil` where it is left out.
+    private func dialogue(
+        _ messages: [ChatMessage], _ record: Record, _ report: inout DataReport, _ notes: inout Notes
+    ) throws -> (Encoding, LearntBytes)? {
+        guard let template else {
+            throw DataError(.malformed, path: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
+        }
+        let refuse = { (report: inout DataReport, reason: String) in
+            report.problems.append(.init(place: record.place, kind: .refusedByTemplate, reason: reason))
+        }
+        let variables = variables(of: record)
+        let chat: ChatText
+        do {
+            chat = try template.render(messages, variables: variables)
+        } catch let error as TokenizerError where error.code == .refused {
+            refuse(&report, error.description)
+            return nil
+        }
+        if messages.contains(where: { $0["tool_calls"] != nil }),
+            !MemberUse.isWritten("tool_calls", messages, variables, template: template, text: chat.text)
+        {
+            refuse(
+                &report,
+                "has \"tool_calls\", which \(template) does not write: without them, the model would learn not to call. "
+                    + "Use a template that knows tools.")
+            return nil
+        }
+        notes.use.note(messages, variables, template: template, text: chat.text)
+        let encoding = tokenizer.encode(chat)
+        countEnding(of: encoding, after: chat.completions, messages: messages, in: &report)
+        do {
+            return (encoding, try learntBytes(of: messages, in: chat, template: template, record: record))
+        } catch .turn(let index) {
+            refuse(
+                &report,
+                "has a turn that is not to be learnt (the \(index + 1). one), and it is not known where \(template) writes "
+                    + "it. Use a built-in template, or leave the turn out.")
+        } catch {
+            refuse(
+                &report,
+                "is written by \(template) in such a way that it is not known which tokens the assistant writes. Use a "
+                    + "built-in template, mark the answers with {% generation %}, or set `loss_on: all`.")
+        }
+        return nil
+    }
+
+    /// The byte where the tokens of a text begin to differ from those of its beginning alone; `nil` where they do not. What
+    /// the model sees of a prompt are its tokens alone: where the whole has others, the model has to write them, as TRL has
+    /// it.
+    private func difference(of whole: Encoding, from beginning: String) -> Int? {
+        let alone = withoutRepeatedBOS(tokenizer.encode(beginning, addSpecialTokens: true))
+        let count = zip(whole.ids, alone.ids).prefix { $0 == $1 }.count
+        return count < whole.ids.count ? whole.byteRanges[count].lowerBound : nil
+    }
+
+    private func withoutRepeatedBOS(_ encoding: Encoding) -> Encoding {
+        var encoding = encoding
+        if let bos = tokenizer.bosID, encoding.ids.starts(with: [bos, bos]) {
+            encoding.ids.remove(at: 1)
+            encoding.byteRanges.remove(at: 1)
+        }
+        return encoding
     }
 
     /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop;
     /// neither twice where the text brings its own.
     private func plain(_ text: String) -> Encoding {
-        var encoding = tokenizer.encode(text, addSpecialTokens: true)
-        if let bos = tokenizer.bosID, encoding.ids.starts(with: [bos, bos]) {
-            encoding.ids.remove(at: 1)
-            encoding.byteRanges.remove(at: 1)
-        }
+        var encoding = withoutRepeatedBOS(tokenizer.encode(text, addSpecialTokens: true))
         guard let eos = tokenizer.eosID else { return encoding }
         if encoding.ids.suffix(2) == [eos, eos] {
             encoding.ids.removeLast()
@@ -121,12 +208,12 @@ public struct ExampleBuilder: Sendable {
     }
 
     private func fit(
-        _ encoding: Encoding, completions: [Range<Int>], record: Record, report: inout DataReport
+        _ encoding: Encoding, _ learnt: LearntBytes, record: Record, report: inout DataReport
     ) -> Example? {
         var ids = encoding.ids
         let problemsBefore = report.problems.count
         if ids.count > maxLength {
-            let isUsed = lengthPolicy == .truncate
+            let isUsed = lengthPolicy != .skip
             report.problems.append(
                 .init(
                     place: record.place, kind: .tooLong,
@@ -136,10 +223,15 @@ public struct ExampleBuilder: Sendable {
         }
         // BOS covers no byte of the text; it is nobody's completion.
         let isCompletion = zip(ids.indices, encoding.byteRanges).map { index, range in
-            !(index == 0 && range.isEmpty) && completions.contains { $0.contains(range.lowerBound) }
+            !(index == 0 && range.isEmpty) && learnt.isCompletion(range)
         }
-        let labels = zip(ids, isCompletion).enumerated().map { index, token in
-            index > 0 && (lossTarget == .all || token.1) ? token.0 : Example.ignoredLabel
+        if ids.count < encoding.ids.count, losesAnswer(isCompletion, learnt.completions, of: record) {
+            report.problems[report.problems.count - 1] = lostAnswer(of: encoding.ids.count, record)
+            guard lossTarget == .all, lengthPolicy == .truncate else { return nil }
+        }
+        let labels = zip(ids, zip(isCompletion, encoding.byteRanges)).enumerated().map { index, token in
+            let isLearnt = lossTarget == .all ? !learnt.isWithheld(token.1.1) : token.1.0
+            return index > 0 && isLearnt ? token.0 : Example.ignoredLabel
         }
         let example = Example(
             ids: ids, labels: labels, isCompletion: isCompletion, place: record.place, source: record.source)

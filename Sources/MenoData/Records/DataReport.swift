@@ -5,11 +5,11 @@ public struct DataReport: Sendable, Hashable {
             case notUTF8 = "not UTF-8"
             case notJSON = "not JSON"
             case unknownShape = "unknown shape"
-            case unknownRole = "unknown role"
-            case wrongRoleOrder = "wrong role order"
             case refusedByTemplate = "refused by the chat template"
             case empty = "empty"
             case tooLong = "too long"
+            /// Cut, or left out, before any answer began.
+            case lostAnswer = "too long, the answer lost"
             case noLoss = "nothing to learn"
         }
 
@@ -33,17 +33,22 @@ public struct DataReport: Sendable, Hashable {
     public var problems: [Problem] = []
     /// What is good to know of all records together, in whole sentences.
     public var remarks: [String] = []
+    /// Dialogues that end in an answer, and those of them that no token ends at which generation stops.
+    var answered = 0
+    var unended = 0
+    /// Examples that are equal to an earlier one.
+    public internal(set) var repeated = 0
 
     public init() {}
 
     /// - Throws: ``DataError`` where a record is left out that was not to be: those too long have a policy of their own.
     func requireFitRecords(path: String?) throws {
-        let unfit = problems.filter { !$0.isUsed && $0.kind != .tooLong }
+        let unfit = problems.filter { !$0.isUsed && $0.kind != .tooLong && $0.kind != .lostAnswer }
         guard let first = unfit.first else { return }
         let more = unfit.count > 1 ? " (and \(unfit.count - 1) more)" : ""
         throw DataError(
             .invalidRecords, path: path, "\(first.place) \(first.reason)\(more)",
-            advice: "Mend the file, or leave such records out with `data.on_invalid: skip`.")
+            advice: "Fix the file, or leave such records out with `data.on_invalid: skip`.")
     }
 
     /// Records left out.
@@ -63,6 +68,8 @@ public struct DataReport: Sendable, Hashable {
             let parts = counts.filter { $0.isUsed == used }.map { "\(verb)\($0.count) \($0.kind.rawValue)" }
             return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
         }
-        return "\(total) records: \(used) used\(list(true, "cut: ")), \(skipped) left out\(list(false, ""))"
+        let equal =
+            repeated == 0 ? "" : "; \(repeated) \(repeated == 1 ? "repeats an earlier one" : "repeat earlier ones")"
+        return "\(total) records: \(used) used\(list(true, "cut: ")), \(skipped) left out\(list(false, ""))\(equal)"
     }
 }

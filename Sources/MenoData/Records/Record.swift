@@ -1,9 +1,10 @@
+public import MenoFormats
 public import MenoTokenizers
 
 /// One entry of a data file.
 public struct Record: Sendable, Hashable {
     public enum Content: Sendable, Hashable {
-        /// A conversation, in `messages` or `conversations`.
+        /// A conversation, in `messages` or `conversations`, or in `prompt` and `completion`.
         case dialogue([ChatMessage])
         /// Plain text and its continuation.
         case completion(prompt: String, completion: String)
@@ -16,13 +17,22 @@ public struct Record: Sendable, Hashable {
     /// What it was taken from (`source` or `source_file`), by which an evaluation set is balanced.
     public var source: String?
     public var content: Content
+    /// What else the record says, by name, such as `tools`, `documents` and the members of `chat_template_kwargs`: a
+    /// dialogue's chat template is given all of it.
+    public var variables: [JSONValue.Member]
+    /// How many turns of a dialogue are its `prompt`: answers among them are no completions.
+    public var promptTurns: Int
 
     var isDialogue: Bool { if case .dialogue = content { true } else { false } }
 
-    public init(place: String, source: String? = nil, content: Content) {
+    public init(
+        place: String, source: String? = nil, content: Content, variables: [JSONValue.Member] = [], promptTurns: Int = 0
+    ) {
         self.place = place
         self.source = source
         self.content = content
+        self.variables = variables
+        self.promptTurns = promptTurns
     }
 }
 
@@ -34,7 +44,7 @@ public enum RecordFormat: String, Sendable, Hashable, CaseIterable {
     case messages
     /// `{"conversations": [{"from": "human", "value": …}, …]}`, as ShareGPT writes it.
     case conversations
-    /// `{"prompt": …, "completion": …}`
+    /// `{"prompt": …, "completion": …}`, both a text or both turns.
     case promptCompletion = "prompt_completion"
     /// `{"text": …}`
     case text

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import MenoFormats
 internal import MenoTokenizers
 
 /// Reads one record from its JSON.
@@ -9,107 +9,98 @@ struct RecordDecoder {
     }
 
     let format: RecordFormat
-    /// How many dialogues had a member beside their turns that a chat template could have written, by its key.
-    private(set) var ignored: [String: Int] = [:]
 
     init(format: RecordFormat) { self.format = format }
 
-    mutating func decode(_ json: Data, place: String) throws(Rejection) -> Record {
-        guard String(validating: json, as: UTF8.self) != nil else {
-            throw Rejection(kind: .notUTF8, reason: "has bytes that are not UTF-8.")
+    /// - Throws: ``Rejection`` where the value is no record.
+    func decode(_ value: JSONValue, place: String) throws(Rejection) -> Record {
+        guard let members = value.object else {
+            throw Rejection(kind: .unknownShape, reason: "is \(value.kindName), not a JSON object.")
         }
-        guard let value = try? JSONSerialization.jsonObject(with: json, options: .fragmentsAllowed) else {
-            throw Rejection(kind: .notJSON, reason: "is not valid JSON.")
-        }
-        guard let object = value as? [String: Any] else {
-            throw Rejection(kind: .unknownShape, reason: "is not a JSON object.")
-        }
-        let source = ["source", "source_file"].lazy.compactMap { object[$0] as? String }.first
-        return Record(place: place, source: source, content: try content(object))
-    }
-
-    private mutating func content(_ object: [String: Any]) throws(Rejection) -> Record.Content {
-        let shapes: [(RecordFormat, String)] = [
-            (.messages, "messages"), (.conversations, "conversations"), (.promptCompletion, "prompt"), (.text, "text"),
-        ]
-        let present = shapes.filter { (format == .auto || format == $0.0) && object[$0.1] != nil }
-        // Tables with a column for each shape have null in those that a record does not use.
-        guard let (shape, key) = present.first(where: { !(object[$0.1] is NSNull) }) ?? present.first else {
-            let expected = format == .auto ? shapes : shapes.filter { $0.0 == format }
-            let keys = expected.map { "\"\($0.1)\"" }.joined(separator: ", ")
-            let found = object.keys.sorted().prefix(5).joined(separator: ", ")
-            throw Rejection(kind: .unknownShape, reason: "has none of the keys \(keys) (its keys: \(found)).")
-        }
-        switch shape {
-        case .messages: return .dialogue(try dialogue(object, key: key, role: "role", content: "content"))
-        case .conversations: return .dialogue(try dialogue(object, key: key, role: "from", content: "value"))
-        case .promptCompletion:
-            let completion = try text(object, "completion")
-            guard !isBlank(completion) else { throw Rejection(kind: .empty, reason: "has an empty \"completion\".") }
-            return .completion(prompt: try text(object, "prompt"), completion: completion)
-        case .text, .auto:
-            let text = try text(object, key)
-            guard !isBlank(text) else { throw Rejection(kind: .empty, reason: "has an empty \"text\".") }
-            return .text(text)
-        }
-    }
-
-    private mutating func dialogue(
-        _ object: [String: Any], key: String, role: String, content: String
-    ) throws(Rejection) -> [ChatMessage] {
-        guard let turns = object[key] as? [Any] else {
-            throw Rejection(kind: .unknownShape, reason: "\"\(key)\" is not an array.")
-        }
-        var messages: [ChatMessage] = []
-        for (index, turn) in turns.enumerated() {
-            let place = "\(key)[\(index)]"
-            guard let turn = turn as? [String: Any], let name = turn[role] as? String else {
-                throw Rejection(kind: .unknownShape, reason: "\(place) is no object with a string \"\(role)\".")
+        var record = try content(value)
+        record.place = place
+        record.source = Self.sourceKeys.lazy.compactMap { value[$0]?.string }.first
+        let used = Self.sourceKeys + (shape(of: value)?.keys ?? []) + (record.isDialogue ? Self.dialogueKeys : [])
+        record.variables = try members.filter { !used.contains($0.key) && !$0.value.isNull }
+            .map { member throws(Rejection) in
+                record.isDialogue && member.key == "tools" ? .init("tools", try parsed(member.value, "tools")) : member
             }
-            guard let role = Self.roles[name] else {
-                throw Rejection(
-                    kind: .unknownRole,
-                    reason:
-                        "\(place) has the role \"\(name)\"; expected system, user (human) or assistant (model, gpt).")
-            }
-            guard !Self.hasContent(turn["tool_calls"]) else {
+        if record.isDialogue, let arguments = value["chat_template_kwargs"], !arguments.isNull {
+            guard let members = try parsed(arguments, "chat_template_kwargs").object else {
                 throw Rejection(
                     kind: .unknownShape,
-                    reason:
-                        "\(place) has \"tool_calls\", which cannot be trained on: without them, the model would learn not to "
-                        + "call.")
+                    reason: "has \(arguments.kindName) as \"chat_template_kwargs\"; expected an object.")
             }
-            guard let text = Self.text(turn[content]) else {
-                throw Rejection(kind: .unknownShape, reason: "\(place) has no string \"\(content)\".")
-            }
-            guard !isBlank(text) else { throw Rejection(kind: .empty, reason: "\(place) is empty.") }
-            messages.append(ChatMessage(role, text))
+            record.variables = record.variables.overridden(by: members)
         }
-        try checkOrder(messages, key: key)
-        for key in ["tools", "system"] where Self.hasContent(object[key]) { ignored[key, default: 0] += 1 }
-        return messages
+        return record
     }
 
-    private func checkOrder(_ messages: [ChatMessage], key: String) throws(Rejection) {
-        guard !messages.isEmpty else { throw Rejection(kind: .empty, reason: "\"\(key)\" is empty.") }
-        var expected = ChatMessage.Role.user
-        for (index, message) in messages.enumerated() {
-            if index == 0, message.role == .system { continue }
-            guard message.role == expected else {
-                throw Rejection(
-                    kind: .wrongRoleOrder,
-                    reason: "\(key)[\(index)] is the \(message.role.rawValue)'s; expected the \(expected.rawValue)'s "
-                        + "(turns alternate, the user's first).")
-            }
-            expected = expected == .user ? .assistant : .user
+    // MARK: Shapes
+
+    private struct Shape {
+        var format: RecordFormat
+        /// The first one tells the shape.
+        var keys: [String]
+    }
+
+    private static let shapes = [
+        Shape(format: .messages, keys: ["messages"]), Shape(format: .conversations, keys: ["conversations"]),
+        Shape(format: .promptCompletion, keys: ["prompt", "completion"]), Shape(format: .text, keys: ["text"]),
+    ]
+    /// The keys by which records are known.
+    static let shapeKeys = shapes.map { $0.keys[0] }
+    private static let sourceKeys = ["source", "source_file"]
+    /// What a dialogue says beside its turns and is not passed on under this name.
+    private static let dialogueKeys = ["system", "chat_template_kwargs"]
+
+    private func shape(of value: JSONValue) -> Shape? {
+        let present = Self.shapes.filter { (format == .auto || format == $0.format) && value[$0.keys[0]] != nil }
+        // Tables with a column for each shape have null in those that a record does not use.
+        return present.first { value[$0.keys[0]].map { !$0.isNull } ?? false } ?? present.first
+    }
+
+    private func content(_ value: JSONValue) throws(Rejection) -> Record {
+        guard let shape = shape(of: value) else {
+            let expected = format == .auto ? Self.shapes : Self.shapes.filter { $0.format == format }
+            let keys = expected.map { "\"\($0.keys[0])\"" }.joined(separator: ", ")
+            let found = (value.object ?? []).map(\.key).sorted().prefix(5).joined(separator: ", ")
+            throw Rejection(kind: .unknownShape, reason: "has none of the keys \(keys) (its keys: \(found)).")
         }
-        guard messages.contains(where: { $0.role == .assistant }) else {
-            throw Rejection(kind: .wrongRoleOrder, reason: "\"\(key)\" has no answer of the assistant.")
+        switch shape.format {
+        case .messages, .conversations:
+            var messages = try DialogueDecoder(key: shape.keys[0]).turns(value[shape.keys[0]])
+            guard !messages.isEmpty else {
+                throw Rejection(kind: .empty, reason: "\"\(shape.keys[0])\" is empty.")
+            }
+            // What ShareGPT writes beside the turns is their first one.
+            if let system = value["system"], !system.isNull, system.string != "", messages.first?.role != .system {
+                guard let text = system.string else {
+                    throw Rejection(
+                        kind: .unknownShape, reason: "has \(system.kindName) as \"system\"; expected a string.")
+                }
+                messages.insert(ChatMessage(.system, text), at: 0)
+            }
+            return Record(place: "", content: .dialogue(messages))
+        case .promptCompletion:
+            if value["prompt"]?.array != nil || value["completion"]?.array != nil {
+                let prompt = try DialogueDecoder(key: "prompt").turns(value["prompt"])
+                let completion = try DialogueDecoder(key: "completion").turns(value["completion"])
+                guard !completion.isEmpty else { throw Rejection(kind: .empty, reason: "has an empty \"completion\".") }
+                return Record(place: "", content: .dialogue(prompt + completion), promptTurns: prompt.count)
+            }
+            let completion = try text(value, "completion")
+            guard !isBlank(completion) else { throw Rejection(kind: .empty, reason: "has an empty \"completion\".") }
+            return Record(place: "", content: .completion(prompt: try text(value, "prompt"), completion: completion))
+        case .text, .auto:
+            let text = try text(value, "text")
+            guard !isBlank(text) else { throw Rejection(kind: .empty, reason: "has an empty \"text\".") }
+            return Record(place: "", content: .text(text))
         }
     }
 
-    private func text(_ object: [String: Any], _ key: String) throws(Rejection) -> String {
-        guard let text = object[key] as? String else {
+    private func text(_ value: JSONValue, _ key: String) throws(Rejection) -> String {
+        guard let text = value[key]?.string else {
             throw Rejection(kind: .unknownShape, reason: "has no string \"\(key)\".")
         }
         return text
@@ -117,26 +108,16 @@ struct RecordDecoder {
 
     private func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
 
-    private static let roles: [String: ChatMessage.Role] = [
-        "system": .system, "user": .user, "human": .user, "assistant": .assistant, "model": .assistant,
-        "gpt": .assistant,
-    ]
-
-    /// Whether a member is there and neither null nor empty.
-    private static func hasContent(_ value: Any?) -> Bool {
-        switch value {
-        case nil, is NSNull: false
-        case let text as String: !text.isEmpty
-        case let array as [Any]: !array.isEmpty
-        default: true
+    /// A value that tables hold as the text of its JSON.
+    private func parsed(_ value: JSONValue, _ key: String) throws(Rejection) -> JSONValue {
+        guard let text = value.string else { return value }
+        do throws(JSONReader.Fault) {
+            return try JSONReader.value(of: text)
+        } catch {
+            throw Rejection(
+                kind: .notJSON,
+                reason:
+                    "has a text as \"\(key)\" that is not JSON: \(error.message) (byte \(error.offset) of the text).")
         }
-    }
-
-    /// A string, or the joined texts of content parts `[{"type": "text", "text": …}]`.
-    private static func text(_ value: Any?) -> String? {
-        if let text = value as? String { return text }
-        guard let parts = value as? [[String: Any]], !parts.isEmpty else { return nil }
-        let texts = parts.compactMap { $0["text"] as? String }
-        return texts.count == parts.count ? texts.joined() : nil
     }
 }

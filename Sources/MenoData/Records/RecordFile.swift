@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoFormats
 
 /// Reads the records of JSON and JSONL files.
 public enum RecordFile {
@@ -12,7 +13,8 @@ public enum RecordFile {
 
     /// Reads a file.
     ///
-    /// A file is a JSON array of records, or has a record a line.
+    /// A file is a JSON array of records, an object with such an array as its only one (`{"data": [ … ]}`), or objects one
+    /// behind the other, each on a line of its own or on several. It is in UTF-8, or in UTF-16 with a byte order mark.
     /// - Throws: ``DataError`` when the file cannot be read, holds no usable record, or holds an unfit one that the
     ///   policy does not allow.
     public static func read(
@@ -27,23 +29,83 @@ public enum RecordFile {
     public static func read(
         _ data: Data, of url: URL, format: RecordFormat = .auto, onInvalid policy: InvalidRecordPolicy = .skip
     ) throws -> (records: [Record], report: DataReport) {
-        var decoder = RecordDecoder(format: format)
-        var report = DataReport()
-        var records: [Record] = []
-        for (place, range) in try elements(of: data, url) {
-            report.total += 1
-            do throws(RecordDecoder.Rejection) {
-                records.append(try decoder.decode(data.subdata(in: range), place: place))
+        guard let text = TextEncodings.utf8(data) else {
+            throw DataError(
+                .malformed, path: url.path, "begins with a byte order mark of UTF-16 or UTF-32, and is not such text.",
+                advice: "Save it as UTF-8.")
+        }
+        let isLines = ["jsonl", "ndjson"].contains(url.pathExtension.lowercased())
+        var reading = Reading(decoder: RecordDecoder(format: format))
+        let fault = text.withUnsafeBytes { bytes -> (position: String, message: String)? in
+            var positions = LinePositions(bytes)
+            do throws(JSONReader.Fault) {
+                for element in try RecordElements(bytes, isLines: isLines).all() {
+                    reading.read(element, of: bytes, &positions)
+                }
+                return nil
             } catch {
-                report.problems.append(.init(place: place, kind: error.kind, reason: error.reason))
+                return (positions.position(of: error.offset), error.message)
             }
         }
+        if let fault {
+            throw DataError(
+                .malformed, path: url.path, "cannot be read as JSON, at \(fault.position): \(fault.message).",
+                advice: "Expected [ {…}, {…} ], or a .jsonl file with one object a line.")
+        }
+        let (records, report) = reading.finished
         if policy == .stop { try report.requireFitRecords(path: url.path) }
         guard !records.isEmpty else { throw nothingUsable(report, url) }
-        for (key, count) in decoder.ignored.sorted(by: { $0.key < $1.key }) {
-            report.remarks.append("\"\(key)\" of dialogues is not trained on (records that have it: \(count)).")
-        }
         return (records, report)
+    }
+
+    /// What has been read of a file.
+    private struct Reading {
+        let decoder: RecordDecoder
+        private var records: [Record] = []
+        private var report = DataReport()
+        private var repeated: [String: (count: Int, first: String)] = [:]
+
+        init(decoder: RecordDecoder) { self.decoder = decoder }
+
+        mutating func read(
+            _ element: RecordElements.Element, of bytes: UnsafeRawBufferPointer, _ positions: inout LinePositions
+        ) {
+            report.total += 1
+            let reject = { (report: inout DataReport, kind: DataReport.Problem.Kind, reason: String) in
+                report.problems.append(.init(place: element.place, kind: kind, reason: reason))
+            }
+            let part = UnsafeRawBufferPointer(rebasing: bytes[element.range])
+            guard String(validating: part, as: UTF8.self) != nil else {
+                return reject(&report, .notUTF8, "has bytes that are not UTF-8.")
+            }
+            var reader = JSONReader(part)
+            let value: JSONValue
+            do throws(JSONReader.Fault) {
+                value = try reader.value()
+                try reader.end("the record")
+            } catch {
+                let position = positions.position(of: element.range.lowerBound + error.offset)
+                return reject(&report, .notJSON, "is not valid JSON (\(position)): \(error.message).")
+            }
+            for key in Set(reader.repeatedKeys) {
+                repeated[key] = (1 + (repeated[key]?.count ?? 0), repeated[key]?.first ?? element.place)
+            }
+            do throws(RecordDecoder.Rejection) {
+                records.append(try decoder.decode(value, place: element.place))
+            } catch {
+                reject(&report, error.kind, error.reason)
+            }
+        }
+
+        var finished: (records: [Record], report: DataReport) {
+            var report = report
+            for (key, found) in repeated.sorted(by: { $0.key < $1.key }) {
+                report.remarks.append(
+                    "the key \"\(key)\" stands twice in one object (records: \(found.count), the first: \(found.first)); "
+                        + "the last value is used.")
+            }
+            return (records, report)
+        }
     }
 
     private static func nothingUsable(_ report: DataReport, _ url: URL) -> DataError {
@@ -75,55 +137,6 @@ public enum RecordFile {
             return try Data(contentsOf: url, options: .mappedIfSafe)
         } catch {
             throw DataError(.notFound, path: url.path, "cannot be read (\(error.localizedDescription)).")
-        }
-    }
-
-    /// The places and byte ranges of the records.
-    private static func elements(of data: Data, _ url: URL) throws -> [(String, Range<Int>)] {
-        try data.withUnsafeBytes { all in
-            let mark = all.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-            let bytes = UnsafeRawBufferPointer(rebasing: all[mark...])
-            let first = bytes.first { !JSONArrayElements.isSpace($0) }
-            let isLines = ["jsonl", "ndjson"].contains(url.pathExtension.lowercased())
-            if first == UInt8(ascii: "{") { return lines(bytes, offset: mark) }
-            do throws(JSONArrayElements.Failure) {
-                return try JSONArrayElements.ranges(in: bytes).enumerated().map {
-                    ("record \($0.offset)", $0.element.lowerBound + mark..<$0.element.upperBound + mark)
-                }
-            } catch {
-                // A file of lines may be an array all the same, whatever its name says; else its lines are told one by one.
-                if isLines { return lines(bytes, offset: mark) }
-                throw failure(error, url)
-            }
-        }
-    }
-
-    private static func lines(_ bytes: UnsafeRawBufferPointer, offset: Int) -> [(String, Range<Int>)] {
-        var lines: [(String, Range<Int>)] = []
-        var (start, number) = (0, 0)
-        while start < bytes.count {
-            number += 1
-            let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
-            if !bytes[start..<end].allSatisfy(JSONArrayElements.isSpace) {
-                lines.append(("line \(number)", start + offset..<end + offset))
-            }
-            start = end + 1
-        }
-        return lines
-    }
-
-    private static func failure(_ failure: JSONArrayElements.Failure, _ url: URL) -> DataError {
-        switch failure {
-        case .noArray:
-            DataError(
-                .malformed, path: url.path, "is neither a JSON array nor lines of JSON objects.",
-                advice: "Expected [ {…}, {…} ], or a .jsonl file with one object a line.")
-        case .unclosed(let elements):
-            DataError(
-                .malformed, path: url.path, "ends inside its array, after \(elements) whole records.",
-                advice: "Was the file cut off while it was copied?")
-        case .trailing(let offset):
-            DataError(.malformed, path: url.path, "has more text after the end of its array, at byte \(offset).")
         }
     }
 }

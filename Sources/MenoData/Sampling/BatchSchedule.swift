@@ -10,9 +10,16 @@ public struct BatchSchedule: Sendable, Hashable {
     public var shuffles: Bool
     /// `[exampleCount]`: lengths that examples of about the same are taken together by; `nil`: they are not.
     public var lengths: [Int]?
+    /// An epoch takes a multiple of so many examples, and leaves the rest of its order out.
+    public var microBatch: Int
 
-    public init(exampleCount: Int, examplesPerStep: Int, seed: UInt64, shuffles: Bool, lengths: [Int]? = nil) {
-        precondition(exampleCount > 0 && examplesPerStep > 0)
+    /// - Precondition: there is at least one micro-batch.
+    public init(
+        exampleCount: Int, examplesPerStep: Int, seed: UInt64, shuffles: Bool, lengths: [Int]? = nil,
+        microBatch: Int = 1
+    ) {
+        precondition(examplesPerStep > 0 && microBatch > 0 && exampleCount >= microBatch)
+        self.microBatch = microBatch
         precondition(lengths == nil || lengths?.count == exampleCount)
         self.lengths = lengths
         self.exampleCount = exampleCount
@@ -21,8 +28,11 @@ public struct BatchSchedule: Sendable, Hashable {
         self.shuffles = shuffles
     }
 
+    /// Examples of an epoch.
+    private var takenCount: Int { exampleCount / microBatch * microBatch }
+
     /// The last step of an epoch takes what is left.
-    public var stepsPerEpoch: Int { (exampleCount + examplesPerStep - 1) / examplesPerStep }
+    public var stepsPerEpoch: Int { (takenCount + examplesPerStep - 1) / examplesPerStep }
 
     /// Steps of a run over (a fraction of) epochs, rounded up.
     public func steps(epochs: Double) -> Int { Int((epochs * Double(stepsPerEpoch)).rounded(.up)) }
@@ -37,7 +47,7 @@ public struct BatchSchedule: Sendable, Hashable {
     ///   - step: counted from the beginning of the epoch.
     ///   - order: the epoch's order.
     public func examples(ofStep step: Int, in order: [Int]) -> [Int] {
-        Array(order[step * examplesPerStep..<min(exampleCount, (step + 1) * examplesPerStep)])
+        Array(order[step * examplesPerStep..<min(takenCount, (step + 1) * examplesPerStep)])
     }
 
     /// The order of an epoch's examples; it depends on nothing but the seed and the epoch, so a run can be taken up

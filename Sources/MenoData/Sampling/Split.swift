@@ -5,13 +5,38 @@ public struct Split: Sendable, Hashable {
     /// Positions of those held out.
     public var heldOut: [Int]
 
-    /// A seeded permutation of all examples is cut at `trainFraction`, rounded down, as the seed's notebook does.
+    /// A seeded permutation of all examples is cut at `trainFraction`, rounded down, as the reference notebook does.
     /// - Parameter shuffles: `false` keeps the order of the file.
     public init(count: Int, trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
         let order = shuffles ? Permutation.make(count: count, seed: seed) : Array(0..<count)
         let cut = min(count, max(0, Int(Double(count) * trainFraction)))
         training = Array(order[..<cut])
         heldOut = Array(order[cut...])
+    }
+
+    /// As ``init(count:trainFraction:seed:shuffles:)``, but equal examples stay on one side: what is held out was never
+    /// trained on. Where no two are equal, the split is the same.
+    ///
+    /// The permutation is walked through; an example that was not met before goes, with all that equal it, to the training
+    /// side until that side has its share.
+    public init(_ examples: [Example], trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
+        let plain = Split(count: examples.count, trainFraction: trainFraction, seed: seed, shuffles: shuffles)
+        let groups = Dictionary(grouping: examples.indices) { examples[$0].key }
+        guard groups.count < examples.count else {
+            self = plain
+            return
+        }
+        let order = plain.training + plain.heldOut
+        var isTraining: [Example.Key: Bool] = [:]
+        var count = 0
+        for position in order {
+            let key = examples[position].key
+            guard isTraining[key] == nil else { continue }
+            isTraining[key] = count < plain.training.count
+            if count < plain.training.count { count += groups[key]?.count ?? 0 }
+        }
+        training = order.filter { isTraining[examples[$0].key] == true }
+        heldOut = order.filter { isTraining[examples[$0].key] == false }
     }
 }
 

@@ -2,28 +2,33 @@ internal import MenoTensor
 
 /// Multi-head attention with grouped keys and values over packed sequences.
 final class Attention {
-    let query: Linear
-    let key: Linear
-    let value: Linear
-    let output: Linear
-    let queryNorm: RMSNorm?
-    let keyNorm: RMSNorm?
-    private let configuration: DecoderConfiguration
-    private let slidingWindow: Int?
+    /// What makes queries, keys and values of the input.
+    enum Inputs {
+        case apart(query: Linear, key: Linear, value: Linear)
+        /// Their outputs follow one another in one layer's.
+        case fused(Linear)
+    }
+
+    private let inputs: Inputs
+    private let output: Linear
+    private let queryNorm: Norm?
+    private let keyNorm: Norm?
+    private let rotary: RotaryEmbedding?
+    private let configuration: AttentionConfiguration
 
     init(
-        query: Linear, key: Linear, value: Linear, output: Linear, queryNorm: RMSNorm?, keyNorm: RMSNorm?,
-        configuration: DecoderConfiguration, slidingWindow: Int?
+        inputs: Inputs, output: Linear, queryNorm: Norm?, keyNorm: Norm?, rotary: RotaryEmbedding?,
+        configuration: AttentionConfiguration
     ) {
-        self.query = query
-        self.key = key
-        self.value = value
+        self.inputs = inputs
         self.output = output
         self.queryNorm = queryNorm
         self.keyNorm = keyNorm
+        self.rotary = rotary
         self.configuration = configuration
-        self.slidingWindow = slidingWindow
     }
+
+    private var slidingWindow: Int? { configuration.slidingWindow }
 
     /// - Parameters:
     ///   - input: `[tokens, hidden]`.
@@ -31,34 +36,63 @@ final class Attention {
     ///   - cache: keys and values of earlier tokens of the one sequence in `input`, where text is generated.
     /// - Returns: `[tokens, hidden]`.
     func callAsFunction(_ input: Tensor, context: AttentionContext, cache: LayerCache?) throws -> Tensor {
-        let tokens = input.size(0)
-        let dimension = configuration.headDimension
-        let rotation = try context.rotation(slidingWindow: slidingWindow)
-        var q = try query(input).reshaped([tokens, configuration.headCount, dimension])
-        var k = try key(input).reshaped([tokens, configuration.keyValueHeadCount, dimension])
-        let v = try value(input).reshaped([tokens, configuration.keyValueHeadCount, dimension])
-        if let queryNorm, let keyNorm {
-            q = try queryNorm(q)
-            k = try keyNorm(k)
+        let projected = try projections(input, context)
+        let angles = try rotary.map { try context.angles($0) }
+        var q = try prepared(projected.query, heads: configuration.headCount, norm: queryNorm, angles)
+        if let growth = try configuration.queryGrowth.flatMap({ try context.growth($0) }) {
+            q = try q * growth.to(q.dtype)
         }
-        q = try RotaryEmbedding.apply(q, cos: rotation.cos, sin: rotation.sin)
-        k = try RotaryEmbedding.apply(k, cos: rotation.cos, sin: rotation.sin)
+        let k = try prepared(projected.key, heads: configuration.keyValueHeadCount, norm: keyNorm, angles)
+        let v = try heads(projected.value, configuration.keyValueHeadCount)
         let attended =
             if let cache {
                 try attendToCache(query: q, key: k, value: v, cache: cache, context: context)
             } else {
                 try attend(query: q, key: k, value: v, context: context)
             }
-        return try output(attended.reshaped([tokens, configuration.headCount * dimension]))
+        return try output(
+            attended.reshaped([input.size(0), configuration.headCount * configuration.headDimension]), context: context)
+    }
+
+    /// `[tokens, heads · headDimension]` each.
+    private func projections(
+        _ input: Tensor, _ context: AttentionContext
+    ) throws -> (query: Tensor, key: Tensor, value: Tensor) {
+        switch inputs {
+        case .apart(let query, let key, let value):
+            return try (query(input, context: context), key(input, context: context), value(input, context: context))
+        case .fused(let linear):
+            let keys = configuration.keyValueHeadCount * configuration.headDimension
+            let sizes = [configuration.headCount * configuration.headDimension, keys, keys]
+            let parts = try linear(input, context: context).split(sizes: sizes, along: -1)
+            return (parts[0], parts[1], parts[2])
+        }
+    }
+
+    private func heads(_ projection: Tensor, _ count: Int) throws -> Tensor {
+        try projection.reshaped([projection.size(0), count, configuration.headDimension])
+    }
+
+    /// Queries or keys, `[tokens, heads, headDimension]`, normalized and rotated.
+    private func prepared(
+        _ projection: Tensor, heads count: Int, norm: Norm?, _ angles: (cos: Tensor, sin: Tensor)?
+    ) throws -> Tensor {
+        let settings = configuration.queryKeyNorm
+        let isWhole = settings?.scope == .projection
+        var x = try heads(norm.map { isWhole ? try $0(projection) : projection } ?? projection, count)
+        let follows = settings?.followsRotation ?? false
+        if let norm, !isWhole, !follows { x = try norm(x) }
+        if let rotary, let angles { x = try rotary(x, angles) }
+        return follows ? try norm?(x) ?? x : x
     }
 
     /// Every sequence attends to itself. `[tokens, heads, headDimension]` in and out.
     private func attend(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext) throws -> Tensor {
         let layout = context.layout
-        if query.hasPackedAttention(softcap: configuration.attentionSoftcap) {
+        if query.hasPackedAttention(softcap: configuration.softcap) {
             return try Tensor.packedAttention(
                 query: query, key: key, value: value, boundaries: context.boundaries(), window: slidingWindow,
-                scale: configuration.attentionScale, softcap: configuration.attentionSoftcap)
+                scale: configuration.scale, softcap: configuration.softcap)
         }
         precondition(layout.sharedPrefix == 0, "only packed attention takes a common beginning")
         if let length = layout.uniformLength {
@@ -119,8 +153,8 @@ final class Attention {
         let key = try repeated(key)
         let value = try repeated(value)
         let needsWindow = slidingWindow.map { keys > $0 } ?? false
-        if let cap = configuration.attentionSoftcap {
-            var logits = try (query * configuration.attentionScale).matmul(key.transposed(-1, -2))
+        if let cap = configuration.softcap {
+            var logits = try (query * configuration.scale).matmul(key.transposed(-1, -2))
             logits = try (logits / cap).tanh() * cap
             let hidden = try context.hidden(queries: queries, keys: keys, window: needsWindow ? slidingWindow : nil)
             let weights = try logits.masked(by: hidden, with: -.infinity).softmax(along: -1, dtype: .float32)
@@ -131,7 +165,7 @@ final class Attention {
             isCausal || (queries == 1 && !needsWindow)
             ? nil : try context.visible(queries: queries, keys: keys, window: needsWindow ? slidingWindow : nil)
         return try Tensor.attention(
-            query: query, key: key, value: value, mask: mask, isCausal: isCausal, scale: configuration.attentionScale)
+            query: query, key: key, value: value, mask: mask, isCausal: isCausal, scale: configuration.scale)
     }
 
     /// Keys or values `[batch, keyValueHeads, length, headDimension]`, one for each query head.
@@ -141,9 +175,5 @@ final class Attention {
         let (batch, count, length, dimension) = (heads.size(0), heads.size(1), heads.size(2), heads.size(3))
         return try heads.unsqueezed(2).expanded([batch, count, groups, length, dimension])
             .reshaped([batch, count * groups, length, dimension])
-    }
-
-    var linears: [(name: String, linear: Linear)] {
-        [("q_proj", query), ("k_proj", key), ("v_proj", value), ("o_proj", output)]
     }
 }

@@ -1,34 +1,52 @@
+internal import Foundation
 internal import MenoTensor
 
-/// What all layers of one pass share: the layout, rotation tables and masks.
+/// What all layers of one pass share: the layout, rotation tables, masks, and what dropout follows from.
 final class AttentionContext {
     let layout: SequenceLayout
     private let device: Device
-    private let globalRotation: (cos: Tensor, sin: Tensor)?
-    private let windowRotation: (cos: Tensor, sin: Tensor)?
+    /// Tokens of the one sequence that came before, where they are cached.
+    private let offset: Int
+    private let positions: [Int64]
+    private let indices: Tensor
+    private var angles: [ObjectIdentifier: (cos: Tensor, sin: Tensor)] = [:]
     private var masks: [MaskKey: Tensor] = [:]
     private var sequenceBoundaries: SequenceBoundaries?
+    private let randomKey: UInt64?
+    private var knownRowKeys: RowKeys?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
-    /// - Parameter offset: the position of the first token, where earlier ones are cached.
-    init(
-        layout: SequenceLayout, offset: Int, global: RotaryEmbedding?, window: RotaryEmbedding?, device: Device
-    ) throws {
+    /// - Parameters:
+    ///   - offset: the position of the first token, where earlier ones are cached.
+    ///   - randomKey: see ``Decoder/randomKey``; `nil` where nothing is trained.
+    init(layout: SequenceLayout, offset: Int, randomKey: UInt64?, device: Device) throws {
         self.layout = layout
+        self.offset = offset
+        self.randomKey = randomKey
         self.device = device
-        let positions = layout.positions.map { $0 + Int64(offset) }
-        let highest = Int(positions.max() ?? 0)
-        let indices = try Tensor(positions, device: device)
-        globalRotation = try global?.tables(positions: indices, highest: highest)
-        windowRotation = try window?.tables(positions: indices, highest: highest)
+        positions = layout.positions.map { $0 + Int64(offset) }
+        indices = try Tensor(positions, device: device)
     }
 
-    func rotation(slidingWindow: Int?) throws -> (cos: Tensor, sin: Tensor) {
-        guard let rotation = slidingWindow == nil ? globalRotation : windowRotation else {
-            preconditionFailure("a pass without the rotation of one of its layers")
+    /// The angles of every token by one of the layers' embeddings, each `[tokens, 1, dimension]`.
+    func angles(_ rotary: RotaryEmbedding) throws -> (cos: Tensor, sin: Tensor) {
+        if let known = angles[ObjectIdentifier(rotary)] { return known }
+        let computed = try rotary.angles(positions: positions, indices: indices) {
+            layout.lengths.enumerated().flatMap { index, length in
+                let before = index > 0 ? layout.sharedPrefix : offset
+                return Array(repeating: before + length, count: length)
+            }
         }
-        return rotation
+        angles[ObjectIdentifier(rotary)] = computed
+        return computed
+    }
+
+    /// What each token's queries are multiplied by, `[tokens, 1, 1]`; `nil`: by 1.
+    func growth(_ growth: QueryGrowth) throws -> Tensor? {
+        guard let last = positions.max(), last >= growth.period else { return nil }
+        let factors = positions.map { Float(1 + growth.rate * log(1 + Double($0 / Int64(growth.period)))) }
+        return try Tensor(factors, device: device).reshaped([positions.count, 1, 1])
     }
 
     func boundaries() throws -> SequenceBoundaries {
@@ -37,6 +55,13 @@ final class AttentionContext {
             lengths: layout.lengths, shared: layout.sharedPrefix, device: device)
         sequenceBoundaries = boundaries
         return boundaries
+    }
+
+    /// What dropout and noise follow from; `nil` where nothing is trained.
+    func rowKeys() throws -> RowKeys? {
+        guard let randomKey, knownRowKeys == nil else { return knownRowKeys }
+        knownRowKeys = try RowKeys(key: randomKey, numbers: layout.rowNumbers, device: device)
+        return knownRowKeys
     }
 
     /// Bool `[queries, keys]`: true where query i may see key j, for queries that are the last of the keys.

@@ -1,6 +1,6 @@
 public import MenoTensor
 
-/// A decoder-only transformer with its language-model head: Gemma 2, Gemma 3 or Llama by its configuration.
+/// A decoder-only transformer with its language-model head, of any ``Architecture``.
 ///
 /// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays with the loop that trains it.
 public final class Decoder {
@@ -17,6 +17,9 @@ public final class Decoder {
     /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
     /// added to the embeddings of a sequence of L tokens of d values. 0: none.
     public var embeddingNoise = 0.0
+    /// What dropout and noise follow from in passes with gradient, with an example's number (``SequenceLayout/numbers``), a
+    /// token's position and a layer's name. Each optimizer step has a key of its own: `RowKeys.key(seed:step:)`.
+    public var randomKey: UInt64 = 0
     /// Probabilities below it enter the gradient of a frozen head by the centroid of their words' embeddings instead of one
     /// by one; 0: none. The loss is exact either way. Unless set, 1e-6 with weights in bfloat16, whose rounding is a
     /// larger error, and 0 otherwise.
@@ -27,14 +30,12 @@ public final class Decoder {
 
     let embedding: Parameter
     let layers: [DecoderLayer]
-    let finalNorm: RMSNorm
+    let finalNorm: Norm
     let head: LanguageModelHead
-    private let globalRotary: RotaryEmbedding?
-    private let windowRotary: RotaryEmbedding?
 
     init(
         configuration: DecoderConfiguration, weightType: DType, computeType: DType, device: Device,
-        embedding: Parameter, layers: [DecoderLayer], finalNorm: RMSNorm, head: LanguageModelHead
+        embedding: Parameter, layers: [DecoderLayer], finalNorm: Norm, head: LanguageModelHead
     ) {
         self.configuration = configuration
         self.weightType = weightType
@@ -45,13 +46,6 @@ public final class Decoder {
         self.finalNorm = finalNorm
         self.head = head
         head.gradientThreshold = weightType == .bfloat16 ? 1e-6 : 0
-        let rotary = { (isWindow: Bool) in
-            configuration.layers.first { ($0.slidingWindow != nil) == isWindow }.map {
-                RotaryEmbedding($0.rope, headDimension: configuration.headDimension, device: device)
-            }
-        }
-        globalRotary = rotary(false)
-        windowRotary = rotary(true)
     }
 
     /// What is computed in, in words.
@@ -76,12 +70,15 @@ public final class Decoder {
     /// - Parameter training: in passes with gradient, where dropout and noise work.
     public func sharesBeginnings(training: Bool) -> Bool {
         let isRandom = embeddingNoise > 0 || linears.contains { ($0.linear.adapter?.dropout ?? 0) > 0 }
-        guard device.kind == .cpu, !(training && isRandom) else { return false }
-        let query = try? Tensor.zeros([1, 1, configuration.headDimension]).to(computeType)
-        return query?.hasPackedAttention(softcap: configuration.attentionSoftcap) ?? false
+        // Sequences of other lengths may rotate the same tokens by other angles.
+        guard device.kind == .cpu, !(training && isRandom), !configuration.dependsOnLength else { return false }
+        return configuration.layers.allSatisfy { layer in
+            let query = try? Tensor.zeros([1, 1, layer.attention.headDimension]).to(computeType)
+            return query?.hasPackedAttention(softcap: layer.attention.softcap) ?? false
+        }
     }
 
-    /// The states after the last layer and its norm.
+    /// The states after the last layer and its norm, from which the head makes logits.
     /// - Parameters:
     ///   - inputIDs: `[layout.tokenCount]` token ids.
     ///   - cache: earlier tokens of the one sequence in `layout`; it takes up the new ones.
@@ -92,13 +89,15 @@ public final class Decoder {
         precondition(inputIDs.count == layout.tokenCount, "as many tokens as the layout says")
         precondition(cache == nil || layout.lengths.count == 1, "a cache holds one sequence")
         let context = try AttentionContext(
-            layout: layout, offset: cache?.count ?? 0, global: globalRotary, window: windowRotary, device: device)
+            layout: layout, offset: cache?.count ?? 0, randomKey: isGradientEnabled ? randomKey : nil, device: device)
         var states = try embed(inputIDs)
-        if embeddingNoise > 0, isGradientEnabled { states = try states + noise(layout, dtype: states.dtype) }
+        if embeddingNoise > 0, let keys = try context.rowKeys() {
+            states = try states + noise(layout, keys, dtype: states.dtype)
+        }
         for (index, layer) in layers.enumerated() {
             if index < checkpointedLayers, cache == nil {
                 let trained = layer.parameters.filter(\.isTrained).map(\.tensor)
-                states = try checkpointed(states, parameters: trained, device: device) {
+                states = try checkpointed(states, parameters: trained) {
                     try layer($0, context: context, cache: nil)
                 }
             } else {
@@ -106,7 +105,9 @@ public final class Decoder {
             }
         }
         cache?.advance(by: inputIDs.count)
-        return try finalNorm(states)
+        states = try finalNorm(states)
+        // Here instead of the logits, which are never all there.
+        return configuration.logitScale == 1 ? states : try states * configuration.logitScale
     }
 
     /// The logits of every token.
@@ -140,14 +141,13 @@ public final class Decoder {
     }
 
     /// `[tokens, hidden]`.
-    private func noise(_ layout: SequenceLayout, dtype: DType) throws -> Tensor {
+    private func noise(_ layout: SequenceLayout, _ keys: RowKeys, dtype: DType) throws -> Tensor {
         let bounds = layout.lengths.flatMap { length in
             let bound = Float(embeddingNoise / Double(length * configuration.hiddenSize).squareRoot())
             return Array(repeating: bound, count: length)
         }
-        // Drawn on the CPU, so that a seed means the same on every device.
-        let noise = try Tensor(uninitialized: [layout.tokenCount, configuration.hiddenSize], dtype: .float32)
-            .uniform_(-1, 1)
+        let noise = try Tensor.noise(
+            columns: configuration.hiddenSize, keys.keys(for: RowKeys.identifier(of: embedding.name)))
         return try (noise * Tensor(bounds).unsqueezed(1)).to(dtype).to(device)
     }
 
@@ -168,17 +168,11 @@ public final class Decoder {
     // MARK: Parameters
 
     /// Every linear layer with the name that transformers gives it, without `.weight`.
-    public var linears: [(name: String, linear: Linear)] {
-        layers.enumerated().flatMap { index, layer in
-            let name = "\(configuration.modulePrefix)layers.\(index)"
-            return layer.attention.linears.map { ("\(name).self_attn.\($0.name)", $0.linear) }
-                + layer.feedForward.linears.map { ("\(name).mlp.\($0.name)", $0.linear) }
-        }
-    }
+    public var linears: [(name: String, linear: Linear)] { layers.flatMap(\.linears) }
 
     /// Every weight once, adapters included.
     public var parameters: [Parameter] {
-        [embedding] + layers.flatMap(\.parameters) + [finalNorm.weight]
+        [embedding] + layers.flatMap(\.parameters) + finalNorm.parameters
             + (configuration.tiesEmbeddings ? [] : [head.weight])
     }
 

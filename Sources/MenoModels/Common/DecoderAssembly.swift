@@ -5,65 +5,159 @@ extension Decoder {
     /// - Parameter weight: returns the named weight with the given shape, frozen, in `weightType` or in float32.
     convenience init(
         _ configuration: DecoderConfiguration, weightType: DType, device: Device,
-        weight: (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
+        weight: @escaping (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
     ) throws {
-        func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
-            Parameter(name, try weight(name, shape, weightType))
-        }
-        // Norms are small and computed in float32, so that is how they are held.
-        func norm(_ name: String, _ size: Int) throws -> RMSNorm {
-            RMSNorm(
-                weight: Parameter(name + ".weight", try weight(name + ".weight", [size], .float32)),
-                epsilon: configuration.normEpsilon, offset: configuration.normOffset)
-        }
-        func linear(_ name: String, _ outFeatures: Int, _ inFeatures: Int, _ hasBias: Bool) throws -> Linear {
-            Linear(
-                weight: try parameter(name + ".weight", [outFeatures, inFeatures]),
-                bias: hasBias ? try parameter(name + ".bias", [outFeatures]) : nil)
-        }
-        let hidden = configuration.hiddenSize
-        let queries = configuration.headCount * configuration.headDimension
-        let keys = configuration.keyValueHeadCount * configuration.headDimension
-        let embedding = try parameter(
-            "\(configuration.modulePrefix)embed_tokens.weight", [configuration.vocabularySize, hidden])
-        let layers = try configuration.layers.enumerated().map { index, layer in
-            let name = "\(configuration.modulePrefix)layers.\(index)"
-            let bias = configuration.attentionBias
-            let perHead = configuration.normalizesQueriesAndKeys
-            let attention = Attention(
-                query: try linear("\(name).self_attn.q_proj", queries, hidden, bias),
-                key: try linear("\(name).self_attn.k_proj", keys, hidden, bias),
-                value: try linear("\(name).self_attn.v_proj", keys, hidden, bias),
-                output: try linear("\(name).self_attn.o_proj", hidden, queries, bias),
-                queryNorm: perHead ? try norm("\(name).self_attn.q_norm", configuration.headDimension) : nil,
-                keyNorm: perHead ? try norm("\(name).self_attn.k_norm", configuration.headDimension) : nil,
-                configuration: configuration, slidingWindow: layer.slidingWindow)
-            let feedForward = FeedForward(
-                gate: try linear("\(name).mlp.gate_proj", configuration.intermediateSize, hidden, false),
-                up: try linear("\(name).mlp.up_proj", configuration.intermediateSize, hidden, false),
-                down: try linear("\(name).mlp.down_proj", hidden, configuration.intermediateSize, false),
-                activation: configuration.activation)
-            let both = configuration.normPlacement == .beforeAndAfter
-            return DecoderLayer(
-                attention: attention, feedForward: feedForward,
-                attentionNorm: try norm("\(name).input_layernorm", hidden),
-                feedForwardNorm: try norm(
-                    both ? "\(name).pre_feedforward_layernorm" : "\(name).post_attention_layernorm", hidden),
-                postAttentionNorm: both ? try norm("\(name).post_attention_layernorm", hidden) : nil,
-                postFeedForwardNorm: both ? try norm("\(name).post_feedforward_layernorm", hidden) : nil)
-        }
+        let assembly = DecoderAssembly(
+            configuration: configuration, weightType: weightType, device: device, weight: weight)
+        let table = [configuration.vocabularySize, configuration.hiddenSize]
+        let embedding = try assembly.parameter(configuration.moduleName(.embedding) + ".weight", table)
+        let layers = try configuration.layers.indices.map(assembly.layer)
         let headWeight =
             configuration.tiesEmbeddings
-            ? embedding : try parameter("lm_head.weight", [configuration.vocabularySize, hidden])
+            ? embedding : try assembly.parameter(configuration.moduleName(.head) + ".weight", table)
         self.init(
             configuration: configuration, weightType: weightType,
             computeType: Self.computeType(weights: weightType, device: device), device: device, embedding: embedding,
-            layers: layers, finalNorm: try norm("\(configuration.modulePrefix)norm", hidden),
+            layers: layers,
+            finalNorm: try assembly.norm(
+                configuration.moduleName(.finalNorm), [configuration.hiddenSize], configuration.finalNorm),
             head: LanguageModelHead(weight: headWeight, softcap: configuration.finalSoftcap))
     }
 
     /// What activations are computed in beside frozen weights of a type.
     private static func computeType(weights: DType, device: Device) -> DType {
         weights == .bfloat16 && device == .cpu && Torch.widensFrozenWeights ? .float32 : weights
+    }
+}
+
+/// Makes the modules of a decoder of its configuration and weights.
+private final class DecoderAssembly {
+    private let configuration: DecoderConfiguration
+    private let weightType: DType
+    private let device: Device
+    private let weight: (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
+    /// Layers that rotate alike have their tables in common.
+    private var rotaries: [RotaryKey: RotaryEmbedding] = [:]
+
+    private struct RotaryKey: Hashable {
+        var rotary: RotaryConfiguration
+        var headDimension: Int
+    }
+
+    init(
+        configuration: DecoderConfiguration, weightType: DType, device: Device,
+        weight: @escaping (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
+    ) {
+        self.configuration = configuration
+        self.weightType = weightType
+        self.device = device
+        self.weight = weight
+    }
+
+    func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
+        Parameter(name, try weight(name, shape, weightType))
+    }
+
+    /// Norms are small and computed in float32, so that is how they are held.
+    func norm(_ name: String, _ shape: [Int], _ kind: NormConfiguration) throws -> Norm {
+        let bias = kind.kind == .layer(hasBias: true) ? name + ".bias" : nil
+        return Norm(
+            weight: Parameter(name + ".weight", try weight(name + ".weight", shape, .float32)),
+            bias: try bias.map { Parameter($0, try weight($0, shape, .float32)) }, configuration: kind)
+    }
+
+    func layer(_ index: Int) throws -> DecoderLayer {
+        let layer = configuration.layers[index]
+        var linears: [(name: String, linear: Linear)] = []
+        let linear = { (part: WeightPart, outFeatures: Int, inFeatures: Int, hasBias: Bool) in
+            let name = self.configuration.moduleName(part, layer: index)
+            let linear = Linear(
+                weight: try self.parameter(name + ".weight", [outFeatures, inFeatures]),
+                bias: hasBias ? try self.parameter(name + ".bias", [outFeatures]) : nil)
+            linears.append((name, linear))
+            return linear
+        }
+        let norms = try norms(index, layer)
+        let attention = try attention(layer.attention, norms, linear)
+        let feedForward = try feedForward(layer.feedForward, linear)
+        return DecoderLayer(
+            attention: attention, feedForward: feedForward, norms: norms, linears: linears, configuration: layer)
+    }
+
+    private typealias MakeLinear = (WeightPart, _ outFeatures: Int, _ inFeatures: Int, _ hasBias: Bool) throws -> Linear
+
+    private func norms(_ index: Int, _ layer: LayerConfiguration) throws -> DecoderLayer.Norms {
+        let norm = { (part: WeightPart, shape: [Int], kind: NormConfiguration) in
+            try self.norm(self.configuration.moduleName(part, layer: index), shape, kind)
+        }
+        let (placement, shape) = (layer.normPlacement, [configuration.hiddenSize])
+        var norms = DecoderLayer.Norms()
+        if placement != .after { norms.attention = try norm(.attentionNorm, shape, layer.norm) }
+        if placement == .before || placement == .beforeAndAfter {
+            norms.feedForward = try norm(.feedForwardNorm, shape, layer.norm)
+        }
+        if placement == .after || placement == .beforeAndAfter {
+            norms.postAttention = try norm(.postAttentionNorm, shape, layer.norm)
+            norms.postFeedForward = try norm(.postFeedForwardNorm, shape, layer.norm)
+        }
+        if let settings = layer.attention.queryKeyNorm {
+            let (heads, keyHeads) = (layer.attention.headCount, layer.attention.keyValueHeadCount)
+            let dimension = layer.attention.headDimension
+            norms.query = try norm(.queryNorm, settings.shape(heads: heads, dimension: dimension), settings.norm)
+            norms.key = try norm(.keyNorm, settings.shape(heads: keyHeads, dimension: dimension), settings.norm)
+        }
+        return norms
+    }
+
+    private func attention(
+        _ shape: AttentionConfiguration, _ norms: DecoderLayer.Norms, _ linear: MakeLinear
+    ) throws -> Attention {
+        let hidden = configuration.hiddenSize
+        let queries = shape.headCount * shape.headDimension
+        let keys = shape.keyValueHeadCount * shape.headDimension
+        let inputs: Attention.Inputs =
+            shape.isFused
+            ? .fused(try linear(.queryKeyValue, queries + 2 * keys, hidden, shape.hasInputBias))
+            : .apart(
+                query: try linear(.query, queries, hidden, shape.hasInputBias),
+                key: try linear(.key, keys, hidden, shape.hasInputBias),
+                value: try linear(.value, keys, hidden, shape.hasInputBias))
+        return Attention(
+            inputs: inputs, output: try linear(.output, hidden, queries, shape.hasOutputBias), queryNorm: norms.query,
+            keyNorm: norms.key, rotary: rotary(shape), configuration: shape)
+    }
+
+    private func rotary(_ shape: AttentionConfiguration) -> RotaryEmbedding? {
+        guard let rotary = shape.rotary else { return nil }
+        let key = RotaryKey(rotary: rotary, headDimension: shape.headDimension)
+        let embedding =
+            rotaries[key] ?? RotaryEmbedding(rotary, headDimension: shape.headDimension, device: device)
+        rotaries[key] = embedding
+        return embedding
+    }
+
+    private func feedForward(_ shape: FeedForwardConfiguration, _ linear: MakeLinear) throws -> FeedForward {
+        let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
+        let inputs: FeedForward.Inputs =
+            switch shape.form {
+            case .gated:
+                .gated(
+                    gate: try linear(.gate, size, hidden, shape.hasBias), up: try linear(.up, size, hidden, shape.hasBias))
+            case .fusedGate: .fusedGate(try linear(.gateUp, 2 * size, hidden, shape.hasBias))
+            case .plain: .plain(try linear(.up, size, hidden, shape.hasBias))
+            }
+        return FeedForward(
+            inputs: inputs, down: try linear(.down, hidden, size, shape.hasBias), activation: shape.activation)
+    }
+}
+
+extension QueryKeyNormConfiguration {
+    /// The shape of the weights for this many heads.
+    fileprivate func shape(heads: Int, dimension: Int) -> [Int] {
+        switch scope {
+        case .head: [dimension]
+        case .eachHead: [heads, dimension]
+        case .projection: [heads * dimension]
+        }
     }
 }

@@ -2,42 +2,51 @@ internal import MenoTensor
 
 /// One transformer layer: attention and feed-forward, each with its norms and a residual connection.
 final class DecoderLayer {
-    let attention: Attention
-    let feedForward: FeedForward
-    let attentionNorm: RMSNorm
-    let feedForwardNorm: RMSNorm
-    /// Norms of the blocks' outputs, where the architecture has them.
-    let postAttentionNorm: RMSNorm?
-    let postFeedForwardNorm: RMSNorm?
+    /// Norms of what the blocks take and of what they give, where the layer has them.
+    struct Norms {
+        var attention, feedForward, postAttention, postFeedForward: Norm?
+        var query, key: Norm?
+    }
+
+    /// The linear layers by transformers' names.
+    let linears: [(name: String, linear: Linear)]
+    private let attention: Attention
+    private let feedForward: FeedForward
+    private let norms: Norms
+    private let configuration: LayerConfiguration
 
     init(
-        attention: Attention, feedForward: FeedForward, attentionNorm: RMSNorm, feedForwardNorm: RMSNorm,
-        postAttentionNorm: RMSNorm?, postFeedForwardNorm: RMSNorm?
+        attention: Attention, feedForward: FeedForward, norms: Norms, linears: [(name: String, linear: Linear)],
+        configuration: LayerConfiguration
     ) {
         self.attention = attention
         self.feedForward = feedForward
-        self.attentionNorm = attentionNorm
-        self.feedForwardNorm = feedForwardNorm
-        self.postAttentionNorm = postAttentionNorm
-        self.postFeedForwardNorm = postFeedForwardNorm
+        self.norms = norms
+        self.linears = linears
+        self.configuration = configuration
     }
 
     /// `[tokens, hidden]` in and out.
     func callAsFunction(_ input: Tensor, context: AttentionContext, cache: LayerCache?) throws -> Tensor {
-        var attended = try attention(attentionNorm(input), context: context, cache: cache)
-        if let postAttentionNorm { attended = try postAttentionNorm(attended) }
+        let normalized = try norms.attention.map { try $0(input) } ?? input
+        let attended = try added(attention(normalized, context: context, cache: cache), norms.postAttention)
         let hiddenStates = try input + attended
-        var transformed = try feedForward(feedForwardNorm(hiddenStates))
-        if let postFeedForwardNorm { transformed = try postFeedForwardNorm(transformed) }
-        return try hiddenStates + transformed
+        if configuration.normPlacement == .parallel { return try hiddenStates + scaled(feedForward(normalized, context: context)) }
+        let inner = try norms.feedForward.map { try $0(hiddenStates) } ?? hiddenStates
+        return try hiddenStates + added(feedForward(inner, context: context), norms.postFeedForward)
+    }
+
+    /// What is added of a block's output.
+    private func added(_ output: Tensor, _ norm: Norm?) throws -> Tensor { try scaled(norm.map { try $0(output) } ?? output) }
+
+    private func scaled(_ output: Tensor) throws -> Tensor {
+        configuration.residualScale == 1 ? output : try output * configuration.residualScale
     }
 
     var parameters: [Parameter] {
-        let norms = [
-            attentionNorm, feedForwardNorm, postAttentionNorm, postFeedForwardNorm, attention.queryNorm,
-            attention.keyNorm,
+        let all = [
+            norms.attention, norms.feedForward, norms.postAttention, norms.postFeedForward, norms.query, norms.key,
         ]
-        return (attention.linears + feedForward.linears).flatMap(\.linear.parameters)
-            + norms.compactMap { $0?.weight }
+        return linears.flatMap(\.linear.parameters) + all.flatMap { $0?.parameters ?? [] }
     }
 }

@@ -1,36 +1,59 @@
 internal import MenoTensor
 
-/// The gated feed-forward block, down(activation(gate(x)) · up(x)) (Shazeer, 2020, arXiv:2002.05202).
+/// The feed-forward block: down(activation(gate(x)) · up(x)) (Shazeer, 2020, arXiv:2002.05202), or down(activation(up(x))).
 final class FeedForward {
-    let gate: Linear
-    let up: Linear
-    let down: Linear
-    private let activation: DecoderConfiguration.Activation
+    /// What makes the inner values of the input.
+    enum Inputs {
+        case gated(gate: Linear, up: Linear)
+        /// The outputs of gate and up follow one another in one layer's.
+        case fusedGate(Linear)
+        case plain(Linear)
+    }
 
-    init(gate: Linear, up: Linear, down: Linear, activation: DecoderConfiguration.Activation) {
-        self.gate = gate
-        self.up = up
+    private let inputs: Inputs
+    private let down: Linear
+    private let activation: FeedForwardConfiguration.Activation
+
+    init(inputs: Inputs, down: Linear, activation: FeedForwardConfiguration.Activation) {
+        self.inputs = inputs
         self.down = down
         self.activation = activation
     }
 
     /// `[tokens, hidden]` in and out.
-    func callAsFunction(_ input: Tensor) throws -> Tensor {
-        if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix),
-            input.hasGatedProduct(with: gate.weight.tensor)
-        {
-            return try down(input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused))
+    func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor {
+        try down(inner(input, context), context: context)
+    }
+
+    private func inner(_ input: Tensor, _ context: AttentionContext) throws -> Tensor {
+        switch inputs {
+        case .gated(let gate, let up):
+            if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix),
+                input.hasGatedProduct(with: gate.weight.tensor)
+            {
+                return try input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused)
+            }
+            return try gating(gate(input, context: context), up(input, context: context))
+        case .fusedGate(let linear):
+            let both = try linear(input, context: context)
+            let size = both.size(-1) / 2
+            return try gating(both.narrowed(-1, start: 0, count: size), both.narrowed(-1, start: size, count: size))
+        case .plain(let up): return try activated(up(input, context: context))
         }
-        return try down(gating(gate(input), up(input)))
     }
 
     /// activation(gated) · raised.
     private func gating(_ gated: Tensor, _ raised: Tensor) throws -> Tensor {
         if let fused, gated.hasFusedLayers { return try gated.gating(raised, fused) }
+        return try activated(gated) * raised
+    }
+
+    private func activated(_ x: Tensor) throws -> Tensor {
         switch activation {
-        case .silu: return try gated.silu() * raised
-        case .geluTanh: return try gated.geluTanh() * raised
-        case .gelu: return try gated.gelu() * raised
+        case .silu: try x.silu()
+        case .geluTanh: try x.geluTanh()
+        case .gelu: try x.gelu()
+        case .reluSquared: try x.relu().squared()
         }
     }
 
@@ -39,9 +62,7 @@ final class FeedForward {
         switch activation {
         case .silu: .silu
         case .geluTanh: .geluTanh
-        case .gelu: nil
+        case .gelu, .reluSquared: nil
         }
     }
-
-    var linears: [(name: String, linear: Linear)] { [("gate_proj", gate), ("up_proj", up), ("down_proj", down)] }
 }

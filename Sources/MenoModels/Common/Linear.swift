@@ -17,15 +17,18 @@ public final class Linear {
     public var inFeatures: Int { weight.tensor.size(1) }
     public var outFeatures: Int { weight.tensor.size(0) }
 
-    /// - Parameter input: `[..., inFeatures]`.
-    /// - Returns: `[..., outFeatures]`, in the input's type.
-    func callAsFunction(_ input: Tensor) throws -> Tensor {
-        if let output = try adapter?.output(of: self, input: input) {
+    /// - Parameters:
+    ///   - input: `[tokens, inFeatures]`.
+    ///   - context: of the pass.
+    /// - Returns: `[tokens, outFeatures]`, in the input's type.
+    func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor {
+        let dropout = try adapter?.dropout(in: context)
+        if let output = try adapter?.output(of: self, input: input, dropout: dropout) {
             return try bias.map { try output + $0.value(output.dtype) } ?? output
         }
         let output = try base(input, bias: bias)
         guard let adapter else { return output }
-        return try adapter.change(output, of: self, input: input)
+        return try adapter.change(output, of: self, input: input, dropout: dropout)
     }
 
     /// The layer without its adapter.

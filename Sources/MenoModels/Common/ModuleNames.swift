@@ -6,6 +6,11 @@ enum ModuleNames {
     /// The part's, before transformers 4.52.
     private static let oldPartPrefix = "language_model."
 
+    /// A name of a model that stands alone as it is where that is a part of a multimodal one.
+    static func part(_ name: String) -> String {
+        name.hasPrefix(alonePrefix) ? partPrefix + name.dropFirst(alonePrefix.count) : name
+    }
+
     /// A name of either kind as it is where the model stands alone.
     static func alone(_ name: String) -> String {
         if name.hasPrefix(partPrefix) { return alonePrefix + name.dropFirst(partPrefix.count) }
@@ -14,6 +19,9 @@ enum ModuleNames {
 }
 
 extension DecoderConfiguration {
-    /// Begins the names of all modules but the head.
-    var modulePrefix: String { isTextPart ? ModuleNames.partPrefix : ModuleNames.alonePrefix }
+    /// transformers' name of a part of this model, without `.weight`.
+    func moduleName(_ part: WeightPart, layer: Int? = nil) -> String {
+        let name = architecture.names.transformers(part, layer: layer)
+        return isTextPart ? ModuleNames.part(name) : name
+    }
 }

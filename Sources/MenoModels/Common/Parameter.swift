@@ -23,7 +23,7 @@ public final class Parameter {
     /// Whether this is a weight of a module whose full name, where its text model stands alone, ends like this one, as PEFT
     /// compares `modules_to_save`.
     func belongs(to module: String) -> Bool {
-        ModuleNames.alone(self.module).hasSuffix(ModuleNames.alone(module))
+        ModuleNames.isOrHolds(module, self.module)
     }
 
     /// Replaces a frozen weight by a trained one of the same shape.

@@ -2,7 +2,7 @@ internal import MenoTensor
 
 /// How sequences lie end to end in a packed batch: `[tokens, …]` instead of `[batch, length, …]`.
 ///
-/// Positions begin anew in every sequence and no token attends to another sequence's, so packing changes no
+/// Positions start at 0 in every sequence and no token attends to another sequence's, so packing changes no
 /// result. A rectangular batch, padded on the right, is the case of equal lengths.
 ///
 /// Sequences that begin alike, with the same instructions for example, can have that beginning in common: it lies in the
@@ -12,8 +12,13 @@ public struct SequenceLayout: Sendable, Hashable {
     public var lengths: [Int]
     /// Tokens that the first sequence begins with and every other too, where they do not lie.
     public let sharedPrefix: Int
+    /// Which example of its step each sequence is: what dropout and noise do to it follows from this, whatever lies beside it.
+    public let numbers: [Int]
 
-    public init(lengths: [Int], sharedPrefix: Int = 0) {
+    /// - Parameter numbers: one for each sequence, from 0; `nil`: 0, 1, ….
+    public init(lengths: [Int], sharedPrefix: Int = 0, numbers: [Int]? = nil) {
+        precondition(numbers.map { $0.count == lengths.count } ?? true, "a number for each sequence")
+        self.numbers = numbers ?? Array(lengths.indices)
         precondition(lengths.allSatisfy { $0 > 0 }, "every sequence has a token of its own")
         precondition((0...(lengths.first ?? 0)).contains(sharedPrefix), "the first sequence has what all begin with")
         self.lengths = lengths
@@ -32,6 +37,11 @@ public struct SequenceLayout: Sendable, Hashable {
             let before = index > 0 ? Int64(sharedPrefix) : 0
             return before..<before + Int64(length)
         }
+    }
+
+    /// A number for each token that no other token of its step has, `[tokens]`.
+    var rowNumbers: [Int64] {
+        zip(zip(lengths, numbers).flatMap { Array(repeating: Int64($1), count: $0) }, positions).map { $0 << 32 | $1 }
     }
 
     /// The length of every sequence, where they are all equal.

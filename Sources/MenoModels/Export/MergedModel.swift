@@ -1,3 +1,5 @@
+internal import MenoTensor
+
 /// A model with its adapter merged into it, read a few rows at a time: W + ΔW in float32.
 package struct MergedModel {
     package let model: StoredModel
@@ -18,8 +20,11 @@ package struct MergedModel {
         of parameter: StoredModel.Parameter, together: Int, _ body: (_ values: inout [Float]) throws -> Void
     ) throws {
         let change = try adapter?.change(of: parameter)
+        let replacement = try adapter?.replacement(of: parameter)
         for rows in parameter.chunks(of: together) {
-            var values = try adapter?.replacement(of: parameter, rows: rows) ?? model.read(parameter, rows: rows)
+            var values =
+                try replacement?.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
+                ?? model.read(parameter, rows: rows)
             if let change { values = try change.merged(rows, of: values) }
             try body(&values)
         }

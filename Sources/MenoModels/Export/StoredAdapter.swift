@@ -1,5 +1,4 @@
 package import Foundation
-internal import MenoFormats
 internal import MenoTensor
 
 /// An adapter as its files hold it, for a model whose weights are read a few rows at a time.
@@ -39,9 +38,7 @@ package final class StoredAdapter {
     package let folder: URL
     package let settings: LoRASettings
     private let model: StoredModel
-    private let file: SafetensorsFile
-    /// Names in the file by those in a text model alone.
-    private let names: [String: String]
+    private let tensors: SavedTensors
 
     /// Opens an adapter and checks that each of its tensors belongs to the model.
     /// - Throws: ``ModelError``, with the tensor that does not.
@@ -49,128 +46,102 @@ package final class StoredAdapter {
         self.folder = folder
         self.model = model
         settings = try LoRAFiles.settings(in: folder)
-        file = try SafetensorsFile(contentsOf: folder.appending(path: LoRAFiles.weightsName))
-        let prefix = LoRAFiles.prefix
-        names = Dictionary(
-            file.weights.map(\.name).filter { $0.hasPrefix(prefix) }.map {
-                (ModuleNames.alone(String($0.dropFirst(prefix.count))), $0)
-            }, uniquingKeysWith: { first, _ in first })
-        let strays = try SavedTensors(folder, device: .cpu, advice: Self.advice)
+        tensors = try SavedTensors(folder, device: .cpu, advice: Self.advice)
         var adapted = 0
         for parameter in model.parameters {
-            if let change = try changeNames(of: parameter) {
-                for name in change { strays.passOver(name) }
-                try check(parameter)
+            if let names = changeNames(of: parameter) {
+                // Read once, so that what does not fit is found before anything is written.
+                _ = try change(of: parameter)
+                for name in names { tensors.passOver(name) }
                 adapted += 1
             }
-            if names[parameter.name] != nil {
-                strays.passOver(parameter.name)
-                try checkSize(parameter.name, parameter.shape)
+            if tensors.has(parameter.name) {
+                try checkShape(parameter)
+                tensors.passOver(parameter.name)
             }
         }
-        if model.configuration.tiesEmbeddings, names[Self.head] != nil { strays.passOver(Self.head) }
-        try strays.requireAll()
         try checkTiedHead()
-        guard adapted > 0 else { throw ModelError(.malformed, path: file.file.path, "holds no adapter.") }
+        try tensors.requireAll()
+        guard adapted > 0 else { throw ModelError(.malformed, path: tensors.path, "holds no adapter.") }
     }
 
     private static let advice = "Was the adapter trained on another model?"
     private static let (head, embedding) = ("lm_head.weight", "model.embed_tokens.weight")
 
     /// Weights that are replaced as a whole (`modules_to_save`).
-    package var replaced: [String] { model.parameters.map(\.name).filter { names[$0] != nil } }
+    package var replaced: [String] { model.parameters.map(\.name).filter(tensors.has) }
 
     /// Whether the adapter changes a weight.
     package func changes(_ parameter: StoredModel.Parameter) -> Bool {
-        names[parameter.name] != nil || layer(of: parameter).map { names["\($0).lora_A.weight"] != nil } ?? false
+        tensors.has(parameter.name) || changeNames(of: parameter) != nil
     }
 
     /// The change of a layer's weight; `nil` where it has none.
     package func change(of parameter: StoredModel.Parameter) throws -> Change? {
-        guard let layer = layer(of: parameter), let saved = names["\(layer).lora_A.weight"] else { return nil }
+        guard let names = changeNames(of: parameter), let saved = tensors.savedName(names[0]) ?? tensors.savedName(names[1])
+        else { return nil }
         // Patterns speak of the layers by the names of the model that the adapter was trained on.
-        let name = String(saved.dropFirst(LoRAFiles.prefix.count).dropLast(".lora_A.weight".count))
+        let name = String(saved.dropLast(".lora_A.weight".count))
         let rank = try settings.rank(of: name)
         return Change(
-            layer: layer, down: try tensor("\(layer).lora_A.weight", [rank, parameter.columns]),
-            up: try tensor("\(layer).lora_B.weight", [parameter.rows, rank]),
-            magnitude: settings.usesDoRA ? try tensor("\(layer).lora_magnitude_vector", [parameter.rows]) : nil,
+            layer: layer(of: parameter) ?? "", down: try tensors.read(names[0], [rank, parameter.columns]),
+            up: try tensors.read(names[1], [parameter.rows, rank]),
+            magnitude: settings.usesDoRA ? try tensors.read(names[2], [parameter.rows]) : nil,
             rank: rank, scaling: try settings.scaling(of: name))
     }
 
-    /// Rows of a weight that is replaced as a whole, in float32.
-    func replacement(of parameter: StoredModel.Parameter, rows: Range<Int>) throws -> [Float]? {
-        try names[parameter.name].map { try read($0, rows: rows, columns: parameter.columns) }
+    /// A weight that is replaced as a whole, in float32.
+    func replacement(of parameter: StoredModel.Parameter) throws -> Tensor? {
+        tensors.has(parameter.name) ? try tensors.read(parameter.name, parameter.shape) : nil
     }
 
     // MARK: Checks
 
     private func layer(of parameter: StoredModel.Parameter) -> String? {
         let suffix = ".weight"
-        guard parameter.isMatrix, parameter.name.hasSuffix(suffix) else { return nil }
+        // Adapters of the embedding and of the head are refused, as tensors that belong to nothing.
+        guard parameter.isMatrix, parameter.name.hasSuffix(suffix), ![Self.head, Self.embedding].contains(parameter.name)
+        else { return nil }
         return String(parameter.name.dropLast(suffix.count))
     }
 
-    private func changeNames(of parameter: StoredModel.Parameter) throws -> [String]? {
-        // The embedding's and the head's adapters are refused as strays.
-        guard let layer = layer(of: parameter), ![Self.head, Self.embedding].contains(parameter.name) else { return nil }
+    private func changeNames(of parameter: StoredModel.Parameter) -> [String]? {
+        guard let layer = layer(of: parameter) else { return nil }
         let (down, up) = ("\(layer).lora_A.weight", "\(layer).lora_B.weight")
-        guard names[down] != nil || names[up] != nil else { return nil }
+        guard tensors.has(down) || tensors.has(up) else { return nil }
         return [down, up] + (settings.usesDoRA ? ["\(layer).lora_magnitude_vector"] : [])
     }
 
-    private func check(_ parameter: StoredModel.Parameter) throws {
-        guard let layer = layer(of: parameter) else { return }
-        guard names["\(layer).lora_A.weight"] != nil else { throw missing("\(layer).lora_A.weight") }
-        _ = try change(of: parameter)
+    private func checkShape(_ parameter: StoredModel.Parameter) throws {
+        guard let shape = tensors.shape(parameter.name), shape != parameter.shape else { return }
+        throw ModelError(
+            .mismatch, path: tensors.path,
+            "the tensor \"\(parameter.name)\" has the shape \(shape); the model asks for \(parameter.shape).",
+            advice: Self.advice)
     }
 
-    private func checkSize(_ name: String, _ shape: [Int]) throws {
-        guard let saved = names[name], let info = file.weight(named: saved) else { throw missing(name) }
-        guard info.shape == shape else {
-            throw ModelError(
-                .mismatch, path: file.file.path,
-                "the tensor \"\(saved)\" has the shape \(info.shape); the model asks for \(shape).", advice: Self.advice)
-        }
-    }
-
-    private func missing(_ name: String) -> ModelError {
-        ModelError(
-            .mismatch, path: file.file.path, "has no tensor \"\(LoRAFiles.prefix + name)\".", advice: Self.advice)
-    }
-
-    /// Where the head is the embedding, an adapter must hold the same values of both, as when it is attached.
+    /// Where the head is the embedding, both must have the same values, as when the adapter is attached.
     private func checkTiedHead() throws {
-        guard model.configuration.tiesEmbeddings, let head = names[Self.head],
-            let embedding = model.parameter(named: Self.embedding)
+        guard model.configuration.tiesEmbeddings, let embedding = model.parameter(named: Self.embedding),
+            tensors.has(Self.head) || tensors.has(Self.embedding)
         else { return }
-        try checkSize(Self.head, embedding.shape)
+        if !tensors.has(Self.head), settings.ensuresWeightTying { return }
+        let own = { (name: String) in
+            self.tensors.has(name) ? try self.tensors.read(name, embedding.shape) : nil
+        }
+        let (head, table) = (try own(Self.head), try own(Self.embedding))
         for rows in embedding.chunks(of: 1) {
-            let values = try replacement(of: embedding, rows: rows) ?? model.read(embedding, rows: rows)
-            guard try read(head, rows: rows, columns: embedding.columns) == values else {
+            let values = { (tensor: Tensor?) in
+                try tensor?.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
+                    ?? self.model.read(embedding, rows: rows)
+            }
+            guard try values(head) == values(table) else {
                 throw ModelError(
-                    .unsupported, path: file.file.path,
-                    "has a head of its own; the model's head is its embedding, and both must be the same.",
+                    .unsupported, path: tensors.path,
+                    "has a head or an embedding of its own; the model's head is its embedding, and both must be the same.",
                     advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
             }
         }
-    }
-
-    // MARK: Reading
-
-    private func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
-        try checkSize(name, shape)
-        let tensor = try Tensor(uninitialized: shape, dtype: .float32)
-        try tensor.withMutableBytes { try file.read(names[name]!, as: .float32, into: $0) }
-        return tensor
-    }
-
-    private func read(_ saved: String, rows: Range<Int>, columns: Int) throws -> [Float] {
-        let elements = rows.lowerBound * columns..<rows.upperBound * columns
-        return try [Float](unsafeUninitializedCapacity: elements.count) { buffer, initialized in
-            let part = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * elements.count)])
-            try file.read(saved, elements: elements, as: .float32, into: part)
-            initialized = elements.count
-        }
+        tensors.passOver(Self.head)
     }
 }

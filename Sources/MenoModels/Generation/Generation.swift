@@ -38,7 +38,7 @@ extension Decoder {
         let sampling = try sampling.validated()
         if let seed = sampling.seed { try RandomGenerator.seed(seed) }
         return try withoutGradient {
-            let cache = try KeyValueCache(self, capacity: length)
+            var cache = try KeyValueCache(self, capacity: length)
             var tokens: [Int32] = []
             var input = prompt
             while tokens.count < maxNewTokens {
@@ -50,8 +50,19 @@ extension Decoder {
                 tokens.append(token)
                 guard try onToken(token) else { return (tokens, .cancelled) }
                 input = [token]
+                if !cachedKeysHold(for: cache.count + 1, of: cache) {
+                    cache = try KeyValueCache(self, capacity: length)
+                    input = prompt + tokens
+                }
             }
             return (tokens, .length)
+        }
+    }
+
+    /// Whether keys that were rotated in a shorter sequence are those of a longer one.
+    private func cachedKeysHold(for length: Int, of cache: KeyValueCache) -> Bool {
+        configuration.layers.compactMap(\.attention.rotary).allSatisfy {
+            $0.regime(ofLength: length) == $0.regime(ofLength: cache.count)
         }
     }
 }

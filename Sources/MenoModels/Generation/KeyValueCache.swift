@@ -11,12 +11,12 @@ public final class KeyValueCache {
     /// Room for `capacity` tokens.
     public init(_ model: Decoder, capacity: Int) throws {
         self.capacity = capacity
-        let shape = [capacity, model.configuration.keyValueHeadCount, model.configuration.headDimension]
         layers = try model.configuration.layers.map { layer in
-            LayerCache(
+            let shape = [capacity, layer.attention.keyValueHeadCount, layer.attention.headDimension]
+            return LayerCache(
                 keys: try Tensor(uninitialized: shape, dtype: model.computeType, device: model.device),
                 values: try Tensor(uninitialized: shape, dtype: model.computeType, device: model.device),
-                slidingWindow: layer.slidingWindow)
+                slidingWindow: layer.attention.slidingWindow)
         }
     }
 

@@ -14,10 +14,13 @@ extension Decoder {
         }
         guard attached > 0 else {
             throw ModelError(
-                .mismatch, "lora.target_modules (with lora.layers_to_transform) matches no layer of the model.",
+                .mismatch,
+                "lora.target_modules matches no layer of the model that lora.layers_to_transform and lora.exclude_modules leave.",
                 advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".")
         }
         try checkNames(settings)
+        // Names, since `all-linear` of a multimodal model would mean its other parts too.
+        if settings.targets == .allLinear { settings.targets = .names(configuration.architecture.names.linearNames) }
         settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
         try refuseLayersSavedWhole(settings)
         for parameter in parameters where isSaved(parameter, settings) { try parameter.train() }
@@ -27,7 +30,7 @@ extension Decoder {
     /// A layer is adapted or trained as a whole, not both: PEFT would load another model.
     func refuseLayersSavedWhole(_ settings: LoRASettings) throws {
         let both = adapters.map(\.layer).filter { layer in
-            settings.modulesToSave.contains { layer.hasSuffix($0) }
+            settings.modulesToSave.contains { ModuleNames.isOrHolds($0, layer) }
         }
         try refuse(
             Array(Set(both.compactMap { $0.split(separator: ".").last.map(String.init) })).sorted(),
@@ -51,6 +54,14 @@ extension Decoder {
                 unmatched, of: "lora.target_modules", "match no layer of the model",
                 advice: (meant.isEmpty ? "" : "Did you mean \(meant.joined(separator: ", "))? ")
                     + "Its linear layers are \(linearKinds.joined(separator: ", ")).")
+        }
+        if case .names(let names) = settings.excludedModules {
+            let unmatched = try names.filter { name in
+                try !linears.contains { try LoRATargets.names([name]).includes($0.name) }
+            }
+            try refuse(
+                unmatched, of: "lora.exclude_modules", "match no layer of the model",
+                advice: "Its linear layers are \(linearKinds.joined(separator: ", ")).")
         }
         let layers = (settings.layersToTransform ?? []).filter { !(0..<configuration.layerCount).contains($0) }
         try refuse(
@@ -77,7 +88,7 @@ extension Decoder {
         for name in names where !parameters.contains(where: { $0.belongs(to: name) }) && name != "lm_head" {
             throw ModelError(
                 .mismatch, "lora.modules_to_save: the model has no module \"\(name)\".",
-                advice: "For example embed_tokens, lm_head, norm.")
+                advice: "For example embed_tokens, lm_head, norm, mlp.")
         }
         return withTiedModules(names)
     }
@@ -85,8 +96,10 @@ extension Decoder {
     /// Where the head is the embedding and one is named, both are.
     func withTiedModules(_ names: [String]) -> [String] {
         let both = ["embed_tokens", "lm_head"]
-        guard configuration.tiesEmbeddings, names.contains(where: both.contains) else { return names }
-        return names.filter { !both.contains($0) } + both
+        // PEFT itself names the embedding twice, as `embed_tokens` and `model.embed_tokens`.
+        let isEither = { (name: String) in both.contains(String(name.split(separator: ".").last ?? "")) }
+        guard configuration.tiesEmbeddings, names.contains(where: isEither) else { return names }
+        return names.filter { !isEither($0) } + both
     }
 
     /// Whether a parameter is trained as part of a module that is saved whole.

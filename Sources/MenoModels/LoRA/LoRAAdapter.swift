@@ -15,6 +15,8 @@ public final class LoRAAdapter {
     /// The probability with which each element of the input is dropped while training.
     public let dropout: Double
     var isTraining = true
+    /// Stands for the layer where random numbers are concerned.
+    private let identifier: UInt64
 
     init(down: Parameter, up: Parameter, magnitude: Parameter? = nil, scaling: Double, dropout: Double) {
         self.magnitude = magnitude
@@ -22,6 +24,7 @@ public final class LoRAAdapter {
         self.up = up
         self.scaling = scaling
         self.dropout = dropout
+        identifier = RowKeys.identifier(of: down.name)
     }
 
     /// An adapter that changes nothing yet: A is Kaiming-uniform with a = √5, that is uniform on ±1/√inFeatures, and B
@@ -46,25 +49,32 @@ public final class LoRAAdapter {
             scaling: try settings.scaling(of: layer), dropout: settings.dropout)
     }
 
-    /// The probability with which elements are dropped in this pass.
-    private var activeDropout: Double { isTraining && isTrainingPass ? dropout : 0 }
+    /// How elements of the input are dropped in a pass.
+    typealias ActiveDropout = (probability: Double, keys: RowKeys)
+
+    /// - Returns: `nil` where none is dropped.
+    func dropout(in context: AttentionContext) throws -> ActiveDropout? {
+        guard isTraining, dropout > 0, let keys = try context.rowKeys() else { return nil }
+        return (dropout, keys.keys(for: identifier))
+    }
 
     /// The layer's output with the change, in one kernel; `nil` where there is none for this adapter and input.
-    func output(of linear: Linear, input: Tensor) throws -> Tensor? {
+    func output(of linear: Linear, input: Tensor, dropout: ActiveDropout?) throws -> Tensor? {
         guard magnitude == nil, !linear.weight.isTrained, input.hasAdaptedLinear(linear.weight.tensor) else {
             return nil
         }
         return try input.adaptedLinear(
-            linear.weight.tensor, down: down.tensor, up: up.tensor, scaling: scaling, dropout: activeDropout)
+            linear.weight.tensor, down: down.tensor, up: up.tensor, scaling: scaling, dropout: dropout)
     }
 
     /// The layer's output with the change. `[..., outFeatures]`.
     /// - Parameters:
     ///   - output: what the layer alone gives for the input.
     ///   - linear: the layer.
-    func change(_ output: Tensor, of linear: Linear, input: Tensor) throws -> Tensor {
-        let drops = activeDropout > 0
-        let dropped = drops ? try input.dropout(dropout) : input
+    func change(
+        _ output: Tensor, of linear: Linear, input: Tensor, dropout: ActiveDropout?
+    ) throws -> Tensor {
+        let dropped = try dropout.map { try input.dropout($0.probability, $0.keys) } ?? input
         // The rank is small: scaling between the two products costs next to nothing.
         let change = try (dropped.linear(down.value(input.dtype)) * scaling).linear(up.value(input.dtype))
         guard let magnitude else { return try output + change }
@@ -73,7 +83,7 @@ public final class LoRAAdapter {
             try (linear.weight.tensor.to(.float32) + up.tensor.matmul(down.tensor) * scaling).rowNorms()
         }
         let scale = try (magnitude.tensor / norms).to(input.dtype)
-        let base = drops ? try linear.base(dropped) : try linear.withoutBias(output)
+        let base = dropout != nil ? try linear.base(dropped) : try linear.withoutBias(output)
         return try output + (scale + -1) * base + scale * change
     }
 

@@ -21,6 +21,10 @@ public struct LoRASettings: Sendable, Hashable {
     public var alphaPattern = LayerPatterns<Double>()
     /// Modules that are trained and saved as a whole beside the adapters: `embed_tokens`, `lm_head`, `norm`, …
     public var modulesToSave: [String] = []
+    /// Layers that are not adapted though ``targets`` names them.
+    package var excludedModules: LoRATargets?
+    /// Whether PEFT keeps a head and an embedding equal that are one in the model, where one of them is trained whole.
+    package var ensuresWeightTying = false
 
     public init(
         rank: Int, alpha: Double, dropout: Double, targets: LoRATargets, usesRankStabilization: Bool = false
@@ -42,7 +46,9 @@ public struct LoRASettings: Sendable, Hashable {
 
     /// Whether a layer (`model.layers.0.self_attn.q_proj`) is adapted.
     func includes(_ layer: String) throws -> Bool {
-        guard try targets.includes(layer) else { return false }
+        guard try targets.includes(layer), try !(excludedModules?.includes(layer) ?? false) else { return false }
+        // PEFT adapts nothing in a module that is trained whole.
+        guard !modulesToSave.contains(where: { ModuleNames.holds($0, layer) }) else { return false }
         guard let layersToTransform else { return true }
         return layer.split(separator: ".").lazy.compactMap { Int($0) }.first.map(layersToTransform.contains) ?? false
     }

@@ -9,8 +9,9 @@ public enum LoRATargets: Sendable, Hashable {
     /// Every linear layer but the head (`all-linear`).
     case allLinear
 
-    /// The last parts of the names of all linear layers but the head.
-    public static let linearNames = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    /// Whether these names are those of all linear layers but the head of some architecture: what `all-linear` becomes in
+    /// an adapter's file.
+    package static func areAllLinear(_ names: [String]) -> Bool { Architecture.haveLinearNames(Set(names)) }
 
     /// Whether a layer is meant.
     func includes(_ layer: String) throws -> Bool {

@@ -2,11 +2,19 @@ internal import Foundation
 internal import MenoFormats
 internal import MenoTensor
 
-/// The tensors of an adapter's file, each taken once.
+/// The tensors of an adapter's file, each taken once, by PEFT's names.
 final class SavedTensors {
+    private struct Place {
+        /// In the file.
+        var stored: String
+        /// PEFT's, without its prefix.
+        var name: String
+        var isTransposed: Bool
+    }
+
     let path: String
-    /// Names without PEFT's prefix, by those in a text model alone.
-    private let names: [String: String]
+    /// By the names in a text model alone.
+    private let places: [String: Place]
     private var remaining: Set<String>
     private let file: SafetensorsFile
     private let device: Device
@@ -14,44 +22,80 @@ final class SavedTensors {
     private let advice: String
 
     init(_ folder: URL, device: Device, advice: String) throws {
-        let url = folder.appending(path: LoRAFiles.weightsName)
+        let (url, isOfMLX) = try Self.weights(in: folder)
         file = try SafetensorsFile(contentsOf: url)
         path = url.path
         self.device = device
         self.advice = advice
         let all = file.weights.map(\.name)
         let prefix = LoRAFiles.prefix
-        let short = all.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-        names = Dictionary(short.map { (ModuleNames.alone($0), $0) }, uniquingKeysWith: { first, _ in first })
+        let places = all.compactMap { stored -> Place? in
+            if isOfMLX {
+                let (name, isTransposed) = MLXAdapter.name(stored)
+                return Place(stored: stored, name: name, isTransposed: isTransposed)
+            }
+            guard stored.hasPrefix(prefix) else { return nil }
+            return Place(stored: stored, name: String(stored.dropFirst(prefix.count)), isTransposed: false)
+        }
+        self.places = Dictionary(
+            places.map { (ModuleNames.alone($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         remaining = Set(all)
     }
 
-    /// The name in the file, without PEFT's prefix.
-    func savedName(_ name: String) -> String? { names[ModuleNames.alone(name)] }
+    private static func weights(in folder: URL) throws -> (url: URL, isOfMLX: Bool) {
+        let hasFile = { (name: String) in FileManager.default.fileExists(atPath: folder.appending(path: name).path) }
+        let url = folder.appending(path: LoRAFiles.weightsName)
+        if hasFile(LoRAFiles.weightsName) { return (url, false) }
+        if hasFile(MLXAdapter.weightsName) { return (folder.appending(path: MLXAdapter.weightsName), true) }
+        let pickle = "adapter_model.bin"
+        guard hasFile(pickle) else {
+            throw ModelError(
+                .notFound, path: url.path, "is not there.",
+                advice: "An adapter is a folder with \(LoRAFiles.configurationName) and \(LoRAFiles.weightsName).")
+        }
+        throw ModelError(
+            .unsupported, path: folder.appending(path: pickle).path,
+            "is a Python pickle, which Meno does not read: it could run any code.",
+            advice: "Convert it in that folder: python -c 'import torch; from safetensors.torch import save_file; "
+                + "save_file({k: v.clone().contiguous() for k, v in torch.load(\"\(pickle)\", weights_only=True).items()}, "
+                + "\"\(LoRAFiles.weightsName)\")'")
+    }
 
-    func has(_ name: String) -> Bool { savedName(name) != nil }
+    private func place(_ name: String) -> Place? { places[ModuleNames.alone(name)] }
+
+    /// PEFT's name of the module of the file, without its prefix.
+    func savedName(_ name: String) -> String? { place(name)?.name }
+
+    func has(_ name: String) -> Bool { place(name) != nil }
+
+    /// The shape that a tensor has in the file.
+    func shape(_ name: String) -> [Int]? {
+        place(name).flatMap { place in
+            file.weight(named: place.stored).map { place.isTransposed ? $0.shape.reversed() : $0.shape }
+        }
+    }
 
     func take(_ name: String, _ shape: [Int]) throws -> Parameter {
         defer { passOver(name) }
         return Parameter(name, try read(name, shape).requiringGradient())
     }
 
-    func passOver(_ name: String) { remaining.remove(LoRAFiles.prefix + (savedName(name) ?? name)) }
+    func passOver(_ name: String) { if let place = place(name) { remaining.remove(place.stored) } }
 
     /// In float32.
     func read(_ name: String, _ shape: [Int]) throws -> Tensor {
-        let saved = LoRAFiles.prefix + (savedName(name) ?? name)
-        guard let info = file.weight(named: saved) else {
-            throw ModelError(.mismatch, path: path, "has no tensor \"\(saved)\".", advice: advice)
+        guard let place = place(name), let found = self.shape(name), let info = file.weight(named: place.stored) else {
+            throw ModelError(.mismatch, path: path, "has no tensor \"\(LoRAFiles.prefix)\(name)\".", advice: advice)
         }
-        guard info.shape == shape else {
+        guard found == shape else {
             throw ModelError(
                 .mismatch, path: path,
-                "the tensor \"\(saved)\" has the shape \(info.shape); the model asks for \(shape).", advice: advice)
+                "the tensor \"\(place.stored)\" has the shape \(info.shape); the model asks for "
+                    + "\(place.isTransposed ? shape.reversed() : shape).", advice: advice)
         }
-        let tensor = try Tensor(uninitialized: shape, dtype: .float32)
-        try tensor.withMutableBytes { try file.read(saved, as: .float32, into: $0) }
-        return try tensor.to(device)
+        let tensor = try Tensor(uninitialized: info.shape, dtype: .float32)
+        try tensor.withMutableBytes { try file.read(place.stored, as: .float32, into: $0) }
+        return try (place.isTransposed ? tensor.transposed().contiguous() : tensor).to(device)
     }
 
     /// Throws where a tensor was not taken.
@@ -60,10 +104,26 @@ final class SavedTensors {
         guard let first = strays.first else { return }
         let unsupported = [
             ("lora_embedding_", "adapts the embedding, which is not supported", "Train it whole, by modules_to_save."),
+            (
+                "embed_tokens.lora_", "adapts the embedding, which is not supported",
+                "Train it whole, by modules_to_save."
+            ),
+            (
+                "embed_tokens.base_layer", "belongs to an adapter of the embedding, which is not supported",
+                "Train it whole, by modules_to_save."
+            ),
             ("lm_head.lora_", "adapts the head, which is not supported", "Train it whole, by modules_to_save."),
             (
                 "vision_tower.", "belongs to the part of the model that sees, which Meno does not have",
                 "Train with target_modules that name layers of the language_model only."
+            ),
+            (
+                ".lora_magnitude_vector", "is of DoRA, and the configuration has no \"use_dora\"",
+                "Is the configuration that of another adapter?"
+            ),
+            (
+                "_experts.", "adapts experts, which this model does not have",
+                "Was the adapter trained on another model?"
             ),
         ]
         for (part, reason, advice) in unsupported {

@@ -34,6 +34,9 @@ struct ConfigurationJSON {
 
     var keys: [String] { object.keys.sorted() }
 
+    /// Not there, unlike one that is null.
+    func isAbsent(_ key: String) -> Bool { object[key] == nil }
+
     func has(_ key: String) -> Bool { object[key].map { !($0 is NSNull) } ?? false }
 
     func string(_ key: String) throws -> String? { try typed(key, "a string") { $0 as? String } }
@@ -44,9 +47,11 @@ struct ConfigurationJSON {
             (value as? NSNumber).flatMap { $0.doubleValue.isFinite ? $0.doubleValue : nil }
         }
     }
-    /// `fallback` where the key is absent; `nil` where it is null.
-    func double(_ key: String, default fallback: Double) throws -> Double? {
-        object[key] == nil ? fallback : try double(key)
+    func doubles(_ key: String) throws -> [Double]? {
+        try typed(key, "a list of numbers") { value in
+            let values = (value as? [Any])?.map { ($0 as? NSNumber)?.doubleValue ?? .nan }
+            return values.flatMap { $0.allSatisfy(\.isFinite) ? $0 : nil }
+        }
     }
     func strings(_ key: String) throws -> [String]? { try typed(key, "a list of strings") { $0 as? [String] } }
     /// A list of whole numbers, or one.

@@ -31,6 +31,39 @@ struct WeightMap: Sendable {
         return name.hasPrefix(ModuleNames.alonePrefix) ? prefix + name.dropFirst(ModuleNames.alonePrefix.count) : name
     }
 
+    /// GGUF files as llama.cpp's converter writes them.
+    static func gguf(_ configuration: DecoderConfiguration) -> WeightMap {
+        let architecture = configuration.architecture
+        return WeightMap { name in
+            guard let place = architecture.names.place(transformers: ModuleNames.alone(name)) else {
+                return (name, .none)
+            }
+            let stored = architecture.names.gguf(place.part, layer: place.layer)
+            return ("\(stored).\(place.kind)", transformation(of: place.part, layer: place.layer, configuration))
+        }
+    }
+
+    /// What llama.cpp's converter does to a weight, taken back.
+    private static func transformation(
+        of part: WeightPart, layer: Int?, _ configuration: DecoderConfiguration
+    ) -> Transformation {
+        let layer = layer.flatMap { configuration.layers.indices.contains($0) ? configuration.layers[$0] : nil }
+        let norm: NormConfiguration? =
+            switch part {
+            case .finalNorm: configuration.finalNorm
+            case .queryNorm, .keyNorm: layer?.attention.queryKeyNorm?.norm
+            case .attentionNorm, .feedForwardNorm, .postAttentionNorm, .postFeedForwardNorm: layer?.norm
+            default: nil
+            }
+        if norm?.kind == .rootMeanSquare(offset: 1) { return .subtractOne }
+        guard let attention = layer?.attention, configuration.architecture.permutesRotaryRows else { return .none }
+        switch part {
+        case .query: return .unpermuteHeads(attention.headCount)
+        case .key: return .unpermuteHeads(attention.keyValueHeadCount)
+        default: return .none
+        }
+    }
+
     /// Whether a file holds a head that differs from the embedding.
     func hasOwnHead(_ source: any WeightSource) throws -> Bool {
         guard let head = source.weight(named: entry("lm_head.weight").name),

@@ -2,44 +2,79 @@ public import Foundation
 internal import MenoFormats
 
 /// What a fine-tuned model is on disk.
-public enum SavedForm: Sendable {
+public struct SavedForm: Sendable {
+    private enum Kind: Sendable {
+        case adapter(LoRASettings, baseModel: String)
+        case model(source: URL)
+    }
+
+    private var kind: Kind
+    /// Files that belong to the weights, by name: the tokenizer, the chat template.
+    private var companions: [String: Data] = [:]
+
+    private init(_ kind: Kind) { self.kind = kind }
+
     /// An adapter as PEFT reads it. `baseModel`: what it was trained on, for `base_model_name_or_path`.
-    case adapter(LoRASettings, baseModel: String)
+    public static func adapter(_ settings: LoRASettings, baseModel: String) -> SavedForm {
+        SavedForm(.adapter(settings, baseModel: baseModel))
+    }
+
     /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from. The text
     /// model of a multimodal one becomes a model of its own: the other parts are not held.
-    case model(source: URL)
+    public static func model(source: URL) -> SavedForm { SavedForm(.model(source: source)) }
+
+    /// The same with files beside the weights, in every checkpoint and in the result.
+    package func accompanied(by files: [String: Data]) -> SavedForm {
+        var form = self
+        form.companions = files
+        return form
+    }
+
+    /// Bytes of the files beside the weights.
+    package var companionSize: Int { companions.values.reduce(0) { $0 + $1.count } }
+
+    /// The settings of an adapter; `nil`: it is a whole model.
+    package var adapterSettings: LoRASettings? {
+        if case .adapter(let settings, _) = kind { settings } else { nil }
+    }
 
     /// The file that holds the weights.
     public var weightsName: String {
-        switch self {
+        switch kind {
         case .adapter: LoRAFiles.weightsName
         case .model: "model.safetensors"
         }
     }
 
     /// What a folder of transformers holds beside its weights.
-    private static let copiedNames = [
-        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "chat_template.jinja", "chat_template.json",
+    private static let copiedNames = ["generation_config.json"] + tokenizerNames
+    private static let tokenizerNames = [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+        "chat_template.jinja",
+        "chat_template.json",
     ]
 
-    /// Writes a model's trained values into an existing folder.
+    /// Writes a model's trained values into an existing folder. The weights come last: where they are, everything is.
     public func write(_ weights: NamedValues, to folder: URL) throws {
         let isTextPart = weights.entries.contains { $0.name.hasPrefix(ModuleNames.partPrefix) }
         let url = folder.appending(path: weightsName)
-        switch self {
+        for (name, data) in companions.sorted(by: { $0.key < $1.key }) {
+            try WholeFile.write(data, to: folder.appending(path: name))
+        }
+        switch kind {
         case .adapter(var settings, let baseModel):
             let weights = withHead(weights)
             // A part of a name may fit modules of the other parts too.
             if isTextPart { settings.modulesToSave = Self.modules(of: weights) }
-            try weights.renamed { LoRAFiles.prefix + $0 }.write(to: url)
             try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, isTextPart: isTextPart, to: folder)
+            try weights.renamed { LoRAFiles.prefix + $0 }.write(to: url)
         case .model(let source):
-            try weights.renamed(ModuleNames.alone).write(to: url)
+            let copied = Self.copiedNames.filter { companions.isEmpty || !Self.tokenizerNames.contains($0) }
+            for name in copied { try Self.copy(name, from: source, to: folder) }
             try Self.writeConfiguration(
                 from: source, to: folder, isTextPart: isTextPart,
                 hasHead: weights.entries.contains { $0.name == "lm_head.weight" })
-            for name in Self.copiedNames { try Self.copy(name, from: source, to: folder) }
+            try weights.renamed(ModuleNames.alone).write(to: url)
         }
     }
 
@@ -63,8 +98,9 @@ public enum SavedForm: Sendable {
         if isTextPart, let text = whole["text_config"] as? [String: Any] {
             let shared = ["bos_token_id", "eos_token_id", "pad_token_id"]
             configuration = whole.filter { shared.contains($0.key) }.merging(text) { $1 }
-            configuration["model_type"] = "gemma3_text"
-            configuration["architectures"] = ["Gemma3ForCausalLM"]
+            let model = try DecoderConfiguration.read(huggingFace: file)
+            configuration["model_type"] = model.modelType
+            configuration["architectures"] = [model.architecture.className]
         }
         // Before transformers 5 the key was `torch_dtype`.
         let key = whole["dtype"] == nil && whole["torch_dtype"] != nil ? "torch_dtype" : "dtype"
@@ -72,9 +108,9 @@ public enum SavedForm: Sendable {
         configuration["torch_dtype"] = nil
         configuration[key] = "float32"
         if hasHead { configuration["tie_word_embeddings"] = false }
-        try JSONSerialization.data(
-            withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        ).write(to: folder.appending(path: "config.json"), options: .atomic)
+        let data = try JSONSerialization.data(
+            withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+        try WholeFile.write(data, to: folder.appending(path: "config.json"))
     }
 
     /// Nothing is lost where a copy fails, or where the folder is the source itself.
@@ -83,12 +119,12 @@ public enum SavedForm: Sendable {
         guard FileManager.default.fileExists(atPath: original.path),
             original.resolvingSymlinksInPath().path != copy.resolvingSymlinksInPath().path
         else { return }
-        try Data(contentsOf: original, options: .mappedIfSafe).write(to: copy, options: .atomic)
+        try WholeFile.write(Data(contentsOf: original, options: .mappedIfSafe), to: copy)
     }
 
     /// PEFT takes a head that is the embedding for a module of its own: it gets the same values.
     private func withHead(_ weights: NamedValues) -> NamedValues {
-        guard case .adapter(let settings, _) = self, settings.modulesToSave.contains("lm_head"),
+        guard let settings = adapterSettings, settings.modulesToSave.contains("lm_head"),
             !weights.entries.contains(where: { $0.name == "lm_head.weight" }),
             var head = weights.entries.first(where: { $0.name.hasSuffix(".embed_tokens.weight") })
         else { return weights }
@@ -100,7 +136,7 @@ public enum SavedForm: Sendable {
 
     /// Puts saved values back into a model that has the same adapters.
     public func restore(_ model: Decoder, from folder: URL) throws {
-        switch self {
+        switch kind {
         case .adapter: try LoRAFiles.restore(model, from: folder)
         case .model:
             try NamedValues.restore(

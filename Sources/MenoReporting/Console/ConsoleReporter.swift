@@ -1,13 +1,15 @@
-internal import Foundation
+public import Foundation
 public import MenoMetrics
 
-/// Tells on the console, line by line, how a run goes: a line for every interval of its log, with the means over its steps.
-public final class ConsoleReporter: RunObserver {
+/// Tells on the console, line by line, how a run goes: a line for every interval of its log, with the mean loss over its steps
+/// as in `trainer_state.json`.
+public final class ConsoleReporter: ResumableObserver {
+    public let stateName = "console"
     private let write: (String) -> Void
     private let progress: ((String) -> Void)?
     private var description: RunDescription?
-    private var window: [StepMetrics] = []
-    private var latest: [Double] = []
+    private var window = LogWindow()
+    private var left = TimeLeft()
     private var loss: Double?
     private var evaluation: EvaluationMetrics?
     private var resident = 0
@@ -27,6 +29,7 @@ public final class ConsoleReporter: RunObserver {
         case .evaluated(let metrics):
             evaluated(metrics)
             evaluation = metrics
+            left.add(metrics)
         case .resources(let usage):
             resident = usage.resident
             // They are read with every line of the log; to a reader they tell little between evaluations.
@@ -35,7 +38,9 @@ public final class ConsoleReporter: RunObserver {
         case .checkpointRemoved(let record): write("removed \(record.path)")
         case .checkpointFailed(_, let step, let reason):
             write("step \(step): saving failed, training goes on: \(reason)")
-        case .probed(_, let answers): for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
+        case .probed(_, let answers):
+            left.add(answers)
+            for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
         case .stepSkipped(let step, let reason, let records):
             write("step \(step) was not applied: \(reason) Records: \(records.joined(separator: ", "))")
         case .alertBegan(let alert):
@@ -47,8 +52,16 @@ public final class ConsoleReporter: RunObserver {
         }
     }
 
+    /// The steps since the last line: the next one is the same whether or not the run was resumed between.
+    public func state() throws -> Data { try JSONEncoder.reproducible().encode(window) }
+
+    public func restore(_ state: Data) throws {
+        window = try JSONDecoder.reproducible().decode(LogWindow.self, from: state)
+    }
+
     private func started(_ description: RunDescription) {
         self.description = description
+        left.begin(description)
         let share = 100 * Double(description.trainedParameters) / Double(max(1, description.totalParameters))
         write(
             "training \(description.model) (\(description.architecture)) on \(description.device) in \(description.dtype): "
@@ -60,29 +73,19 @@ public final class ConsoleReporter: RunObserver {
     }
 
     private func step(_ metrics: StepMetrics) {
-        window.append(metrics)
-        latest = latest.suffix(49) + [metrics.seconds]
+        window.add(metrics)
+        left.add(metrics)
         let total = description?.totalSteps ?? 0
         let loggingSteps = max(1, description?.loggingSteps ?? 1)
         defer { progress?(progressLine(metrics, total: total)) }
         let isFirst = metrics.step == 1 && description?.logsFirstStep ?? false
         guard metrics.step % loggingSteps == 0 || metrics.step == total || isFirst else { return }
-        // The mean over tokens, as the loss of one large step would be.
-        let labels = window.reduce(0) { $0 + $1.labels }
-        let loss = window.reduce(0) { $0 + $1.loss * Double($1.labels) } / Double(max(1, labels))
-        self.loss = loss
-        let tokens = window.reduce(0) { $0 + $1.tokens }
-        let seconds = window.reduce(0) { $0 + $1.seconds }
-        window.removeAll()
+        loss = window.loss
         write(
-            "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(loss, 4))  "
+            "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(window.loss, 4))  "
                 + "lr \(String(format: "%.2e", metrics.learningRate))  grad norm \(fixed(metrics.gradientNorm, 3))  "
-                + "\(fixed(Double(tokens) / max(seconds, 1e-9), 0)) tokens/s  \(timeLeft(metrics, total: total)) left")
-    }
-
-    /// By the median of the latest steps: one that waited tells nothing of those to come.
-    private func timeLeft(_ metrics: StepMetrics, total: Int) -> String {
-        duration(latest.sorted()[latest.count / 2] * Double(total - metrics.step))
+                + "\(fixed(window.tokensPerSecond, 0)) tokens/s  \(duration(left.seconds(after: metrics.step))) left")
+        window = LogWindow()
     }
 
     /// What fits beside a bar: steps, epoch, loss, perplexity, speed, memory, time.
@@ -96,7 +99,7 @@ public final class ConsoleReporter: RunObserver {
         if let evaluation { parts.append("ppl \(fixed(evaluation.perplexity, 2))") }
         parts.append("\(fixed(metrics.tokensPerSecond, 0)) tok/s")
         if resident > 0 { parts.append("\(resident >> 20) MiB") }
-        parts.append("\(timeLeft(metrics, total: total)) left")
+        parts.append("\(duration(left.seconds(after: metrics.step))) left")
         return parts.joined(separator: "  ")
     }
 
@@ -109,12 +112,12 @@ public final class ConsoleReporter: RunObserver {
     }
 
     private func resources(_ usage: ResourceUsage) {
-        write("CPU Memory usage: \(mebibytes(usage.resident)) MB (peak \(mebibytes(usage.peakResident)) MB)")
+        write("CPU Memory usage: \(mebibytes(usage.resident)) MiB (peak \(mebibytes(usage.peakResident)) MiB)")
         for accelerator in usage.accelerators {
             write("GPU \(accelerator.index) Memory:")
-            write("  - Allocated: \(mebibytes(accelerator.allocated)) MB")
-            write("  - Reserved: \(mebibytes(accelerator.reserved)) MB")
-            write("  - Max Allocated: \(mebibytes(accelerator.peakAllocated)) MB")
+            write("  - Allocated: \(mebibytes(accelerator.allocated)) MiB")
+            write("  - Reserved: \(mebibytes(accelerator.reserved)) MiB")
+            write("  - Max Allocated: \(mebibytes(accelerator.peakAllocated)) MiB")
             if let share = accelerator.utilization { write("  - Utilization: \(fixed(100 * share, 0)) %") }
         }
     }

@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoFormats
 public import MenoMetrics
 
 /// `metrics.jsonl`: what each step and each evaluation computed, a line of JSON each.
@@ -48,8 +49,7 @@ public final class MetricsFile: ResumableObserver {
     public func observe(_ event: RunEvent) throws {
         switch event {
         case .started where file == nil:
-            try Data().write(to: url)
-            file = try LineFile(url)
+            try create()
         case .step(let metrics):
             try write(
                 StepLine(
@@ -80,8 +80,14 @@ public final class MetricsFile: ResumableObserver {
     /// Cuts off what was written after the state. A file that has become shorter is continued at its end.
     public func restore(_ state: Data) throws {
         let bytes = try JSONDecoder().decode(State.self, from: state).bytes
-        if !FileManager.default.fileExists(atPath: url.path) { try Data().write(to: url) }
-        file = try LineFile(url)
+        if FileManager.default.fileExists(atPath: url.path) { file = try LineFile(url) } else { try create() }
         try file?.cut(at: bytes)
+    }
+
+    /// Checkpoints count on what is in it: a power loss must not take its name.
+    private func create() throws {
+        try Data().write(to: url)
+        file = try LineFile(url)
+        try WholeFile.synchronize(url.deletingLastPathComponent())
     }
 }

@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoFormats
 internal import MenoMetrics
 internal import MenoMonitor
 
@@ -21,7 +22,8 @@ public struct SummaryFiles: Sendable {
     }
 
     private func write(_ record: some Encodable, to name: String) throws {
-        try Self.encoder.encode(record).write(to: folder.appending(path: name), options: .atomic)
+        // A resumed run writes them again.
+        try WholeFile.write(Self.encoder.encode(record), to: folder.appending(path: name), durability: .contents)
     }
 
     static var encoder: JSONEncoder { .reproducible(isPretty: true) }

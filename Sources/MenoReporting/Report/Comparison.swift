@@ -49,7 +49,7 @@ public struct Comparison {
             let summary = run.summary
             let total = run.description.map { $0.totalSteps > 0 ? " / \($0.totalSteps)" : "" } ?? ""
             let cells = [
-                run.outcome?.reason.title(text) ?? text("no end recorded", "終了の記録なし"), "\(summary.steps)\(total)",
+                run.state(text), "\(summary.steps)\(total)",
                 summary.finalEvaluationLoss.map { String(format: "%.4f", $0) } ?? "",
                 summary.finalPerplexity.map { String(format: "%.2f", $0) } ?? "", "\(run.alerts.count)",
             ]

@@ -1,4 +1,5 @@
 public import Foundation
+internal import MenoFormats
 internal import MenoMetrics
 internal import MenoMonitor
 
@@ -22,16 +23,21 @@ public struct Report: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             for chart in RunCharts(run, language: language).all {
                 let file = folder.appending(path: RunLayout.chartName(chart.id))
-                try Data(SVGChart(chart).file.utf8).write(to: file, options: .atomic)
+                try write(SVGChart(chart).file, to: file)
             }
             let page = folder.appending(path: RunLayout.reportName)
-            try Data(html.utf8).write(to: page, options: .atomic)
+            try write(html, to: page)
             return page
         } catch {
             throw ReportError(
                 path: folder.path, "the report cannot be written (\(error.localizedDescription)).",
                 advice: "Give another folder with --output.")
         }
+    }
+
+    /// A run that ends may write its report at the same time as `meno report`.
+    private func write(_ text: String, to file: URL) throws {
+        try WholeFile.write(Data(text.utf8), to: file, durability: .contents, isShared: true)
     }
 
     /// The page.

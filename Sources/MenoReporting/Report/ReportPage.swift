@@ -30,12 +30,11 @@ struct ReportPage {
         let kind =
             switch run.outcome?.reason {
             case .completed, .stoppedEarly: "good"
+            case nil where run.isRunning == true: "good"
             case .interrupted, nil: "warn"
             case .failed: "bad"
             }
-        let word =
-            run.outcome?.reason.title(text)
-            ?? text("no end recorded: it goes on, or broke off", "終了の記録なし(実行中または中断)")
+        let word = run.state(text)
         let steps = total > 0 ? "\(summary.steps) / \(total)" : "\(summary.steps)"
         let message = run.outcome?.message.map { "<p class=\"message\">\(HTML.escape($0))</p>" } ?? ""
         return """

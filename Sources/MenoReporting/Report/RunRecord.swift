@@ -2,7 +2,7 @@ public import Foundation
 public import MenoMetrics
 public import MenoMonitor
 
-/// What there is to tell of a run, read from what it recorded: of one that ended, goes on or broke off, ours or `Trainer`'s.
+/// What there is to tell of a run, read from what it recorded: of one that ended, is running or broke off, ours or `Trainer`'s.
 public struct RunRecord: Sendable {
     public private(set) var description: RunDescription?
     public private(set) var steps: [StepMetrics] = []
@@ -14,6 +14,8 @@ public struct RunRecord: Sendable {
     public private(set) var skipped: [(step: Int, reason: String, records: [String])] = []
     public private(set) var failures: [(step: Int, reason: String)] = []
     public private(set) var outcome: RunOutcome?
+    /// Whether the process that trains is there; `nil` where that is not known.
+    public var isRunning: Bool?
     /// As the run told them; of a run without a monitor, what ours says of it.
     public private(set) var alerts: [Alert] = []
     /// After the last event.
@@ -106,7 +108,7 @@ public struct RunRecord: Sendable {
         }
     }
 
-    /// The file that tells of the run.
+    /// The file that records the run.
     public static func recording(in folder: URL) -> URL? {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { return nil }

@@ -22,6 +22,7 @@ enum ATen {
     static let sign = Operator("aten::sign")
     static let silu = Operator("aten::silu")
     static let gelu = Operator("aten::gelu")
+    static let relu = Operator("aten::relu")
     static let copy_ = Operator("aten::copy_")
     static let scatterAdd_ = Operator("aten::scatter_add_")
 
@@ -77,7 +78,6 @@ enum ATen {
     static let mmOut = Operator("aten::mm", "out")
     static let linear = Operator("aten::linear")
     static let embedding = Operator("aten::embedding")
-    static let dropout = Operator("aten::dropout")
     static let attention = Operator("aten::scaled_dot_product_attention")
     static let flashAttention = Operator("aten::_flash_attention_forward")
     static let flashAttentionBackward = Operator("aten::_flash_attention_backward")

@@ -35,6 +35,8 @@ extension Tensor {
     public func geluTanh() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("tanh")) }
     /// The Gaussian error linear unit, exact.
     public func gelu() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("none")) }
+    /// max(x, 0).
+    public func relu() throws -> Tensor { try ATen.relu.one(.tensor(self)) }
 
     // MARK: In place
 

@@ -1,17 +1,15 @@
-internal import CTorch
-
 extension Torch {
     /// Whether products of float32 activations with frozen weights of either type are this project's own on this processor:
     /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
-    public static var hasOwnProducts: Bool { ct_has_own_products() }
+    public static var hasOwnProducts: Bool { Kernels.processorHas(.products) }
 
-    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without
-    /// bfloat16 instructions, where libtorch's bfloat16 products are five to a hundred times slower than its float32 ones.
-    public static var widensFrozenWeights: Bool { ct_widens_weights() }
+    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without a
+    /// matrix unit (AMX), but for AMD's with bfloat16 instructions, which libtorch's bfloat16 products serve well.
+    public static var widensFrozenWeights: Bool { Kernels.processorHas(.widenedWeights) }
 
     /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
     /// (AMX). With `MENO_TILES=emulated` in the environment, plain code takes its place on any processor, for tests.
-    public static var hasTileProducts: Bool { ct_has_tile_products() }
+    public static var hasTileProducts: Bool { Kernels.processorHas(.tileProducts) }
 }
 
 extension Tensor {
@@ -19,7 +17,7 @@ extension Tensor {
     ///
     /// The weight may be of another type than x; the result has x's.
     public func frozenLinear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
-        guard hasProduct(with: weight) else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
+        guard Kernels.take(.frozenProduct, self, weight) else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
         let output = try withoutGradient {
             let product = try detached().product(weight, transposed: false)
             return try bias.map { try product + $0.to(dtype) } ?? product
@@ -30,13 +28,8 @@ extension Tensor {
         }[0]
     }
 
-    /// Whether the product of these activations with a frozen weight is a node of its own.
-    private func hasProduct(with weight: Tensor) -> Bool {
-        device == .cpu && weight.device == .cpu && ct_has_product(dtype.rawValue, weight.dtype.rawValue)
-    }
-
     /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` takes these activations and a frozen weight.
-    public func hasAdaptedLinear(_ weight: Tensor) -> Bool { ct_has_adapted_product(handle, weight.handle) }
+    public func hasAdaptedLinear(_ weight: Tensor) -> Bool { Kernels.take(.adaptedProduct, self, weight) }
 
     /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
     /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32 on the CPU, and
@@ -44,51 +37,28 @@ extension Tensor {
     /// - Parameters:
     ///   - down: A, `[rank, in]`, float32.
     ///   - up: B, `[out, rank]`, float32.
-    ///   - dropout: the probability with which D drops an element. Which ones follows from 64 bits that are drawn from the
-    ///     CPU's generator; no mask is kept.
+    ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
+    ///     none is dropped.
     public func adaptedLinear(
-        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: Double
+        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {
-        let input = try contiguous()
-        let key = dropout > 0 ? try RandomGenerator.bits() : 0
-        // Pointers to tensors that the closure keeps.
-        let adapter = {
-            ct_adapter(
-                down: down.handle, up: up.handle, scaling: Float(scaling), dropout: dropout, dropout_key: key)
-        }
-        var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
-        try withExtendedLifetime((input, weight, down, up)) {
-            var adapter = adapter()
-            try check(
-                ct_adapted_product(input.handle, weight.handle, &adapter, &results.0, &results.1), "adapted product")
-        }
-        let (output, lowered) = (Tensor(owning: results.0!), Tensor(owning: results.1!))
+        let input = try contiguous().detached()
+        let adapter: [OperatorArgument] = [
+            .tensor(weight), .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
+            .bits(dropout?.keys.key ?? 0), .optional(dropout?.keys.numbers),
+        ]
+        let results = try Kernels.adaptedProduct([.tensor(input)] + adapter)
+        let (output, lowered) = (results[0]!, results[1]!)
         let needsInput = requiresGradient
         guard isGradientEnabled, needsInput || down.requiresGradient || up.requiresGradient else { return output }
-        let saved = try input.detached()
         return try Tensor.customNode(inputs: [self, down, up], outputs: [output]) { gradients in
             guard let gradient = try gradients[0]?.contiguous() else { return [nil, nil, nil] }
-            var (inputResult, downResult, upResult): (OpaquePointer?, OpaquePointer?, OpaquePointer?)
-            try withExtendedLifetime((gradient, saved, lowered, weight, down, up)) {
-                var adapter = adapter()
-                try withUnsafeMutablePointer(to: &inputResult) { inputResult in
-                    try check(
-                        ct_adapted_product_backward(
-                            gradient.handle, saved.handle, lowered.handle, weight.handle, &adapter,
-                            needsInput ? inputResult : nil, &downResult, &upResult),
-                        "adapted product backward")
-                }
-            }
-            return [inputResult.map(Tensor.init(owning:)), Tensor(owning: downResult!), Tensor(owning: upResult!)]
+            return try Kernels.adaptedProductBackward(
+                [.tensor(gradient), .tensor(input), .tensor(lowered)] + adapter + [.bool(needsInput)])
         }[0]
     }
 
     private func product(_ weight: Tensor, transposed: Bool) throws -> Tensor {
-        let input = try contiguous()
-        var result: OpaquePointer?
-        try withExtendedLifetime((input, weight)) {
-            try check(ct_product(input.handle, weight.handle, transposed, &result), "product")
-        }
-        return Tensor(owning: result!)
+        try Kernels.frozenProduct.one(.tensor(contiguous()), .tensor(weight), .bool(transposed))
     }
 }

@@ -1,33 +1,22 @@
-internal import CTorch
-
 /// Small layers of transformers, each one kernel forward and one backward: nothing in between is written to memory or kept
 /// for the backward pass.
 extension Tensor {
     /// Whether the fused kernels take this tensor: float32 or bfloat16, on the CPU or a GPU with ``Device/kernelFault`` `nil`.
-    public var hasFusedLayers: Bool { ct_has_fused_layers(handle) }
+    public var hasFusedLayers: Bool { Kernels.take(.fusedLayers, self) }
 
     /// x / √(mean(x²) + ε) · (weight + offset) over the last dimension, computed in float32.
     /// - Parameter weight: `[size]`, float32 and frozen.
     public func rmsNorm(weight: Tensor, offset: Double, epsilon: Double) throws -> Tensor {
-        let x = try contiguous()
-        var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
-        try withExtendedLifetime((x, weight)) {
-            try check(
-                ct_rms_norm(x.handle, weight.handle, Float(offset), Float(epsilon), &results.0, &results.1), "RMSNorm")
-        }
-        let (output, scales) = (Tensor(owning: results.0!), Tensor(owning: results.1!))
+        let x = try contiguous().detached()
+        let results = try Kernels.rmsNorm(.tensor(x), .tensor(weight), .double(offset), .double(epsilon))
+        let (output, scales) = (results[0]!, results[1]!)
         guard isGradientEnabled, requiresGradient else { return output }
-        let saved = try x.detached()
         return try Tensor.customNode(inputs: [self], outputs: [output]) { gradients in
             guard let gradient = try gradients[0]?.contiguous() else { return [nil] }
-            var result: OpaquePointer?
-            try withExtendedLifetime((gradient, saved, weight, scales)) {
-                try check(
-                    ct_rms_norm_backward(
-                        gradient.handle, saved.handle, weight.handle, scales.handle, Float(offset), &result),
-                    "RMSNorm backward")
-            }
-            return [Tensor(owning: result!)]
+            return [
+                try Kernels.rmsNormBackward.one(
+                    .tensor(gradient), .tensor(x), .tensor(weight), .tensor(scales), .double(offset))
+            ]
         }[0]
     }
 
@@ -44,56 +33,33 @@ extension Tensor {
     }
 
     private func rotation(cos: Tensor, sin: Tensor, inverse: Bool) throws -> Tensor {
-        let x = try contiguous()
-        var result: OpaquePointer?
-        try withExtendedLifetime((x, cos, sin)) {
-            try check(ct_rotate(x.handle, cos.handle, sin.handle, inverse, &result), "rotary embedding")
-        }
-        return Tensor(owning: result!)
+        try Kernels.rotate.one(.tensor(contiguous()), .tensor(cos), .tensor(sin), .bool(inverse))
     }
 
     /// The nonlinearity of a gated feed-forward block.
     public enum GateActivation: Sendable {
         case silu, geluTanh
 
-        fileprivate var kind: ct_activation { self == .silu ? CT_SILU : CT_GELU_TANH }
+        fileprivate var argument: OperatorArgument { .string(self == .silu ? "silu" : "gelu_tanh") }
     }
 
     /// activation(self) · up, computed in float32.
     public func gating(_ up: Tensor, _ activation: GateActivation) throws -> Tensor {
-        let kind = activation.kind
-        let (gate, raised) = try (contiguous(), up.contiguous())
-        var result: OpaquePointer?
-        try withExtendedLifetime((gate, raised)) {
-            try check(ct_gate(gate.handle, raised.handle, kind, &result), "gated activation")
-        }
-        let output = Tensor(owning: result!)
+        let (gate, raised) = try (contiguous().detached(), up.contiguous().detached())
+        let output = try Kernels.gate.one(.tensor(gate), .tensor(raised), activation.argument)
         guard isGradientEnabled, requiresGradient || up.requiresGradient else { return output }
-        let saved = try (gate.detached(), raised.detached())
         return try Tensor.customNode(inputs: [self, up], outputs: [output]) { gradients in
             guard let gradient = try gradients[0]?.contiguous() else { return [nil, nil] }
-            var results: (OpaquePointer?, OpaquePointer?) = (nil, nil)
-            try withExtendedLifetime((gradient, saved)) {
-                try check(
-                    ct_gate_backward(
-                        gradient.handle, saved.0.handle, saved.1.handle, kind, &results.0, &results.1),
-                    "gated activation backward")
-            }
-            return [Tensor(owning: results.0!), Tensor(owning: results.1!)]
+            return try Kernels.gateBackward(.tensor(gradient), .tensor(gate), .tensor(raised), activation.argument)
         }[0]
     }
 
     /// Whether ``gatedProduct(_:_:_:)`` takes these activations `[..., in]` and weights like this one, `[out, in]`.
-    public func hasGatedProduct(with weight: Tensor) -> Bool { ct_has_gated_product(handle, weight.handle) }
+    public func hasGatedProduct(with weight: Tensor) -> Bool { Kernels.take(.gatedProduct, self, weight) }
 
     /// activation(x · Gᵀ) · (x · Uᵀ) for frozen weights `[out, in]`, without a gradient: equal to two products and
     /// ``gating(_:_:)``, but the products' results are never written to memory. Only where ``hasGatedProduct(with:)`` is true.
     public func gatedProduct(_ gate: Tensor, _ up: Tensor, _ activation: GateActivation) throws -> Tensor {
-        let input = try contiguous()
-        var result: OpaquePointer?
-        try withExtendedLifetime((input, gate, up)) {
-            try check(ct_gated_product(input.handle, gate.handle, up.handle, activation.kind, &result), "gated product")
-        }
-        return Tensor(owning: result!)
+        try Kernels.gatedProduct.one(.tensor(contiguous()), .tensor(gate), .tensor(up), activation.argument)
     }
 }

@@ -1,5 +1,3 @@
-internal import CTorch
-
 extension Tensor {
     /// The cross-entropy of one tile of a language-model head on the CPU, with its gradient in the logits' place.
     ///
@@ -17,11 +15,12 @@ extension Tensor {
         loss: UnsafeMutableBufferPointer<Float>, correct: UnsafeMutableBufferPointer<UInt8>
     ) throws {
         precondition(targets.count == loss.count && targets.count == correct.count)
-        try check(
-            ct_head_tile(
-                handle, targets.baseAddress, Int64(targets.count), Float(softcap), Float(smoothing),
-                Float(gradientScale), loss.baseAddress, correct.baseAddress),
-            "head tile")
+        let results = try (
+            Tensor(uninitialized: [loss.count], dtype: .float32), Tensor(uninitialized: [loss.count], dtype: .uint8)
+        )
+        try crossEntropy_(Tensor(Array(targets)), softcap, smoothing, gradientScale, results.0, results.1)
+        try results.0.copyBytes(to: UnsafeMutableRawBufferPointer(loss))
+        try results.1.copyBytes(to: UnsafeMutableRawBufferPointer(correct))
     }
 
     /// The same on a GPU that has the kernel (``hasFusedLayers``), with everything there: nothing waits for the result.
@@ -33,12 +32,15 @@ extension Tensor {
     public func headTile_(
         targets: Tensor, softcap: Double, smoothing: Double, differentiates: Bool, loss: Tensor, correct: Tensor
     ) throws {
-        try withExtendedLifetime((targets, loss, correct)) {
-            try check(
-                ct_cross_entropy(
-                    handle, targets.handle, Float(softcap), Float(smoothing), differentiates, loss.handle,
-                    correct.handle),
-                "cross-entropy")
-        }
+        try crossEntropy_(targets, softcap, smoothing, differentiates ? 1 : 0, loss, correct)
+    }
+
+    private func crossEntropy_(
+        _ targets: Tensor, _ softcap: Double, _ smoothing: Double, _ gradientScale: Double, _ loss: Tensor,
+        _ correct: Tensor
+    ) throws {
+        _ = try Kernels.crossEntropy_(
+            .tensor(self), .tensor(targets), .double(softcap), .double(smoothing), .double(gradientScale), .tensor(loss),
+            .tensor(correct))
     }
 }

@@ -21,11 +21,6 @@ extension Tensor {
         try ATen.embedding.one(.tensor(table), .tensor(indices))
     }
 
-    /// Zeroes each element with probability `probability` and scales the rest by 1 / (1 − probability).
-    public func dropout(_ probability: Double) throws -> Tensor {
-        probability == 0 ? self : try ATen.dropout.one(.tensor(self), .double(probability), .bool(true))
-    }
-
     /// softmax(q · kᵀ · scale + mask) · v by libtorch's fused kernels.
     /// - Parameters:
     ///   - query: `[batch, heads, queries, headDimension]`.

@@ -1,6 +1,6 @@
 internal import CTorch
 
-/// An argument of an ATen operator.
+/// An argument of an operator.
 public enum OperatorArgument {
     /// The schema's default value.
     case `default`
@@ -19,7 +19,7 @@ public enum OperatorArgument {
     static func optional(_ tensor: Tensor?) -> OperatorArgument { tensor.map(OperatorArgument.tensor) ?? .none }
 }
 
-/// An ATen operator, looked up once by its dispatcher name and called boxed.
+/// An operator of libtorch or of this project, looked up once by its dispatcher name and called boxed.
 ///
 /// Calls go through the dispatcher, so autograd records them as it would in any other language.
 public struct Operator: Sendable {
@@ -43,6 +43,9 @@ public struct Operator: Sendable {
         try call(arguments, results: results)
     }
 
+    /// The same with a list of arguments.
+    func callAsFunction(_ arguments: [OperatorArgument]) throws -> [Tensor?] { try call(arguments, results: 4) }
+
     /// Calls an operator whose first result is a tensor.
     func one(_ arguments: OperatorArgument...) throws -> Tensor {
         guard let first = try call(arguments, results: 8).first, let tensor = first else {
@@ -51,7 +54,33 @@ public struct Operator: Sendable {
         return tensor
     }
 
+    /// The answer of an operator that returns one boolean.
+    func ask(_ arguments: OperatorArgument...) throws -> Bool {
+        var result = false
+        try withValues(of: arguments) { entry, values in
+            try check(ct_operator_ask(entry, values.baseAddress, Int64(arguments.count), &result), name)
+        }
+        return result
+    }
+
     private func call(_ arguments: [OperatorArgument], results capacity: Int) throws -> [Tensor?] {
+        try withValues(of: arguments) { entry, values in
+            try withUnsafeTemporaryAllocation(of: OpaquePointer?.self, capacity: capacity) { results in
+                results.initialize(repeating: nil)
+                var count: Int64 = 0
+                try check(
+                    ct_operator_call(
+                        entry, values.baseAddress, Int64(arguments.count), results.baseAddress, Int64(capacity),
+                        &count), name)
+                return results.prefix(Int(count)).map { $0.map(Tensor.init(owning:)) }
+            }
+        }
+    }
+
+    /// The arguments as the C interface has them, during one call.
+    private func withValues<Result>(
+        of arguments: [OperatorArgument], _ body: (OpaquePointer, UnsafeMutableBufferPointer<ct_value>) throws -> Result
+    ) throws -> Result {
         guard let entry else {
             throw TorchError(.unknownOperator, "libtorch has no such operator", operation: name)
         }
@@ -61,17 +90,7 @@ public struct Operator: Sendable {
             for (index, argument) in arguments.enumerated() {
                 values.initializeElement(at: index, to: lists.value(of: argument))
             }
-            return try withUnsafeTemporaryAllocation(of: OpaquePointer?.self, capacity: capacity) { results in
-                results.initialize(repeating: nil)
-                var count: Int64 = 0
-                let status = withExtendedLifetime(arguments) {
-                    ct_operator_call(
-                        entry, values.baseAddress, Int64(arguments.count), results.baseAddress, Int64(capacity),
-                        &count)
-                }
-                try check(status, name)
-                return results.prefix(Int(count)).map { $0.map(Tensor.init(owning:)) }
-            }
+            return try withExtendedLifetime(arguments) { try body(entry, values) }
         }
     }
 }

@@ -1,9 +1,7 @@
-internal import CTorch
-
 /// Where sequences that lie end to end begin and end.
 public struct SequenceBoundaries {
     /// Each sequence's first token, and the end of the last one: `[sequences + 1]`.
-    let offsets: [Int64]
+    let offsets: [Int]
     let shared: Int
     let longest: Int
     /// The same for a kernel on an accelerator, int32.
@@ -14,7 +12,7 @@ public struct SequenceBoundaries {
     ///   - shared: tokens that the first sequence begins with and that come before those of every other, on the CPU alone.
     public init(lengths: [Int], shared: Int = 0, device: Device) throws {
         precondition(shared == 0 || device.kind == .cpu, "no kernel of an accelerator takes a common beginning")
-        offsets = lengths.reduce(into: [0]) { $0.append($0.last! + Int64($1)) }
+        offsets = lengths.reduce(into: [0]) { $0.append($0.last! + $1) }
         self.shared = shared
         longest = max(lengths.first ?? 0, (lengths.dropFirst().max() ?? 0) + shared)
         tensor = device.kind == .cpu ? nil : try Tensor(offsets.map(Int32.init), device: device)
@@ -25,7 +23,7 @@ extension Tensor {
     /// Whether ``packedAttention(query:key:value:boundaries:window:scale:softcap:)`` takes queries like this.
     public func hasPackedAttention(softcap: Double?) -> Bool {
         switch device.kind {
-        case .cpu: return ct_has_attention(handle)
+        case .cpu: return Kernels.take(.attention, self)
         case .cuda: return isHalf && size(-1) <= 256 && size(-1) % 8 == 0 && softcap == nil
         default: return false
         }
@@ -58,36 +56,17 @@ extension Tensor {
     private static func hostAttention(
         _ inputs: [Tensor], boundaries: SequenceBoundaries, window: Int?, scale: Double, softcap: Double?
     ) throws -> Tensor {
-        let sides = try inputs.map { try $0.detached().contiguous() }
-        func withLayout<Result>(_ body: (inout ct_attention_layout) throws -> Result) rethrows -> Result {
-            defer { withExtendedLifetime(sides) {} }
-            return try boundaries.offsets.withUnsafeBufferPointer { offsets in
-                var layout = ct_attention_layout(
-                    boundaries: offsets.baseAddress, sequences: Int64(offsets.count - 1),
-                    shared: Int64(boundaries.shared),
-                    window: Int64(window ?? 0), scale: Float(scale), softcap: Float(softcap ?? 0))
-                return try body(&layout)
-            }
-        }
-        var (result, sums): (OpaquePointer?, OpaquePointer?)
-        try withLayout { layout in
-            try check(
-                ct_attention(sides[0].handle, sides[1].handle, sides[2].handle, &layout, &result, &sums), "attention")
-        }
-        let (output, logSums) = (Tensor(owning: result!), Tensor(owning: sums!))
+        let sides = try inputs.map { OperatorArgument.tensor(try $0.contiguous().detached()) }
+        let layout: [OperatorArgument] = [
+            .ints(boundaries.offsets), .int(boundaries.shared), .int(window ?? 0), .double(scale), .double(softcap ?? 0),
+        ]
+        let results = try Kernels.attention(sides + layout)
+        let (output, logSums) = (results[0]!, results[1]!)
         guard isGradientEnabled, inputs.contains(where: \.requiresGradient) else { return output }
         return try customNode(inputs: inputs, outputs: [output]) { gradients in
             guard let gradient = try gradients[0]?.contiguous() else { return inputs.map { _ in nil } }
-            var results = [OpaquePointer?](repeating: nil, count: 3)
-            try withLayout { layout in
-                let status = withExtendedLifetime((gradient, output, logSums)) {
-                    ct_attention_backward(
-                        gradient.handle, sides[0].handle, sides[1].handle, sides[2].handle, output.handle,
-                        logSums.handle, &layout, &results)
-                }
-                try check(status, "attention, backward")
-            }
-            return results.map { Tensor(owning: $0!) }
+            return try Kernels.attentionBackward(
+                [.tensor(gradient)] + sides + [.tensor(output), .tensor(logSums)] + layout)
         }[0]
     }
 

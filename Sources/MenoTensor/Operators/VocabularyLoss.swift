@@ -1,5 +1,3 @@
-internal import CTorch
-
 /// What predicting some targets cost.
 public struct VocabularyLoss {
     /// log Σ exp(z) − z[target] for each row, in nats.
@@ -13,7 +11,7 @@ public struct VocabularyLoss {
 extension Tensor {
     /// Whether ``vocabularyLoss(_:targets:softcap:threshold:centroids:gradient:)`` takes these states and this table.
     public func hasVocabularyLoss(_ table: Tensor, threshold: Double, gradient: Bool) -> Bool {
-        withExtendedLifetime((self, table)) { ct_has_vocabulary_loss(handle, table.handle, gradient, threshold) }
+        Kernels.take(gradient && threshold == 0 ? .exactVocabularyLoss : .vocabularyLoss, self, table)
     }
 
     /// The cross-entropy of a frozen language-model head over its whole vocabulary, holding only a chunk of the logits.
@@ -29,27 +27,16 @@ extension Tensor {
         _ table: Tensor, targets: [Int64], softcap: Double, threshold: Double, centroids: Tensor?, gradient: Bool
     ) throws -> VocabularyLoss {
         precondition(size(0) == targets.count)
-        var losses = [Float](repeating: 0, count: targets.count)
-        var correct = [UInt8](repeating: 0, count: targets.count)
-        var result: OpaquePointer?
-        let states = try contiguous()
-        try withExtendedLifetime((states, table, centroids)) {
-            try withUnsafeMutablePointer(to: &result) { result in
-                try check(
-                    ct_vocabulary_loss(
-                        states.handle, table.handle, centroids?.handle, targets, Int64(targets.count), Float(softcap),
-                        threshold, &losses, &correct, gradient ? result : nil),
-                    "vocabulary loss")
-            }
-        }
+        let results = try Kernels.vocabularyLoss(
+            .tensor(contiguous()), .tensor(table), .optional(centroids), .tensor(Tensor(targets)), .double(softcap),
+            .double(threshold), .bool(gradient))
+        let correct: [UInt8] = try results[1]!.array()
         return VocabularyLoss(
-            losses: losses, isCorrect: correct.map { $0 != 0 }, gradient: result.map(Tensor.init(owning:)))
+            losses: try results[0]!.array(), isCorrect: correct.map { $0 != 0 }, gradient: results[2])
     }
 
     /// The means of every 512 rows of an embedding table `[vocabulary, hidden]`: `[⌈vocabulary / 512⌉, hidden]`, float32.
     public func vocabularyCentroids() throws -> Tensor {
-        var result: OpaquePointer?
-        try check(ct_vocabulary_centroids(handle, &result), "vocabulary centroids")
-        return Tensor(owning: result!)
+        try Kernels.vocabularyCentroids.one(.tensor(self))
     }
 }

@@ -5,13 +5,6 @@ public enum RandomGenerator {
     /// Seeds the generators of every device.
     public static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
 
-    /// The next 64 bits of the CPU's generator.
-    static func bits() throws -> UInt64 {
-        var result: UInt64 = 0
-        try check(ct_random_bits(&result), "random bits")
-        return result
-    }
-
     /// The whole state of a device's generator. Setting it again repeats every number that followed.
     public static func state(of device: Device = .cpu) throws -> [UInt8] {
         var result: OpaquePointer?
@@ -26,8 +19,7 @@ public enum RandomGenerator {
     }
 }
 
-/// The states of all generators that a model on a device draws from: the CPU's, which decides what adapters drop, and the
-/// device's own.
+/// The states of the generators of the CPU and of a device.
 public struct RandomStates {
     public let states: [(device: Device, state: [UInt8])]
 

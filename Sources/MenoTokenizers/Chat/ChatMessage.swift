@@ -1,16 +1,51 @@
+public import MenoFormats
+
 /// One turn of a conversation.
-public struct ChatMessage: Sendable, Hashable, Codable {
-    public enum Role: String, Sendable, Hashable, Codable {
-        case system, user, assistant
+public struct ChatMessage: Sendable, Hashable {
+    /// Who speaks. A chat template decides which roles there are.
+    public struct Role: RawRepresentable, Sendable, Hashable {
+        public var rawValue: String
+
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        public static let system = Role(rawValue: "system")
+        public static let user = Role(rawValue: "user")
+        public static let assistant = Role(rawValue: "assistant")
+        /// The result of a call.
+        public static let tool = Role(rawValue: "tool")
+    }
+
+    /// What a record has as `content`; templates tell these apart.
+    public enum ContentForm: Sendable, Hashable {
+        case text
+        case null
+        case absent
+        /// `[{"type": "text", "text": …}, …]`; ``ChatMessage/content`` is their joined texts.
+        case parts([JSONValue])
     }
 
     public var role: Role
+    /// The text; empty where there is none.
     public var content: String
+    public var form: ContentForm
+    /// Everything else that the turn says (`tool_calls`, `reasoning_content`, `name`, …), in its order.
+    public var members: [JSONValue.Member]
+    /// Whether what the turn says may be learnt.
+    public var carriesLoss: Bool
 
-    public init(_ role: Role, _ content: String) {
+    public init(
+        _ role: Role, _ content: String, form: ContentForm = .text, members: [JSONValue.Member] = [],
+        carriesLoss: Bool = true
+    ) {
         self.role = role
         self.content = content
+        self.form = form
+        self.members = members
+        self.carriesLoss = carriesLoss
     }
+
+    /// A member beside role and content.
+    public subscript(key: String) -> JSONValue? { members.first { $0.key == key }?.value }
 }
 
 /// A conversation written as a model reads it.

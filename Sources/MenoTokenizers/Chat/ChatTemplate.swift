@@ -1,4 +1,5 @@
-internal import Foundation
+public import Foundation
+public import MenoFormats
 
 /// How a conversation becomes the text that a model was trained on.
 public enum ChatTemplate: Sendable, Hashable {
@@ -16,128 +17,68 @@ public enum ChatTemplate: Sendable, Hashable {
         ("gemma", .gemma), ("llama3", .llama3), ("chatml", .chatML),
     ]
 
-    /// The template of a name, `tokenizer` (the one that came with the model) or the path of a `.jinja` file.
-    ///
-    /// `auto` is the built-in one whose turn markers the tokenizer has and the model's own template, if it brings one,
-    /// writes; or else the model's own.
-    /// - Throws: ``TokenizerError`` for an unknown name, or when the vocabulary lacks the template's markers: they would
-    ///   be cut into letters and the model would never see a turn end.
-    public static func named(_ name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
-        let names = builtIn.map(\.name).joined(separator: ", ")
-        if name == "tokenizer" || name.hasSuffix(".jinja") { return try jinja(name, tokenizer) }
-        if name == "auto" {
-            let own = tokenizer.chatTemplateSource
-            guard
-                let match = builtIn.first(where: { _, template in
-                    template.missingMarker(in: tokenizer) == nil && own?.contains(template.openingMarker) ?? true
-                })
-            else {
-                if own != nil { return try jinja("tokenizer", tokenizer) }
-                throw TokenizerError(
-                    .unsupported, path: nil,
-                    "the vocabulary has the turn markers of none of the chat templates \(names), and the model brings none.",
-                    advice: "Train such a model on records of the shapes \"text\" or \"prompt\"/\"completion\".")
-            }
-            return match.template
-        }
-        guard let template = builtIn.first(where: { $0.name == name })?.template else {
-            throw TokenizerError(
-                .unsupported, path: nil, "there is no chat template \"\(name)\".",
-                advice: "Known: auto, \(names), tokenizer, or the path of a .jinja file.")
-        }
-        if let marker = template.missingMarker(in: tokenizer) {
-            throw TokenizerError(
-                .unsupported, path: nil,
-                "the chat template \"\(name)\" needs the token \(marker), which the model lacks.",
-                advice: "Use `chat_template: auto`.")
-        }
-        return template
-    }
-
-    private static func jinja(_ name: String, _ tokenizer: Tokenizer) throws -> ChatTemplate {
-        if name == "tokenizer" {
-            guard let source = tokenizer.chatTemplateSource else {
-                throw TokenizerError(
-                    .unsupported, path: nil, "the model brings no chat template.", advice: "Use `chat_template: auto`.")
-            }
-            return .jinja(try JinjaChatTemplate(source, name: "the model's chat template", tokenizer: tokenizer))
-        }
-        guard let data = try? Data(contentsOf: URL(filePath: name)) else {
-            throw TokenizerError(
-                .notFound, path: name, "cannot be read.",
-                advice: "`chat_template` is auto, tokenizer, gemma, llama3, chatml or the path of a .jinja file.")
-        }
-        guard let source = String(data: data, encoding: .utf8) else {
-            throw TokenizerError(.malformed, path: name, "is not UTF-8 text.")
-        }
-        return .jinja(try JinjaChatTemplate(source, name: name, tokenizer: tokenizer))
-    }
-
-    /// - Parameter addGenerationPrompt: whether the assistant's next turn is opened at the end.
-    /// - Throws: ``TokenizerError`` where a template in Jinja does not take the conversation.
-    public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = false) throws -> ChatText {
-        if case .jinja(let template) = self {
-            return try template.render(messages, addGenerationPrompt: addGenerationPrompt)
-        }
-        var chat = ChatText(text: "", completions: nil, needsBOS: self != .chatML)
-        var completions: [Range<Int>] = []
-        for message in turns(of: messages) {
-            chat.text += opening(message.role)
-            let start = chat.text.utf8.count
-            chat.text += message.content + (endOfTurn ?? "")
-            if message.role == .assistant { completions.append(start..<chat.text.utf8.count) }
-            if self != .llama3 { chat.text += "\n" }
-        }
-        if addGenerationPrompt { chat.text += opening(.assistant) }
-        chat.completions = completions
-        return chat
-    }
-
-    /// The turns with their texts as the models' own templates write them: Gemma's and Llama's without white space around.
-    /// Gemma has no system turn: what it would say opens the first user turn, as it is.
-    private func turns(of messages: [ChatMessage]) -> [ChatMessage] {
-        guard self != .chatML else { return messages }
-        var turns = messages.map { ChatMessage($0.role, $0.content.stripped(of: nil)) }
-        guard self == .gemma, messages.first?.role == .system else { return turns }
-        guard turns.count > 1, turns[1].role == .user else {
-            turns[0].role = .user
-            return turns
-        }
-        turns[1].content = messages[0].content + "\n\n" + turns[1].content
-        return Array(turns.dropFirst())
-    }
-
-    private func opening(_ role: ChatMessage.Role) -> String {
+    var builtIn: BuiltInTemplate? {
         switch self {
-        case .gemma: "<start_of_turn>\(role == .assistant ? "model" : role.rawValue)\n"
-        case .llama3: "<|start_header_id|>\(role.rawValue)<|end_header_id|>\n\n"
-        case .chatML: "<|im_start|>\(role.rawValue)\n"
-        case .jinja: ""
+        case .gemma: .gemma
+        case .llama3: .llama3
+        case .chatML: .chatML
+        case .jinja: nil
+        }
+    }
+
+    /// The template in Jinja, as it is saved beside a model: it renders the same text in every program that reads
+    /// chat templates.
+    public var source: String {
+        if case .jinja(let template) = self { return template.source }
+        return builtIn?.source ?? ""
+    }
+
+    /// Whether the template writes the date of the day it runs on.
+    public var writesDate: Bool { source.contains("strftime_now") }
+
+    /// The same template with values that every conversation gets where it brings none of its own.
+    /// - Parameters:
+    ///   - variables: by name, such as `tools` or `enable_thinking`; a built-in template reads none.
+    ///   - date: what the template takes for the present; `nil` is the time of each rendering.
+    public func with(variables: [JSONValue.Member] = [], date: Date? = nil) -> ChatTemplate {
+        guard case .jinja(var template) = self else { return self }
+        template.variables = template.variables.overridden(by: variables)
+        template.date = date ?? template.date
+        return .jinja(template)
+    }
+
+    /// - Parameters:
+    ///   - variables: what the conversation brings beside its turns, by name (`tools`, `documents`, `enable_thinking`, …).
+    ///   - addGenerationPrompt: whether the assistant's next turn is opened at the end.
+    /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation; its own words are
+    ///   in the message.
+    public func render(
+        _ messages: [ChatMessage], variables: [JSONValue.Member] = [], addGenerationPrompt: Bool = false
+    ) throws -> ChatText {
+        if case .jinja(let template) = self {
+            return try template.render(messages, variables, addGenerationPrompt: addGenerationPrompt)
+        }
+        guard let builtIn else { return ChatText(text: "", completions: nil, needsBOS: false) }
+        let values = ["bos_token": JinjaValue.string("")]
+            .merging(JinjaChatTemplate.variables(messages, addGenerationPrompt, habits: .none)) { $1 }
+        do {
+            let rendering = try builtIn.template.render(values)
+            return ChatText(
+                text: rendering.text, completions: rendering.generation, needsBOS: self != .chatML)
+        } catch {
+            throw TokenizerError.refused(by: "\(self)", error)
         }
     }
 
     /// The token that ends every turn; `nil` where only the template knows.
     public var endOfTurn: String? {
-        switch self {
-        case .gemma: "<end_of_turn>"
-        case .llama3: "<|eot_id|>"
-        case .chatML: "<|im_end|>"
-        case .jinja: nil
-        }
+        if let builtIn { return builtIn.ending }
+        return Self.builtIn.lazy.compactMap(\.template.builtIn)
+            .first { source.contains($0.opening) && source.contains($0.ending) }?.ending
     }
 
-    /// The token that begins every turn.
-    private var openingMarker: String {
-        switch self {
-        case .gemma: "<start_of_turn>"
-        case .llama3: "<|start_header_id|>"
-        case .chatML: "<|im_start|>"
-        case .jinja: ""
-        }
-    }
-
-    private func missingMarker(in tokenizer: Tokenizer) -> String? {
-        [openingMarker, endOfTurn].compactMap { $0 }.first { tokenizer.id(of: $0) == nil }
+    func missingMarker(in tokenizer: Tokenizer) -> String? {
+        [builtIn?.opening, builtIn?.ending].compactMap { $0 }.first { tokenizer.id(of: $0) == nil }
     }
 }
 
@@ -146,7 +87,29 @@ extension ChatTemplate: CustomStringConvertible {
     public var description: String {
         switch self {
         case .jinja(let template): template.name
-        default: Self.builtIn.first { $0.template == self }?.name ?? ""
+        case .gemma: "gemma"
+        case .llama3: "llama3"
+        case .chatML: "chatml"
         }
+    }
+}
+
+extension TokenizerError {
+    /// A template's own words, with one full stop: what a template raises itself may have none.
+    static func refused(by name: String, _ error: any Error) -> TokenizerError {
+        TokenizerError(
+            .refused, path: name, "the chat template does not take this conversation: \(sentence(error))")
+    }
+
+    static func sentence(_ error: any Error) -> String {
+        let text = "\(error)"
+        return text.last.map { ".!?。！？".contains($0) } ?? false ? text : text + "."
+    }
+}
+
+extension [JSONValue.Member] {
+    /// These members, with the values of others where both have a key.
+    package func overridden(by others: [JSONValue.Member]) -> [JSONValue.Member] {
+        filter { member in !others.contains { $0.key == member.key } } + others
     }
 }

@@ -1,12 +1,20 @@
 internal import Foundation
+internal import MenoFormats
 
 /// A chat template in Jinja, as models bring them along, with the tokens that it may write.
 public struct JinjaChatTemplate: Sendable, Hashable {
-    private let template: JinjaTemplate
+    let template: JinjaTemplate
     private let tokens: [String: JinjaValue]
     let tokenizer: Tokenizer
     /// What the template is called in errors: a file, or the model's own.
     let name: String
+    /// What every conversation gets that brings no such value of its own.
+    var variables: [JSONValue.Member] = []
+    /// What the template takes for the present; `nil` is the time of each rendering.
+    var date: Date?
+    private var habits = TemplateHabits.probing
+
+    var source: String { template.source }
 
     /// - Parameter name: what the template is called in errors.
     /// - Throws: ``TokenizerError``, with the line of the template.
@@ -17,7 +25,7 @@ public struct JinjaChatTemplate: Sendable, Hashable {
             template = try JinjaTemplate(source)
         } catch {
             throw TokenizerError(
-                .unsupported, path: name, "the chat template cannot be read: \(Self.sentence(error))",
+                .unsupported, path: name, "the chat template cannot be read: \(TokenizerError.sentence(error))",
                 advice: "Use a built-in one: `chat_template: gemma`, `llama3` or `chatml`.")
         }
         let text = { (id: TokenID?) in JinjaValue.string(id.flatMap(tokenizer.token) ?? "") }
@@ -25,48 +33,78 @@ public struct JinjaChatTemplate: Sendable, Hashable {
             "bos_token": text(tokenizer.bosID), "eos_token": text(tokenizer.eosID), "pad_token": text(tokenizer.padID),
             "unk_token": text(tokenizer.unknownID),
         ]
+        habits = TemplateHabits { messages in try? run(messages, [], addGenerationPrompt: false) }
     }
 
     public static func == (a: Self, b: Self) -> Bool {
-        a.template == b.template && a.tokens == b.tokens && a.name == b.name
+        a.template == b.template && a.tokens == b.tokens && a.name == b.name && a.variables == b.variables
+            && a.date == b.date
     }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(template) }
 
-    /// A reason with one full stop: what a template raises itself may have none.
-    private static func sentence(_ error: any Error) -> String {
-        let text = "\(error)"
-        return text.last.map { ".!?。！？".contains($0) } ?? false ? text : text + "."
-    }
-
     /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation.
-    func render(_ messages: [ChatMessage], addGenerationPrompt: Bool) throws -> ChatText {
+    func render(
+        _ messages: [ChatMessage], _ variables: [JSONValue.Member], addGenerationPrompt: Bool
+    ) throws -> ChatText {
         if template.hasGenerationBlocks, !addGenerationPrompt {
-            let rendering = try run(messages, addGenerationPrompt: false, marksGeneration: true)
+            let rendering = try run(messages, variables, addGenerationPrompt: false, marksGeneration: true)
             return ChatText(text: rendering.text, completions: rendering.generation, needsBOS: false)
         }
-        let text = try run(messages, addGenerationPrompt: addGenerationPrompt)
+        let text = try run(messages, variables, addGenerationPrompt: addGenerationPrompt)
         return ChatText(
-            text: text, completions: addGenerationPrompt ? [] : completions(messages, in: text), needsBOS: false)
+            text: text, completions: addGenerationPrompt ? [] : completions(messages, variables, in: text),
+            needsBOS: false)
     }
 
-    func run(_ messages: [ChatMessage], addGenerationPrompt: Bool) throws -> String {
-        try run(messages, addGenerationPrompt: addGenerationPrompt, marksGeneration: false).text
+    func run(_ messages: [ChatMessage], _ variables: [JSONValue.Member], addGenerationPrompt: Bool) throws -> String {
+        try run(messages, variables, addGenerationPrompt: addGenerationPrompt, marksGeneration: false).text
     }
 
     private func run(
-        _ messages: [ChatMessage], addGenerationPrompt: Bool, marksGeneration: Bool
+        _ messages: [ChatMessage], _ variables: [JSONValue.Member], addGenerationPrompt: Bool, marksGeneration: Bool
     ) throws -> JinjaTemplate.Rendering {
-        var variables = tokens
-        variables["messages"] = .array(
-            messages.map { ["role": .string($0.role.rawValue), "content": .string($0.content)] })
-        variables["add_generation_prompt"] = .boolean(addGenerationPrompt)
-        for name in ["tools", "documents"] { variables[name] = JinjaValue.none }
+        var values: [String: JinjaValue] = ["tools": .none, "documents": .none]
+        for member in self.variables.overridden(by: variables) where !Self.reservedNames.contains(member.key) {
+            values[member.key] = JinjaValue(member.value)
+        }
+        values.merge(tokens) { $1 }
+        values.merge(Self.variables(messages, addGenerationPrompt, habits: habits)) { $1 }
         do {
-            return try template.render(variables, marksGeneration: marksGeneration)
+            return try template.render(values, marksGeneration: marksGeneration, now: date ?? Date())
         } catch {
-            throw TokenizerError(
-                .refused, path: name, "the chat template does not take this conversation: \(Self.sentence(error))")
+            throw TokenizerError.refused(by: name, error)
+        }
+    }
+
+    /// What every template is given, whatever the conversation brings.
+    static func variables(
+        _ messages: [ChatMessage], _ addGenerationPrompt: Bool, habits: TemplateHabits
+    ) -> [String: JinjaValue] {
+        [
+            "messages": .array(messages.map { habits.value($0) }),
+            "add_generation_prompt": .boolean(addGenerationPrompt),
+        ]
+    }
+
+    /// Names of Jinja itself, which no member of a record may take.
+    private static let reservedNames: Set = [
+        "range", "dict", "namespace", "cycler", "joiner", "lipsum", "raise_exception", "strftime_now", "loop", "self",
+        "varargs", "kwargs", "caller", "true", "false", "none", "True", "False", "None",
+    ]
+}
+
+extension JinjaValue {
+    init(_ value: JSONValue) {
+        switch value {
+        case .null: self = .none
+        case .boolean(let value): self = .boolean(value)
+        case .integer(let value): self = .integer(value)
+        case .number(let value): self = .double(value)
+        case .string(let value): self = .string(value)
+        case .array(let values): self = .array(values.map { JinjaValue($0) })
+        case .object(let members):
+            self = .object(members.map { Entry(key: $0.key, value: JinjaValue($0.value)) })
         }
     }
 }

@@ -2,9 +2,9 @@ internal import MenoFormats
 
 /// The vocabulary of a GGUF file.
 enum GGUFVocabulary {
-    private enum TokenType { static let control = 3, userDefined = 4 }
+    enum TokenType { static let control = 3, userDefined = 4 }
     /// SentencePiece's mark for a space, `▁`.
-    private static let space: [UInt8] = [0xE2, 0x96, 0x81]
+    static let space: [UInt8] = [0xE2, 0x96, 0x81]
 
     static func load(_ file: GGUFFile, path: String) throws -> Tokenizer {
         let metadata = file.metadata
@@ -38,19 +38,7 @@ enum GGUFVocabulary {
     private static func sentencePiece(
         _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
     ) throws -> Tokenizer.Parts {
-        // Gemma's runs of spaces are marked as user-defined and written as such. They are tokens like others, whose
-        // merges come before all others'.
-        let isRun = tokens.indices.map { index in
-            types[index] == TokenType.userDefined && tokens[index].allSatisfy { $0 == 0x20 }
-        }
-        let names = Vocabulary(tokens.indices.map { isRun[$0] ? tokens[$0].flatMap { _ in space } : tokens[$0] })
-        var scores = try metadata.floats("tokenizer.ggml.scores")
-        guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
-            throw TokenizerError(
-                .malformed, path: path, "tokenizer.ggml.scores are not \(tokens.count) finite numbers.")
-        }
-        let best = scores.max() ?? 0
-        for index in isRun.indices where isRun[index] { scores[index] = best + 1 }
+        let (names, scores, isRun) = try scoredNames(metadata, tokens, types, path: path)
         let addsSpace = try metadata.bool("tokenizer.ggml.add_space_prefix", default: nil) ?? true
         let replacement = Normalizer.replace(.text([0x20]), with: space)
         let unknown = try metadata.int("tokenizer.ggml.unknown_token_id", default: nil)
@@ -76,9 +64,29 @@ enum GGUFVocabulary {
             specialTokenIDs: [], markers: .init())
     }
 
+    /// The tokens as merges make them, with the score of each, and which of them are runs of spaces.
+    static func scoredNames(
+        _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
+    ) throws -> (names: Vocabulary, scores: [Float], isRun: [Bool]) {
+        // Gemma's runs of spaces are marked as user-defined and written as such. They are tokens like others, whose
+        // merges come before all others'.
+        let isRun = tokens.indices.map { index in
+            types[index] == TokenType.userDefined && tokens[index].allSatisfy { $0 == 0x20 }
+        }
+        let names = Vocabulary(tokens.indices.map { isRun[$0] ? tokens[$0].flatMap { _ in space } : tokens[$0] })
+        var scores = try metadata.floats("tokenizer.ggml.scores")
+        guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
+            throw TokenizerError(
+                .malformed, path: path, "tokenizer.ggml.scores are not \(tokens.count) finite numbers.")
+        }
+        let best = scores.max() ?? 0
+        for index in isRun.indices where isRun[index] { scores[index] = best + 1 }
+        return (names, scores, isRun)
+    }
+
     /// Every way to make a token of two others, the tokens with the best scores first; of runs of spaces, whose scores
     /// are equal, those of the shortest parts.
-    private static func merges(
+    static func merges(
         of names: Vocabulary, _ scores: [Float]
     ) -> [(left: TokenID, right: TokenID, id: TokenID)] {
         struct Merge {
@@ -127,7 +135,8 @@ enum GGUFVocabulary {
         _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
     ) throws -> Tokenizer.Parts {
         let names = Vocabulary(tokens)
-        let pre = try metadata.string("tokenizer.ggml.pre", default: nil) ?? "default"
+        let named = try metadata.string("tokenizer.ggml.pre", default: nil)
+        let pre = named ?? "default"
         var merges: [(left: TokenID, right: TokenID, id: TokenID)] = []
         for (rank, merge) in try metadata.strings("tokenizer.ggml.merges").enumerated() {
             let parts = Array(merge.utf8).split(separator: 0x20, omittingEmptySubsequences: true)
@@ -141,7 +150,7 @@ enum GGUFVocabulary {
         }
         let bytes = ByteCharacters.all.map { names.id(of: String(Character($0))) }
         let preTokenizer = try preTokenizer(pre, path: path)
-        return Tokenizer.Parts(
+        var parts = Tokenizer.Parts(
             model: .bpe(
                 BPE(
                     vocabulary: .byteLevel(names), merges: MergeTable(merges),
@@ -149,6 +158,15 @@ enum GGUFVocabulary {
             names: names, addedTokens: added(tokens, types) { type, _ in type >= TokenType.control },
             normalizer: pre == "qwen2" ? .form(.nfc) : nil, preTokenizer: preTokenizer,
             decoder: TokenDecoder(names, .init(isByteLevel: true)), specialTokenIDs: [], markers: .init())
+        if named == nil { parts.warnings = [missingPreTokenizer(path)] }
+        return parts
+    }
+
+    /// llama.cpp warns of such a file too; its own default cuts texts in a way of its own.
+    private static func missingPreTokenizer(_ path: String) -> String {
+        "\(path) does not name its pre-tokenizer (tokenizer.ggml.pre), so texts are cut as GPT-2 cuts them. If the model was "
+            + "trained with another one, it sees tokens that it does not know, and its answers get worse. Convert the model "
+            + "again with a current version of llama.cpp, or use its Hugging Face folder."
     }
 
     // MARK: Tokens with a part to play

@@ -12,8 +12,8 @@ public struct TrainingArguments: Sendable, Hashable {
     public var schedule = LearningRateSchedule.Course.cosine
     /// The share of all steps over which the rate rises, rounded up. Default 0.1.
     public var warmupRatio = 0.1
-    /// Steps over which the rate rises; overrides ``warmupRatio`` where above 0.
-    public var warmupSteps = 0
+    /// Steps over which the rate rises, or a share of all; overrides ``warmupRatio`` where it is not 0.
+    public var warmupSteps: StepCount = 0
     /// What only some schedules ask for.
     public var scheduleOptions = LearningRateSchedule.Options()
     /// The optimizer and its constants. Default AdamW with a decay of 0.01; biases and norms are not decayed.
@@ -38,24 +38,29 @@ public struct TrainingArguments: Sendable, Hashable {
     public var headGradientThreshold: Double?
     /// Whether steps take examples of about the same length.
     public var groupsByLength = false
+    /// Whether an epoch leaves out the examples that fill no micro-batch. Default false.
+    public var dropsLast = false
     /// Steps whose passes are prepared ahead, while the one before is computed. Default 1.
     public var stepsAhead = 1
     /// When the model is evaluated. Default: every ``evaluationSteps``, and after the last step.
     public var evaluationStrategy = Interval.steps
-    /// Steps between two evaluations. Default 100.
-    public var evaluationSteps = 100
+    /// Steps between two evaluations, or a share of all; `nil`: as ``loggingSteps``. Default 100.
+    public var evaluationSteps: StepCount? = 100
     /// Whether the model is evaluated before the first step.
     public var evaluatesOnStart = false
     /// When the log gets a line. Default: every ``loggingSteps``.
     public var loggingStrategy = Interval.steps
-    /// Steps between two lines of the log. Default 10.
-    public var loggingSteps = 10
+    /// Steps between two lines of the log, or a share of all. Default 10.
+    public var loggingSteps: StepCount = 10
     /// Whether the first step has a line of its own.
     public var logsFirstStep = false
     /// When a checkpoint is saved. Default: every ``saveSteps``, and after the last step.
     public var saveStrategy = Interval.steps
-    /// Steps between two checkpoints. Default 100.
-    public var saveSteps = 100
+    /// Steps between two checkpoints, or a share of all. Default 100.
+    public var saveSteps: StepCount = 100
+    /// Whether checkpoints hold the model alone: smaller, and a run cannot be resumed from them. One that is saved because a
+    /// run is interrupted or fails holds everything. Default false.
+    public var savesOnlyModel = false
     /// How many checkpoints are kept; the best and the newest always are. `nil`: all. Default 10.
     public var saveTotalLimit: Int? = 10
     /// By which value of an evaluation models are compared; it carries its direction. Default perplexity.
@@ -92,7 +97,7 @@ public struct TrainingArguments: Sendable, Hashable {
 
     /// Steps between two evaluations; `nil`: there are none.
     public func evaluationInterval(_ batches: BatchSchedule) -> Int? {
-        interval(evaluationStrategy, steps: evaluationSteps, batches)
+        interval(evaluationStrategy, steps: evaluationSteps ?? loggingSteps, batches)
     }
 
     /// Steps between two checkpoints; `nil`: there are none.
@@ -103,10 +108,10 @@ public struct TrainingArguments: Sendable, Hashable {
         interval(loggingStrategy, steps: loggingSteps, batches)
     }
 
-    private func interval(_ strategy: Interval, steps: Int, _ batches: BatchSchedule) -> Int? {
+    private func interval(_ strategy: Interval, steps: StepCount, _ batches: BatchSchedule) -> Int? {
         switch strategy {
         case .no: nil
-        case .steps: steps
+        case .steps: steps.steps(of: totalSteps(batches))
         case .epoch: batches.stepsPerEpoch
         }
     }
@@ -123,11 +128,18 @@ public struct TrainingArguments: Sendable, Hashable {
         let most = Self.largestCount
         let counts = [
             ("batchSize", batchSize, 1), ("gradientAccumulationSteps", gradientAccumulationSteps, 1),
-            ("maxSteps", maxSteps ?? 0, 0), ("warmupSteps", warmupSteps, 0), ("stepsAhead", stepsAhead, 0),
-            ("evaluationSteps", evaluationSteps, 1), ("saveSteps", saveSteps, 1), ("loggingSteps", loggingSteps, 1),
+            ("maxSteps", maxSteps ?? 0, 0), ("stepsAhead", stepsAhead, 0),
         ]
         for (name, value, least) in counts where value < least || value > most {
             throw TrainingError(.badArguments, "\(name) is \(value); expected from \(least) to \(most).")
+        }
+        let intervals = [
+            ("warmupSteps", warmupSteps, 0), ("evaluationSteps", evaluationSteps ?? loggingSteps, 1),
+            ("saveSteps", saveSteps, 1), ("loggingSteps", loggingSteps, 1),
+        ]
+        for (name, value, least) in intervals where !value.isValid(from: least, to: most) {
+            throw TrainingError(
+                .badArguments, "\(name) is \(value); expected from \(least) to \(most), or a share between 0 and 1.")
         }
         guard (0...1).contains(warmupRatio) else {
             throw TrainingError(.badArguments, "warmupRatio is \(warmupRatio); expected from 0 to 1.")
@@ -142,7 +154,7 @@ public struct TrainingArguments: Sendable, Hashable {
     public func batches(lengths: [Int]) -> BatchSchedule {
         BatchSchedule(
             exampleCount: lengths.count, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles,
-            lengths: groupsByLength ? lengths : nil)
+            lengths: groupsByLength ? lengths : nil, microBatch: dropsLast ? min(batchSize, lengths.count) : 1)
     }
 
     /// Optimizer steps of a run.
@@ -150,7 +162,8 @@ public struct TrainingArguments: Sendable, Hashable {
 
     /// The learning rates of a run of `totalSteps`.
     public func learningRates(totalSteps: Int) -> LearningRateSchedule {
-        let warmup = warmupSteps > 0 ? warmupSteps : Int((warmupRatio * Double(totalSteps)).rounded(.up))
+        let warmup =
+            warmupSteps == 0 ? Int((warmupRatio * Double(totalSteps)).rounded(.up)) : warmupSteps.steps(of: totalSteps)
         return LearningRateSchedule(
             peak: learningRate, course: schedule, options: scheduleOptions, warmupSteps: warmup,
             totalSteps: totalSteps)

@@ -1,3 +1,4 @@
+internal import Foundation
 public import MenoMetrics
 
 /// A value of an evaluation by which models are compared, with its direction.
@@ -8,6 +9,12 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case completionPerplexity = "completion_perplexity"
 
     public var greaterIsBetter: Bool { self == .tokenAccuracy }
+
+    /// Whether a value is better than another one; with no other, it is. A value that is not a number never is.
+    func isBetter(_ value: Double, than other: Double?, by threshold: Double = 0) -> Bool {
+        guard !value.isNaN else { return false }
+        return other.map { (greaterIsBetter ? value - $0 : $0 - value) > threshold } ?? true
+    }
 
     /// - Returns: `nil` where the evaluation has no such value.
     public func value(_ metrics: EvaluationMetrics) -> Double? {
@@ -26,48 +33,8 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
         case .loss: entry.evalLoss
         case .perplexity: entry.evalPerplexity
         case .tokenAccuracy: entry.evalTokenAccuracy
-        case .completionLoss, .completionPerplexity: nil
+        case .completionLoss: entry.evalCompletionLoss
+        case .completionPerplexity: entry.evalCompletionLoss.map { exp($0) }
         }
-    }
-}
-
-/// The best evaluation so far, and how long ago it was.
-struct BestModel: Codable, Hashable {
-    private(set) var step: Int?
-    private(set) var value: Double?
-    /// Evaluations since the last one that was better by more than the threshold.
-    private(set) var evaluationsWithoutImprovement = 0
-    /// What ``value`` is one of. Older checkpoints do not tell.
-    private(set) var metric: ModelMetric?
-
-    /// - Returns: whether this evaluation is the best. A value that is not a number never is.
-    mutating func offer(_ metrics: EvaluationMetrics, _ metric: ModelMetric, threshold: Double) -> Bool {
-        guard let offered = metric.value(metrics) else { return false }
-        return offer(offered, ofStep: metrics.step, metric, threshold: threshold)
-    }
-
-    private mutating func offer(_ offered: Double, ofStep step: Int, _ metric: ModelMetric, threshold: Double) -> Bool {
-        self.metric = metric
-        guard !offered.isNaN else {
-            evaluationsWithoutImprovement += 1
-            return false
-        }
-        let gain = value.map { metric.greaterIsBetter ? offered - $0 : $0 - offered } ?? .infinity
-        evaluationsWithoutImprovement = gain > threshold ? 0 : evaluationsWithoutImprovement + 1
-        guard gain > 0 else { return false }
-        (self.step, value) = (step, offered)
-        return true
-    }
-
-    /// The best by a metric that may be another than before: values of two cannot be compared, so it is found anew in the
-    /// log. Where that lacks the metric, there is no best yet.
-    func judged(by metric: ModelMetric, threshold: Double, evaluations: [TrainerState.LogEntry]) -> BestModel {
-        guard let before = self.metric, before != metric else { return self }
-        var best = BestModel()
-        for entry in evaluations {
-            guard let value = metric.value(entry) else { continue }
-            _ = best.offer(value, ofStep: entry.step, metric, threshold: threshold)
-        }
-        return best
     }
 }

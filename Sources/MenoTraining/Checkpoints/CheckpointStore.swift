@@ -33,11 +33,14 @@ public struct CheckpointStore: Sendable {
         var step: Int
         var form: SavedForm
         var weights: NamedValues
-        var optimizer: NamedValues
+        /// `nil`: the checkpoint holds the model alone.
+        var optimizer: NamedValues?
         /// Small files, by name.
         var files: [String: Data]
 
-        var size: Int { weights.size + optimizer.size + files.values.reduce(0) { $0 + $1.count } }
+        var size: Int {
+            weights.size + (optimizer?.size ?? 0) + files.values.reduce(0) { $0 + $1.count } + form.companionSize
+        }
     }
 
     static let optimizerName = "optimizer.safetensors"
@@ -57,22 +60,35 @@ public struct CheckpointStore: Sendable {
         return names.compactMap { RunLayout.step(ofCheckpoint: $0, prefix: prefix) }.sorted()
     }
 
-    /// The newest checkpoint that can be gone on from, ours where it is whole or Trainer's, and what is wrong with the newer
-    /// ones.
+    /// The newest checkpoint that a run can be resumed from, ours where it is whole or Trainer's, and what is wrong with the
+    /// newer ones.
     public func newest() -> (url: URL?, faults: [String]) {
         putBackReplaced()
         var faults: [String] = []
         for step in steps.reversed() {
             let url = url(step: step)
-            guard let fault = CheckpointManifest.fault(of: url), (try? ForeignCheckpoint(url)) == nil else {
-                return (url, faults)
-            }
+            guard let fault = fault(of: url) else { return (url, faults) }
             faults.append("\(url.path) is passed over: \(fault).")
         }
         return (nil, faults)
     }
 
-    /// The newest step that can be gone on from, and the steps that its run was to have where its checkpoint tells; `nil`:
+    /// Why a run cannot be resumed from a checkpoint; `nil`: it can.
+    private func fault(of url: URL) -> String? {
+        if let fault = CheckpointManifest.fault(of: url) { return (try? ForeignCheckpoint(url)) == nil ? fault : nil }
+        return SavedRun.isWhole(url) ? nil : SavedRun.modelAlone
+    }
+
+    /// Whether one of the checkpoints is one that a run can be resumed from, by the sizes of its files.
+    public var isResumable: Bool {
+        putBackReplaced()
+        return steps.contains { step in
+            let url = url(step: step)
+            return (CheckpointManifest.hasFiles(url) && SavedRun.isWhole(url)) || (try? ForeignCheckpoint(url)) != nil
+        }
+    }
+
+    /// The newest step that there is a checkpoint of, and the steps that its run was to have where its checkpoint tells; `nil`:
     /// folders of such names, if any, hold no checkpoint, neither ours with all its files nor one of Trainer's.
     public var progress: (step: Int, total: Int?)? {
         struct State: Decodable { var maxSteps: Int }
@@ -89,7 +105,7 @@ public struct CheckpointStore: Sendable {
     // MARK: Writing
 
     func write(_ contents: Contents) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try WholeFile.createFolder(folder)
         removeRemains()
         try checkSpace(for: contents.size)
         let staged = folder.appending(path: ".\(prefix)\(contents.step).partial")
@@ -97,15 +113,15 @@ public struct CheckpointStore: Sendable {
         do {
             try FileManager.default.createDirectory(at: staged, withIntermediateDirectories: false)
             try contents.form.write(contents.weights, to: staged)
-            try contents.optimizer.write(to: staged.appending(path: Self.optimizerName))
-            for (name, data) in contents.files { try data.write(to: staged.appending(path: name)) }
-            for name in try FileManager.default.contentsOfDirectory(atPath: staged.path) {
-                try Self.synchronize(staged.appending(path: name))
+            try contents.optimizer?.write(to: staged.appending(path: Self.optimizerName))
+            for (name, data) in contents.files {
+                try WholeFile.write(data, to: staged.appending(path: name), durability: .none)
             }
-            let manifest = staged.appending(path: CheckpointManifest.name)
-            try Self.encoder.encode(CheckpointManifest(of: staged)).write(to: manifest)
-            try Self.synchronize(manifest)
-            try Self.synchronize(staged)
+            for name in try FileManager.default.contentsOfDirectory(atPath: staged.path) {
+                try WholeFile.synchronize(staged.appending(path: name))
+            }
+            let manifest = try Self.encoder.encode(CheckpointManifest(of: staged))
+            try WholeFile.write(manifest, to: staged.appending(path: CheckpointManifest.name))
             try put(staged, step: contents.step)
         } catch {
             try? FileManager.default.removeItem(at: staged)
@@ -122,7 +138,7 @@ public struct CheckpointStore: Sendable {
         }
         do {
             try FileManager.default.moveItem(at: staged, to: named)
-            try Self.synchronize(folder)
+            try WholeFile.synchronize(folder)
         } catch {
             putBackReplaced()
             throw error
@@ -133,8 +149,8 @@ public struct CheckpointStore: Sendable {
     private func replaced(step: Int) -> URL { folder.appending(path: ".\(prefix)\(step)\(Self.replacedSuffix)") }
     private static let replacedSuffix = ".replaced"
 
-    /// Checkpoints whose replacement was cut between taking the name and giving it anew have it again. Where there is a new
-    /// one, which is whole, the old one goes: it would come back when that one is set aside.
+    /// Checkpoints whose replacement was cut between taking the name and giving it to the new one get it back. Where there is
+    /// a new one, which is whole, the old one goes: it would come back when that one is set aside.
     private func putBackReplaced() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") && name.hasSuffix(Self.replacedSuffix) {
@@ -173,17 +189,6 @@ public struct CheckpointStore: Sendable {
         return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
-    private static func synchronize(_ url: URL) throws {
-        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(url) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure(url) }
-    }
-
-    private static func failure(_ url: URL) -> TrainingError {
-        TrainingError(.cannotSave, "\(url.path) cannot be brought to the disk (\(String(cString: strerror(errno)))).")
-    }
-
     // MARK: Removing
 
     /// Removes the oldest checkpoints beyond `limit`, but none of those that are kept. Broken ones do not count, and stay.
@@ -196,28 +201,30 @@ public struct CheckpointStore: Sendable {
         return removed.filter { (try? remove(step: $0)) ?? false }
     }
 
-    /// Takes the name away first, so that a half removed folder is never taken for a checkpoint.
+    /// Takes the name away first, on the disk too, so that a half removed folder is never taken for a checkpoint.
     /// - Returns: whether there was one.
-    func remove(step: Int) throws -> Bool {
+    package func remove(step: Int) throws -> Bool {
         guard FileManager.default.fileExists(atPath: url(step: step).path) else { return false }
         let hidden = folder.appending(path: ".\(prefix)\(step).removed")
         try? FileManager.default.removeItem(at: hidden)
         try FileManager.default.moveItem(at: url(step: step), to: hidden)
+        try WholeFile.synchronize(folder)
         try? FileManager.default.removeItem(at: hidden)
         return true
     }
 
     /// Gives checkpoints of later steps names that are no checkpoint's, so that none is taken for a part of the run that
-    /// goes on from this step.
+    /// goes on from this step. The newest is the first: after a cut, what is left is the older part of one run.
     /// - Returns: their new names.
     func setAside(after step: Int) throws -> [String] {
         putBackReplaced()
-        return try steps.filter { $0 > step }.map { step in
+        return try steps.filter { $0 > step }.reversed().map { step in
             let name = "\(RunLayout.abandonedPrefix)\(prefix)\(step)"
             let names = [name] + (2...1000).map { "\(name).\($0)" }
             let free = names.first { !FileManager.default.fileExists(atPath: folder.appending(path: $0).path) } ?? name
             do {
                 try FileManager.default.moveItem(at: url(step: step), to: folder.appending(path: free))
+                try WholeFile.synchronize(folder)
             } catch {
                 throw TrainingError(
                     .cannotResume,
@@ -229,7 +236,7 @@ public struct CheckpointStore: Sendable {
     }
 
     /// Removes what an earlier process left when it was killed.
-    private func removeRemains() {
+    package func removeRemains() {
         putBackReplaced()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") { try? FileManager.default.removeItem(at: folder.appending(path: name)) }

@@ -23,11 +23,17 @@ final class CheckpointWriter: Sendable {
     func begin(_ contents: CheckpointStore.Contents, keeping kept: Set<Int>) {
         wait()
         queue.async { [self] in
-            guard write(contents, to: regular) else { return }
-            for step in regular.rotate(limit: limit, keeping: kept.union([contents.step])) {
-                add(.checkpointRemoved(record(step, of: regular)))
-            }
+            if write(contents, to: regular) { removeOldest(keeping: kept.union([contents.step])) }
         }
+    }
+
+    /// Removes regular checkpoints beyond the limit, as after a save. A run that was killed in between has one too many, and
+    /// may not save again.
+    /// - Parameter kept: steps whose checkpoints are not removed.
+    func rotate(keeping kept: Set<Int>) { queue.async { [self] in removeOldest(keeping: kept) } }
+
+    private func removeOldest(keeping kept: Set<Int>) {
+        for step in regular.rotate(limit: limit, keeping: kept) { add(.checkpointRemoved(record(step, of: regular))) }
     }
 
     /// Begins to write a stable checkpoint, which only ``removeStable(step:)`` removes.

@@ -1,8 +1,8 @@
 internal import Foundation
 internal import MenoModels
 
-/// A `checkpoint-N` of Hugging Face's Trainer with PEFT: its adapter and its log can be gone on from. Its optimizer and its
-/// random states are Python pickles, which are not read.
+/// A `checkpoint-N` of Hugging Face's Trainer with PEFT: a run can be resumed with its adapter and its log. Its optimizer and
+/// its random states are Python pickles, which are not read.
 struct ForeignCheckpoint {
     private struct State: Decodable {
         var globalStep: Int
@@ -43,7 +43,7 @@ struct ForeignCheckpoint {
             if "\(before)" != "\(now)" { changes.append("\(name) was \(before), is \(now)") }
         }
         compare("the number of steps", state.maxSteps, totalSteps)
-        if case .adapter(let now, _) = form {
+        if let now = form.adapterSettings {
             let before = try LoRAFiles.settings(in: folder)
             compare("lora.r", before.rank, now.rank)
             compare("lora.lora_alpha", before.alpha, now.alpha)
@@ -59,5 +59,6 @@ struct ForeignCheckpoint {
     /// What such a checkpoint cannot give.
     static let lacks =
         "a checkpoint of Trainer: the adapter, the step and the log go on; the optimizer's moments and the random states are "
-        + "Python pickles and begin anew, so that the first steps differ from an unbroken run's. The best model so far is not known."
+        + "Python pickles and start from scratch, so that the first steps differ from an unbroken run's. Which model was the "
+        + "best so far is not taken over, as its held-out examples are not known."
 }

@@ -20,7 +20,7 @@ public struct RunSaving: Sendable {
     var stableStore: CheckpointStore { CheckpointStore(store.folder, kind: .stable) }
 }
 
-/// A checkpoint that is gone on from.
+/// A checkpoint that a run is resumed from.
 struct SavedRun {
     var state: RunState
     /// What observers need to go on, by their names. It may hold times, so it is apart from ``RunState``, which is the
@@ -35,6 +35,12 @@ struct SavedRun {
                 .cannotResume, "\(folder.path) cannot be resumed from: \(fault).",
                 advice: "Give another checkpoint, or `--resume auto`, which takes the newest whole one.")
         }
+        guard Self.isWhole(folder) else {
+            throw TrainingError(
+                .cannotResume, "\(folder.path) cannot be resumed from: \(Self.modelAlone).",
+                advice: "Start a new run from it: as lora.init_adapter if it is an adapter, else as model.name_or_path."
+            )
+        }
         state = try Self.read(RunState.name, in: folder)
         observers = try Self.read(CheckpointStore.observersName, in: folder)
         guard state.version == 1 else {
@@ -42,6 +48,13 @@ struct SavedRun {
                 .cannotResume, "\(folder.path) is of version \(state.version); this program knows version 1.")
         }
     }
+
+    /// Whether a checkpoint holds more than the model.
+    static func isWhole(_ folder: URL) -> Bool {
+        FileManager.default.fileExists(atPath: folder.appending(path: RunState.name).path)
+    }
+
+    static let modelAlone = "it holds the model alone (training.save_only_model), neither optimizer nor random states"
 
     private static func read<Value: Decodable>(_ name: String, in folder: URL) throws -> Value {
         let url = folder.appending(path: name)
@@ -56,15 +69,28 @@ struct SavedRun {
     static let evaluationKey = "data (held out)"
     var tellsEvaluation: Bool { state.settings[Self.evaluationKey] != nil }
 
+    /// Whether evaluations before this checkpoint are of other examples than those to come.
+    func changesEvaluation(_ settings: [String: String]) -> Bool {
+        guard let before = state.settings[Self.evaluationKey] else { return false }
+        return before != settings[Self.evaluationKey]
+    }
+
     /// Settings that older checkpoints do not tell.
-    private static let laterKeys = [evaluationKey, "training.metric_for_best_model"]
+    private static let laterKeys = [
+        evaluationKey, "training.metric_for_best_model", RunSaving.templateKey, RunSaving.dateKey,
+    ]
 
     /// The settings that differ, in words.
     func changes(_ settings: [String: String]) -> [String] {
         Set(state.settings.keys).union(settings.keys).sorted().compactMap { key in
             if Self.laterKeys.contains(key), state.settings[key] == nil { return nil }
             let (before, now) = (state.settings[key] ?? "(absent)", settings[key] ?? "(absent)")
-            return before == now ? nil : "\(key) was \(before), is \(now)"
+            return before == now ? nil : "\(key) was \(Self.shown(before)), is \(Self.shown(now))"
         }
+    }
+
+    /// A value for a message: a whole chat template is none.
+    private static func shown(_ value: String) -> String {
+        value.count > 100 ? "\(value.prefix(40))… (\(value.count) characters)" : value
     }
 }

@@ -26,7 +26,8 @@ struct StepLog: Codable {
         entries.append(
             .init(
                 epoch: metrics.epoch, step: metrics.step, evalLoss: metrics.loss,
-                evalPerplexity: metrics.perplexity, evalTokenAccuracy: metrics.tokenAccuracy))
+                evalPerplexity: metrics.perplexity, evalTokenAccuracy: metrics.tokenAccuracy,
+                evalCompletionLoss: metrics.completionLoss))
     }
 
     func hasEvaluation(ofStep step: Int) -> Bool { entries.contains { $0.step == step && $0.evalLoss != nil } }

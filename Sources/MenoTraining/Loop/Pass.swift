@@ -16,14 +16,16 @@ public struct Pass: Sendable, Hashable {
         self.layout = layout
     }
 
-    /// - Parameter sharedPrefix: tokens that all of them begin with, labels included, laid for the first one alone.
-    public init(_ examples: some Collection<Example>, sharedPrefix: Int = 0) {
+    /// - Parameters:
+    ///   - sharedPrefix: tokens that all of them begin with, labels included, laid for the first one alone.
+    ///   - numbers: which example of its step each is; `nil`: 0, 1, ….
+    public init(_ examples: some Collection<Example>, sharedPrefix: Int = 0, numbers: [Int]? = nil) {
         let parts = examples.enumerated().map { index, example in
             (example, (index > 0 ? sharedPrefix : 0)..<example.ids.count)
         }
         self.init(
             inputIDs: parts.flatMap { $0.ids[$1] }, labels: parts.flatMap { $0.labels[$1] },
-            layout: SequenceLayout(lengths: parts.map(\.1.count), sharedPrefix: sharedPrefix))
+            layout: SequenceLayout(lengths: parts.map(\.1.count), sharedPrefix: sharedPrefix, numbers: numbers))
     }
 
     /// Labels that are predicted: those that are not −100 and not first in their sequence.

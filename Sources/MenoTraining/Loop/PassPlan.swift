@@ -30,7 +30,9 @@ public struct PassPlan: Sendable {
         parts = division.passes(tokens: tokens).map { range in
             Part(
                 examples: Array(order[range]),
-                pass: Pass(order[range].map { examples[$0] }, sharedPrefix: division.sharedPrefix(of: range)))
+                pass: Pass(
+                    order[range].map { examples[$0] }, sharedPrefix: division.sharedPrefix(of: range),
+                    numbers: Array(order[range])))
         }
     }
 }

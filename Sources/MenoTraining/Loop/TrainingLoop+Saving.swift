@@ -7,13 +7,18 @@ internal import MenoTensor
 /// Saving and resuming.
 extension TrainingLoop {
     /// Begins to write a checkpoint of this moment. A fault is told and does not harm the training.
-    func save() {
-        guard let saving, let writer, stepsDone > 0, savedStep != stepsDone else { return }
+    /// - Parameter isWhole: whether it holds all that a run needs to be resumed, even if others hold the model alone.
+    func save(isWhole: Bool = false) {
+        let isWhole = isWhole || !arguments.savesOnlyModel
+        guard let saving, let writer, stepsDone > 0, savedStep != stepsDone || (isWhole && resumableStep != stepsDone)
+        else { return }
         // What observers know of the checkpoints before this one is part of its state.
         finishSaving()
+        confirmBest()
         do {
-            writer.begin(try contents(saving), keeping: best.step.map { [$0] } ?? [])
+            writer.begin(try contents(saving, isWhole: isWhole), keeping: best.step.map { [$0] } ?? [])
             savedStep = stepsDone
+            resumableStep = isWhole ? stepsDone : nil
         } catch {
             observers.emit(.checkpointFailed(kind: .regular, step: stepsDone, reason: error.text))
         }
@@ -22,7 +27,7 @@ extension TrainingLoop {
     func saveStable(_ files: [String: Data]) {
         guard let saving, let writer, stepsDone > 0 else { return }
         do {
-            var contents = try contents(saving)
+            var contents = try contents(saving, isWhole: !arguments.savesOnlyModel)
             contents.files.merge(files) { own, _ in own }
             writer.beginStable(contents)
         } catch {
@@ -44,21 +49,21 @@ extension TrainingLoop {
                     + "\(mebibytes(disk.total)) MiB; free some space, or choose another base_output_dir."))
     }
 
-    private func contents(_ saving: RunSaving) throws -> CheckpointStore.Contents {
-        CheckpointStore.Contents(
-            step: stepsDone, form: saving.form, weights: try model.trainedValues(),
-            optimizer: try NamedValues(optimizerStep.optimizer.state),
-            files: [
-                RunState.name: try CheckpointStore.encoder.encode(try runState(saving)),
-                TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving)),
-                CheckpointStore.observersName: try CheckpointStore.encoder.encode(observers.states()),
-            ])
+    private func contents(_ saving: RunSaving, isWhole: Bool) throws -> CheckpointStore.Contents {
+        var contents = CheckpointStore.Contents(
+            step: stepsDone, form: saving.form, weights: try model.trainedValues(), optimizer: nil,
+            files: [TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving))])
+        guard isWhole else { return contents }
+        contents.optimizer = try NamedValues(optimizerStep.optimizer.state)
+        contents.files[RunState.name] = try CheckpointStore.encoder.encode(try runState(saving))
+        contents.files[CheckpointStore.observersName] = try CheckpointStore.encoder.encode(observers.states())
+        return contents
     }
 
     /// Tells what became of checkpoints, and does what observers ask for.
     func settle() {
         for event in writer?.takeEvents() ?? [] {
-            if case .checkpointFailed(.regular, savedStep, _) = event { savedStep = nil }
+            if case .checkpointFailed(.regular, savedStep, _) = event { (savedStep, resumableStep) = (nil, nil) }
             observers.emit(event)
         }
         for request in observers.takeRequests() {
@@ -92,11 +97,13 @@ extension TrainingLoop {
     func trainerState(_ saving: RunSaving) -> TrainerState {
         TrainerState(
             bestGlobalStep: best.step, bestMetric: best.value,
-            bestModelCheckpoint: best.step.map { saving.store.url(step: $0).lastPathComponent },
+            bestModelCheckpoint: best.step.map { best.folder ?? saving.store.url(step: $0).lastPathComponent },
             epoch: epoch(after: stepsDone), evalSteps: arguments.evaluationInterval(batches) ?? totalSteps,
-            globalStep: stepsDone, logHistory: log.entries, loggingSteps: arguments.loggingSteps, maxSteps: totalSteps,
+            globalStep: stepsDone, logHistory: log.entries,
+            loggingSteps: arguments.loggingInterval(batches) ?? totalSteps, maxSteps: totalSteps,
             numInputTokensSeen: log.tokens, numTrainEpochs: arguments.epochs,
-            saveSteps: arguments.saveInterval(batches) ?? totalSteps, trainBatchSize: arguments.batchSize)
+            saveSteps: arguments.saveInterval(batches) ?? totalSteps,
+            trainBatchSize: arguments.batchSize)
     }
 
     /// Goes back to a checkpoint; ``run(model:)`` then continues from there.
@@ -112,7 +119,8 @@ extension TrainingLoop {
         let saved = try SavedRun(folder)
         let changes = saved.changes(saving.settings)
         let state = saved.state
-        try checkChanges(changes, step: state.step, of: folder, allowsChanges: allowsChanges)
+        try ResumeCheck.refuse(
+            changes, step: state.step, of: folder, totalSteps: totalSteps, allowsChanges: allowsChanges)
         try saving.form.restore(model, from: folder)
         try NamedValues.restore(
             optimizerStep.optimizer.state, from: folder.appending(path: CheckpointStore.optimizerName))
@@ -124,11 +132,12 @@ extension TrainingLoop {
         try setAsideAbandoned(saving, after: state.step)
         // Another division into passes would round differently.
         tokensPerPass = arguments.tokensPerPass ?? state.tokensPerPass
-        (stepsDone, savedStep, resumedAtStep) = (state.step, state.step, state.step)
+        (stepsDone, savedStep, resumableStep, resumedAtStep) = (state.step, state.step, state.step, state.step)
         (log, skippedSteps) = (state.log, state.skippedSteps)
-        best = state.best.judged(
-            by: arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, evaluations: log.entries)
+        isResumedWithChanges = !changes.isEmpty
         observers.restore(saved.observers)
+        restoreBest(saved, from: folder)
+        writer?.rotate(keeping: Set([state.step, best.step].compactMap { $0 }))
         if !saved.tellsEvaluation {
             observers.emit(
                 .notice("\(folder.path) does not tell its held-out examples: that they are the same is not checked"))
@@ -138,12 +147,17 @@ extension TrainingLoop {
 
     func resume(from checkpoint: ForeignCheckpoint, _ saving: RunSaving, allowsChanges: Bool) throws {
         let changes = try checkpoint.changes(form: saving.form, totalSteps: totalSteps)
-        try checkChanges(changes, step: checkpoint.step, of: checkpoint.folder, allowsChanges: allowsChanges)
+        try ResumeCheck.refuse(
+            changes, step: checkpoint.step, of: checkpoint.folder, totalSteps: totalSteps, allowsChanges: allowsChanges)
         try saving.form.restore(model, from: checkpoint.folder)
         try RandomGenerator.seed(arguments.seed &+ UInt64(checkpoint.step))
         try setAsideAbandoned(saving, after: checkpoint.step)
         (stepsDone, savedStep, resumedAtStep) = (checkpoint.step, checkpoint.step, checkpoint.step)
+        resumableStep = checkpoint.step
+        isResumedWithChanges = !changes.isEmpty
         log = checkpoint.log
+        // Its evaluations may be of other examples.
+        best = BestModel(since: checkpoint.step)
         observers.emit(.warning(ForeignCheckpoint.lacks))
         for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
     }
@@ -157,29 +171,5 @@ extension TrainingLoop {
                 observers.emit(.notice("of a later step, set aside: \(store.folder.lastPathComponent)/\(name)"))
             }
         }
-    }
-
-    func checkChanges(_ changes: [String], step: Int, of folder: URL, allowsChanges: Bool) throws {
-        guard changes.isEmpty || allowsChanges else {
-            throw TrainingError(
-                .cannotResume, "\(folder.path) is of a run with other settings: \(changes.joined(separator: "; ")).",
-                advice: "Undo the changes, or give --allow-changes to go on with them.")
-        }
-        guard step <= totalSteps else {
-            throw TrainingError(
-                .cannotResume, "\(folder.path) is of step \(step); the run ends at step \(totalSteps).")
-        }
-    }
-
-    /// Tells apart data, tokenizers and templates: FNV-1a over every id and label.
-    static func fingerprint(_ examples: [Example]) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        let mix = { (value: Int32) in hash = (hash ^ UInt64(UInt32(bitPattern: value))) &* 0x100_0000_01B3 }
-        for example in examples {
-            mix(Int32(truncatingIfNeeded: example.ids.count))
-            example.ids.forEach(mix)
-            example.labels.forEach(mix)
-        }
-        return "\(examples.count) examples, \(String(hash, radix: 16))"
     }
 }

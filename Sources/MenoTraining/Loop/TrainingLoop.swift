@@ -26,10 +26,18 @@ public final class TrainingLoop {
 
     var stepsDone = 0
     var savedStep: Int?
+    /// The step of the last checkpoint that holds everything that a run needs to be resumed.
+    var resumableStep: Int?
     var best = BestModel()
     var log = StepLog()
     var skippedSteps = 0
     var resumedAtStep: Int?
+    /// The checkpoint that the run was resumed from.
+    var resumedFrom: URL?
+    /// The step of the model that the run ends with, where it is not the last one.
+    var delivered: Int?
+    /// Whether settings differ from those of the checkpoint that the run was resumed from.
+    var isResumedWithChanges = false
     /// Why an observer wants the run to end.
     var stopReason: String?
     /// The most tokens of a pass; `nil` until it is decided.
@@ -65,10 +73,17 @@ public final class TrainingLoop {
         self.shouldStop = shouldStop
         self.observers = Observers(observers, logger: logger)
         var saving = saving
-        saving?.settings["data"] = Self.fingerprint(training)
-        saving?.settings[SavedRun.evaluationKey] = Self.fingerprint(evaluation)
+        saving?.settings.merge(ResumeCheck.dataSettings(training: training, evaluation: evaluation)) { $1 }
         self.saving = saving
         writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
+        guard !arguments.dropsLast || training.count >= arguments.batchSize else {
+            throw TrainingError(
+                .nothingToTrain,
+                "\(training.count) training examples fill no micro-batch of \(arguments.batchSize), and "
+                    + "dataloader_drop_last leaves out what fills none.",
+                advice:
+                    "Set a smaller training.per_device_train_batch_size, or leave training.dataloader_drop_last out.")
+        }
         batches = arguments.batches(lengths: training.map(\.ids.count))
         totalSteps = arguments.totalSteps(batches)
         tokensPerPass = arguments.tokensPerPass
@@ -85,6 +100,11 @@ public final class TrainingLoop {
             totalSteps: totalSteps)
     }
 
+    func checkLearningRates() throws {
+        try arguments.checkLearningRates(
+            totalSteps: totalSteps, stepsDone: stepsDone, wasBegunSo: resumedAtStep != nil && !isResumedWithChanges)
+    }
+
     // MARK: The course of a run
 
     /// Runs to the last step, or until it is told to stop.
@@ -92,9 +112,11 @@ public final class TrainingLoop {
     ///   the last good step, and they are saved, unless it is `updateFailed`.
     @discardableResult
     public func run(model name: String) throws -> RunOutcome {
+        try checkLearningRates()
         if resumedAtStep == nil { try RandomGenerator.seed(arguments.seed) }
         let start = clock.now
         observers.emit(.started(description(name)))
+        if let fault = rates.fault(from: stepsDone) { observers.emit(.warning("\(fault).")) }
         warnOfLength()
         warnOfSpace()
         if model.device.kind == .cuda, let fault = model.device.kernelFault {
@@ -108,7 +130,7 @@ public final class TrainingLoop {
             return try finish(.interrupted, since: start)
         } catch {
             finishSaving()
-            if (error as? TrainingError)?.code != .updateFailed { save() }
+            if (error as? TrainingError)?.code != .updateFailed { save(isWhole: true) }
             finishSaving()
             observers.emit(.finished(outcome(.failed, message: "\(error)", since: start)))
             throw error
@@ -190,11 +212,12 @@ public final class TrainingLoop {
         return arguments.loggingInterval(batches).map { step % $0 == 0 || step == totalSteps } ?? false
     }
 
-    /// Makes a step; where memory does not suffice, again in smaller passes, with the same random numbers to begin with.
+    /// Makes a step; where memory does not suffice, again in smaller passes, with the same elements dropped.
     /// - Returns: `nil` for a step that was passed over.
     /// - Throws: what ends the run; what is saved then is as if the step had not been tried.
     func attempt(_ step: Int, learningRate: Double) throws -> StepResult? {
-        let (states, skippedBefore) = (try RandomStates(of: model.device), skippedSteps)
+        let skippedBefore = skippedSteps
+        model.randomKey = RowKeys.key(seed: arguments.seed, step: step)
         do {
             while true {
                 let prepared = loader.load(step, tokensPerPass: passLimit)
@@ -205,12 +228,10 @@ public final class TrainingLoop {
                     return nil
                 } catch let error as TorchError where error.code == .outOfMemory {
                     try makePassesSmaller(prepared.passes, error)
-                    try states.restore()
                 }
             }
         } catch {
             skippedSteps = skippedBefore
-            try states.restore()
             throw error
         }
     }
@@ -234,6 +255,7 @@ public final class TrainingLoop {
         // A checkpoint is judged by what is on the disk.
         writer?.wait()
         settle()
+        confirmBest()
         let limit = min(evaluationPassLimit(passLimit), fittingEvaluationTokens ?? .max)
         let result = try Evaluator(model, objective: objective, tokensPerPass: limit).evaluate(evaluation) { _ in
             !shouldStop()
@@ -249,7 +271,11 @@ public final class TrainingLoop {
         log.add(metrics)
         // A checkpoint that an interruption left of this step lacks its evaluation.
         savedStep = nil
-        _ = best.offer(metrics, arguments.bestMetric, threshold: arguments.earlyStoppingThreshold)
+        // The model before the first step is no result of the run.
+        if stepsDone > 0 {
+            best.offer(
+                metrics, arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, isKept: keepsWeightsOfBest)
+        }
         observers.emit(.evaluated(metrics))
         emitResources()
         return arguments.earlyStoppingPatience.map { best.evaluationsWithoutImprovement >= $0 } ?? false
@@ -258,25 +284,14 @@ public final class TrainingLoop {
     func finish(_ reason: RunOutcome.Reason, since start: ContinuousClock.Instant) throws -> RunOutcome {
         // Whether the checkpoint of this step is there is known when it is written.
         finishSaving()
-        if reason == .interrupted || reason == .stoppedEarly { save() }
+        if reason == .interrupted || reason == .stoppedEarly {
+            save(isWhole: reason == .interrupted || stopReason != nil)
+        }
         finishSaving()
-        if reason != .interrupted { try loadBest() }
+        if reason != .interrupted { try deliverBest() }
         let outcome = outcome(reason, message: reason == .stoppedEarly ? stopReason : nil, since: start)
         observers.emit(.finished(outcome))
         return outcome
-    }
-
-    func loadBest() throws {
-        guard arguments.loadsBestModelAtEnd, arguments.saveInterval(batches) != nil, let saving, let step = best.step,
-            step != stepsDone
-        else { return }
-        let folder = saving.store.url(step: step)
-        if let fault = CheckpointManifest.fault(of: folder) {
-            return observers.emit(
-                .warning("the best model (step \(step)) is not loaded, the last one is kept: \(fault)."))
-        }
-        try saving.form.restore(model, from: folder)
-        observers.emit(.notice("loaded the best model, of step \(step)"))
     }
 
     func outcome(
@@ -303,6 +318,8 @@ public final class TrainingLoop {
             // A run without a log has one line, at its end.
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
             logsFirstStep: arguments.logsFirstStep,
-            labelEntropy: arguments.labelSmoothing == 0 ? training.labelEntropy : nil)
+            labelEntropy: arguments.labelSmoothing == 0 ? training.labelEntropy : nil,
+            evaluationSteps: evaluation.isEmpty ? nil : arguments.evaluationInterval(batches),
+            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.ids.count })
     }
 }

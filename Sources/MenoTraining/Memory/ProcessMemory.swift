@@ -15,10 +15,10 @@ public struct ProcessMemory: Sendable, Hashable {
     /// The most that ever was.
     public var peakResident: Int
 
-    /// The most before the system's own record was started anew.
+    /// The most before the system's own record was reset.
     private static let earlierPeak = Mutex(0)
 
-    /// Starts the system's record of the most resident memory anew, to measure one piece of work.
+    /// Resets the system's record of the most resident memory, to measure one piece of work.
     /// - Returns: `false` where the system has no such means.
     static func resetPeak() -> Bool {
         #if os(Linux)

@@ -48,6 +48,7 @@ extension TrainingLoop {
     /// - Throws: ``TrainingError`` with `outOfMemory` where not even one example fits, or with `cannotPlan` where the system
     ///   does not tell what a pass takes.
     public func forecast() throws -> RunForecast {
+        try checkLearningRates()
         planCheckpointing()
         guard
             var plan = try MemoryPlan.measure(
@@ -92,9 +93,11 @@ extension TrainingLoop {
     var diskForecast: RunForecast.Disk {
         let weights = model.trainedParameterCount * MemoryLayout<Float>.size
         let state = optimizerStep.optimizer.state.reduce(0) { $0 + $1.tensor.count } * MemoryLayout<Float>.size
+        let companions = saving?.form.companionSize ?? 0
         let saves = arguments.saveInterval(batches).map { (totalSteps + $0 - 1) / $0 } ?? 0
         return .init(
-            checkpoint: weights + state, final: weights, checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
+            checkpoint: weights + state + companions, final: weights + companions,
+            checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
     }
 
     /// What all steps take: tokens, those that are computed, those of the largest pass, and passes.

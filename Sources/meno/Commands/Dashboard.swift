@@ -27,10 +27,10 @@ struct Dashboard: AsyncParsableCommand {
             }
             var logger = Logger(label: "meno.dashboard")
             logger.logLevel = .error
-            let server = DashboardServer(URL(filePath: path), port: port, language: language.chosen, logger: logger) {
-                run in
-                (try? RecordedRun(run.path, configuration: nil).thresholds) ?? MonitorConfiguration()
-            }
+            let server = DashboardServer(
+                URL(filePath: path), port: port, language: language.chosen, logger: logger,
+                isRunning: { RunLock.isHeld($0) },
+                thresholds: { (try? RecordedRun($0.path, configuration: nil).thresholds) ?? MonitorConfiguration() })
             do {
                 // The page is there, whether its address can be told or not.
                 try await server.run { try? Console.result("\($0)\n") }

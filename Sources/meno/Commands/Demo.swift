@@ -5,10 +5,13 @@ import MenoMetrics
 import MenoModels
 import MenoMonitor
 import MenoTokenizers
+import MenoTraining
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fine-tunes a small model on bundled Socratic dialogues and shows what changed.")
+        abstract: "Fine-tunes a small model on bundled Socratic dialogues and shows what changed.",
+        discussion: "Run again, it trains from scratch and replaces the earlier demo's checkpoints, adapter and report."
+    )
 
     @Option(help: "gemma-3-270m or smollm2-135m.") var model: String?
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
@@ -30,9 +33,22 @@ struct Demo: ParsableCommand {
             if !configuration.data.path.hasPrefix("/") {
                 configuration.data.path = root.appending(path: configuration.data.path).path
             }
+            try tellWhatIsReplaced(RunLayout(URL(filePath: configuration.baseOutputDirectory)))
             try CatalogModel.all.first { $0.name == configuration.model.nameOrPath }?.fetch()
             try run(configuration)
         }
+    }
+
+    /// Says before anything is done that an earlier run is replaced.
+    private func tellWhatIsReplaced(_ run: RunLayout) throws {
+        let newest = CheckpointStore(run.model).progress
+        let adapter = run.model.appending(path: LoRAFiles.weightsName)
+        guard newest != nil || FileManager.default.fileExists(atPath: adapter.path) else { return }
+        let steps = newest.map { " (step \($0.step)\($0.total.map { " of \($0)" } ?? ""))" } ?? ""
+        Console.note(
+            "\(run.base.relativePath) holds an earlier run\(steps). The demo trains again from scratch and replaces its "
+                + "checkpoints, its adapter and its report; --set base_output_dir=FOLDER keeps them.")
+        if Consent.ask("Replace it?") == .no { throw ExitCode.success }
     }
 
     private func run(_ configuration: RunConfiguration) throws {

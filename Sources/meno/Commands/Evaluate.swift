@@ -11,10 +11,11 @@ struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Computes loss and perplexity of a model on a data file.")
 
     @OptionGroup var options: ModelOptions
+    @OptionGroup var dialogue: DialogueOptions
     @Option(help: "A .json or .jsonl file of records.") var data: String
     @Option(help: "At most this many records, chosen evenly over sources and lengths.") var maxSamples = 100
     @Option(help: "Tokens of the longest example; longer ones are cut.") var maxLength = 2048
-    @Option(help: "Which tokens count: all or completions.") var lossOn = ExampleBuilder.LossTarget.all
+    @Option(help: "Which tokens count: all, completions or last_completion.") var lossOn = ExampleBuilder.LossTarget.all
     @Option(help: "Seeds the choice of the records.") var seed: UInt64 = 42
     @Flag(help: "Print the result as JSON.") var json = false
     @Option(
@@ -34,11 +35,14 @@ struct Evaluate: ParsableCommand {
                     advice: "Use bfloat16 or float32.")
             }
             try logits.map(requirePlace)
+            let variables = try dialogue.variables()
             var (records, report) = try RecordFile.read(URL(filePath: data))
+            records = records.map { $0.with(system: dialogue.system) }
             let model = try options.load()
             let template = try model.template(options.chatTemplate, for: records)
             let all = try ExampleBuilder(
-                tokenizer: model.tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn
+                tokenizer: model.tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn,
+                variables: variables
             ).examples(from: records, report: &report)
             records.removeAll()
             ConsoleLog().data(report, path: data, template: template)

@@ -2,29 +2,58 @@ import ArgumentParser
 import Foundation
 import MenoData
 import MenoModels
+import MenoTokenizers
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Describes a model or a data file.")
+    static let configuration = CommandConfiguration(abstract: "Describes a model, an adapter or a data file.")
 
-    @Argument(help: "A model (folder, .gguf file or name), or a .json or .jsonl file of records.") var path: String
+    @Argument(help: "A model (folder, .gguf file or name), an adapter's folder, or a .json or .jsonl file of records.")
+    var path: String
     @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
     @Option(
         help: "With --model: auto, gemma, llama3, chatml, tokenizer (the model's own), or the path of a .jinja file.")
     var chatTemplate = "auto"
+    @Option(help: "With --model: count the examples that are longer than this (data.max_length).") var maxLength: Int?
+
+    func validate() throws {
+        guard maxLength ?? 2 > 1 else { throw ValidationError("--max-length must be above 1.") }
+        guard maxLength == nil || model != nil else {
+            throw ValidationError("--max-length counts tokens, which needs --model.")
+        }
+    }
 
     func run() throws {
         try reportingErrors {
-            if ["json", "jsonl", "ndjson"].contains(URL(filePath: path).pathExtension.lowercased()) {
-                try describeData(URL(filePath: path))
-            } else {
-                try describeModel(ModelFiles(CatalogModel.locate(path)))
+            switch InspectedPath(path) {
+            case .data(let url): try describeData(url)
+            case .adapter(let adapter): try describeAdapter(adapter)
+            case .other: try describeModel(ModelFiles(CatalogModel.locate(path)))
             }
         }
     }
 
+    private func describeAdapter(_ adapter: AdapterFolder) throws {
+        let settings = try LoRAFiles.settings(in: adapter.url)
+        let targets =
+            switch settings.targets {
+            case .names(let names): names.joined(separator: ", ")
+            case .pattern(let pattern): pattern
+            case .allLinear: "all-linear"
+            }
+        if adapter.isInRun { print("run            `meno report \(path)` shows how it went") }
+        print("adapter        \(adapter.url.path)")
+        print("base model     \(adapter.base ?? "not named")")
+        print("rank           \(settings.rank), alpha \(settings.alpha), dropout \(settings.dropout)")
+        print("adapted        \(targets)")
+        if !settings.modulesToSave.isEmpty {
+            print("saved whole    \(settings.modulesToSave.joined(separator: ", "))")
+        }
+        print("to use it      --model \(adapter.base ?? "BASE") --adapter \(adapter.url.path)")
+    }
+
     private func describeModel(_ files: ModelFiles) {
         let model = files.configuration
-        let windows = model.layers.compactMap(\.slidingWindow)
+        let windows = model.layers.compactMap(\.attention.slidingWindow)
         let storage = Dictionary(grouping: files.storedWeights, by: \.storage).mapValues(\.count)
         print("architecture   \(model.modelType)")
         print("parameters     \(files.parameterCount) in \(files.storedWeights.count) tensors")
@@ -34,10 +63,19 @@ struct Inspect: ParsableCommand {
         print("vocabulary     \(model.vocabularySize), \(model.tiesEmbeddings ? "shared with" : "apart from") the head")
         let kinds = storage.sorted { $0.key < $1.key }.map { "\($0.key) × \($0.value)" }
         print("storage        \(kinds.joined(separator: ", "))")
+        do {
+            let tokenizer = try Tokenizer.load(files.url, log: ConsoleLog())
+            let template = tokenizer.chatTemplateSource == nil ? "without a chat template" : "with a chat template"
+            print("tokenizer      \(tokenizer.vocabularySize) tokens, \(template)")
+        } catch {
+            print("tokenizer      cannot be used: \(error)")
+        }
     }
 
     private func describeData(_ url: URL) throws {
-        var (records, report) = try RecordFile.read(url)
+        let contents = try RecordFile.contents(of: url)
+        try RecordFile.requireJSON(contents, of: url)
+        var (records, report) = try RecordFile.read(contents, of: url)
         print("records        \(report.summary)")
         show(report.problems)
         show(report.remarks)
@@ -57,9 +95,28 @@ struct Inspect: ParsableCommand {
         show(report.remarks.dropFirst(remarks))
         // What only the model's template and tokenizer find, also where no example is left.
         show(report.problems.dropFirst(known))
-        let examples = try built.get()
-        print("tokens         \(describe(examples.map(\.ids.count).sorted())) an example\n")
-        if let first = examples.first { print(first.preview(loaded.tokenizer)) }
+        var examples = try built.get()
+        if report.repeated > 0 { print("repeated       \(report.repeated) examples equal an earlier one") }
+        print("tokens         \(describe(examples.map(\.ids.count).sorted())) an example")
+        if let maxLength { examples = try cut(records, loaded, template, to: maxLength) }
+        if let first = examples.first { print("\n" + first.preview(loaded.tokenizer)) }
+    }
+
+    /// The examples as `data.max_length` cuts them; says how many it cuts, and which lose their answer.
+    private func cut(
+        _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, to length: Int
+    ) throws -> [Example] {
+        var report = DataReport()
+        let examples = try ExampleBuilder(tokenizer: model.tokenizer, template: template, maxLength: length)
+            .examples(from: records, report: &report)
+        let (cut, lost) = (
+            report.problems.filter { $0.kind == .tooLong }, report.problems.filter { $0.kind == .lostAnswer }
+        )
+        print(
+            "max length     \(length): \(examples.count - cut.count - lost.count) whole, \(cut.count) cut at the end, "
+                + "\(lost.count) cut before the answer begins")
+        show(lost)
+        return examples
     }
 
     private func show(_ problems: some Sequence<DataReport.Problem>) {

@@ -18,7 +18,12 @@ struct Models: ParsableCommand {
     }
 
     struct Fetch: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Fetches one into the cache.")
+        static let configuration = CommandConfiguration(
+            abstract: "Downloads one into the cache.",
+            discussion: """
+                Other commands offer the download where a model that they name is not there yet; with MENO_ASSUME_YES=1 they \
+                download it without asking.
+                """)
 
         @Argument(help: "A name of the list.") var name: String
 

@@ -8,7 +8,8 @@ struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Forecasts the memory, time and disk of a run; nothing is trained.",
         discussion:
-            "Loads model and data and measures two passes and those of a step. Exit code 1 where the run does not fit.")
+            "Loads model and data and measures two passes, those of a step and an answer. Exit code 1 where the run does not fit."
+    )
 
     @Argument(help: "The configuration.") var file: String
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
@@ -20,13 +21,14 @@ struct Plan: ParsableCommand {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
             let session = try TrainingSession(configuration, overwrites: true, trains: false)
             let forecast = try session.loop().forecast()
+            let probeSeconds = try session.probeSeconds(forecast)
             let free = try? URL(filePath: configuration.baseOutputDirectory).nearestExistingFolder
                 .resourceValues(forKeys: [.volumeAvailableCapacityKey]).volumeAvailableCapacity
             let fits = forecast.memory.fits && free.map { forecast.disk.total <= $0 } ?? true
             if json {
-                print(try Report(forecast: forecast, freeDisk: free, fits: fits).json)
+                print(try Report(forecast: forecast, probeSeconds: probeSeconds, freeDisk: free, fits: fits).json)
             } else {
-                describe(forecast, freeDisk: free)
+                describe(forecast, probeSeconds: probeSeconds, freeDisk: free)
             }
             if !fits { throw ExitCode(Status.failed) }
         }
@@ -34,6 +36,7 @@ struct Plan: ParsableCommand {
 
     private struct Report: Encodable {
         var forecast: RunForecast
+        var probeSeconds: Double
         var freeDisk: Int?
         var fits: Bool
 
@@ -44,9 +47,9 @@ struct Plan: ParsableCommand {
         }
     }
 
-    private func describe(_ forecast: RunForecast, freeDisk: Int?) {
+    private func describe(_ forecast: RunForecast, probeSeconds: Double, freeDisk: Int?) {
         let memory = forecast.memory
-        let available = memory.available.map { ", \(mebibytes($0 + memory.resident)) could be had" } ?? ""
+        let available = memory.available.map { ", \(mebibytes($0 + memory.resident)) available" } ?? ""
         print(
             """
             steps     \(forecast.steps), \(forecast.stepsPerEpoch) an epoch over \(forecast.examples) examples; \
@@ -56,7 +59,8 @@ struct Plan: ParsableCommand {
             memory    \(mebibytes(memory.peak)) at its height, \(mebibytes(memory.resident)) of them before the first \
             step\(available)
             time      \(duration(forecast.trainingSeconds)) of training, \
-            \(duration(forecast.evaluationSeconds)) of evaluation
+            \(duration(forecast.evaluationSeconds)) of evaluation\
+            \(probeSeconds > 0 ? ", \(duration(probeSeconds)) of probe questions" : "")
             disk      \(mebibytes(forecast.disk.total)): \(forecast.disk.checkpoints) checkpoints of \
             \(mebibytes(forecast.disk.checkpoint)) and one that is written\(freeDisk.map { "; \(mebibytes($0)) are free" } ?? "")
             """)

@@ -6,7 +6,7 @@ import MenoReporting
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Writes report.html and the charts of a run, also of one that goes on or broke off.",
+        abstract: "Writes report.html and the charts of a run, also of one that is running or broke off.",
         discussion: "Reads runs of Meno, and the trainer_state.json of Hugging Face's Trainer.")
 
     @Argument(help: ArgumentHelp("The folder of a run, or a trainer_state.json.", valueName: "run"))
@@ -19,7 +19,8 @@ struct ReportCommand: ParsableCommand {
         try reportingErrors {
             let recorded = try RecordedRun(path, configuration: config)
             recorded.warnOfConfiguration()
-            let record = try RunRecord(recorded.url, thresholds: recorded.thresholds)
+            var record = try RunRecord(recorded.url, thresholds: recorded.thresholds)
+            record.isRunning = RunLock.isHeld(recorded.url)
             let language = language ?? recorded.configuration?.report.language ?? .automatic
             let page = try Report(record, title: recorded.title, language: language.chosen)
                 .write(to: output.map { URL(filePath: $0) } ?? recorded.reportFolder)

@@ -20,7 +20,7 @@ struct Tokenize: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let tokenizer = try Tokenizer.load(CatalogModel.locate(model))
+            let tokenizer = try Tokenizer.load(CatalogModel.locate(model), log: ConsoleLog())
             let texts = try texts()
             if count { return try count(texts, tokenizer) }
             for text in texts { try show(text, tokenizer) }

@@ -6,7 +6,7 @@ struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fine-tunes a model as a RUN.yaml says.",
         discussion:
-            "`meno keys` describes every key. Ctrl-C ends the run after its step and saves a checkpoint to go on from."
+            "`meno keys` describes every key. Ctrl-C ends the run after its step and saves a checkpoint to resume from."
     )
 
     @Argument(help: "The configuration.") var file: String
@@ -14,7 +14,7 @@ struct Train: ParsableCommand {
     var overrides: [String] = []
     @Option(help: "Optimizer steps in all.") var maxSteps: Int?
     @Flag(help: "Replace a run in the same folder.") var overwrite = false
-    @Option(help: ArgumentHelp("Go on from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"))
+    @Option(help: ArgumentHelp("Resume from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"))
     var resume: String?
     @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
     var allowChanges = false
@@ -22,7 +22,7 @@ struct Train: ParsableCommand {
 
     func validate() throws {
         guard !overwrite || resume == nil else {
-            throw ValidationError("--overwrite begins anew, and --resume goes on: give one of them.")
+            throw ValidationError("--overwrite starts from scratch, and --resume goes on: give one of them.")
         }
     }
 
@@ -30,11 +30,12 @@ struct Train: ParsableCommand {
         try reportingErrors(logging.log) {
             let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
-            let resumption: TrainingSession.Resumption =
+            let resumption: Resumption =
                 resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
             let outcome = try TrainingSession(
-                configuration, overwrites: overwrite, resumes: resume != nil, log: logging.log
-            ).run(resumption: resumption, allowsChanges: allowChanges)
+                configuration, overwrites: overwrite, resumption: resumption, allowsChanges: allowChanges,
+                log: logging.log
+            ).run()
             if outcome.reason == .interrupted { throw ExitCode(Status.interrupted) }
         }
     }

@@ -15,7 +15,9 @@ enum Console {
     }
 
     /// Shows what a line that is typed comes after.
-    static func prompt() { tell("> ") }
+    static func prompt() { ask("> ") }
+
+    static func ask(_ question: String) { tell(question) }
 
     /// A terminal that is gone, or a log on a full disk, is no reason to end a run.
     private static func tell(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
@@ -29,7 +31,7 @@ enum Console {
         }
     }
 
-    /// Makes sure that all that was printed has arrived; `print` tells of no failure.
+    /// Makes sure that all that was printed has arrived; `print` reports no failure.
     static func finishResult() throws {
         guard fflush(nil) == 0, ferror(stdout) == 0 else { throw OutputError(reason: String(cString: strerror(errno))) }
     }

@@ -9,33 +9,74 @@ struct LoadedModel {
     let name: String
     let url: URL
     let decoder: Decoder
-    let tokenizer: Tokenizer
+    private let tokenized: TokenizedModel
+    /// Whether it is to be trained: then any template may be chosen.
+    private let isTrained: Bool
+    var tokenizer: Tokenizer { tokenized.tokenizer }
 
     /// - Parameters:
     ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
     ///   - adapter: the folder of an adapter in PEFT's form.
-    init(_ name: String, dtype: DType, device: Device, adapter: String? = nil) throws {
+    ///   - log: gets what may be wrong with the model's files.
+    init(_ name: String, dtype: DType, device: Device, adapter: String? = nil, log: ConsoleLog = ConsoleLog()) throws {
         self.name = name
+        isTrained = false
         url = try CatalogModel.locate(name)
+        if let adapter = AdapterFolder(url) { throw adapter.refusal }
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
-        tokenizer = try Tokenizer.load(url)
+        let adapter = adapter.map { URL(filePath: $0) }
+        // llama.cpp's adapters bring no tokenizer along.
+        let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
+        tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
         if let adapter {
-            let url = URL(filePath: adapter)
-            if GGUFAdapterFile.isOne(url) { try GGUFAdapterFile.attach(url, to: decoder) } else {
-                try LoRAFiles.attach(url, to: decoder)
+            if isLlamaCpps {
+                try GGUFAdapterFile.attach(adapter, to: decoder)
+            } else {
+                try LoRAFiles.attach(adapter, to: decoder, warn: log.warn)
             }
         }
         decoder.setTraining(false)
     }
 
+    /// A model that is to be trained, with the tokenizer that was read before it.
+    init(_ name: String, _ tokenized: TokenizedModel, dtype: DType, device: Device) throws {
+        self.name = name
+        self.tokenized = tokenized
+        isTrained = true
+        url = try CatalogModel.locate(name)
+        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        decoder.setTraining(false)
+    }
+
+    /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.
+    var reference: String { CatalogModel.reference(name, url) }
+
     /// The template of a name, where the records hold a dialogue.
     func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {
-        try TokenizedModel(tokenizer: tokenizer).template(name, for: records)
+        try tokenized.template(name, for: records, warnsOfOther: !isTrained)
+    }
+
+    /// The template of a name.
+    func template(_ name: String) throws -> ChatTemplate { try tokenized.template(name, warnsOfOther: !isTrained) }
+
+    /// What is saved beside a model or an adapter that was trained with this tokenizer.
+    func tokenizerFiles(_ template: ChatTemplate?) throws -> [String: Data] {
+        try TokenizerFiles(
+            of: tokenized.url, tokenizer: tokenizer, template: template, rows: decoder.configuration.vocabularySize
+        ).contents
     }
 
     /// Tokens that end an answer.
     func stopTokens(_ template: ChatTemplate) -> Set<Int32> {
         Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
+    }
+
+    /// Tokens that the model's context holds.
+    var contextLength: Int { decoder.configuration.maximumPositions }
+
+    /// How many tokens an answer to a conversation may have, by the model's context; none where that is below 1.
+    func room(after messages: [ChatMessage], template: ChatTemplate) throws -> Int {
+        try contextLength - tokenizer.encode(template.render(messages, addGenerationPrompt: true)).ids.count
     }
 
     struct Answer {

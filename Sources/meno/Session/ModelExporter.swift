@@ -38,12 +38,12 @@ struct ModelExporter {
     private struct Subject {
         let url: URL
         let name: String
-        let tokenizer: Tokenizer
+        let tokenized: TokenizedModel
         let template: ChatTemplate?
         let templateName: String
-        let templateText: String?
-        let endOfTurn: TokenID?
         let run: TrainedRun?
+        var tokenizer: Tokenizer { tokenized.tokenizer }
+        var endOfTurn: TokenID? { template?.endOfTurn.flatMap(tokenizer.id) }
     }
 
     /// - Throws: ``ExportError`` where the form cannot hold the model, or does not do what the trained model does. Then
@@ -73,24 +73,21 @@ struct ModelExporter {
 
     private func subject() throws -> Subject {
         let url = try CatalogModel.locate(model)
-        let result = adapter.map { URL(filePath: $0) } ?? url
-        let run = TrainedRun(of: result)
-        let tokenizer = try Tokenizer.load(url)
-        let saved = result.appending(path: "chat_template.jinja")
-        let hasSaved = adapter != nil && FileManager.default.fileExists(atPath: saved.path)
-        let chosen = chatTemplate ?? (hasSaved ? saved.path : run?.configuration.data.chatTemplate)
-        var template: ChatTemplate?
-        // A base model without a template can leave too; a template that was asked for must be there.
-        if let chosen {
-            template = try ChatTemplate.named(chosen, for: tokenizer)
-        } else {
-            template = try? ChatTemplate.named("auto", for: tokenizer)
-        }
+        let folder = adapter.map { URL(filePath: $0) }
+        if let found = AdapterFolder(url) { throw found.refusal }
+        let run = TrainedRun(of: folder ?? url)
+        let tokenized = try TokenizedModel(url, adapter: folder, log: log)
+        let saved = folder?.appending(path: TokenizerFiles.templateName).path
+        let hasSaved = saved.map { FileManager.default.fileExists(atPath: $0) } ?? false
+        // What lies beside an adapter is what it was trained with; `auto` takes it.
+        let chosen = chatTemplate ?? (hasSaved ? nil : run?.configuration.data.chatTemplate)
         let name = chosen ?? "auto"
+        // A base model without a template can leave too; a template that was asked for must be there.
+        let template =
+            chosen == nil
+            ? try? tokenized.template(name, warnsOfOther: false) : try tokenized.template(name, warnsOfOther: false)
         return Subject(
-            url: url, name: exportName(run), tokenizer: tokenizer, template: template, templateName: name,
-            templateText: try template.map { try TemplateSource.text(of: $0, named: name, tokenizer: tokenizer) },
-            endOfTurn: template?.endOfTurn.flatMap(tokenizer.id), run: run)
+            url: url, name: exportName(run), tokenized: tokenized, template: template, templateName: name, run: run)
     }
 
     private func exportName(_ run: TrainedRun?) -> String {
@@ -127,12 +124,9 @@ struct ModelExporter {
 
     private func writeFolder(_ subject: Subject, _ merged: MergedModel, to stage: ExportStage) throws -> Written {
         let export = HuggingFaceExport(merged, elementType: elementType)
-        // A tokenizer that was saved beside the adapter is the one trained with.
-        let saved = adapter.map { URL(filePath: $0) }
-        let hasSaved = saved.map { FileManager.default.fileExists(atPath: $0.appending(path: "tokenizer.json").path) }
         try TokenizerFolderExport(
-            hasSaved == true ? saved! : subject.url, tokenizer: subject.tokenizer, template: subject.templateText,
-            endOfTurn: subject.endOfTurn
+            subject.url, tokenizerSource: subject.tokenized.url, tokenizer: subject.tokenizer, template: subject.template,
+            rows: merged.model.configuration.vocabularySize
         ).write(to: stage)
         let bytes = try export.write(to: stage, onProgress: progress)
         let coarsest: ExportVerification.Storage =
@@ -149,11 +143,12 @@ struct ModelExporter {
         let fileType = form.fileType ?? (isFromGGUF ? nil : .F16)
         let tokenizer =
             isFromGGUF
-            ? GGUFVocabularyExport.template(subject.templateText, endOfTurn: subject.endOfTurn, tokenizer: subject.tokenizer)
+            ? GGUFVocabularyExport.template(
+                subject.template?.source, endOfTurn: subject.endOfTurn, tokenizer: subject.tokenizer)
             : try GGUFVocabularyExport(
-                subject.url.appending(path: "tokenizer.json"), tokenizer: subject.tokenizer,
+                subject.tokenized.url.appending(path: "tokenizer.json"), tokenizer: subject.tokenizer,
                 rows: merged.model.configuration.vocabularySize
-            ).metadata(template: subject.templateText, endOfTurn: subject.endOfTurn)
+            ).metadata(template: subject.template?.source, endOfTurn: subject.endOfTurn)
         let file =
             target.pathExtension.lowercased() == "gguf" && form.format == .gguf
             ? target.lastPathComponent : "\(subject.name)-\(fileType?.rawValue ?? "base").gguf"
@@ -270,12 +265,12 @@ struct ModelExporter {
         let limit = Self.sampleCount
         var samples: [ExportVerification.Sample] = []
         if let data {
-            samples = try TrainedRun.samples(
-                URL(filePath: data), template: subject.templateName, tokenizer: subject.tokenizer, limit: limit,
-                maxLength: Self.sampleLength)
+            samples = try TrainedRun.examples(
+                URL(filePath: data), template: subject.templateName, subject.tokenized, maxLength: Self.sampleLength
+            ).prefix(limit).map { .init(ids: $0.ids, labels: $0.labels) }
         } else if let run = subject.run, FileManager.default.fileExists(atPath: run.configuration.data.path) {
             do {
-                samples = try run.heldOut(limit: limit, tokenizer: subject.tokenizer)
+                samples = try run.heldOut(limit: limit, subject.tokenized)
             } catch {
                 log.warn("the run's data cannot be compared with (\(error)); questions that Meno brings along are used")
             }

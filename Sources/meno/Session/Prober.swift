@@ -10,6 +10,7 @@ import MenoTokenizers
 final class Prober: SteeringObserver {
     private let model: LoadedModel
     private let template: ChatTemplate
+    private let opening: [ChatMessage]
     private let questions: [String]
     private let maxNewTokens: Int
     private let maxShare: Double
@@ -21,14 +22,17 @@ final class Prober: SteeringObserver {
     private var requests: [RunRequest] = []
 
     /// - Parameters:
+    ///   - opening: the turns before every question.
     ///   - maxShare: of the time since the run began; where probing has taken more, the questions are left out. The first
     ///     time they are asked in any case.
     init(
-        model: LoadedModel, template: ChatTemplate, questions: [String], maxNewTokens: Int, maxShare: Double,
+        model: LoadedModel, template: ChatTemplate, opening: [ChatMessage] = [], questions: [String], maxNewTokens: Int,
+        maxShare: Double,
         isCancelled: @escaping () -> Bool
     ) {
         self.model = model
         self.template = template
+        self.opening = opening
         self.questions = questions
         self.maxNewTokens = maxNewTokens
         self.maxShare = maxShare
@@ -64,7 +68,8 @@ final class Prober: SteeringObserver {
         for question in questions {
             let began = clock.now
             let answer = try model.answer(
-                [ChatMessage(.user, question)], template: template, sampling: .greedy, maxNewTokens: maxNewTokens,
+                opening + [ChatMessage(.user, question)], template: template, sampling: .greedy,
+                maxNewTokens: maxNewTokens,
                 onText: { [isCancelled] _ in !isCancelled() })
             guard answer.end != .cancelled else { return }
             let time = clock.now - began

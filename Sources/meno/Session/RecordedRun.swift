@@ -41,8 +41,10 @@ struct RecordedRun {
     var thresholds: MonitorConfiguration {
         var thresholds = configuration?.monitor.thresholds ?? MonitorConfiguration()
         // The start event tells the interval, and counts. A metrics.jsonl has none.
-        if let configuration, configuration.training.loggingStrategy == .steps {
-            thresholds.loggingSteps = configuration.training.loggingSteps
+        if let configuration, configuration.training.loggingStrategy == .steps,
+            case .steps(let steps) = configuration.training.loggingSteps
+        {
+            thresholds.loggingSteps = steps
         }
         return thresholds
     }

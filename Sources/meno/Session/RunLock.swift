@@ -24,7 +24,7 @@ final class RunLock {
             throw Self.refusal(folder)
         }
         self.descriptor = descriptor
-        // On a full disk nobody is told who holds it; it is held all the same.
+        // On a full disk the number is missing; the lock is held all the same.
         _ = ftruncate(descriptor, 0)
         let text = "\(getpid())\n"
         _ = write(descriptor, text, text.utf8.count)
@@ -40,6 +40,21 @@ final class RunLock {
         defer { close(descriptor) }
         guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
         throw refusal(folder)
+    }
+
+    /// Whether a process trains in a folder; `nil` where no training ever took a lock there.
+    ///
+    /// It is asked again and again while others train, and must not stand in the way of one that starts: the lock is only
+    /// tried while the process that wrote its number into the file is there.
+    static func isHeld(_ folder: URL) -> Bool? {
+        guard let text = try? String(contentsOf: file(of: folder), encoding: .utf8) else { return nil }
+        if let holder = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), holder > 0,
+            kill(holder, 0) != 0, errno == ESRCH
+        {
+            return false
+        }
+        do { try requireFree(folder) } catch { return true }
+        return false
     }
 
     private static func file(of folder: URL) -> URL { folder.appending(path: ".lock") }

@@ -4,6 +4,7 @@ import MenoData
 import MenoExport
 import MenoMetrics
 import MenoTokenizers
+import MenoTraining
 
 /// The run that an adapter or a model comes from, where its folder is still part of one.
 struct TrainedRun {
@@ -32,34 +33,28 @@ struct TrainedRun {
     var dataHash: String? { text.firstMatch(of: /SHA-256 ([0-9a-f]{64})/).map { String($0.1) } }
 
     /// A few texts that were held out from training.
-    func heldOut(limit: Int, tokenizer: Tokenizer) throws -> [ExportVerification.Sample] {
+    func heldOut(limit: Int, _ model: TokenizedModel) throws -> [ExportVerification.Sample] {
         let data = configuration.data
-        let samples = try Self.samples(
-            URL(filePath: data.path), format: data.format, template: data.chatTemplate, tokenizer: tokenizer, limit: limit,
-            maxLength: data.maxLength, lossOn: data.lossOn
-        ) { count in
-            Split(
-                count: count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle
-            ).heldOut
-        }
-        return samples
+        let examples = try Self.examples(
+            URL(filePath: data.path), format: data.format, template: data.chatTemplate, model, maxLength: data.maxLength,
+            lossOn: data.lossOn)
+        let sides = ExampleSides(
+            examples, trainFraction: data.trainFraction, limit: limit, seed: UInt64(data.seed), shuffles: data.shuffle)
+        return sides.current.evaluation.map { .init(ids: $0.ids, labels: $0.labels) }
     }
 
-    /// A few texts of a file.
-    /// - Parameter chosen: the positions to choose from, of so many examples.
-    static func samples(
-        _ file: URL, format: RecordFormat = .auto, template name: String, tokenizer: Tokenizer, limit: Int,
-        maxLength: Int, lossOn: ExampleBuilder.LossTarget = .all, chosen: (Int) -> [Int] = { Array(0..<$0) }
-    ) throws -> [ExportVerification.Sample] {
-        var (records, report) = try RecordFile.read(RecordFile.contents(of: file), of: file, format: format, onInvalid: .skip)
-        let template = try TokenizedModel(tokenizer: tokenizer).template(name, for: records)
+    /// The examples of a file.
+    static func examples(
+        _ file: URL, format: RecordFormat = .auto, template name: String, _ model: TokenizedModel, maxLength: Int,
+        lossOn: ExampleBuilder.LossTarget = .all
+    ) throws -> [Example] {
+        var (records, report) = try RecordFile.read(file, format: format, onInvalid: .skip)
+        let template = try model.template(name, for: records, warnsOfOther: false)
         let examples = try ExampleBuilder(
-            tokenizer: tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn
+            tokenizer: model.tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn
         ).examples(from: records, report: &report)
         records.removeAll()
-        return chosen(examples.count).prefix(limit).map {
-            ExportVerification.Sample(ids: examples[$0].ids, labels: examples[$0].labels)
-        }
+        return examples
     }
 
     // MARK: For the model card

@@ -15,18 +15,26 @@ struct TrainingSession {
     let configuration: RunConfiguration
     let model: LoadedModel
     let template: ChatTemplate?
-    private let training: [Example]
-    private let evaluation: [Example]
+    private let examples: ExampleSides.Sides
     private let form: SavedForm
+    private let dialogues: DialogueForm
     private let dataDigest: FileDigest
     private let folders: RunFolders
     private let log: ConsoleLog
+    private let resumption: Resumption
+    private let allowsChanges: Bool
+    /// The checkpoint that the run is resumed from.
+    private let checkpoint: URL?
 
     /// Loads model and data and shows what will be trained on.
-    /// - Parameter trains: `false` where nothing is written: a forecast may be made beside a run.
+    /// - Parameters:
+    ///   - resumption: what the run will resume from: dialogues are written as they were there.
+    ///   - allowsChanges: whether settings may differ from those of the checkpoint.
+    ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
     init(
-        _ configuration: RunConfiguration, overwrites: Bool, resumes: Bool = false, trains: Bool = true,
-        log: ConsoleLog = ConsoleLog()
+        _ configuration: RunConfiguration, overwrites: Bool, resumption: Resumption = .none,
+        allowsChanges: Bool = false,
+        trains: Bool = true, log: ConsoleLog = ConsoleLog()
     ) throws {
         Interruption.outliveReaders()
         let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
@@ -35,41 +43,44 @@ struct TrainingSession {
         self.log = log
         // Said before minutes of loading; who gets the folder is decided when the run starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
-        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumes: resumes)
+        if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
+        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumption: resumption)
+        if trains { try folders.requireWritable() }
+        (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
+        checkpoint = try Self.checkpoint(resumption, in: folders, log)
         let data = configuration.data
         let file = URL(filePath: data.path)
         let contents = try RecordFile.contents(of: file)
         // Of the very bytes that are trained on, whatever becomes of the file.
         dataDigest = FileDigest(of: contents)
         var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
-        let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
-        log.note("loading \(configuration.model.nameOrPath)")
-        model = try LoadedModel(
-            configuration.model.nameOrPath, dtype: dtype,
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
-        template = try model.template(data.chatTemplate, for: records)
-        let examples = try ExampleBuilder(
-            tokenizer: model.tokenizer, template: template, maxLength: data.maxLength, lossTarget: data.lossOn,
-            lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid
+        let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
+        let tokenized = try TokenizedModel(training: configuration.model.nameOrPath, adapter: initialAdapter, log: log)
+        dialogues = try DialogueForm(
+            data, tokenized, records: records, stored: checkpoint.flatMap(RunSaving.storedSettings))
+        template = dialogues.answering
+        let all = try ExampleBuilder(
+            tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
+            lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
+            variables: data.chatTemplateKwargs
         ).examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
-        let split = Split(
-            count: examples.count, trainFraction: data.trainFraction, seed: UInt64(data.seed), shuffles: data.shuffle)
-        guard !split.training.isEmpty else {
-            throw ConfigurationError(
-                place: "data.train_fraction",
-                "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
-                advice: "Give a larger fraction, or more records.")
-        }
-        training = split.training.map { examples[$0] }
-        let heldOut = split.heldOut.map { examples[$0] }
-        evaluation = BalancedSample.positions(
-            of: heldOut, limit: data.maxEvaluationSamples, seed: UInt64(data.seed)
-        ).map { heldOut[$0] }
-        form = try Self.prepare(model, configuration)
+        let sides = try ExampleSides(all, data)
+        examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
+        // What cannot be trained or resumed is refused before minutes of loading.
+        try ResumeCheck(
+            settings: configuration.resultSettings.merging(dialogues.settings) { $1 }, form: configuration.formToResume,
+            arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
+        ).check(checkpoint, allowsChanges: allowsChanges)
+        log.note("loading \(configuration.model.nameOrPath)")
+        model = try LoadedModel(
+            configuration.model.nameOrPath, tokenized,
+            dtype: configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32),
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
+        form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
-        if log.style == .text, !log.isQuiet, let first = training.first {
+        if log.style == .text, !log.isQuiet, let first = examples.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
         }
     }
@@ -83,12 +94,16 @@ struct TrainingSession {
                     + "of its attention weights in training")
         }
         if decoder.isTextPart, configuration.lora == nil {
-            log.note("the model is multimodal: what is saved is its text model, as a model of its own (gemma3_text)")
+            log.note(
+                "the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))"
+            )
         }
     }
 
     /// Attaches the adapter that is trained, or makes every weight trained.
-    private static func prepare(_ model: LoadedModel, _ configuration: RunConfiguration) throws -> SavedForm {
+    private static func prepare(
+        _ model: LoadedModel, _ configuration: RunConfiguration, _ log: ConsoleLog
+    ) throws -> SavedForm {
         let decoder = model.decoder
         try RandomGenerator.seed(UInt64(configuration.data.seed))
         guard let lora = configuration.lora else {
@@ -102,45 +117,27 @@ struct TrainingSession {
             return .model(source: model.url)
         }
         if let adapter = lora.initialAdapter {
-            let settings = try LoRAFiles.attach(URL(filePath: adapter), to: decoder)
+            let settings = try LoRAFiles.attach(
+                URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
             decoder.setTraining(true)
-            return .adapter(settings, baseModel: model.name)
+            return .adapter(settings, baseModel: model.reference)
         }
-        let targets: LoRATargets =
-            lora.targetModules == ["all-linear"] ? .allLinear : .names(lora.targetModules)
-        var settings = LoRASettings(
-            rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout, targets: targets,
-            usesRankStabilization: lora.usesRankStabilization)
-        settings.usesDoRA = lora.usesDoRA
-        settings.layersToTransform = lora.layersToTransform
-        settings.rankPattern = lora.rankPattern
-        settings.alphaPattern = lora.alphaPattern
-        settings.modulesToSave = lora.modulesToSave
-        return .adapter(try decoder.attachLoRA(settings), baseModel: model.name)
+        return .adapter(try decoder.attachLoRA(lora.settings), baseModel: model.reference)
     }
 
-    /// What a run goes on from.
-    enum Resumption {
-        case none
-        /// The newest whole checkpoint; a new run where there is none.
-        case newest
-        case from(URL)
-    }
-
-    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to go on from.
-    /// - Parameter allowsChanges: whether settings may differ from those of the checkpoint.
-    func run(
-        observers: [any RunObserver] = [], resumption: Resumption = .none, allowsChanges: Bool = false
-    ) throws -> RunOutcome {
+    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
+    func run(observers: [any RunObserver] = []) throws -> RunOutcome {
         Interruption.install()
         try folders.create()
         let lock = try RunLock(folders.base)
         defer { withExtendedLifetime(lock) {} }
         // Another process may have trained here while this one was loading.
         try folders.check()
+        folders.removeRemains()
+        if case .newest = resumption { try folders.requireNewest(checkpoint) }
         if case .none = resumption { try folders.requireOutside(inputs) }
         let loop = try loop(observers: reporters() + monitorObservers() + observers)
-        if let checkpoint = try checkpoint(resumption) {
+        if let checkpoint {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
         }
@@ -153,7 +150,7 @@ struct TrainingSession {
         let outcome = try loop.run(model: model.name)
         model.decoder.setTraining(false)
         if outcome.reason == .interrupted {
-            log.note("go on with `meno train … --resume auto`")
+            log.note("resume it with `meno train … --resume auto`")
         } else {
             try writeResult()
         }
@@ -189,10 +186,12 @@ struct TrainingSession {
     func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
         model.decoder.setTraining(true)
         return try TrainingLoop(
-            model: model.decoder, training: training, evaluation: evaluation, arguments: arguments,
+            model: model.decoder, training: examples.training, evaluation: examples.evaluation,
+            arguments: configuration.arguments,
             observers: observers,
             saving: RunSaving(
-                store: CheckpointStore(folders.model), form: form, settings: configuration.resultSettings),
+                store: CheckpointStore(folders.model), form: form,
+                settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
             logger: Logger(label: "meno") { [log] _ in ConsoleLogHandler(log) },
             shouldStop: { Interruption.isRequested })
     }
@@ -236,46 +235,63 @@ struct TrainingSession {
             stableCheckpoints: { Set(stable.steps.map(stable.path)) })
         guard settings.probing == .evaluation, let template else { return [monitor] }
         let prober = Prober(
-            model: model, template: template, questions: probeQuestions, maxNewTokens: settings.probeMaxNewTokens,
+            model: model, template: template, opening: dialogues.opening, questions: probeQuestions,
+            maxNewTokens: settings.probeMaxNewTokens,
             maxShare: settings.probeMaxShare, isCancelled: { Interruption.isRequested })
         return [prober, monitor]
     }
 
-    private var probeQuestions: [String] {
+    var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = training.prefix(20).map { model.tokenizer.decode($0.ids, skipSpecialTokens: true) }
+        let sample = examples.training.prefix(20).map {
+            model.tokenizer.decode($0.ids, skipSpecialTokens: true)
+        }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
     }
 
-    private var arguments: TrainingArguments {
-        var arguments = configuration.training
-        arguments.seed = UInt64(configuration.data.seed)
-        arguments.shuffles = configuration.data.shuffle
-        return arguments
+    /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
+    private static func requireCheckpoint(_ url: URL) throws {
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
+        }
+        for folder in [RunLayout(url).model, url] {
+            guard let newest = CheckpointStore(folder).progress else { continue }
+            throw ConfigurationError(
+                place: url.path, "is a run's folder, and no checkpoint.",
+                advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
+                    + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
+        }
     }
 
-    private func checkpoint(_ resumption: Resumption) throws -> URL? {
+    private static func checkpoint(_ resumption: Resumption, in folders: RunFolders, _ log: ConsoleLog) throws -> URL? {
         let store = CheckpointStore(folders.model)
         switch resumption {
         case .none: return nil
-        case .from(let url):
-            guard FileManager.default.fileExists(atPath: url.path) else {
-                throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
-            }
-            for folder in [RunLayout(url).model, url] {
-                guard let newest = CheckpointStore(folder).progress else { continue }
-                throw ConfigurationError(
-                    place: url.path, "is a run's folder, and no checkpoint.",
-                    advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
-                        + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
-            }
-            return url
+        case .from(let url): return url
         case .newest:
             let (url, faults) = store.newest()
             for fault in faults { log.warn(fault) }
-            if url == nil { log.note("no whole checkpoint in \(store.folder.path): the run starts anew") }
+            if url == nil {
+                try folders.requireNoResult(faults)
+                log.note("no whole checkpoint in \(store.folder.path): the run starts from scratch")
+            }
             return url
         }
+    }
+}
+
+extension RunConfiguration {
+    fileprivate var arguments: TrainingArguments {
+        var arguments = training
+        arguments.seed = UInt64(data.seed)
+        arguments.shuffles = data.shuffle
+        return arguments
+    }
+
+    /// What a run trains, as far as the configuration tells.
+    fileprivate var formToResume: SavedForm {
+        lora.map { .adapter($0.settings, baseModel: model.nameOrPath) }
+            ?? .model(source: URL(filePath: model.nameOrPath))
     }
 }

@@ -37,11 +37,13 @@ private func registerProducts() throws {
     let up = try Tensor.randomNormal([1024, 8]).requiringGradient()
     let query = try Tensor.randomNormal([1024, hidden])
     let leaves = [leaf, down, up]
+    let keys = try RowKeys(key: 1, numbers: Array(0..<Int64(tokens)), device: .cpu)
     guard leaf.hasAdaptedLinear(query) else { return }
     compare("adapted-layer-with-dropout") {
-        try backward(leaf.adaptedLinear(query, down: down, up: up, scaling: 2, dropout: 0.1), leaves)
+        try backward(leaf.adaptedLinear(query, down: down, up: up, scaling: 2, dropout: (0.1, keys)), leaves)
     } libtorch: {
-        try backward(leaf.linear(query) + leaf.dropout(0.1).linear(down).linear(up) * 2, leaves)
+        let dropped = try Operator("aten::dropout")(.tensor(leaf), .double(0.1), .bool(true))[0]!
+        try backward(leaf.linear(query) + dropped.linear(down).linear(up) * 2, leaves)
     }
 }
 

@@ -82,6 +82,9 @@ extension Jinja {
             return number
         }
 
+        /// A whole number that may be left out, but not be `none`.
+        func given(_ index: Int) throws -> Int? { try values[index] == nil ? nil : requiredInteger(index) }
+
         private func mismatch(_ index: Int, _ expected: String, _ value: Value) -> JinjaError {
             if case .undefined(let reason) = value { return JinjaError(reason) }
             return JinjaError(

@@ -2,7 +2,11 @@ internal import Foundation
 
 extension Jinja.Renderer {
     func filter(_ name: String, _ value: Value, _ arguments: CallArguments) throws -> Value {
-        guard let filter = Jinja.filters[name] else { throw JinjaError("there is no filter \"\(name)\".") }
+        guard let filter = Jinja.filters[name] else {
+            throw Jinja.omittedFilters.contains(name)
+                ? JinjaError(.unsupported, "the filter \"\(name)\" is not supported.")
+                : JinjaError("there is no filter \"\(name)\".")
+        }
         return try filter(self, value, arguments, name: name)
     }
 }
@@ -10,10 +14,19 @@ extension Jinja.Renderer {
 extension Jinja {
     private typealias Filter = Callable<Value>
 
+    /// Filters of jinja2 that are left out: they make HTML, depend on chance, or lay text out for people.
+    static let omittedFilters: Set = [
+        "filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr",
+    ]
+
     static let filters: [String: Callable<Value>] = {
         var filters = textFilters.merging(numberFilters) { first, _ in first }
         filters.merge(sequenceFilters) { first, _ in first }
-        for (alias, name) in [("d", "default"), ("count", "length")] { filters[alias] = filters[name] }
+        filters.merge(groupFilters) { first, _ in first }
+        filters.merge(layoutFilters) { first, _ in first }
+        for (alias, name) in [("d", "default"), ("count", "length"), ("e", "escape"), ("forceescape", "escape")] {
+            filters[alias] = filters[name]
+        }
         return filters
     }()
 
@@ -35,10 +48,14 @@ extension Jinja {
                     in: renderer.text(value), count: count))
         },
         "indent": Filter("width? first? blank?") { renderer, value, arguments in
-            let width = try arguments.present(0)?.string ?? renderer.spaces(arguments.integer(0) ?? 4)
+            let width = try arguments[0]?.string ?? renderer.spaces(arguments.given(0) ?? 4)
+            guard let text = value.string else {
+                if case .undefined(let reason) = value { throw JinjaError(reason) }
+                throw JinjaError("\"indent\" needs a string, not a value of type \(value.typeName).")
+            }
             return .string(
                 try renderer.indent(
-                    renderer.text(value), by: width, first: renderer.isTrue(arguments[1] ?? .none),
+                    text, by: width, first: renderer.isTrue(arguments[1] ?? .none),
                     blank: renderer.isTrue(arguments[2] ?? .none)))
         },
         "format": Filter(nil) { renderer, value, arguments in
@@ -74,6 +91,7 @@ extension Jinja {
         },
         "attr": Filter("name") { renderer, value, arguments in
             let name = try arguments.requiredString(0)
+            if case .undefined(let reason) = value { throw JinjaError(reason) }
             return try renderer.ownAttribute(name, of: value)
                 ?? .undefined("a value of type \(value.typeName) has no attribute \"\(name)\".")
         },
@@ -100,8 +118,12 @@ extension Jinja {
             return .double(number.magnitude)
         },
         "round": Filter("precision? method?") { renderer, value, arguments in
-            try renderer.round(
-                value, precision: try arguments.integer(0) ?? 0, method: try arguments.string(1) ?? "common")
+            let method = try arguments[1] == nil ? "common" : arguments.requiredString(1)
+            // As Python's round(number, None) has it, the result is whole.
+            if method == "common", case .none? = arguments[0], let number = value.double {
+                return try renderer.integer(from: .double(number.rounded(.toNearestOrEven)), base: 10) ?? value
+            }
+            return try renderer.round(value, precision: try arguments.given(0) ?? 0, method: method)
         },
     ]
 }

@@ -16,6 +16,13 @@ extension Jinja.Renderer {
                 try set(name, of: namespace, to: value)
             }
             return .namespace(namespace)
+        case .cycler:
+            guard !arguments.positional.isEmpty, arguments.named.isEmpty else {
+                throw JinjaError("cycler() needs items without names.")
+            }
+            try budget.allocate(arguments.positional.count, each: 32)
+            return .cycler(Jinja.Cycler(try Jinja.Items(arguments.positional)))
+        case .joiner: return try Jinja.joiner(self, .none, arguments, name: function.rawValue)
         case .raise: return try Jinja.raise(self, .none, arguments, name: function.rawValue)
         case .strftime: return try Jinja.strftime(self, .none, arguments, name: function.rawValue)
         }
@@ -61,6 +68,10 @@ extension Jinja.Renderer {
 }
 
 extension Jinja {
+    fileprivate static let joiner = Callable<Value>("sep?") { _, _, arguments in
+        .joiner(try Joiner(arguments[0] ?? .string(", ")))
+    }
+
     fileprivate static let raise = Callable<Value>("message") { renderer, _, arguments in
         throw JinjaError(.raised, try renderer.text(arguments[0] ?? .none))
     }

@@ -5,6 +5,7 @@ extension Jinja.Renderer {
         case .list, .tuple: Jinja.listMethods
         case .dictionary: Jinja.dictionaryMethods
         case .loop: Jinja.loopMethods
+        case .cycler: Jinja.cyclerMethods
         default: [:]
         }
     }
@@ -73,9 +74,21 @@ extension Jinja {
         },
         "changed": Method(nil) { renderer, value, arguments in
             guard case .loop(let loop) = value else { return .none }
-            let seen = try renderer.representation(.tuple(Items(arguments.all.positional)))
+            let values = Value.tuple(try Items(arguments.all.positional))
+            let seen = try (try? renderer.key(values)) ?? .string(ExactString(renderer.representation(values)))
             defer { loop.lastSeen = seen }
             return .boolean(seen != loop.lastSeen)
+        },
+    ]
+
+    fileprivate static let cyclerMethods: [String: Callable<Value>] = [
+        "next": Method("") { _, value, _ in
+            guard case .cycler(let cycler) = value else { return .none }
+            return cycler.next()
+        },
+        "reset": Method("") { _, value, _ in
+            if case .cycler(let cycler) = value { cycler.reset() }
+            return .none
         },
     ]
 }

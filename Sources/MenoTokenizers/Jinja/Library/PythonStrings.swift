@@ -85,6 +85,29 @@ extension String {
         return title
     }
 
+    /// `str.istitle()`: capitals stand where words begin and nowhere else, and there is one.
+    var isTitle: Bool {
+        var isInWord = false
+        var found = false
+        for scalar in unicodeScalars {
+            let isCapital = scalar.properties.isUppercase || scalar.properties.generalCategory == .titlecaseLetter
+            guard isCapital || scalar.properties.isLowercase else {
+                isInWord = false
+                continue
+            }
+            guard isCapital != isInWord else { return false }
+            isInWord = true
+            found = true
+        }
+        return found
+    }
+
+    /// `str.isidentifier()`
+    var isIdentifier: Bool {
+        guard let first = unicodeScalars.first, first == "_" || first.properties.isXIDStart else { return false }
+        return unicodeScalars.allSatisfy(\.properties.isXIDContinue)
+    }
+
     var swappingCase: String {
         unicodeScalars.map {
             $0.properties.isUppercase ? $0.properties.lowercaseMapping : $0.properties.uppercaseMapping

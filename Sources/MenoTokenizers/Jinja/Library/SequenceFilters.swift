@@ -33,6 +33,8 @@ extension Jinja {
             return .string(try renderer.joined(elements, by: renderer.text(arguments[0] ?? .string(""))))
         },
         "map": Filter(nil) { renderer, value, arguments in
+            // jinja2 asks nothing more of what is `none`, 0 or false.
+            guard renderer.isTrue(value) else { return .iterator(try Iterator([])) }
             let change = try renderer.mapping(arguments.all)
             return .iterator(try Iterator(renderer.paidElements(value).map(change)))
         },
@@ -61,11 +63,9 @@ extension Jinja {
             return .iterator(try Iterator(renderer.paidElements(value).reversed()))
         },
         "sort": Filter("reverse? case_sensitive? attribute?") { renderer, value, arguments in
-            .list(
-                try Items(
-                    renderer.sorted(
-                        renderer.paidElements(value), isReversed: renderer.isTrue(arguments[0] ?? .none),
-                        by: renderer.sortKey(arguments.present(2), keepsCase: renderer.isTrue(arguments[1] ?? .none)))))
+            let key = try renderer.sortKeys(arguments.present(2), keepsCase: renderer.isTrue(arguments[1] ?? .none))
+            let isReversed = try (arguments.given(0) ?? 0) != 0
+            return .list(try Items(renderer.sorted(renderer.paidElements(value), isReversed: isReversed, by: key)))
         },
         "dictsort": Filter("case_sensitive? by? reverse?") { renderer, value, arguments in
             guard case .dictionary(let dictionary) = value else {
@@ -77,10 +77,8 @@ extension Jinja {
             }
             let key = try renderer.sortKey(
                 .integer(by == "key" ? 0 : 1), keepsCase: renderer.isTrue(arguments[0] ?? .none))
-            return .list(
-                try Items(
-                    renderer.sorted(
-                        renderer.pairs(of: dictionary), isReversed: renderer.isTrue(arguments[2] ?? .none), by: key)))
+            let isReversed = try (arguments.given(2) ?? 0) != 0
+            return .list(try Items(renderer.sorted(renderer.pairs(of: dictionary), isReversed: isReversed, by: key)))
         },
         "unique": Filter("case_sensitive? attribute?") { renderer, value, arguments in
             let key = try renderer.sortKey(arguments.present(1), keepsCase: renderer.isTrue(arguments[0] ?? .none))
@@ -95,7 +93,7 @@ extension Jinja {
 
 extension Jinja.Renderer {
     /// The elements, after paying for a list of as many.
-    fileprivate func paidElements(_ value: Value) throws -> [Value] {
+    func paidElements(_ value: Value) throws -> [Value] {
         let elements = try elements(of: value)
         try budget.allocate(elements.count, each: 64)
         return elements
@@ -131,9 +129,10 @@ extension Jinja.Renderer {
         return try zip(dictionary.keys, dictionary.values).map { .tuple(try Jinja.Items([$0, $1])) }
     }
 
-    /// The attribute that a filter names: `name`, `0`, or `name.other.0`. A default also stands for what is missing on
-    /// the way.
-    fileprivate func attribute(path: Value, of value: Value, default fallback: Value? = nil) throws -> Value {
+    /// The attribute that a filter names: `name`, `0`, or `name.other.0`; `none` names the value itself. A default also
+    /// stands for what is missing on the way.
+    func attribute(path: Value, of value: Value, default fallback: Value? = nil) throws -> Value {
+        if case .none = path { return value }
         var value = value
         func step(_ key: Value) throws {
             value = try item(key, of: value)
@@ -154,11 +153,13 @@ extension Jinja.Renderer {
     /// What `map` does to each element.
     fileprivate func mapping(_ arguments: CallArguments) throws -> (Value) throws -> Value {
         if arguments.positional.isEmpty, let path = arguments.named.first(where: { $0.name == "attribute" })?.value {
-            let fallback = arguments.named.first { $0.name == "default" }?.value
+            var fallback = arguments.named.first { $0.name == "default" }?.value
             guard arguments.named.count == (fallback == nil ? 1 : 2) else {
                 throw JinjaError("\"map\" takes \"attribute\" and \"default\", and nothing beside them.")
             }
-            return { [self] in try attribute(path: path, of: $0, default: fallback) }
+            if case .none? = fallback { fallback = nil }
+            let replacement = fallback
+            return { [self] in try attribute(path: path, of: $0, default: replacement) }
         }
         guard let name = arguments.positional.first?.string else {
             throw JinjaError("\"map\" needs the name of a filter, or \"attribute\".")
@@ -173,6 +174,7 @@ extension Jinja.Renderer {
     fileprivate func selected(
         _ value: Value, _ arguments: CallArguments, byAttribute: Bool, keeps: Bool
     ) throws -> Value {
+        guard isTrue(value) else { return .iterator(try Jinja.Iterator([])) }
         var arguments = arguments
         var path: Value?
         if byAttribute {
@@ -197,23 +199,28 @@ extension Jinja.Renderer {
 
     // MARK: Order
 
-    /// What elements are ordered by: themselves or their attributes (several with commas between them), strings in
-    /// lower case unless `keepsCase`.
-    fileprivate func sortKey(_ attribute: Value?, keepsCase: Bool) throws -> (Value) throws -> Value {
-        func folded(_ value: Value) throws -> Value {
+    /// What elements are ordered by: themselves or an attribute, strings in lower case unless `keepsCase`.
+    func sortKey(
+        _ attribute: Value?, default fallback: Value? = nil, keepsCase: Bool
+    ) throws -> (Value) throws -> Value {
+        { [self] element in
+            let value = try attribute.map { try self.attribute(path: $0, of: element, default: fallback) } ?? element
             guard !keepsCase, case .string = value else { return value }
             return .string(try paidText(value).lowercased())
         }
-        guard let attribute else { return folded }
-        let paths = attribute.string?.split(separator: ",").map { Value.string(String($0)) } ?? [attribute]
-        if paths.count == 1 { return { [self] in try folded(self.attribute(path: paths[0], of: $0)) } }
-        return { [self] element in
-            .tuple(try Jinja.Items(paths.map { try folded(self.attribute(path: $0, of: element)) }))
-        }
+    }
+
+    /// What `sort` orders by: a list of one or several attributes, with commas between them. Lists compare the first items
+    /// that differ, so that equal ones need no order: `none` beside `none` can be sorted.
+    fileprivate func sortKeys(_ attribute: Value?, keepsCase: Bool) throws -> (Value) throws -> Value {
+        let parts = attribute?.string?.split(separator: ",")
+        let paths: [Value?] = parts.map { $0.map { .string(String($0)) } } ?? [attribute]
+        let keys = try paths.map { try sortKey($0, keepsCase: keepsCase) }
+        return { element in .tuple(try Jinja.Items(keys.map { try $0(element) })) }
     }
 
     /// Elements that compare as equal stay in their order, also where it is reversed.
-    fileprivate func sorted(
+    func sorted(
         _ elements: [Value], isReversed: Bool, by key: (Value) throws -> Value
     ) throws -> [Value] {
         let keyed = try elements.enumerated().map { (place: $0, key: try key($1)) }

@@ -14,6 +14,9 @@ extension Jinja {
             ("isascii", { $0.utf8.allSatisfy { $0 < 0x80 } }),
             ("islower", { $0.hasOnlyCase(\.isLowercase) }),
             ("isupper", { $0.hasOnlyCase(\.isUppercase) }),
+            ("istitle", \.isTitle),
+            ("isidentifier", \.isIdentifier),
+            ("isprintable", { $0.unicodeScalars.allSatisfy(\.isPythonPrintable) }),
         ]
         for (name, isKind) in kinds {
             methods[name] = Method("") { renderer, value, _ in .boolean(isKind(try renderer.paidText(value))) }
@@ -27,7 +30,7 @@ extension Jinja {
             .string(
                 try renderer.replace(
                     arguments.requiredString(0), with: arguments.requiredString(1), in: renderer.text(value),
-                    count: arguments.integer(2) ?? -1))
+                    count: arguments.given(2) ?? -1))
         },
         "removeprefix": Method("prefix") { renderer, value, arguments in
             let (text, prefix) = (try renderer.paidText(value), try arguments.requiredString(0))
@@ -58,21 +61,30 @@ extension Jinja {
         },
         "ljust": Method("width fillchar?") { renderer, value, arguments in
             let text = try renderer.text(value)
-            return .string(try text + renderer.padding(arguments.string(1), arguments.requiredInteger(0), text))
+            return .string(try text + renderer.padding(arguments.fill(1), arguments.requiredInteger(0), text))
         },
         "rjust": Method("width fillchar?") { renderer, value, arguments in
             let text = try renderer.text(value)
-            return .string(try renderer.padding(arguments.string(1), arguments.requiredInteger(0), text) + text)
+            return .string(try renderer.padding(arguments.fill(1), arguments.requiredInteger(0), text) + text)
         },
         "center": Method("width fillchar?") { renderer, value, arguments in
             let (text, width) = (try renderer.text(value), try arguments.requiredInteger(0))
-            let padding = try renderer.padding(arguments.string(1), width, text).unicodeScalars
-            // As CPython rounds it.
-            let left = padding.count / 2 + (padding.count & width & 1)
-            return .string(String(padding.prefix(left)) + text + String(padding.dropFirst(left)))
+            return .string(try renderer.centered(text, width, fill: arguments.fill(1)))
         },
         "format": Method(nil) { renderer, value, arguments in
             .string(try renderer.formatted(renderer.text(value), braces: arguments.all))
+        },
+        "format_map": Method("mapping") { renderer, value, arguments in
+            guard case .dictionary(let mapping)? = arguments[0] else {
+                throw JinjaError("\"format_map\" needs a dictionary.")
+            }
+            let named = zip(mapping.keys, mapping.values).compactMap { key, value in
+                key.string.map { (name: $0, value: value) }
+            }
+            return .string(try renderer.formatted(renderer.text(value), braces: CallArguments(named: named)))
+        },
+        "expandtabs": Method("tabsize?") { renderer, value, arguments in
+            .string(try renderer.expandingTabs(renderer.paidText(value), size: arguments.given(0) ?? 8))
         },
     ]
 
@@ -100,7 +112,7 @@ extension Jinja {
             "splitlines": Method("keepends?") { renderer, value, arguments in
                 let text = try renderer.paidText(value)
                 try renderer.budget.allocate(text.utf8.count, each: 8)
-                return .list(try renderer.list(text.lines(keepingEnds: renderer.isTrue(arguments[0] ?? .none))))
+                return .list(try renderer.list(text.lines(keepingEnds: (arguments.given(0) ?? 0) != 0)))
             },
             "count": Method("sub start? end?") { renderer, value, arguments in
                 let (text, _) = try renderer.part(of: value, arguments)
@@ -119,7 +131,7 @@ extension Jinja {
             let r = fromEnd ? "r" : ""
             methods["\(r)split"] = Method("sep? maxsplit?") { renderer, value, arguments in
                 try renderer.split(
-                    renderer.text(value), by: arguments.string(0), limit: arguments.integer(1) ?? -1, fromEnd: fromEnd)
+                    renderer.text(value), by: arguments.string(0), limit: arguments.given(1) ?? -1, fromEnd: fromEnd)
             }
             methods["\(r)partition"] = Method("sep") { renderer, value, arguments in
                 try renderer.partition(renderer.paidText(value), by: arguments.requiredString(0), fromEnd: fromEnd)
@@ -138,10 +150,41 @@ extension Jinja {
     }()
 }
 
+extension Jinja.BoundArguments {
+    /// The character that fills up: a space where none is given.
+    fileprivate func fill(_ index: Int) throws -> String { try self[index] == nil ? " " : requiredString(index) }
+}
+
 extension Jinja.Renderer {
+    /// `str.center`
+    func centered(_ text: String, _ width: Int, fill: String = " ") throws -> String {
+        let padding = try padding(fill, width, text).unicodeScalars
+        // As CPython rounds it.
+        let left = padding.count / 2 + (padding.count & width & 1)
+        return String(padding.prefix(left)) + text + String(padding.dropFirst(left))
+    }
+
+    /// `str.expandtabs`
+    fileprivate func expandingTabs(_ text: String, size: Int) throws -> String {
+        var result = String.UnicodeScalarView()
+        var column = 0
+        for scalar in text.unicodeScalars {
+            if scalar == "\t" {
+                guard size > 0 else { continue }
+                let count = size - column % size
+                try budget.allocate(count)
+                result.append(contentsOf: repeatElement(" ", count: count))
+                column += count
+            } else {
+                result.append(scalar)
+                column = scalar == "\n" || scalar == "\r" ? 0 : column + 1
+            }
+        }
+        return String(result)
+    }
+
     /// What fills a text up to a width.
-    fileprivate func padding(_ fill: String?, _ width: Int, _ text: String) throws -> String {
-        let fill = fill ?? " "
+    fileprivate func padding(_ fill: String, _ width: Int, _ text: String) throws -> String {
         guard fill.unicodeScalars.count == 1 else { throw JinjaError("\"fillchar\" must be one character.") }
         let count = max(0, width.subtractingReportingOverflow(text.unicodeScalars.count).partialValue)
         guard width > 0 else { return "" }

@@ -1,6 +1,10 @@
 extension Jinja.Renderer {
     func test(_ name: String, _ value: Value, _ arguments: CallArguments) throws -> Bool {
-        guard let test = Jinja.tests[name] else { throw JinjaError("there is no test \"\(name)\".") }
+        guard let test = Jinja.tests[name] else {
+            throw name == "escaped"
+                ? JinjaError(.unsupported, "the test \"escaped\" is not supported.")
+                : JinjaError("there is no test \"\(name)\".")
+        }
         return try test(self, value, arguments, name: name)
     }
 }
@@ -36,14 +40,20 @@ extension Jinja {
         },
         "callable": Test("") { _, value, _ in
             switch value {
-            case .undefined, .macro, .function, .method, .loop: true
+            case .undefined, .macro, .function, .method, .loop, .joiner: true
             default: false
             }
         },
         "lower": Test("") { renderer, value, _ in try renderer.text(value).hasOnlyCase { $0.isLowercase } },
         "upper": Test("") { renderer, value, _ in try renderer.text(value).hasOnlyCase { $0.isUppercase } },
-        "filter": Test("") { _, value, _ in value.string.map { filters[$0] != nil } ?? false },
-        "test": Test("") { _, value, _ in value.string.map { tests[$0] != nil } ?? false },
+        "filter": Test("") { renderer, value, _ in
+            _ = try renderer.key(value)
+            return value.string.map { filters[$0] != nil } ?? false
+        },
+        "test": Test("") { renderer, value, _ in
+            _ = try renderer.key(value)
+            return value.string.map { tests[$0] != nil } ?? false
+        },
     ]
 
     private static let comparisonTests: [String: Callable<Bool>] = {

@@ -121,6 +121,7 @@ extension Jinja.Renderer {
     func lookUp(_ name: String) -> Value {
         if let value = scope.value(of: name) { return value }
         if let function = Jinja.Function(rawValue: name) { return .function(function) }
+        if name == "lipsum" { return .undefined("\"lipsum\" is not supported: it writes text by chance.") }
         return .undefined(name: name)
     }
 
@@ -166,6 +167,11 @@ extension Jinja.Renderer {
         case .macro(let macro): return try call(macro, arguments)
         case .function(let function): return try call(function, arguments)
         case .method(let method): return try call(method, arguments)
+        case .joiner(let joiner):
+            guard arguments.positional.isEmpty, arguments.named.isEmpty else {
+                throw JinjaError("a joiner takes no arguments.")
+            }
+            return joiner.next()
         case .undefined(let reason): throw JinjaError(reason)
         default: throw JinjaError("a value of type \(callee.typeName) cannot be called.")
         }
@@ -208,6 +214,10 @@ extension Jinja.Renderer {
             if let attribute = namespace.attributes[name] { return attribute }
         case .loop(let loop):
             if let attribute = try loopAttribute(name, of: loop) { return attribute }
+        case .cycler(let cycler):
+            if name == "current" { return cycler.current }
+        case .tuple(let items):
+            if let place = items.names.firstIndex(of: name) { return items.values[place] }
         case .macro(let macro):
             if name == "name" { return .string(macro.definition.name) }
         default: break
@@ -282,7 +292,7 @@ extension Jinja.Renderer {
         case .range(let range):
             return .list(try Jinja.Items(places(bounds, count: range.count).map { range[$0] }))
         case .undefined(let reason): throw JinjaError(reason)
-        default: return .undefined("a value of type \(base.typeName) cannot be sliced.")
+        default: throw JinjaError("a value of type \(base.typeName) cannot be sliced.")
         }
     }
 

@@ -48,7 +48,7 @@ extension Jinja.Renderer {
         case .loop(let loop): text += "<LoopContext \(loop.index + 1)/\(loop.items.values.count)>"
         case .function(let function): text += "<function \(function.rawValue)>"
         case .method(let method): text += "<built-in method \(method.name) of \(method.receiver.typeName) object>"
-        case .iterator: text += "<\(value.typeName) object>"
+        case .iterator, .cycler, .joiner: text += "<\(value.typeName) object>"
         }
     }
 

@@ -1,7 +1,7 @@
 extension Jinja {
     /// A value while a template runs, with Python's types as far as templates can tell them apart.
     enum Value {
-        /// With what is said when it is used for more than printing, testing or looping.
+        /// With the error of using it for more than printing, testing or looping.
         case undefined(String)
         case none
         case boolean(Bool)
@@ -19,6 +19,8 @@ extension Jinja {
         case function(Function)
         case method(BoundMethod)
         case loop(LoopState)
+        case cycler(Cycler)
+        case joiner(Joiner)
 
         static func undefined(name: String) -> Value { .undefined("\"\(name)\" is undefined.") }
 
@@ -42,6 +44,8 @@ extension Jinja {
             case .function: "function"
             case .method: "builtin_function_or_method"
             case .loop: "LoopContext"
+            case .cycler: "Cycler"
+            case .joiner: "Joiner"
             }
         }
 
@@ -55,6 +59,8 @@ extension Jinja {
             case .iterator(let iterator): iterator.depth
             case .method(let method): method.depth
             case .loop(let loop): loop.items.depth + 1
+            case .cycler(let cycler): cycler.items.depth + 1
+            case .joiner(let joiner): joiner.depth
             default: 0
             }
         }
@@ -96,9 +102,12 @@ extension Jinja {
     struct Items {
         let values: [Value]
         let depth: Int
+        /// What attributes give the items, as in Python's named tuples.
+        let names: [String]
 
-        init(_ values: [Value]) throws {
+        init(_ values: [Value], names: [String] = []) throws {
             self.values = values
+            self.names = names
             depth = try Jinja.depth(over: values)
         }
     }
@@ -223,7 +232,7 @@ extension Jinja {
     }
 
     enum Function: String {
-        case range, namespace, dict
+        case range, namespace, dict, cycler, joiner
         case raise = "raise_exception"
         case strftime = "strftime_now"
     }
@@ -244,8 +253,8 @@ extension Jinja {
     final class LoopState {
         let items: Items
         var index = 0
-        /// What `changed` was called with last, as text: equal values have equal text, and text forms no circles.
-        var lastSeen: String?
+        /// What `changed` was called with last, as a key or else as text, which form no circles.
+        var lastSeen: Key?
 
         init(_ items: Items) { self.items = items }
     }

@@ -1,0 +1,61 @@
+// Matrix products of bfloat16 matrices, accumulated in float32, on the matrix unit of x86 processors that have one (AMX).
+//
+// libtorch's are oneDNN's, which generates machine code for every number of rows, packs a weight again for every product, and
+// returns results that have been rounded and written before anything more can be done with them. Here, blocks of 32 × 32
+// sums are handed on in float32 while they are in the caches.
+#pragma once
+
+#include <c10/util/FunctionRef.h>
+
+#include <cstdint>
+
+namespace meno::tiles {
+
+// Whether this processor and its kernel let this process use the unit. Follows ATEN_CPU_CAPABILITY, as libtorch's own
+// kernels do, and MENO_TILES in the environment: "off", or "emulated", where plain code takes the unit's place on any
+// processor, for tests.
+bool available();
+
+// Rows and columns of a block of sums, of which a product computes whole ones.
+constexpr int64_t kBlock = 32;
+// Columns of a panel, of which a block passes by two.
+constexpr int64_t kTile = kBlock / 2;
+// What the depth of a product is a multiple of.
+constexpr int64_t kDepth = 32;
+
+inline int64_t whole_blocks(int64_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
+
+// Panels of kTile columns [depth / 2, kTile, 2], the last ones filled up with zeros to whole blocks of columns.
+
+// Packs `count` rows of a matrix, `stride` values apart, as columns of the right side.
+void pack_rows(const uint16_t *rows, int64_t stride, int64_t count, int64_t depth, uint16_t *panels);
+// Packs `count` columns of a matrix of `rows` rows, `stride` values apart. The depth is `rows`, filled up with zeros.
+void pack_columns(const uint16_t *columns, int64_t stride, int64_t count, int64_t rows, uint16_t *panels);
+
+// The unit made ready on this thread, while this lives.
+class Session {
+  public:
+    Session();
+    ~Session();
+    Session(const Session &) = delete;
+};
+
+// Other work of this thread, in pieces that are spread over the steps of a product: the matrix unit and the vector units
+// work at the same time where what each is given to do is close together.
+struct Aside {
+    int64_t pieces = 0;
+    c10::function_ref<void(int64_t piece)> work;
+};
+
+// out [32, 32] (+)= left [32, depth] · two panels. Strides in values. Needs a Session on this thread.
+void multiply_block(
+    const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
+    bool accumulate, const Aside &aside = {});
+
+// to [32, 32] = from [32, 32]ᵀ.
+void transpose_block(const float *from, int64_t from_stride, float *to, int64_t to_stride);
+
+// Rounds to nearest.
+void narrow(const float *from, int64_t n, uint16_t *to);
+
+}  // namespace meno::tiles

@@ -1,0 +1,81 @@
+/// A JSON value whose objects keep the order of their members.
+public indirect enum JSONValue: Sendable, Hashable {
+    public struct Member: Sendable, Hashable {
+        public var key: String
+        public var value: JSONValue
+
+        public init(_ key: String, _ value: JSONValue) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    case null
+    case boolean(Bool)
+    case integer(Int)
+    /// Also whole numbers beyond 64 bits, and NaN and the infinities, which Python writes and reads.
+    case number(Double)
+    case string(String)
+    case array([JSONValue])
+    case object([Member])
+
+    /// The text of a string.
+    public var string: String? { if case .string(let text) = self { text } else { nil } }
+    /// The elements of an array.
+    public var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
+    /// The members of an object.
+    public var object: [Member]? { if case .object(let members) = self { members } else { nil } }
+    public var isNull: Bool { if case .null = self { true } else { false } }
+
+    /// The member of an object; `nil` where there is none.
+    public subscript(key: String) -> JSONValue? { object?.first { $0.key == key }?.value }
+
+    /// What kind of value it is, with its article: `a string`.
+    public var kindName: String {
+        switch self {
+        case .null: "null"
+        case .boolean: "a boolean"
+        case .integer, .number: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+}
+
+extension JSONValue: CustomStringConvertible {
+    /// The JSON text on one line, spaced as Python's `json.dumps(value, ensure_ascii=False)` writes it.
+    public var description: String {
+        switch self {
+        case .null: "null"
+        case .boolean(let value): value ? "true" : "false"
+        case .integer(let value): String(value)
+        case .number(let value):
+            value.isFinite ? "\(value)" : value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+        case .string(let text): Self.quoted(text)
+        case .array(let values): "[" + values.map(\.description).joined(separator: ", ") + "]"
+        case .object(let members):
+            "{" + members.map { "\(Self.quoted($0.key)): \($0.value)" }.joined(separator: ", ") + "}"
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case "\u{08}": result += "\\b"
+            case "\u{0C}": result += "\\f"
+            case "\0"..<" ":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,30 @@
+extension Architecture {
+    /// EXAONE 4 (LG AI Research, 2025, arXiv:2507.11407): norms of what the blocks give, normalized queries and keys; where
+    /// some layers have a sliding window, they alone encode positions.
+    static let exaone4 = Architecture(
+        modelType: "exaone4", className: "Exaone4ForCausalLM", ggufNames: ["exaone4"],
+        names: WeightNames.llama.withNormsOfOutputs.withQueryKeyNorms,
+        defaults: Defaults(
+            vocabularySize: 102_400, hiddenSize: 4096, intermediateSize: 16_384, layerCount: 32, headCount: 32,
+            keyValueHeadCount: 32, normEpsilon: 1e-5)
+    ) { model, keys in
+        let norm = QueryKeyNormConfiguration(norm: model.finalNorm)
+        let hasWindows = try keys.int(
+            "sliding_window", gguf: "attention.sliding_window", default: keys.json == nil ? nil : 4096) != nil
+        // The period is a number, or a string such as "LLLG".
+        let period = try keys.json.map { try (try? $0.int("sliding_window_pattern")) ?? $0.patternLength() } ?? 4
+        guard period > 0 else {
+            throw ModelError(.malformed, path: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
+        }
+        if hasWindows { try keys.setWindows(&model, default: 4096) { ($0 + 1) % period != 0 } }
+        model.changeLayers { layer, _ in
+            layer.normPlacement = .after
+            layer.attention.queryKeyNorm = norm
+            if hasWindows, layer.attention.slidingWindow == nil { layer.attention.rotary = nil }
+        }
+    }
+}
+
+extension ConfigurationJSON {
+    fileprivate func patternLength() throws -> Int { try string("sliding_window_pattern")?.count ?? 4 }
+}

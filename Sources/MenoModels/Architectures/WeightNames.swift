@@ -1,0 +1,107 @@
+/// A part of a model that has weights.
+package enum WeightPart: CaseIterable, Sendable, Hashable {
+    // The whole model's.
+    case embedding, finalNorm, head
+    // A layer's; linear ones in the order in which they are computed.
+    case query, key, value, queryKeyValue, output
+    case gate, up, gateUp, down
+    case attentionNorm, postAttentionNorm, feedForwardNorm, postFeedForwardNorm
+    case queryNorm, keyNorm
+
+    package var isInLayer: Bool { ![.embedding, .finalNorm, .head].contains(self) }
+    package var isLinear: Bool { Self.linear.contains(self) }
+
+    static let linear: [WeightPart] = [.query, .key, .value, .queryKeyValue, .output, .gate, .up, .gateUp, .down]
+}
+
+/// What the parts of an architecture are called by transformers and in GGUF files, read in both directions.
+package struct WeightNames: Sendable {
+    package typealias Name = (transformers: String, gguf: String)
+    private var names: [WeightPart: Name]
+
+    package static let llama = WeightNames(names: [
+        .embedding: ("model.embed_tokens", "token_embd"), .finalNorm: ("model.norm", "output_norm"),
+        .head: ("lm_head", "output"),
+        .query: ("self_attn.q_proj", "attn_q"), .key: ("self_attn.k_proj", "attn_k"),
+        .value: ("self_attn.v_proj", "attn_v"), .output: ("self_attn.o_proj", "attn_output"),
+        .gate: ("mlp.gate_proj", "ffn_gate"), .up: ("mlp.up_proj", "ffn_up"), .down: ("mlp.down_proj", "ffn_down"),
+        .attentionNorm: ("input_layernorm", "attn_norm"), .feedForwardNorm: ("post_attention_layernorm", "ffn_norm"),
+    ])
+
+    /// With other names, or more.
+    func with(_ changes: [WeightPart: Name]) -> WeightNames { WeightNames(names: names.merging(changes) { $1 }) }
+
+    func without(_ parts: WeightPart...) -> WeightNames {
+        WeightNames(names: names.filter { !parts.contains($0.key) })
+    }
+
+    // MARK: Variants that several have
+
+    var withQueryKeyNorms: WeightNames {
+        with([.queryNorm: ("self_attn.q_norm", "attn_q_norm"), .keyNorm: ("self_attn.k_norm", "attn_k_norm")])
+    }
+
+    /// Norms of what the blocks take and of what they give, as in Gemma 2.
+    var withNormsOnBothSides: WeightNames {
+        with([
+            .postAttentionNorm: ("post_attention_layernorm", "post_attention_norm"),
+            .feedForwardNorm: ("pre_feedforward_layernorm", "ffn_norm"),
+            .postFeedForwardNorm: ("post_feedforward_layernorm", "post_ffw_norm"),
+        ])
+    }
+
+    /// Norms of what the blocks give alone, as in OLMo 2.
+    var withNormsOfOutputs: WeightNames { withNormsOnBothSides.without(.attentionNorm, .feedForwardNorm) }
+
+    var withFusedAttention: WeightNames {
+        without(.query, .key, .value).with([.queryKeyValue: ("self_attn.qkv_proj", "attn_qkv")])
+    }
+
+    var withFusedGate: WeightNames { without(.gate, .up).with([.gateUp: ("mlp.gate_up_proj", "ffn_up")]) }
+
+    // MARK: Reading
+
+    /// The last parts of transformers' names of all linear layers but the head.
+    package var linearNames: [String] {
+        WeightPart.linear.compactMap { names[$0]?.transformers.split(separator: ".").last.map(String.init) }
+    }
+
+    /// Whether the architecture has this part.
+    package func has(_ part: WeightPart) -> Bool { names[part] != nil }
+
+    /// transformers' name of a part where the text model stands alone, without `.weight`.
+    package func transformers(_ part: WeightPart, layer: Int? = nil) -> String {
+        (layer.map { "model.layers.\($0)." } ?? "") + name(part).transformers
+    }
+
+    /// The name in a GGUF file, without `.weight`.
+    package func gguf(_ part: WeightPart, layer: Int? = nil) -> String {
+        (layer.map { "blk.\($0)." } ?? "") + name(part).gguf
+    }
+
+    private func name(_ part: WeightPart) -> Name {
+        guard let name = names[part] else { preconditionFailure("an architecture without a name of its \(part)") }
+        return name
+    }
+
+    /// A weight as its part, its layer, and what follows the part's name: `weight` or `bias`.
+    package typealias Place = (part: WeightPart, layer: Int?, kind: String)
+
+    /// The place of transformers' `model.layers.0.self_attn.q_proj.weight`.
+    package func place(transformers name: String) -> Place? { place(name, layers: "model.layers.", \.transformers) }
+
+    /// The place of a GGUF file's `blk.0.attn_q.weight`.
+    package func place(gguf name: String) -> Place? { place(name, layers: "blk.", \.gguf) }
+
+    private func place(_ name: String, layers: String, _ side: KeyPath<Name, String>) -> Place? {
+        guard let dot = name.lastIndex(of: ".") else { return nil }
+        var (module, layer) = (String(name[..<dot]), Int?.none)
+        if module.hasPrefix(layers) {
+            let parts = module.dropFirst(layers.count).split(separator: ".", maxSplits: 1)
+            guard parts.count == 2, let index = Int(parts[0]) else { return nil }
+            (module, layer) = (String(parts[1]), index)
+        }
+        let found = names.first { $0.value[keyPath: side] == module && $0.key.isInLayer == (layer != nil) }
+        return found.map { ($0.key, layer, String(name[name.index(after: dot)...])) }
+    }
+}

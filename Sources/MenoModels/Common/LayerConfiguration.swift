@@ -1,0 +1,96 @@
+/// What one layer of a transformer computes.
+public struct LayerConfiguration: Sendable, Hashable {
+    /// Where a layer's two blocks, attention and feed-forward, are normalized.
+    public enum NormPlacement: Sendable, Hashable {
+        /// x + f(norm(x)).
+        case before
+        /// x + norm(f(x)), as in OLMo 2.
+        case after
+        /// x + norm(f(norm(x))), as in Gemma 2 and 3.
+        case beforeAndAfter
+        /// x + attention(norm(x)) + feedForward(norm(x)) with one norm, as in Cohere.
+        case parallel
+    }
+
+    public var attention: AttentionConfiguration
+    public var feedForward: FeedForwardConfiguration
+    public var norm: NormConfiguration
+    public var normPlacement = NormPlacement.before
+    /// What each block gives is multiplied by this before it is added.
+    public var residualScale: Double = 1
+}
+
+public struct AttentionConfiguration: Sendable, Hashable {
+    public var headCount: Int
+    public var keyValueHeadCount: Int
+    public var headDimension: Int
+    /// Whether one matrix gives queries, keys and values.
+    public var isFused = false
+    /// Whether queries, keys and values have a bias.
+    public var hasInputBias = false
+    public var hasOutputBias = false
+    public var queryKeyNorm: QueryKeyNormConfiguration?
+    /// How positions are encoded; `nil`: not at all.
+    public var rotary: RotaryConfiguration?
+    /// A token attends to itself and the `slidingWindow − 1` tokens before it; `nil`: to all before it.
+    public var slidingWindow: Int?
+    /// Scores are multiplied by this before the softmax.
+    public var scale: Double
+    /// Scores become c · tanh(score / c).
+    public var softcap: Double?
+    public var queryGrowth: QueryGrowth?
+}
+
+/// Queries at position p are multiplied by 1 + rate · ln(1 + ⌊p / period⌋), as in Llama 4.
+public struct QueryGrowth: Sendable, Hashable {
+    public var rate: Double
+    public var period: Int
+}
+
+/// How queries and keys are normalized.
+public struct QueryKeyNormConfiguration: Sendable, Hashable {
+    public enum Scope: Sendable, Hashable {
+        /// Each head, all with the same weights `[headDimension]`.
+        case head
+        /// Each head with its own weights, `[heads, headDimension]`.
+        case eachHead
+        /// All heads as one vector, with the weights `[heads · headDimension]`.
+        case projection
+    }
+
+    public var norm: NormConfiguration
+    public var scope = Scope.head
+    /// Whether they are rotated first.
+    public var followsRotation = false
+}
+
+public struct FeedForwardConfiguration: Sendable, Hashable {
+    public enum Activation: String, Sendable { case silu, geluTanh, gelu, reluSquared }
+    public enum Form: Sendable, Hashable {
+        /// down(activation(gate(x)) · up(x)).
+        case gated
+        /// The same, where one matrix gives gate and up.
+        case fusedGate
+        /// down(activation(up(x))).
+        case plain
+    }
+
+    public var intermediateSize: Int
+    public var activation = Activation.silu
+    public var form = Form.gated
+    public var hasBias = false
+}
+
+public struct NormConfiguration: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        /// Divided by the root of the mean square; `offset` is added to the weight: 1 for Gemma, whose norms are stored around
+        /// zero.
+        case rootMeanSquare(offset: Double = 0)
+        /// Mean 0 and variance 1 first.
+        case layer(hasBias: Bool)
+    }
+
+    public var kind = Kind.rootMeanSquare()
+    /// Added to the mean square or the variance.
+    public var epsilon: Double
+}

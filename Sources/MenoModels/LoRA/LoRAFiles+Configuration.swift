@@ -1,0 +1,184 @@
+public import Foundation
+internal import MenoFormats
+
+/// `adapter_config.json`.
+extension LoRAFiles {
+    // MARK: Writing
+
+    /// - Parameters:
+    ///   - baseModel: what the adapter was trained on, for `base_model_name_or_path`.
+    ///   - isTextPart: whether that is the text model of a multimodal one.
+    static func writeConfiguration(
+        _ settings: LoRASettings, baseModel: String, isTextPart: Bool, to folder: URL
+    ) throws {
+        let data = try configuration(settings, baseModel: baseModel, isTextPart: isTextPart)
+        try WholeFile.write(data, to: folder.appending(path: configurationName))
+    }
+
+    private static func configuration(
+        _ settings: LoRASettings, baseModel: String, isTextPart: Bool
+    ) throws -> Data {
+        var layers = settings.layersToTransform
+        var targets = json(settings.targets)
+        if isTextPart, let names = targets as? [String] {
+            targets = textPartPattern(names, layers: layers)
+            // PEFT takes a list of layers beside names only.
+            layers = nil
+        }
+        let alpha: Any = Int(exactly: settings.alpha) ?? settings.alpha
+        var object: [String: Any] = [
+            "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": baseModel, "bias": "none",
+            "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "r": settings.rank,
+            "lora_alpha": alpha, "lora_dropout": settings.dropout, "target_modules": targets,
+            "use_rslora": settings.usesRankStabilization, "use_dora": settings.usesDoRA,
+        ]
+        if let layers { object["layers_to_transform"] = layers }
+        if let excluded = settings.excludedModules { object["exclude_modules"] = json(excluded) }
+        if !settings.modulesToSave.isEmpty { object["modules_to_save"] = settings.modulesToSave }
+        // Older versions of PEFT do not know the key: it is written only where it says something.
+        if settings.ensuresWeightTying { object["ensure_weight_tying"] = true }
+        object["rank_pattern"] = settings.rankPattern.dictionary
+        object["alpha_pattern"] = settings.alphaPattern.dictionary
+        return try JSONSerialization.data(
+            withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    }
+
+    private static func json(_ targets: LoRATargets) -> Any {
+        switch targets {
+        case .names(let names): names
+        case .pattern(let pattern): pattern
+        case .allLinear: "all-linear"
+        }
+    }
+
+    /// Names of layers, as a regular expression that leaves out the layers of the same names in a multimodal model's other parts.
+    private static func textPartPattern(_ names: [String], layers: [Int]?) -> String {
+        let escaped = { (name: String) in name.replacing(".", with: "\\.") }
+        let prefix = escaped(ModuleNames.partPrefix)
+        let chosen = layers.map { "layers\\.(" + $0.map(String.init).joined(separator: "|") + ")\\." } ?? ""
+        return "(?=\(prefix)\(chosen))(.*\\.)?(\(names.map(escaped).joined(separator: "|")))"
+    }
+
+    /// What ``textPartPattern(_:layers:)`` was made of; `nil` for another expression.
+    private static func parts(ofTextPartPattern pattern: String) -> (names: [String], layers: [Int]?)? {
+        let form = #/\(\?=model\\\.language_model\\\.(?:layers\\\.\(([0-9|]+)\)\\\.)?\)\(\.\*\\\.\)\?\((.+)\)/#
+        guard let match = pattern.wholeMatch(of: form) else { return nil }
+        let names = match.2.split(separator: "|").map { String($0.replacing("\\.", with: ".")) }
+        let layers = match.1.map { $0.split(separator: "|").compactMap { Int($0) } }
+        return textPartPattern(names, layers: layers) == pattern ? (names, layers) : nil
+    }
+
+    // MARK: Reading
+
+    /// Keys that are read, and those that change nothing of what an adapter computes: how it began, how it was trained, and
+    /// parameters of methods that another key turns on. The fields of PEFT 0.21's `LoraConfig` that are missing here are
+    /// refused where they are set.
+    private static let knownKeys: Set<String> = [
+        "peft_type", "fan_in_fan_out", "target_modules", "r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora",
+        "layers_to_transform", "modules_to_save", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights",
+        "ensure_weight_tying", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version",
+        "inference_mode", "exclude_modules", "layers_pattern", "megatron_config", "megatron_core", "loftq_config",
+        "eva_config", "corda_config", "lora_ga_config", "velora_config", "qalora_group_size", "runtime_config",
+    ]
+    /// Ways in which PEFT begins an adapter, and leaves the model's own weights alone.
+    private static let plainInitializations = ["gaussian", "eva", "orthogonal", "mica"]
+
+    private static func refuseUnsupported(_ json: ConfigurationJSON) throws {
+        try json.refuse("fan_in_fan_out")
+        if let bias = try json.string("bias"), bias != "none" {
+            throw ModelError(
+                .unsupported, path: json.path, "\"bias\": \"\(bias)\" is not supported: biases are frozen.",
+                advice: "Name whole modules in modules_to_save to train their biases.")
+        }
+        if let way = try? json.string("init_lora_weights"), !plainInitializations.contains(way.lowercased()) {
+            throw ModelError(
+                .unsupported, path: json.path,
+                "\"init_lora_weights\": \"\(way)\" is not supported: it changes the weights of the model itself.",
+                advice: "Convert the adapter by PEFT's "
+                    + "save_pretrained(…, path_initial_model_for_weight_conversion=…).")
+        }
+        if let key = json.keys.first(where: { !knownKeys.contains($0) && json.isSet($0) && !json.isNumber($0) }) {
+            throw ModelError(
+                .unsupported, path: json.path, "\"\(key)\" is not supported.",
+                advice: "It changes what the adapter computes, or may: Meno reads the LoRA of PEFT 0.21 without it.")
+        }
+    }
+
+    /// A number is a parameter of something that another key turns on, and PEFT writes those of methods that are off too.
+    private static func unknownNumbers(_ json: ConfigurationJSON) -> [String] {
+        json.keys.filter { !knownKeys.contains($0) && json.isNumber($0) }.map { key in
+            let value = (try? json.double(key)).flatMap { $0 } ?? 0
+            let text = Int(exactly: value).map(String.init) ?? "\(value)"
+            return
+                "\(json.path): \"\(key)\": \(text) is unknown to Meno and ignored. "
+                + "PEFT writes such values for methods that are off, too; an adapter that needs it computes something else"
+        }
+    }
+
+    /// Reads `adapter_config.json`; what it asks for and Meno does not compute is an error.
+    /// - Parameter warn: called with what is ignored.
+    public static func settings(in folder: URL, warn: (String) -> Void = { _ in }) throws -> LoRASettings {
+        try requireAdapter(folder)
+        let json = try ConfigurationJSON(contentsOf: folder.appending(path: configurationName))
+        if MLXAdapter.isOne(json) { return try MLXAdapter.settings(json, in: folder) }
+        let type = try json.string("peft_type") ?? "LORA"
+        guard type == "LORA" else {
+            throw ModelError(.unsupported, path: json.path, "\"peft_type\" is \"\(type)\"; only LORA is supported.")
+        }
+        try refuseUnsupported(json)
+        unknownNumbers(json).forEach(warn)
+        var (targets, layers) = try (targets("target_modules", json), json.ints("layers_to_transform"))
+        if case .pattern(let pattern) = targets, let parts = parts(ofTextPartPattern: pattern) {
+            targets = .names(parts.names)
+            layers = layers ?? parts.layers
+        }
+        guard let targets else {
+            throw ModelError(.malformed, path: json.path, "has no key \"target_modules\".")
+        }
+        var settings = try LoRASettings(
+            rank: json.required("r", json.int), alpha: json.required("lora_alpha", json.double),
+            dropout: json.double("lora_dropout") ?? 0, targets: targets,
+            usesRankStabilization: json.bool("use_rslora") ?? false)
+        settings.usesDoRA = try json.bool("use_dora") ?? false
+        settings.layersToTransform = layers
+        settings.excludedModules = json.isSet("exclude_modules") ? try self.targets("exclude_modules", json) : nil
+        settings.modulesToSave = try (json.strings("modules_to_save") ?? []).map(ModuleNames.alone)
+        settings.ensuresWeightTying = try json.bool("ensure_weight_tying") ?? false
+        if let section = try json.section("rank_pattern") {
+            settings.rankPattern = try LayerPatterns(section.keys.map { ($0, try section.required($0, section.int)) })
+        }
+        if let section = try json.section("alpha_pattern") {
+            settings.alphaPattern = try LayerPatterns(
+                section.keys.map { ($0, try section.required($0, section.double)) })
+        }
+        return try settings.validated()
+    }
+
+    /// Names, or a regular expression.
+    private static func targets(_ key: String, _ json: ConfigurationJSON) throws -> LoRATargets? {
+        if let names = try? json.strings(key) { return .names(names) }
+        return try json.string(key).map { $0 == "all-linear" ? .allLinear : .pattern($0) }
+    }
+
+    private static func requireAdapter(_ folder: URL) throws {
+        let hasFile = { (url: URL) in FileManager.default.fileExists(atPath: url.path) }
+        guard !hasFile(folder.appending(path: configurationName)) else { return }
+        let inner = folder.appending(path: "model")
+        let isRun = hasFile(inner.appending(path: configurationName))
+        throw ModelError(
+            .notFound, path: folder.path,
+            hasFile(folder) ? "is no adapter: it holds no \(configurationName)." : "there is no such adapter.",
+            advice: isRun
+                ? "It is a run's folder; its adapter is in \(inner.path)."
+                : "An adapter is a folder with \(configurationName) and \(weightsName); a run's is RUN_DIR/model, and each of "
+                    + "its checkpoints is one.")
+    }
+}
+
+extension ConfigurationJSON {
+    fileprivate func isNumber(_ key: String) -> Bool {
+        // A truth value is a number to Foundation, too, but reads as one only where it is one.
+        guard has(key), (try? bool(key)).flatMap({ $0 }) == nil else { return false }
+        return (try? double(key)).flatMap { $0 } != nil
+    }
+}

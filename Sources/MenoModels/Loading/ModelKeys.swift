@@ -1,0 +1,85 @@
+internal import Foundation
+internal import MenoFormats
+
+/// What the files of a model say of it: `config.json`, or the metadata of a GGUF file, which has other keys for the same.
+struct ModelKeys {
+    let json: ConfigurationJSON?
+    let gguf: GGUFKeys?
+
+    init(_ json: ConfigurationJSON) { (self.json, gguf) = (json, nil) }
+    init(_ gguf: GGUFKeys) { (json, self.gguf) = (nil, gguf) }
+
+    var path: String { json?.path ?? gguf?.path ?? "" }
+
+    /// - Parameters:
+    ///   - key: the key of `config.json`.
+    ///   - gguf: the key of GGUF metadata, without the architecture before it; `nil`: it has none.
+    ///   - fallback: the value where the key is absent. A key that is null has none.
+    func double(_ key: String, gguf name: String?, default fallback: Double? = nil) throws -> Double? {
+        if let json { return json.isAbsent(key) ? fallback : try json.double(key) }
+        return try name.flatMap { try gguf?.double($0) } ?? fallback
+    }
+
+    /// See ``double(_:gguf:default:)``.
+    func int(_ key: String, gguf name: String?, default fallback: Int? = nil) throws -> Int? {
+        if let json { return json.isAbsent(key) ? fallback : try json.int(key) }
+        return try name.flatMap { try gguf?.int($0) } ?? fallback
+    }
+
+    /// `false` for a GGUF file: it tells by its tensors.
+    func bool(_ key: String) throws -> Bool { try json?.bool(key) ?? false }
+
+    // MARK: Reading
+
+    /// A whole configuration.
+    func decoder(_ architecture: Architecture) throws -> DecoderConfiguration {
+        var configuration = try json?.llama(architecture) ?? gguf!.llama(architecture)
+        try architecture.adjust(&configuration, self)
+        return try configuration.validated(path: path)
+    }
+
+    /// Gives layers a sliding window: those that the files name, or else those that a pattern does.
+    /// - Parameter size: where the files leave it out.
+    func setWindows(
+        _ configuration: inout DecoderConfiguration, default size: Int?, where isWindow: (_ layer: Int) throws -> Bool
+    ) throws {
+        let window = try int("sliding_window", gguf: "attention.sliding_window", default: size)
+        let named = try json?.strings("layer_types")?.map { $0 == "sliding_attention" } ?? gguf?.windowPattern()
+        try configuration.changeLayers { layer, index in
+            let isNamed = named.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+            layer.attention.slidingWindow = try isNamed ?? isWindow(index) ? window : nil
+        }
+    }
+}
+
+extension DecoderConfiguration {
+    /// Reads a Hugging Face `config.json`.
+    static func read(huggingFace url: URL) throws -> DecoderConfiguration {
+        let json = try ConfigurationJSON(contentsOf: url)
+        let type = try json.string("model_type") ?? json.modelTypeOfClass() ?? json.required("model_type", json.string)
+        var architecture = try Architecture.named(modelType: type, path: json.path)
+        let isPart = architecture.multimodalTypes.contains(type)
+        let text = isPart ? try json.required("text_config", json.section) : json
+        if isPart, let inner = try text.string("model_type") {
+            architecture = try Architecture.named(modelType: inner, path: json.path)
+        }
+        var configuration = try ModelKeys(text).decoder(architecture)
+        configuration.isTextPart = isPart
+        configuration.attentionDropout = try text.double("attention_dropout") ?? 0
+        return configuration
+    }
+
+    /// Reads the metadata of a GGUF file.
+    static func read(gguf file: GGUFFile, path: String) throws -> DecoderConfiguration {
+        let keys = try GGUFKeys(file, path: path)
+        return try ModelKeys(keys).decoder(Architecture.named(gguf: keys.architecture, path: keys.path))
+    }
+}
+
+extension ConfigurationJSON {
+    /// The `model_type` of the class that `architectures` names, for a file without one.
+    fileprivate func modelTypeOfClass() throws -> String? {
+        let classes = try strings("architectures") ?? []
+        return Architecture.all.first { classes.contains($0.className) }?.modelType
+    }
+}

@@ -1,0 +1,65 @@
+/// This project's own operators (`Sources/CMenoKernels/Operators.h`), each looked up when first needed.
+///
+/// They are registered with libtorch's dispatcher, which finds the function for a tensor's device.
+enum Kernels {
+    static let frozenProduct = Operator("meno::frozen_product")
+    static let gatedProduct = Operator("meno::gated_product")
+    static let adaptedProduct = Operator("meno::adapted_product")
+    static let adaptedProductBackward = Operator("meno::adapted_product_backward")
+    static let dropout = Operator("meno::dropout")
+    static let uniform = Operator("meno::uniform")
+    static let rmsNorm = Operator("meno::rms_norm")
+    static let rmsNormBackward = Operator("meno::rms_norm_backward")
+    static let rotate = Operator("meno::rotate")
+    static let gate = Operator("meno::gate")
+    static let gateBackward = Operator("meno::gate_backward")
+    static let attention = Operator("meno::attention")
+    static let attentionBackward = Operator("meno::attention_backward")
+    static let vocabularyLoss = Operator("meno::vocabulary_loss")
+    static let vocabularyCentroids = Operator("meno::vocabulary_centroids")
+    static let crossEntropy_ = Operator("meno::cross_entropy_")
+    static let requireKernels = Operator("meno::require_kernels")
+
+    private static let takes = Operator("meno::takes")
+    private static let processorHas = Operator("meno::processor_has")
+
+    /// What is computed by a kernel for some inputs and by libtorch's operators for others.
+    enum Choice: String {
+        case fusedLayers = "fused_layers"
+        case frozenProduct = "frozen_product"
+        case adaptedProduct = "adapted_product"
+        case gatedProduct = "gated_product"
+        case attention
+        case vocabularyLoss = "vocabulary_loss"
+        case exactVocabularyLoss = "vocabulary_loss_exact"
+    }
+
+    /// What processors differ in.
+    enum Feature: String {
+        case products
+        case tileProducts = "tile_products"
+        case widenedWeights = "widened_weights"
+    }
+
+    /// Whether there is a kernel for these inputs, once they are contiguous. The one place where that is decided.
+    static func take(_ choice: Choice, _ inputs: Tensor...) -> Bool {
+        answer { try takes.ask(.string(choice.rawValue), .tensors(inputs)) }
+    }
+
+    static func processorHas(_ feature: Feature) -> Bool {
+        answer { try processorHas.ask(.string(feature.rawValue)) }
+    }
+
+    private static func answer(_ question: () throws -> Bool) -> Bool {
+        do {
+            return try question()
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+}
+
+extension OperatorArgument {
+    /// 64 bits, whose meaning is not a number.
+    static func bits(_ bits: UInt64) -> OperatorArgument { .int(Int(truncatingIfNeeded: bits)) }
+}

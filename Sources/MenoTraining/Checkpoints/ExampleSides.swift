@@ -1,0 +1,50 @@
+package import Foundation
+package import MenoData
+
+/// The examples of a run, split into those that are trained on and those that evaluations use.
+package struct ExampleSides: Sendable, Hashable {
+    package struct Sides: Sendable, Hashable {
+        package var training: [Example]
+        package var evaluation: [Example]
+    }
+
+    /// Of a new run: equal examples are on one side.
+    package let current: Sides
+    /// Of runs that began before equal examples were kept together; `nil` where that is the same.
+    private let former: Sides?
+
+    /// - Parameters:
+    ///   - limit: how many of the held-out examples evaluations use.
+    ///   - shuffles: `false` keeps the order of the file.
+    package init(_ examples: [Example], trainFraction: Double, limit: Int, seed: UInt64, shuffles: Bool) {
+        let sides = { (split: Split) in
+            let heldOut = split.heldOut.map { examples[$0] }
+            let chosen = BalancedSample.positions(of: heldOut, limit: limit, seed: seed)
+            return Sides(training: split.training.map { examples[$0] }, evaluation: chosen.map { heldOut[$0] })
+        }
+        let split = Split(examples, trainFraction: trainFraction, seed: seed, shuffles: shuffles)
+        let plain = Split(count: examples.count, trainFraction: trainFraction, seed: seed, shuffles: shuffles)
+        current = sides(split)
+        former = plain == split ? nil : sides(plain)
+    }
+
+    /// The sides that a checkpoint was made with: a run keeps the split that it began with.
+    /// - Returns: `isFormer`: whether equal examples are on both sides.
+    package func sides(of checkpoint: URL) -> (sides: Sides, isFormer: Bool) {
+        let url = checkpoint.appending(path: RunState.name)
+        guard let former,
+            let state = try? CheckpointStore.decoder.decode(RunState.self, from: Data(contentsOf: url)),
+            !current.are(state), former.are(state)
+        else { return (current, false) }
+        return (former, true)
+    }
+}
+
+extension ExampleSides.Sides {
+    /// Whether a checkpoint was made with these. Old ones do not name what is held out.
+    fileprivate func are(_ state: RunState) -> Bool {
+        guard state.settings["data"] == ResumeCheck.fingerprint(training) else { return false }
+        let heldOut = state.settings[SavedRun.evaluationKey]
+        return heldOut == nil || heldOut == ResumeCheck.fingerprint(evaluation)
+    }
+}

@@ -1,0 +1,127 @@
+internal import Foundation
+internal import MenoMetrics
+
+/// Which model a run ends with.
+extension TrainingLoop {
+    /// Whether the weights of the evaluation that is made now will be on disk if it is the best.
+    var keepsWeightsOfBest: Bool {
+        guard saving != nil, let interval = arguments.saveInterval(batches) else { return false }
+        return arguments.loadsBestModelAtEnd || isLastStep || stepsDone % interval == 0
+    }
+
+    /// Makes sure that the best model is one that can be delivered: of the present weights, or with a checkpoint. One whose
+    /// checkpoint could not be saved, or was removed, makes room for the next best.
+    func confirmBest() {
+        guard let saving, let step = best.step else { return }
+        if let place = kept(step, saving) { best.lies(place) } else { chooseBest(saving) }
+    }
+
+    private func chooseBest(_ saving: RunSaving, without broken: Set<Int> = []) {
+        let beside = best.folder.map { URL(filePath: $0).deletingLastPathComponent() }
+        var chosen = best
+        chosen.choose(among: log.entries, arguments.bestMetric) { step in
+            guard !broken.contains(step) else { return nil }
+            return kept(step, saving) ?? beside.flatMap { Self.kept(step, in: $0) }
+        }
+        best = chosen
+    }
+
+    /// Where the weights of a step are, as far as this run keeps them.
+    private func kept(_ step: Int, _ saving: RunSaving) -> BestModel.Kept? {
+        if step == best.step, let folder = best.folder {
+            return CheckpointManifest.hasFiles(URL(filePath: folder)) ? .elsewhere(folder) : nil
+        }
+        // Steps up to the one resumed at lie where that checkpoint does.
+        if let source = resumedFrom, let resumedAtStep, step <= resumedAtStep,
+            !Self.isSame(source.deletingLastPathComponent(), saving.store.folder)
+        {
+            return step == resumedAtStep && CheckpointManifest.hasFiles(source)
+                ? .elsewhere(source.absoluteURL.path) : Self.kept(step, in: source.deletingLastPathComponent())
+        }
+        if step == stepsDone || CheckpointManifest.hasFiles(saving.store.url(step: step)) { return .here }
+        // A stable checkpoint of the step has the same weights.
+        let stable = saving.stableStore.url(step: step)
+        return CheckpointManifest.hasFiles(stable) ? .elsewhere(stable.absoluteURL.path) : nil
+    }
+
+    /// The checkpoint of a step in a folder of another run.
+    private static func kept(_ step: Int, in folder: URL) -> BestModel.Kept? {
+        let url = CheckpointStore(folder).url(step: step)
+        return CheckpointManifest.hasFiles(url) ? .elsewhere(url.absoluteURL.path) : nil
+    }
+
+    private static func isSame(_ a: URL, _ b: URL) -> Bool {
+        a.standardizedFileURL.resolvingSymlinksInPath().path == b.standardizedFileURL.resolvingSymlinksInPath().path
+    }
+
+    /// Takes over what a checkpoint knows of the best model, as far as it is true for this run.
+    func restoreBest(_ saved: SavedRun, from folder: URL) {
+        guard let saving else { return }
+        resumedFrom = folder
+        if saved.changesEvaluation(saving.settings) {
+            best = BestModel(since: stepsDone)
+            return observers.emit(
+                .notice("the held-out examples are others: the best model and the patience start from scratch"))
+        }
+        let before = saved.state.best
+        best = before.judged(
+            by: arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, evaluations: log.entries)
+        chooseBest(saving)
+        guard let step = before.step, before.competes(step), best.metric == before.metric, best.step != step else {
+            return
+        }
+        observers.emit(
+            .warning(
+                "the best model so far, of step \(step), has no whole checkpoint beside \(folder.path)"
+                    + (best.step.map { ": that of step \($0) is the best there" } ?? ", and no other evaluation has one")
+            ))
+    }
+
+    /// Loads the best model where it is to be the result, and tells of a better one that is not.
+    func deliverBest() throws {
+        if arguments.loadsBestModelAtEnd, let saving { try loadBest(saving) }
+        tellOfBetter()
+    }
+
+    private func loadBest(_ saving: RunSaving) throws {
+        confirmBest()
+        var broken: Set<Int> = []
+        while let step = best.step, step != stepsDone {
+            let folder = best.folder.map { URL(filePath: $0) } ?? saving.store.url(step: step)
+            if let fault = CheckpointManifest.fault(of: folder) {
+                observers.emit(.warning("the best model (step \(step)) cannot be loaded: \(fault)."))
+                broken.insert(step)
+                chooseBest(saving, without: broken)
+                continue
+            }
+            try saving.form.restore(model, from: folder)
+            delivered = step
+            return observers.emit(.notice("loaded the best model, of step \(step)"))
+        }
+    }
+
+    /// A model that was better than the one that the run ends with is never passed over silently.
+    private func tellOfBetter() {
+        let metric = arguments.bestMetric
+        let last = log.entries.filter { $0.step > (best.since ?? -1) && metric.value($0) != nil }
+        guard let result = last.last(where: { $0.step == delivered ?? stepsDone }).flatMap(metric.value) else { return }
+        var better: (step: Int, value: Double)?
+        for entry in last {
+            guard let value = metric.value(entry), metric.isBetter(value, than: better?.value ?? result) else {
+                continue
+            }
+            better = (entry.step, value)
+        }
+        guard let better else { return }
+        let values = "\(metric.rawValue) \(better.value), that of the result \(result)"
+        if better.step == 0 {
+            observers.emit(.warning("the model was better before the training: \(values)"))
+        } else if arguments.loadsBestModelAtEnd {
+            observers.emit(
+                .warning("the model of step \(better.step) was better, and its weights are not on disk: \(values)"))
+        } else {
+            observers.emit(
+                .notice("the model of step \(better.step) was better (load_best_model_at_end: false): \(values)"))
+        }
+    }
+}

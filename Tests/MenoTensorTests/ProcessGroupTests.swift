@@ -1,0 +1,103 @@
+import Foundation
+import MenoTensor
+import Synchronization
+import Testing
+
+/// Ranks are threads here: what passes between them goes through sockets all the same.
+@Suite struct ProcessGroupTests {
+    /// Runs a body on every rank of a group, and returns what each returned, by rank.
+    private func together<Value: Sendable>(
+        _ size: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Value
+    ) throws -> [Value] {
+        let port = try freePort()
+        let results = Mutex<[Int: Result<Value, any Error>]>([:])
+        let threads = (0..<size).map { rank in
+            Thread {
+                let result = Result {
+                    var place = ProcessGroup.Rendezvous(
+                        host: "127.0.0.1", port: port, hostsStore: rank == 0, address: "127.0.0.1")
+                    place.joinTimeout = 20
+                    place.timeout = 20
+                    let group = try ProcessGroup(rank: rank, size: size, at: place)
+                    let value = try body(group)
+                    // The store goes with rank 0: everybody is done before.
+                    try group.barrier()
+                    return value
+                }
+                results.withLock { $0[rank] = result }
+            }
+        }
+        threads.forEach { $0.start() }
+        while results.withLock({ $0.count }) < size { Thread.sleep(forTimeInterval: 0.005) }
+        return try (0..<size).map { rank in try results.withLock { $0[rank]! }.get() }
+    }
+
+    private func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        try #require(bound)
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    @Test(arguments: [2, 3]) func everybodyGetsEverybodysTensors(_ size: Int) throws {
+        let gathered = try together(size) { group in
+            try group.gather(Tensor([Float(group.rank), 0.5])).map { try $0.array(of: Float.self) }
+        }
+        let expected = (0..<size).map { [Float($0), 0.5] }
+        #expect(gathered == Array(repeating: expected, count: size))
+    }
+
+    @Test func partsOfAnySizeGoToTheirRank() throws {
+        let received = try together(3) { group in
+            // Rank r sends r + 1 numbers to each, which name both ends.
+            let parts = try (0..<3).map { to in
+                try Tensor([Float](repeating: Float(10 * group.rank + to), count: group.rank + 1))
+            }
+            return try group.exchange(parts, shapes: (0..<3).map { [$0 + 1] }).map { try $0.array(of: Float.self) }
+        }
+        for rank in 0..<3 {
+            #expect(received[rank] == (0..<3).map { Array(repeating: Float(10 * $0 + rank), count: $0 + 1) })
+        }
+    }
+
+    @Test func whatOneDecidesAllKnow() throws {
+        let agreed = try together(3) { group in
+            (try group.agree(group.rank * 7), try group.agree(ifAny: group.rank == 2), try group.agree(ifAny: false))
+        }
+        for (all, any, none) in agreed { #expect(all == [0, 7, 14] && any && !none) }
+    }
+
+    @Test func aTensorIsBroadcast() throws {
+        let values = try together(2) { group in
+            let tensor = try Tensor([Float(group.rank), 3])
+            try group.broadcast_(tensor, from: 1)
+            return try tensor.array(of: Float.self)
+        }
+        #expect(values == [[1, 3], [1, 3]])
+    }
+
+    @Test func aGroupOfOneWaitsForNobody() throws {
+        let group = ProcessGroup()
+        #expect(group.rank == 0 && group.size == 1)
+        #expect(try group.agree(5) == [5] && group.agree(ifAny: true) && !group.agree(ifAny: false))
+        let tensor = try Tensor([Float(4)])
+        #expect(try group.gather(tensor)[0] === tensor)
+        try group.barrier()
+    }
+
+    @Test func whoDoesNotComeIsMissed() throws {
+        let port = try freePort()
+        var place = ProcessGroup.Rendezvous(host: "127.0.0.1", port: port, hostsStore: true, address: "127.0.0.1")
+        place.joinTimeout = 0.5
+        #expect(throws: TorchError.self) { _ = try ProcessGroup(rank: 0, size: 2, at: place) }
+    }
+}

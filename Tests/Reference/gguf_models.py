@@ -1,0 +1,96 @@
+"""Writes a model of transformers as a GGUF file, with the names of the gguf package and what llama.cpp's converter
+(convert_hf_to_gguf.py) does to values and metadata."""
+import gguf
+import torch
+
+# Architectures whose queries and keys llama.cpp rotates in pairs of neighbors, and transformers in halves.
+PERMUTED = {"llama", "granite", "smollm3", "arcee", "mistral3"}
+
+
+def permuted(weight, heads):
+    rows = weight.shape[0]
+    return weight.reshape(heads, 2, rows // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def rotary(writer, config, head_dim, window):
+    parameters = config.rope_parameters
+    parameters = parameters.get("full_attention", parameters)
+    base = parameters["rope_theta"]
+    kind = parameters["rope_type"]
+    if parameters.get("alpha"):
+        base, kind = base * parameters["alpha"] ** (head_dim / (head_dim - 2)), "default"
+    writer.add_rope_freq_base(base)
+    dimension = int(head_dim * parameters.get("partial_rotary_factor", 1.0))
+    writer.add_rope_dimension_count(dimension)
+    if kind in ("linear", "yarn"):
+        writer.add_rope_scaling_type(gguf.RopeScalingType(kind))
+        writer.add_rope_scaling_factor(parameters["factor"])
+    if kind == "yarn":
+        writer.add_rope_scaling_orig_ctx_len(parameters["original_max_position_embeddings"])
+        if "mscale_all_dim" in parameters:
+            writer.add_rope_scaling_yarn_log_mul(parameters["mscale_all_dim"])
+        if "llama_4_scaling_beta" in parameters:
+            writer.add_attn_temperature_scale(parameters["llama_4_scaling_beta"])
+    if kind == "longrope":
+        original = config.original_max_position_embeddings
+        factor = config.max_position_embeddings / original
+        writer.add_rope_scaling_orig_ctx_len(original)
+        writer.add_rope_scaling_attn_factors(float((1 + torch.log(torch.tensor(factor)) / torch.log(torch.tensor(original))) ** 0.5))
+        for name in ("long", "short"):
+            values = torch.tensor(parameters[name + "_factor"], dtype=torch.float32)
+            writer.add_tensor(f"rope_factors_{name}.weight", values.numpy())
+
+
+def write_gguf(model, architecture, path):
+    config = model.config
+    writer = gguf.GGUFWriter(path, architecture)
+    heads, key_heads = config.num_attention_heads, config.num_key_value_heads
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(key_heads)
+    if getattr(config, "head_dim", None):
+        writer.add_key_length(head_dim)
+        writer.add_value_length(head_dim)
+    if hasattr(config, "rms_norm_eps"):
+        writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    else:
+        writer.add_layer_norm_eps(config.layer_norm_eps)
+    window = getattr(config, "sliding_window", None)
+    if window:
+        writer.add_sliding_window(window)
+    if architecture == "exaone4":
+        writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in config.layer_types])
+    if architecture == "granite":
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
+    if architecture in ("command-r", "cohere2"):
+        writer.add_logit_scale(config.logit_scale)
+    if architecture == "stablelm":
+        writer.add_parallel_residual(config.use_parallel_residual)
+    rotary(writer, config, head_dim, window)
+    kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
+    names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
+    for name, tensor in model.state_dict().items():
+        if name == "lm_head.weight" and config.tie_word_embeddings:
+            continue
+        values = tensor.detach().float()
+        if architecture in PERMUTED and ".q_proj." in name:
+            values = permuted(values, heads)
+        if architecture in PERMUTED and ".k_proj." in name:
+            values = permuted(values, key_heads)
+        if architecture == "gemma" and name.endswith("norm.weight"):
+            values = values + 1
+        stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if stored is None:
+            raise ValueError(f"{architecture} has no name for {name}")
+        writer.add_tensor(stored, values.contiguous().numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
