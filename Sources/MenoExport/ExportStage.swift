@@ -1,4 +1,5 @@
 package import Foundation
+internal import MenoFormats
 
 /// The hidden folder in which an export is made; what is complete moves to its place in one step.
 ///
@@ -35,12 +36,7 @@ package final class ExportStage {
     package func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
 
     package func write(_ data: Data, to name: String) throws {
-        do {
-            try data.write(to: url(name))
-            try Self.synchronize(url(name))
-        } catch {
-            throw ExportError(.cannotWrite, path: url(name).path, "cannot be written (\(error.localizedDescription)).")
-        }
+        try WholeFile.write(data, to: url(name), durability: .contents)
     }
 
     /// Moves one file of the folder, or the whole folder, to the target.
