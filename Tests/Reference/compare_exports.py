@@ -124,6 +124,7 @@ def same(a, b, gaps, tolerance):
 
 
 def real(meno, model, work, prompts, forms):
+    """A line for each form of a real model."""
     name = model.stem
     adapter = work / f"{name}-adapter"
     if not adapter.exists():
@@ -143,12 +144,14 @@ def real(meno, model, work, prompts, forms):
         kind = ["--format", "gguf-lora"] if form == "lora" else ["--format", "gguf"] + ([] if form == "base" else ["--quantize", form])
         _, notes, seconds, peak = run(
             meno, "export", "--model", model, "--adapter", adapter, "--to", out, "--no-verify", *kind)
-        answers = llama_cpp(model if form == "lora" else out, out if form == "lora" else None, prompts, chat=True)
+        base = work / f"{name}-unadapted.gguf"
+        if form == "lora" and not base.exists():  # llama.cpp's own rounding of products with four bits would be compared
+            run(meno, "export", "--model", model, "--to", base, "--no-verify", "--format", "gguf", "--quantize", "F32")
+        answers = llama_cpp(base if form == "lora" else out, out if form == "lora" else None, prompts, chat=True)
         row = {"model": name, "form": form, "bytes": out.stat().st_size, "seconds": round(seconds, 1), "MiB": peak}
         if form == "F32":
             reference = answers
-            ends = set(json.loads((hugging_face / "generation_config.json").read_text()).get("eos_token_id") or []) \
-                if False else end_tokens(hugging_face)
+            ends = end_tokens(hugging_face)
             theirs = transformers_answers(hugging_face, prompts, True, ends)
             ours = meno_answers(meno, model, adapter, prompts)
             row["transformers"] = sum(same(strip(a["ids"], ends), b, a["gaps"], 0) for a, b in zip(answers, theirs))
