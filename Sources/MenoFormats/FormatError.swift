@@ -1,3 +1,5 @@
+public import Foundation
+
 /// What is wrong with a model file: where, what was expected, and what to do.
 public struct FormatError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
@@ -29,4 +31,9 @@ public struct FormatError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         [path.map { "\($0): \(message)" } ?? message, advice].compactMap { $0 }.joined(separator: " ")
     }
+}
+
+extension FormatError: LocalizedError {
+    /// What is wrong, for a sentence that names the file already.
+    public var errorDescription: String? { message.hasSuffix(".") ? String(message.dropLast()) : message }
 }

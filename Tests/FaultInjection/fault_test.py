@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import pathlib
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -86,12 +87,18 @@ def main():
     start, report = time.monotonic(), Report()
     with tempfile.TemporaryDirectory(prefix="meno-fault-", dir=memory if os.access(memory, os.W_OK) else None) as folder, \
             concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for name in [arguments.kind] if arguments.kind else KINDS:
-            kind = Kind(name, arguments, pathlib.Path(folder).resolve())
-            if arguments.only != "errors":
-                try_trees(kind, arguments, pool, report)
-            if arguments.only != "trees":
-                try_errors(kind, arguments, pool, report)
+        # A run that is ended leaves nothing behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            for name in [arguments.kind] if arguments.kind else KINDS:
+                kind = Kind(name, arguments, pathlib.Path(folder).resolve())
+                if arguments.only != "errors":
+                    try_trees(kind, arguments, pool, report)
+                if arguments.only != "trees":
+                    try_errors(kind, arguments, pool, report)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     print(f"fault-test: {report.tried} tried, {report.refused} stopped or refused with a reason, {len(report.faults)} with faults; "
           f"{time.monotonic() - start:.0f} s")
     sys.exit(1 if report.faults else 0)

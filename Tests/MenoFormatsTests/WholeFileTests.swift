@@ -31,7 +31,7 @@ import Testing
         #expect(try names == ["config.json"])
         let missing = folder.url.appending(path: "missing/config.json")
         let absent = #expect(throws: FormatError.self) { try WholeFile.write(Data("{}".utf8), to: missing) }
-        #expect(absent?.message.contains("No such file or directory") == true)
+        #expect(absent?.localizedDescription == "cannot be created (No such file or directory)")
     }
 
     @Test func onlyUnfinishedFilesOfThisProcessArePartial() {

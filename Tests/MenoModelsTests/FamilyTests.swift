@@ -51,7 +51,8 @@ import Testing
         let reference = try Reference(name)
         let model = try reference.files.load(dtype: .float32)
         let settings = try model.attachLoRA(LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .allLinear))
-        let saved = try SafetensorsFile(contentsOf: reference.folder.appending(path: "adapter/adapter_model.safetensors"))
+        let saved = try SafetensorsFile(
+            contentsOf: reference.folder.appending(path: "adapter/adapter_model.safetensors"))
         let adapters = model.trainedParameters.map { "base_model.model." + $0.name }
         #expect(Set(adapters) == Set(saved.weights.map(\.name)))
         guard case .names(let names) = settings.targets else {
@@ -85,8 +86,11 @@ import Testing
     }
 
     @Test func anUnknownArchitectureIsRefusedWithTheNearest() {
-        let error = #expect(throws: ModelError.self) { try Architecture.named(modelType: "qwen33", path: "config.json") }
-        #expect(error?.code == .unsupported && error?.description.contains("The nearest supported one is qwen3.") == true)
+        let error = #expect(throws: ModelError.self) {
+            try Architecture.named(modelType: "qwen33", path: "config.json")
+        }
+        #expect(
+            error?.code == .unsupported && error?.description.contains("The nearest supported one is qwen3.") == true)
         #expect(error?.description.contains("gemma3_text") == true)
     }
 }

@@ -85,7 +85,9 @@ import Testing
             parameters["original_max_position_embeddings"] = inside
             let configuration = try read(
                 "llama-tiny", ["rope_parameters": parameters, "original_max_position_embeddings": beside])
-            guard case .llama3(_, _, _, let length) = configuration.layers[0].attention.rotary?.scaling else { return nil }
+            guard case .llama3(_, _, _, let length) = configuration.layers[0].attention.rotary?.scaling else {
+                return nil
+            }
             return length
         }
         #expect(try original(inside: 32, beside: nil) == 32)
@@ -96,7 +98,9 @@ import Testing
 
     @Test func gemma3PassesOverWhatTransformersPassesOver() throws {
         func windows(_ changes: [String: Any?]) throws -> [Bool] {
-            try read("gemma3-tiny", changes.merging(["layer_types": nil]) { $1 }).layers.map { $0.attention.slidingWindow != nil }
+            try read("gemma3-tiny", changes.merging(["layer_types": nil]) { $1 }).layers.map {
+                $0.attention.slidingWindow != nil
+            }
         }
         #expect(try windows(["_sliding_window_pattern": 2]) == [true, true, true, true])
         #expect(try windows(["sliding_window_pattern": 2]) == [true, false, true, false])

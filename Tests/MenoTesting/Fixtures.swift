@@ -10,8 +10,8 @@ public enum Fixtures {
     public static let families = [
         "qwen2-tiny", "qwen2-yarn", "qwen3-tiny", "llama-dynamic", "mistral-tiny", "ministral-tiny", "ministral3-tiny",
         "phi3-tiny", "gemma-tiny", "olmo2-tiny", "olmo3-tiny", "granite-tiny", "smollm3-tiny", "glm-tiny", "glm4-tiny",
-        "cohere-tiny", "cohere2-tiny", "stablelm-tiny", "stablelm-parallel", "exaone4-tiny", "seed-oss-tiny",
-        "arcee-tiny", "ernie4-5-tiny", "hunyuan-tiny", "helium-tiny",
+        "cohere-tiny", "cohere-normalized", "cohere2-tiny", "stablelm-tiny", "stablelm-parallel", "exaone4-tiny",
+        "exaone4-windows", "seed-oss-tiny", "arcee-tiny", "ernie4-5-tiny", "hunyuan-tiny", "helium-tiny",
     ]
 
     /// A committed fixture under `Tests/Reference/fixtures`.

@@ -26,10 +26,11 @@ import Testing
         #expect(a.addsBOS == b.addsBOS && a.specialTokenIDs == b.specialTokenIDs)
     }
 
-    /// Slow in a debug build, as Gemma has 262,144 tokens; Hugging Face's ids of the same files are compared by
-    /// `Tests/Reference/check_saved_tokenizers.py`.
-    @Test(.enabled(if: !TokenizerTests.present.isEmpty, "no model is in the cache"), arguments: TokenizerTests.present)
-    func aRealVocabularyIsWrittenWhole(_ file: String) throws {
+    /// Gemma's 262,144 tokens would take long in a debug build: `Tests/Reference/check_saved_tokenizers.py` compares both
+    /// vocabularies with Hugging Face's ids.
+    @Test(.enabled(if: TokenizerTests.present.contains(TokenizerTests.files[1]), "the model is not in the cache"))
+    func aRealVocabularyIsWrittenWhole() throws {
+        let file = TokenizerTests.files[1]
         let url = try #require(Fixtures.model(file))
         let tokenizer = try Tokenizer.load(url)
         let rows = tokenizer.vocabularySize
@@ -169,13 +170,18 @@ import Testing
             [assistant, user],
             [user, system, assistant], [user, ChatMessage(.assistant, "")],
         ]
+        var written = 0
         for messages in conversations {
             for opens in [false, true] {
-                let expected = try tokenizer.encode(template.render(messages, addGenerationPrompt: opens)).ids
-                let found = try tokenizer.encode(saved.render(messages, addGenerationPrompt: opens)).ids
-                #expect(found == expected, "\(messages)")
+                // What the built-in one refuses, as Gemma's does turns that do not alternate, the saved one refuses too.
+                let ids = [template, saved].map { template in
+                    (try? template.render(messages, addGenerationPrompt: opens)).map { tokenizer.encode($0).ids }
+                }
+                #expect(ids[1] == ids[0], "\(messages)")
+                if ids[0] != nil { written += 1 }
             }
         }
+        #expect(written >= 8)
     }
 }
 

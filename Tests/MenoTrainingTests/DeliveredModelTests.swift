@@ -135,6 +135,21 @@ import Testing
         #expect(warnings(without).contains { $0.contains("of step 2, has no whole checkpoint") })
     }
 
+    /// A checkpoint that only has the name of the best is not taken for it.
+    @Test func aCheckpointOfAnotherBranchIsNotTheBest() throws {
+        let (saving, events) = (try saving("run"), Recorder())
+        try TinyRun.loop(observers: [events], saving: saving, uphill).run(model: "tiny")
+        let best = saving.store.url(step: 2)
+        try FileManager.default.removeItem(at: best)
+        try FileManager.default.copyItem(at: saving.store.url(step: 8), to: best)
+        let (model, rest) = (try TinyRun.model(), Recorder())
+        let loop = try TinyRun.loop(model: model, observers: [rest], saving: saving, uphill)
+        try loop.resume(from: saving.store.url(step: 6))
+        #expect(try loop.run(model: "tiny").bestStep == 4)
+        try expectDelivered(model, events, step: 4)
+        #expect(warnings(rest).contains { $0.contains("of step 2, has no whole checkpoint") })
+    }
+
     @Test func otherHeldOutExamplesStartFromScratch() throws {
         let saving = try saving("run")
         let first = Recorder()

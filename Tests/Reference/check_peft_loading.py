@@ -19,7 +19,8 @@ from transformers import AutoTokenizer
 
 warnings.filterwarnings("ignore")
 meno, folder = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
-fixtures = pathlib.Path(__file__).parent / "fixtures"
+folder.mkdir(parents=True, exist_ok=True)
+fixtures = pathlib.Path(__file__).resolve().parent / "fixtures"
 kinds = {
     "plain": dict(target_modules=["all-linear"]),
     "dora": dict(target_modules=["q_proj", "down_proj"], use_dora=True),
@@ -74,11 +75,11 @@ def check(model, name, lora):
     subprocess.run(
         [meno, "evaluate", "--model", base(model), "--adapter", adapter, "--data", folder / "one.jsonl", "--dtype", "float32",
          "--logits", folder / "logits.safetensors"], check=True, capture_output=True)
+    # A text ends in EOS; this tokenizer adds no BOS.
     ours = load_file(folder / "logits.safetensors")["logits"]
-    theirs_model, info = AutoPeftModelForCausalLM.from_pretrained(adapter, dtype=torch.float32), None
+    theirs_model = AutoPeftModelForCausalLM.from_pretrained(adapter, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(adapter)
-    ids = [tokenizer.bos_token_id, *tokenizer("socrates asks again", add_special_tokens=False).input_ids,
-           tokenizer.eos_token_id]
+    ids = [*tokenizer("socrates asks again").input_ids, tokenizer.eos_token_id]
     with torch.no_grad():
         theirs = theirs_model(torch.tensor([ids])).logits[0]
         theirs_model.disable_adapter_layers()

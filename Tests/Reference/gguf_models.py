@@ -1,5 +1,7 @@
 """Writes a model of transformers as a GGUF file, with the names of the gguf package and what llama.cpp's converter
 (convert_hf_to_gguf.py) does to values and metadata."""
+import math
+
 import gguf
 import torch
 
@@ -35,7 +37,7 @@ def rotary(writer, config, head_dim, window):
         original = config.original_max_position_embeddings
         factor = config.max_position_embeddings / original
         writer.add_rope_scaling_orig_ctx_len(original)
-        writer.add_rope_scaling_attn_factors(float((1 + torch.log(torch.tensor(factor)) / torch.log(torch.tensor(original))) ** 0.5))
+        writer.add_rope_scaling_attn_factors((1 + math.log(factor) / math.log(original)) ** 0.5)
         for name in ("long", "short"):
             values = torch.tensor(parameters[name + "_factor"], dtype=torch.float32)
             writer.add_tensor(f"rope_factors_{name}.weight", values.numpy())
@@ -74,6 +76,12 @@ def write_gguf(model, architecture, path):
     if architecture == "stablelm":
         writer.add_parallel_residual(config.use_parallel_residual)
     rotary(writer, config, head_dim, window)
+    # llama.cpp needs some vocabulary to open a file.
+    tokens = ["<unk>", "<s>", "</s>"] + [f"t{index}" for index in range(3, config.vocab_size)]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([2, 3, 3] + [1] * (len(tokens) - 3))
     kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
     names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
     for name, tensor in model.state_dict().items():

@@ -14,6 +14,7 @@ import json
 import pathlib
 import shutil
 import sys
+import zlib
 
 import torch
 import transformers
@@ -63,7 +64,7 @@ families = {
         head_dim=10, rope_parameters=rope("yarn", 1e6, factor=4.0, original_max_position_embeddings=8, beta_fast=32.0,
                                           beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1)), "mistral3"),
     "phi3-tiny": ("Phi3", dict(
-        num_attention_heads=3, sliding_window=11, original_max_position_embeddings=24,
+        original_max_position_embeddings=24,
         rope_parameters=rope("longrope", partial_rotary_factor=0.75, short_factor=[1.0, 1.25, 1.5],
                              long_factor=[1.5, 3.0, 6.0])), "phi3"),
     "gemma-tiny": ("Gemma", dict(head_dim=10, tie_word_embeddings=True), "gemma"),
@@ -74,18 +75,23 @@ families = {
                          "sliding_attention": rope(base=5e5)}), "olmo2"),
     "granite-tiny": ("Granite", dict(embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.3,
                                      attention_multiplier=0.2, tie_word_embeddings=True), "granite"),
-    "smollm3-tiny": ("SmolLM3", dict(num_hidden_layers=4, tie_word_embeddings=True, no_rope_layers=[1, 1, 1, 0]), "smollm3"),
+    "smollm3-tiny": ("SmolLM3", dict(
+        num_hidden_layers=4, tie_word_embeddings=True, no_rope_layers=[1, 1, 1, 0]), "smollm3"),
     "glm-tiny": ("Glm", dict(head_dim=8), None),
     "glm4-tiny": ("Glm4", dict(head_dim=8), "glm4"),
-    "cohere-tiny": ("Cohere", dict(use_qk_norm=True, logit_scale=0.3), "command-r"),
+    "cohere-tiny": ("Cohere", dict(logit_scale=0.3), "command-r"),
+    "cohere-normalized": ("Cohere", dict(use_qk_norm=True, logit_scale=0.3), None),
     "cohere2-tiny": ("Cohere2", dict(num_hidden_layers=4, sliding_window=7, logit_scale=0.3), "cohere2"),
     "stablelm-tiny": ("StableLm", dict(use_qkv_bias=True), "stablelm"),
     "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), None),
-    "exaone4-tiny": ("Exaone4", dict(num_hidden_layers=4, sliding_window=7, sliding_window_pattern=4), "exaone4"),
-    "seed-oss-tiny": ("SeedOss", dict(head_dim=10, attention_dropout=0.0, residual_dropout=0.0, rope_parameters=rope("linear", factor=2.0)), "seed_oss"),
+    "exaone4-tiny": ("Exaone4", dict(sliding_window=None, layer_types=["full_attention"] * 2), "exaone4"),
+    "exaone4-windows": ("Exaone4", dict(num_hidden_layers=4, sliding_window=7, sliding_window_pattern=4), None),
+    "seed-oss-tiny": ("SeedOss", dict(head_dim=10, attention_dropout=0.0, residual_dropout=0.0,
+                                         rope_parameters=rope("linear", factor=2.0)), "seed_oss"),
     "arcee-tiny": ("Arcee", dict(head_dim=10), "arcee"),
-    "ernie4-5-tiny": ("Ernie4_5", dict(head_dim=10, use_bias=True, tie_word_embeddings=True), "ernie4_5"),
-    "hunyuan-tiny": ("HunYuanDenseV1", dict(head_dim=10, rope_parameters=rope("dynamic", alpha=50.0, factor=1.0)), "hunyuan-dense"),
+    "ernie4-5-tiny": ("Ernie4_5", dict(head_dim=10, tie_word_embeddings=True), "ernie4_5"),
+    "hunyuan-tiny": ("HunYuanDenseV1", dict(
+        head_dim=10, rope_parameters=rope("dynamic", alpha=50.0, factor=1.0)), "hunyuan-dense"),
     "helium-tiny": ("Helium", dict(head_dim=8), None),
 }
 for family_name, (family_kind, family_keys, _) in families.items():
@@ -170,11 +176,11 @@ def logits(model, sequence):
     return model(sequence[None]).logits[0]
 
 
-for seed, (name, (kind, config)) in enumerate(models.items()):
+for index, (name, (kind, config)) in enumerate(models.items()):
     if sys.argv[1:] and name not in sys.argv[1:]:
         continue
     is_family = name in families
-    torch.manual_seed(seed)
+    torch.manual_seed(zlib.crc32(name.encode()) if is_family else index)
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     model = kind(config).float().eval()
@@ -209,6 +215,7 @@ for seed, (name, (kind, config)) in enumerate(models.items()):
     for parameter_name, parameter in adapted.named_parameters():
         if "lora_B" in parameter_name:
             parameter.data.normal_(0, 0.2)
+    adapted.peft_config["default"].target_modules = sorted(adapted.peft_config["default"].target_modules)
     adapted.save_pretrained(folder / "adapter")
     total, count = 0, 0
     for index, (sequence, label) in enumerate(zip(sequences, labels)):

@@ -114,7 +114,8 @@ import Testing
         try Data(lines.joined(separator: "\n").utf8).write(to: tiny.data)
         let settings = [
             "base_output_dir=\(tiny.run.path)", "model.name_or_path=\(tiny.model.path)", "data.path=\(tiny.data.path)",
-            "data.chat_template=\(template.path)", "training.max_steps=1", "data.max_length=32", "model.device=cpu",
+            "data.chat_template=\(template.path)", "training.max_steps=1", "training.warmup_ratio=0",
+            "data.max_length=32", "model.device=cpu",
         ]
         let demo = {
             try meno(

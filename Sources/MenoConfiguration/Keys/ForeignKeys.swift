@@ -156,9 +156,6 @@ extension ConfigurationKey {
         Foreign(
             "lora.ensure_weight_tying", nil, "where the head is the embedding, the two stay one in any case."),
         Foreign("lora.eva_config", [], initialised),
-        Foreign(
-            "lora.exclude_modules", ["[]"],
-            "name the layers in `lora.target_modules`, for example by a regular expression."),
         Foreign("lora.fan_in_fan_out", ["false"], "no model that Meno knows has transposed weights."),
         Foreign("lora.inference_mode", ["false"], "a run trains its adapter."),
         Foreign("lora.init_lora_weights", ["true"], initialised),

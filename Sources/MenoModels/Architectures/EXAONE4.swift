@@ -9,11 +9,13 @@ extension Architecture {
             keyValueHeadCount: 32, normEpsilon: 1e-5)
     ) { model, keys in
         let norm = QueryKeyNormConfiguration(norm: model.finalNorm)
-        let hasWindows = try keys.int(
-            "sliding_window", gguf: "attention.sliding_window", default: keys.json == nil ? nil : 4096) != nil
+        let hasWindows =
+            try keys.int(
+                "sliding_window", gguf: "attention.sliding_window", default: keys.json == nil ? nil : 4096) != nil
         // The period is a number, or a string such as "LLLG".
         let period = try keys.json.map { try (try? $0.int("sliding_window_pattern")) ?? $0.patternLength() } ?? 4
-        guard period > 0 else {
+        // Without windows transformers writes 0.
+        guard period > 0 || !hasWindows else {
             throw ModelError(.malformed, path: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
         }
         if hasWindows { try keys.setWindows(&model, default: 4096) { ($0 + 1) % period != 0 } }

@@ -10,9 +10,11 @@ extension Architecture {
     ) { model, keys in
         try keys.json?.refuse("qk_layernorm")
         if keys.gguf?.has("blk.0.attn_q_norm.weight") ?? false {
-            throw ModelError(.unsupported, path: keys.path, "norms of queries and keys are not supported in a StableLM.")
+            throw ModelError(
+                .unsupported, path: keys.path, "norms of queries and keys are not supported in a StableLM.")
         }
-        let isParallel = try keys.bool("use_parallel_residual") || keys.gguf.map { !$0.has("blk.0.ffn_norm.weight") } ?? false
+        let isParallel =
+            try keys.bool("use_parallel_residual") || keys.gguf.map { !$0.has("blk.0.ffn_norm.weight") } ?? false
         let hasBias = try keys.bool("use_qkv_bias")
         model.finalNorm.kind = .layer(hasBias: true)
         model.changeLayers { layer, _ in

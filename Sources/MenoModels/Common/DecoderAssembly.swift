@@ -142,7 +142,8 @@ private final class DecoderAssembly {
             switch shape.form {
             case .gated:
                 .gated(
-                    gate: try linear(.gate, size, hidden, shape.hasBias), up: try linear(.up, size, hidden, shape.hasBias))
+                    gate: try linear(.gate, size, hidden, shape.hasBias),
+                    up: try linear(.up, size, hidden, shape.hasBias))
             case .fusedGate: .fusedGate(try linear(.gateUp, 2 * size, hidden, shape.hasBias))
             case .plain: .plain(try linear(.up, size, hidden, shape.hasBias))
             }

@@ -81,7 +81,8 @@ extension LayerConfiguration {
             throw ModelError(.malformed, path: path, "sliding_window is \(window); expected at least 1.")
         }
         if let growth = attention.queryGrowth, growth.period < 1 {
-            throw ModelError(.malformed, path: path, "queries grow every \(growth.period) positions; expected at least 1.")
+            throw ModelError(
+                .malformed, path: path, "queries grow every \(growth.period) positions; expected at least 1.")
         }
         try attention.rotary?.validate(headDimension: attention.headDimension, path: path)
     }

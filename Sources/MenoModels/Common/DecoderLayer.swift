@@ -37,7 +37,9 @@ final class DecoderLayer {
     }
 
     /// What is added of a block's output.
-    private func added(_ output: Tensor, _ norm: Norm?) throws -> Tensor { try scaled(norm.map { try $0(output) } ?? output) }
+    private func added(_ output: Tensor, _ norm: Norm?) throws -> Tensor {
+        try scaled(norm.map { try $0(output) } ?? output)
+    }
 
     private func scaled(_ output: Tensor) throws -> Tensor {
         configuration.residualScale == 1 ? output : try output * configuration.residualScale

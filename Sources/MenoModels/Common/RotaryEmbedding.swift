@@ -36,7 +36,8 @@ final class RotaryEmbedding {
             let starts = parts.reduce(into: [0]) { $0.append($0.last! + $1.cos.size(0)) }
             let places = zip(positions, regimes).map { $0 + Int64(starts[distinct.firstIndex(of: $1)!]) }
             let all = try (
-                cos: Tensor.concatenated(parts.map(\.cos), along: 0), sin: Tensor.concatenated(parts.map(\.sin), along: 0)
+                cos: Tensor.concatenated(parts.map(\.cos), along: 0),
+                sin: Tensor.concatenated(parts.map(\.sin), along: 0)
             )
             return try Self.rows(Tensor(places, device: device), of: all)
         }

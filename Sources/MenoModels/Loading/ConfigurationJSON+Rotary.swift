@@ -22,7 +22,8 @@ extension ConfigurationJSON {
         guard base > 0 else {
             throw ModelError(.malformed, path: path, "the rotary base is \(base); expected above 0.")
         }
-        var rotary = RotaryConfiguration(base: base, scaling: try parameters.map { try rotaryScaling($0, original) } ?? .none)
+        var rotary = RotaryConfiguration(
+            base: base, scaling: try parameters.map { try rotaryScaling($0, original) } ?? .none)
         let key = "partial_rotary_factor"
         let share = try parameters?.double(key) ?? double(key) ?? share
         guard share > 0, share <= 1 else {
@@ -60,7 +61,8 @@ extension ConfigurationJSON {
                 factor: try parameters.positive("factor"),
                 originalPositions: try positivePositions(required("max_position_embeddings", int)))
         // Phi 3 called LongRoPE by these names first.
-        case "yarn" where parameters.has("short_factor"), "longrope", "su": return .longRope(try longRope(parameters, original))
+        case "yarn" where parameters.has("short_factor"), "longrope", "su":
+            return .longRope(try longRope(parameters, original))
         case "yarn": return .yarn(try yarn(parameters, original))
         case "llama3":
             return .llama3(

@@ -148,7 +148,7 @@ struct GGUFKeys {
         case "yarn" where factor > 0:
             var yarn = RotaryConfiguration.YaRN(
                 factor: factor, originalPositions: try originalPositions(),
-                attentionFactor: try double("rope.scaling.attn_factor") ?? 1)
+                attentionFactor: try double("rope.scaling.yarn_attn_factor") ?? double("rope.scaling.attn_factor") ?? 1)
             yarn.attentionFactor *= RotaryConfiguration.YaRN.attentionFactor(factor)
             if let whole = try double("rope.scaling.yarn_log_multiplier"), whole != 0 {
                 yarn.attentionFactor /= RotaryConfiguration.YaRN.attentionFactor(factor, scale: whole)

@@ -27,7 +27,7 @@ package struct TokenizerFiles: Sendable {
             let file = try GGUFFile(contentsOf: source)
             contents["tokenizer.json"] = try GGUFTokenizerJSON(file, path: source.path, rows: rows).data()
             contents[Self.configurationName] = Self.configuration(
-                [:], tokenizer,
+                [:], tokenizer, rows: rows,
                 maxLength: try? file.metadata.int("\(file.metadata.string("general.architecture")).context_length"))
         } else {
             for name in Self.names { contents[name] = try Self.read(source.appending(path: name)) }
@@ -35,7 +35,7 @@ package struct TokenizerFiles: Sendable {
             let members = try contents[Self.configurationName].map {
                 try Self.members(of: $0, path: source.appending(path: Self.configurationName).path)
             }
-            contents[Self.configurationName] = Self.configuration(members ?? [:], tokenizer, maxLength: nil)
+            contents[Self.configurationName] = Self.configuration(members ?? [:], tokenizer, rows: rows, maxLength: nil)
         }
         contents[Self.templateName] = (template?.source ?? tokenizer.chatTemplateSource).map { Data($0.utf8) }
         self.contents = contents
@@ -63,7 +63,9 @@ package struct TokenizerFiles: Sendable {
 
     /// `tokenizer_config.json` without a template, which has a file of its own. Without a class `AutoTokenizer` would have to
     /// find a `config.json`, which is not beside an adapter.
-    private static func configuration(_ known: [String: String], _ tokenizer: Tokenizer, maxLength: Int?) -> Data {
+    private static func configuration(
+        _ known: [String: String], _ tokenizer: Tokenizer, rows: Int, maxLength: Int?
+    ) -> Data {
         var members = known
         members["chat_template"] = nil
         if known["tokenizer_class"] == nil { members["tokenizer_class"] = "\"PreTrainedTokenizerFast\"" }
@@ -72,7 +74,10 @@ package struct TokenizerFiles: Sendable {
                 ("bos_token", tokenizer.bosID), ("eos_token", tokenizer.eosID), ("pad_token", tokenizer.padID),
                 ("unk_token", tokenizer.unknownID),
             ]
-            for (key, id) in markers { members[key] = id.flatMap(tokenizer.token).map(JSONText.string) }
+            // A token that the embedding has no row for is not in the file either.
+            for case (let key, let id?) in markers where id < rows {
+                members[key] = tokenizer.token(of: id).map(JSONText.string)
+            }
             members["clean_up_tokenization_spaces"] = "false"
             members["model_max_length"] = maxLength.map(String.init)
         }

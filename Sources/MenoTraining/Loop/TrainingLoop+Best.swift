@@ -20,10 +20,27 @@ extension TrainingLoop {
         let beside = best.folder.map { URL(filePath: $0).deletingLastPathComponent() }
         var chosen = best
         chosen.choose(among: log.entries, arguments.bestMetric) { step in
-            guard !broken.contains(step) else { return nil }
-            return kept(step, saving) ?? beside.flatMap { Self.kept(step, in: $0) }
+            guard !broken.contains(step), let place = kept(step, saving) ?? beside.flatMap({ Self.kept(step, in: $0) })
+            else { return nil }
+            return step == stepsDone || isOfThisRun(place, step, saving) ? place : nil
         }
         best = chosen
+    }
+
+    /// Whether a checkpoint was judged as this run's log says: one of the same name may be of a branch that was left.
+    private func isOfThisRun(_ place: BestModel.Kept, _ step: Int, _ saving: RunSaving) -> Bool {
+        struct State: Decodable {
+            var globalStep: Int
+            var logHistory: [TrainerState.LogEntry]
+        }
+        let folder = if case .elsewhere(let path) = place { URL(filePath: path) } else { saving.store.url(step: step) }
+        guard let data = try? Data(contentsOf: folder.appending(path: TrainerState.name)),
+            let state = try? CheckpointStore.decoder.decode(State.self, from: data)
+        else { return false }
+        let loss = { (entries: [TrainerState.LogEntry]) in
+            entries.last { $0.step == step && $0.evalLoss != nil }?.evalLoss
+        }
+        return state.globalStep == step && loss(state.logHistory) == loss(log.entries)
     }
 
     /// Where the weights of a step are, as far as this run keeps them.

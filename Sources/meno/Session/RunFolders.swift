@@ -164,13 +164,9 @@ struct RunFolders {
             try body()
         } catch {
             throw ConfigurationError(
-                place: url.path, "is of an earlier run and cannot be removed (\(Self.reason(error))).",
+                place: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
                 advice: "Remove it by hand, or choose another `base_output_dir`.")
         }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        (error as? FormatError)?.message ?? error.localizedDescription
     }
 
     /// - Throws: ``ConfigurationError`` where what a new run begins with is, or lies in, a checkpoint that it overwrites.
@@ -201,7 +197,7 @@ struct RunFolders {
                 try WholeFile.createFolder(folder)
             } catch {
                 throw ConfigurationError(
-                    place: folder.path, "cannot be created (\(Self.reason(error))).",
+                    place: folder.path, "cannot be created (\(error.localizedDescription)).",
                     advice: "`base_output_dir` must be a folder that you may write to.")
             }
         }
@@ -241,7 +237,7 @@ struct RunFolders {
             try WholeFile.write(Data(text.utf8), to: file)
         } catch {
             throw ConfigurationError(
-                place: file.path, "cannot be written (\(Self.reason(error))).",
+                place: file.path, "cannot be written (\(error.localizedDescription)).",
                 advice: "`base_output_dir` must be a folder with some room that you may write to.")
         }
     }
