@@ -26,13 +26,19 @@ package struct ModelCard: Sendable {
         // An id of the hub has one slash and no other place's signs.
         if base.wholeMatch(of: #/[\w.-]+/[\w.-]+/#) != nil { lines.append("base_model: \(base)") }
         if let license { lines.append("license: \(license)") }
-        lines += ["library_name: \(isAdapter ? "peft" : isGGUF ? "gguf" : "transformers")", "pipeline_tag: text-generation"]
+        lines += [
+            "library_name: \(isAdapter ? "peft" : isGGUF ? "gguf" : "transformers")", "pipeline_tag: text-generation",
+        ]
         lines += ["tags:", "- meno"] + (isGGUF ? ["- gguf"] : []) + ["---", "", "# \(name)", ""]
         lines.append("Fine-tuned from `\(base)` with Meno.")
         if !notes.isEmpty { lines += [""] + notes.map { "- \($0)" } }
         if let dataHash { lines += ["", "## Data", "", "SHA-256 of the training data: `\(dataHash)`"] }
-        if !metrics.isEmpty { lines += ["", "## Results", ""] + table(("metric", "value"), metrics.map { ($0.name, $0.value) }) }
-        if !settings.isEmpty { lines += ["", "## Settings", ""] + table(("key", "value"), settings.map { ($0.key, $0.value) }) }
+        if !metrics.isEmpty {
+            lines += ["", "## Results", ""] + table(("metric", "value"), metrics.map { ($0.name, $0.value) })
+        }
+        if !settings.isEmpty {
+            lines += ["", "## Settings", ""] + table(("key", "value"), settings.map { ($0.key, $0.value) })
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 

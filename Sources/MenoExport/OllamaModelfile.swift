@@ -26,7 +26,8 @@ package struct OllamaModelfile {
             lines += ["TEMPLATE \(Self.quoted(template))", ""]
         } else {
             lines += [
-                "# The chat template is in the GGUF file, in Jinja (tokenizer.chat_template); Ollama takes it from there.", "",
+                "# The chat template is in the GGUF file, in Jinja (tokenizer.chat_template); Ollama takes it from there.",
+                "",
             ]
         }
         lines += stops.map { "PARAMETER stop \(Self.quoted($0))" }

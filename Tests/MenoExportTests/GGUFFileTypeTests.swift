@@ -7,7 +7,9 @@ import Testing
 @testable import MenoExport
 
 @Suite struct GGUFFileTypeTests {
-    private func types(_ kind: GGUFFileType, _ name: String, columns: Int = 1024, isHead: Bool = false) -> [GGUFTensorType] {
+    private func types(_ kind: GGUFFileType, _ name: String, columns: Int = 1024, isHead: Bool = false)
+        -> [GGUFTensorType]
+    {
         (0..<18).map {
             kind.choice(of: "blk.\($0).\(name)", shape: [64, columns], layerCount: 18, isHead: isHead).type
         }
@@ -38,12 +40,15 @@ import Testing
     }
 
     @Test func shapesThatForbidATypeGetAnother() {
-        let wanted: [(GGUFFileType, GGUFTensorType)] = [(.Q4_K_M, .Q5_0), (.Q5_K_M, .Q5_1), (.Q6_K, .Q8_0), (.Q4_0, .Q4_0)]
+        let wanted: [(GGUFFileType, GGUFTensorType)] = [
+            (.Q4_K_M, .Q5_0), (.Q5_K_M, .Q5_1), (.Q6_K, .Q8_0), (.Q4_0, .Q4_0),
+        ]
         for (kind, type) in wanted { #expect(types(kind, "attn_k.weight", columns: 576)[0] == type) }
         for kind in [GGUFFileType.Q4_K_M, .Q5_K_M, .Q6_K, .Q8_0, .Q4_0] {
             #expect(types(kind, "attn_k.weight", columns: 16)[0] == .F16)
         }
-        #expect(GGUFFileType.Q4_0.choice(of: "output_norm.weight", shape: [64], layerCount: 1, isHead: false).type == .F32)
+        #expect(
+            GGUFFileType.Q4_0.choice(of: "output_norm.weight", shape: [64], layerCount: 1, isHead: false).type == .F32)
     }
 
     @Test func formsAreNamed() throws {

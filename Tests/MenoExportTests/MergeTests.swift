@@ -70,7 +70,8 @@ import Testing
         let stored = try StoredModel(base)
         let merged = MergedModel(stored, try StoredAdapter(Fixtures.url(test.adapter), for: stored))
         let url = folder.url.appending(path: "merged.gguf")
-        let report = try GGUFExport(merged, fileType: nil, changedType: .F32, tokenizer: [], name: "test").write(to: url)
+        let report = try GGUFExport(merged, fileType: nil, changedType: .F32, tokenizer: [], name: "test").write(
+            to: url)
         #expect(report.copied > 0)
         try compare(ModelFiles(url).load(dtype: .float32), test, expected)
         // What the adapter leaves alone is the base's, bit for bit.

@@ -29,7 +29,8 @@ import Testing
         try JSONSerialization.data(withJSONObject: json).write(to: url.appending(path: "tokenizer.json"))
         var configuration = ["eos_token": eos]
         configuration["chat_template"] = template
-        try JSONSerialization.data(withJSONObject: configuration).write(to: url.appending(path: "tokenizer_config.json"))
+        try JSONSerialization.data(withJSONObject: configuration).write(
+            to: url.appending(path: "tokenizer_config.json"))
         return try Tokenizer.load(url)
     }
 
@@ -40,7 +41,8 @@ import Testing
         try ExportVerification.compareTexts(
             template: Self.chatML, tokenizer: trained, exported: tokenizer(folder, "right", template: right))
         let sabotaged: [(String, String?, String)] = [
-            ("no template", nil, "<|im_end|>"), ("no newline", right.replacing("{{- '\\n' -}}", with: ""), "<|im_end|>"),
+            ("no template", nil, "<|im_end|>"),
+            ("no newline", right.replacing("{{- '\\n' -}}", with: ""), "<|im_end|>"),
             ("other role", right.replacing("assistant", with: "model"), "<|im_end|>"), ("other end", right, "<end>"),
         ]
         for (name, template, eos) in sabotaged {

@@ -20,12 +20,16 @@ import Testing
         let cases = try JSONDecoder().decode(
             [Case].self, from: Data(contentsOf: Fixtures.url("tokenizers/families/\(family).cases.json")))
         var different: [String] = []
-        for expected in cases where exported.encode(expected.text).ids != expected.ids { different.append(expected.text) }
-        #expect(different.isEmpty, "\(different.count) of \(cases.count): \(different.prefix(5).map(\.debugDescription))")
+        for expected in cases where exported.encode(expected.text).ids != expected.ids {
+            different.append(expected.text)
+        }
+        #expect(
+            different.isEmpty, "\(different.count) of \(cases.count): \(different.prefix(5).map(\.debugDescription))")
         #expect(exported.specialTokenIDs == original.specialTokenIDs)
     }
 
-    @Test(arguments: ["unigram", "unigram-bytes", "unknown", "deepseek"]) func othersAreRefused(_ family: String) throws {
+    @Test(arguments: ["unigram", "unigram-bytes", "unknown", "deepseek"]) func othersAreRefused(_ family: String) throws
+    {
         let source = Fixtures.url("tokenizers/families/\(family).tokenizer.json")
         let error = #expect(throws: ExportError.self) { try exported(source, Tokenizer.load(source)) }
         #expect(error?.code == .unsupported)
@@ -45,7 +49,8 @@ import Testing
         let url = folder.url.appending(path: "vocabulary.gguf")
         let metadata = try GGUFVocabularyExport(source, tokenizer: tokenizer, rows: rows ?? tokenizer.vocabularySize)
             .metadata(template: "{{ messages }}", endOfTurn: nil)
-        let writer = try GGUFWriter(to: url, metadata: [("general.architecture", .string("llama"))] + metadata, tensors: [])
+        let writer = try GGUFWriter(
+            to: url, metadata: [("general.architecture", .string("llama"))] + metadata, tensors: [])
         try writer.finish()
         let exported = try Tokenizer.load(url)
         #expect(exported.chatTemplateSource == "{{ messages }}")

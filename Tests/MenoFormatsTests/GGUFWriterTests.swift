@@ -20,7 +20,9 @@ import Testing
         let own: [(key: String, value: GGUFValue)] = alignment.map { [("general.alignment", .uint32($0))] } ?? []
         let writer = try GGUFWriter(
             to: url, metadata: Self.metadata + own,
-            tensors: [.init("a", .F32, [3]), .init("b", .Q8_0, [2, 32]), .init("空", .F32, [0]), .init("c", .F16, [1, 2, 3])])
+            tensors: [
+                .init("a", .F32, [3]), .init("b", .Q8_0, [2, 32]), .init("空", .F32, [0]), .init("c", .F16, [1, 2, 3]),
+            ])
         // In parts, and in another order.
         try writer.write("c", [UInt16](repeating: 0x3C00, count: 6))
         try writer.write("a", [Float(1), 2])
@@ -36,7 +38,9 @@ import Testing
         #expect(file.version == 3)
         #expect(file.alignment == alignment.map(Int.init) ?? 32)
         #expect(file.metadata.keys.prefix(Self.metadata.count) == Self.metadata.map(\.key)[...])
-        for (key, value) in Self.metadata { #expect(try Self.text(#require(file.metadata[key])) == Self.text(value), "\(key)") }
+        for (key, value) in Self.metadata {
+            #expect(try Self.text(#require(file.metadata[key])) == Self.text(value), "\(key)")
+        }
         #expect(file.tensors.map(\.shape) == [[3], [2, 32], [0], [1, 2, 3]])
         #expect(file.tensors.allSatisfy { $0.bytes.lowerBound % file.alignment == 0 })
         var values = [Float](repeating: 0, count: 3)

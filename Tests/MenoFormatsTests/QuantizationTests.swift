@@ -32,7 +32,9 @@ import Testing
     @Test(arguments: Quantization.supported) func anyNumbersAreEncoded(_ type: GGUFTensorType) throws {
         var generator = SeededGenerator(seed: 4)
         let values = (0..<256).map { _ in Float(bitPattern: UInt32.random(in: 0...UInt32.max, using: &generator)) }
-        for part in [values, [Float](repeating: .infinity, count: 256), [Float](repeating: -.leastNonzeroMagnitude, count: 256)] {
+        for part in [
+            values, [Float](repeating: .infinity, count: 256), [Float](repeating: -.leastNonzeroMagnitude, count: 256),
+        ] {
             _ = encoded(part, as: type)
         }
     }

@@ -19,6 +19,7 @@ import time
 
 import torch
 import xllamacpp
+from gguf import GGUFReader
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -97,8 +98,16 @@ def divergence(reference, other):
     return total / len(reference)
 
 
-def transformers_answers(folder, prompts, chat, ends):
+def template_of(file):
+    """The chat template that a GGUF file holds."""
+    field = GGUFReader(file).get_field("tokenizer.chat_template")
+    return field.contents() if field else None
+
+
+def transformers_answers(folder, prompts, chat, ends, template):
     tokenizer = AutoTokenizer.from_pretrained(folder) if chat else None
+    if chat and tokenizer.chat_template is None:
+        tokenizer.chat_template = template
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     answers = []
     for prompt in prompts:
@@ -152,7 +161,7 @@ def real(meno, model, work, prompts, forms):
         if form == "F32":
             reference = answers
             ends = end_tokens(hugging_face)
-            theirs = transformers_answers(hugging_face, prompts, True, ends)
+            theirs = transformers_answers(hugging_face, prompts, True, ends, template_of(out))
             ours = meno_answers(meno, model, adapter, prompts)
             row["transformers"] = sum(same(strip(a["ids"], ends), b, a["gaps"], 0) for a, b in zip(answers, theirs))
             row["meno"] = sum(a == b for a, b in zip(ours, texts(hugging_face, [strip(a["ids"], ends) for a in answers])))

@@ -21,7 +21,10 @@ import Testing
         #expect(exported.status == 0, "\(exported.errors)")
         #expect(exported.errors.contains("compared on 4 texts"), "\(exported.errors)")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-        for name in ["model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "README.md", ".gitattributes"] {
+        for name in [
+            "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "README.md",
+            ".gitattributes",
+        ] {
             #expect(files.contains(name), "\(name)")
         }
         let card = try String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8)
@@ -52,14 +55,18 @@ import Testing
         let missing = try meno(
             "export", "--model", tiny.model.path, "--adapter", out("absent").path, "--to", out("c").path)
         #expect(missing.status == 66, "\(missing.errors)")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: tiny.folder.url.path).allSatisfy { !$0.hasSuffix(".partial") })
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: tiny.folder.url.path).allSatisfy {
+                !$0.hasSuffix(".partial")
+            })
     }
 
     @Test(.enabled(if: MountedDisk.isPossible, "no file system can be mounted here"))
     func aFullDiskLeavesNothing() throws {
         let disk = try MountedDisk(out("disk"), kibibytes: 24)
         let full = try meno([
-            "export", "--model", tiny.model.path, "--adapter", adapter, "--dtype", "float32", "--to", disk.url.path + "/merged",
+            "export", "--model", tiny.model.path, "--adapter", adapter, "--dtype", "float32", "--to",
+            disk.url.path + "/merged",
         ])
         #expect(full.status != 0 && full.errors.contains("No space left"), "\(full.errors)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: disk.url.path).isEmpty)

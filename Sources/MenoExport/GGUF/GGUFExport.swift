@@ -29,7 +29,8 @@ package struct GGUFExport {
     ) throws {
         guard fileType != nil || merged.model.gguf != nil else {
             throw ExportError(
-                .unsupported, path: merged.model.url.path, "a Hugging Face model becomes a GGUF file of one of the types "
+                .unsupported, path: merged.model.url.path,
+                "a Hugging Face model becomes a GGUF file of one of the types "
                     + "\(GGUFFileType.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         self.merged = merged
@@ -99,11 +100,15 @@ package struct GGUFExport {
             // In the order of the base, also what is no weight, such as frequencies.
             return gguf.tensors.map { tensor in
                 guard let parameter = parameters[tensor.name] else {
-                    return Item(entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor))
+                    return Item(
+                        entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor)
+                    )
                 }
                 let isChanged = merged.isChanged(parameter)
                 guard let asked = fileType ?? (isChanged ? changedType : nil) else {
-                    return Item(entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor))
+                    return Item(
+                        entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor)
+                    )
                 }
                 let choice = choice(asked, tensor.name, parameter)
                 let isSame = !isChanged && choice.type == tensor.type
@@ -153,7 +158,8 @@ package struct GGUFExport {
 
 extension [Float] {
     /// Lends the values as a tensor type stores them.
-    func encoded<Result>(as type: GGUFTensorType, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    func encoded<Result>(as type: GGUFTensorType, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+    {
         try withUnsafeBufferPointer { values in
             if type == .F32 { return try body(UnsafeRawBufferPointer(values)) }
             let size = values.count / type.block.elements * type.block.bytes

@@ -54,7 +54,9 @@ package enum GGUFFileType: String, Sendable, CaseIterable {
             if wanted != .Q8_0 { wanted = .Q6_K }
         } else if isMixture, let layer = Self.layer(of: name) {
             let hasMoreBits = Self.hasMoreBits(layer, of: layerCount)
-            if name.hasSuffix(".attn_v.weight") || name.hasSuffix(".ffn_down.weight") { wanted = hasMoreBits ? .Q6_K : wanted }
+            if name.hasSuffix(".attn_v.weight") || name.hasSuffix(".ffn_down.weight") {
+                wanted = hasMoreBits ? .Q6_K : wanted
+            }
             if name.hasSuffix(".attn_qkv.weight") { wanted = self == .Q4_K_M ? .Q5_K : .Q6_K }
         }
         return Choice(type: Self.fitting(wanted, columns: shape.last ?? 1), wanted: wanted)

@@ -95,7 +95,8 @@ package struct GGUFVocabularyExport {
     private func requireRow(_ id: Int, _ name: String) throws {
         guard id < rows else {
             throw ExportError(
-                .unsupported, path: file.path, "has the token \(id) (\"\(name)\"); the model's embedding has \(rows) rows.",
+                .unsupported, path: file.path,
+                "has the token \(id) (\"\(name)\"); the model's embedding has \(rows) rows.",
                 advice: "The tokenizer belongs to another model.")
         }
     }

@@ -83,7 +83,9 @@ struct TokenizerJSONFile {
     /// Whether a space is put before a text.
     var addsSpace: Bool {
         normalizers.contains { $0["type"] as? String == "Prepend" }
-            || preTokenizers.contains { $0["type"] as? String == "Metaspace" && $0["prepend_scheme"] as? String != "never" }
+            || preTokenizers.contains {
+                $0["type"] as? String == "Metaspace" && $0["prepend_scheme"] as? String != "never"
+            }
     }
 
     var unknownID: Int32? { unknownToken.flatMap { name in tokens.first { $0.name == name }.map { Int32($0.id) } } }

@@ -109,7 +109,8 @@ package struct HuggingFaceExport {
         let model = merged.model
         var object =
             model.gguf == nil
-            ? try Self.textConfiguration(model.url.appending(path: "config.json")) : try model.configuration.configurationJSON()
+            ? try Self.textConfiguration(model.url.appending(path: "config.json"))
+            : try model.configuration.configurationJSON()
         // Before transformers 5 the key was `torch_dtype`.
         let key = object["torch_dtype"] != nil && object["dtype"] == nil ? "torch_dtype" : "dtype"
         object["dtype"] = nil

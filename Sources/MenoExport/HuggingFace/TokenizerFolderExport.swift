@@ -35,7 +35,8 @@ package struct TokenizerFolderExport {
         let own = [tokenizer.eosID, endOfTurn].compactMap { $0 } + tokenizer.endOfTurnIDs
         for id in own where !ends.contains(Int(id)) { ends.append(Int(id)) }
         if !ends.isEmpty { object["eos_token_id"] = ends.count == 1 ? ends[0] : ends }
-        for (key, id) in [("bos_token_id", tokenizer.bosID), ("pad_token_id", tokenizer.padID)] where object[key] == nil {
+        for (key, id) in [("bos_token_id", tokenizer.bosID), ("pad_token_id", tokenizer.padID)] where object[key] == nil
+        {
             if let id { object[key] = Int(id) }
         }
         object["_from_model_config"] = nil

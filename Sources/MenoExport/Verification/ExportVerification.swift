@@ -47,7 +47,9 @@ package enum ExportVerification {
     }
 
     /// The coarsest number that an export holds weights in.
-    package enum Storage: Sendable, CaseIterable { case float32, float16, bfloat16, eightBits, sixBits, fiveBits, fourBits }
+    package enum Storage: Sendable, CaseIterable {
+        case float32, float16, bfloat16, eightBits, sixBits, fiveBits, fourBits
+    }
 
     /// What was found.
     package struct Outcome: Sendable {
@@ -81,7 +83,9 @@ package enum ExportVerification {
                 .differs,
                 "the exported model's loss on text \(worst + 1) is \(exported[worst]), the trained model's "
                     + "\(trained[worst]): a difference above \(outcome.bound), the bound of this format.",
-                advice: "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison.")
+                advice:
+                    "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison."
+            )
         }
         return outcome
     }
@@ -139,20 +143,24 @@ package enum ExportVerification {
         let name = { (id: TokenID?) in id.map { "\($0)" } ?? "none" }
         guard tokenizer.eosID == exported.eosID else {
             throw ExportError(
-                .differs, "the exported model ends texts by the token \(name(exported.eosID)), the trained one by "
+                .differs,
+                "the exported model ends texts by the token \(name(exported.eosID)), the trained one by "
                     + "\(name(tokenizer.eosID)).")
         }
         guard tokenizer.bosID == exported.bosID, tokenizer.addsBOS == exported.addsBOS else {
             throw ExportError(
-                .differs, "the exported model begins texts by the token \(name(exported.bosID)), the trained one by "
+                .differs,
+                "the exported model begins texts by the token \(name(exported.bosID)), the trained one by "
                     + "\(name(tokenizer.bosID)).")
         }
         let ends = Set(tokenizer.endOfTurnIDs + [template?.endOfTurn.flatMap(tokenizer.id)].compactMap { $0 })
         let missing = ends.subtracting(exported.endOfTurnIDs)
         guard missing.isEmpty else {
             throw ExportError(
-                .differs, "answers of the exported model do not end at the token "
-                    + missing.sorted().map { "\"\(tokenizer.token(of: $0) ?? "")\" (\($0))" }.joined(separator: ", ") + ".")
+                .differs,
+                "answers of the exported model do not end at the token "
+                    + missing.sorted().map { "\"\(tokenizer.token(of: $0) ?? "")\" (\($0))" }.joined(separator: ", ")
+                    + ".")
         }
     }
 }

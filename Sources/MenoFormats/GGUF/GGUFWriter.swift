@@ -57,7 +57,8 @@ package final class GGUFWriter {
             guard let size = entry.size, entry.shape.count <= GGUFParser.dimensionLimit,
                 case let next = end.addingReportingOverflow(size), !next.overflow, next.partialValue < Int.max / 2
             else {
-                throw places.invalid("tensor '\(entry.name)' cannot have the shape \(entry.shape) in \(entry.type.name).")
+                throw places.invalid(
+                    "tensor '\(entry.name)' cannot have the shape \(entry.shape) in \(entry.type.name).")
             }
             guard !places.contains(entry.name) else { throw places.invalid("tensor '\(entry.name)' is given twice.") }
             header.append(string: entry.name)

@@ -33,7 +33,8 @@ private struct GroupScales {
                 bytes.0 |= UInt64(scale) << UInt64(8 &* group) | UInt64(minimum) << UInt64(32 &+ 8 &* group)
             } else {
                 let place = 8 &* (group &- 4)
-                bytes.0 |= UInt64(scale & 0x30) << UInt64(place &+ 2) | UInt64(minimum & 0x30) << UInt64(32 &+ place &+ 2)
+                bytes.0 |=
+                    UInt64(scale & 0x30) << UInt64(place &+ 2) | UInt64(minimum & 0x30) << UInt64(32 &+ place &+ 2)
                 bytes.1 |= UInt32((scale & 0x0F) | (minimum & 0x0F) << 4) << UInt32(place)
             }
         }

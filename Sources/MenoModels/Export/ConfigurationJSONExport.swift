@@ -26,7 +26,8 @@ extension DecoderConfiguration {
         case "llama": object["attention_bias"] = layer.attention.hasInputBias
         case "qwen2", "qwen3": object["use_sliding_window"] = false
         case "gemma2", "gemma3_text":
-            object["query_pre_attn_scalar"] = (1 / (layer.attention.scale * layer.attention.scale) * 1e6).rounded() / 1e6
+            object["query_pre_attn_scalar"] =
+                (1 / (layer.attention.scale * layer.attention.scale) * 1e6).rounded() / 1e6
             object["attn_logit_softcapping"] = layer.attention.softcap ?? NSNull()
             object["final_logit_softcapping"] = finalSoftcap ?? NSNull()
             object["layer_types"] = layers.map {
@@ -55,7 +56,8 @@ extension DecoderConfiguration {
             ]
         default:
             throw ModelError(
-                .unsupported, "how this file scales its rotary frequencies has no place in a config.json that Meno writes.",
+                .unsupported,
+                "how this file scales its rotary frequencies has no place in a config.json that Meno writes.",
                 advice: "Export from the Hugging Face folder of the model, or export as gguf.")
         }
     }

@@ -7,6 +7,27 @@ package enum GGUFAdapterFile {
     /// Whether a path is that of such a file, by its name.
     package static func isOne(_ url: URL) -> Bool { url.pathExtension.lowercased() == "gguf" }
 
+    /// What such a file holds.
+    package struct Summary: Sendable {
+        package let architecture: String
+        package let alpha: Double
+        package let ranks: [Int]
+        /// How many layers are adapted.
+        package let layers: Int
+    }
+
+    /// - Returns: `nil` where the file is no adapter.
+    package static func summary(_ url: URL) throws -> Summary? {
+        guard isOne(url), FileManager.default.fileExists(atPath: url.path) else { return nil }
+        let file = try GGUFFile(contentsOf: url)
+        guard try file.metadata.string("general.type", default: nil) == "adapter" else { return nil }
+        let downs = file.weights.filter { $0.name.hasSuffix(".lora_a") }
+        return Summary(
+            architecture: try file.metadata.string("general.architecture"),
+            alpha: try file.metadata.double("adapter.lora.alpha"),
+            ranks: Set(downs.compactMap(\.shape.first)).sorted(), layers: downs.count)
+    }
+
     /// Attaches an adapter to a model; every tensor must find its layer and fit it.
     package static func attach(_ url: URL, to model: Decoder) throws {
         let file = try GGUFFile(contentsOf: url)
@@ -28,12 +49,14 @@ package enum GGUFAdapterFile {
             guard let down = file.weight(named: "\(name).lora_a"), let up = file.weight(named: "\(name).lora_b") else {
                 continue
             }
-            guard down.shape.count == 2, down.shape[1] == linear.inFeatures, up.shape == [linear.outFeatures, down.shape[0]]
+            guard down.shape.count == 2, down.shape[1] == linear.inFeatures,
+                up.shape == [linear.outFeatures, down.shape[0]]
             else {
                 throw ModelError(
                     .mismatch, path: url.path,
                     "the adapter of \"\(name)\" has the shapes \(down.shape) and \(up.shape); the layer has "
-                        + "\([linear.outFeatures, linear.inFeatures]).", advice: "Was the adapter trained on another model?")
+                        + "\([linear.outFeatures, linear.inFeatures]).",
+                    advice: "Was the adapter trained on another model?")
             }
             let rank = down.shape[0]
             var upValues = try values(file, up)

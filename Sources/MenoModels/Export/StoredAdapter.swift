@@ -78,7 +78,8 @@ package final class StoredAdapter {
 
     /// The change of a layer's weight; `nil` where it has none.
     package func change(of parameter: StoredModel.Parameter) throws -> Change? {
-        guard let names = changeNames(of: parameter), let saved = tensors.savedName(names[0]) ?? tensors.savedName(names[1])
+        guard let names = changeNames(of: parameter),
+            let saved = tensors.savedName(names[0]) ?? tensors.savedName(names[1])
         else { return nil }
         // Patterns speak of the layers by the names of the model that the adapter was trained on.
         let name = String(saved.dropLast(".lora_A.weight".count))
@@ -100,7 +101,8 @@ package final class StoredAdapter {
     private func layer(of parameter: StoredModel.Parameter) -> String? {
         let suffix = ".weight"
         // Adapters of the embedding and of the head are refused, as tensors that belong to nothing.
-        guard parameter.isMatrix, parameter.name.hasSuffix(suffix), ![Self.head, Self.embedding].contains(parameter.name)
+        guard parameter.isMatrix, parameter.name.hasSuffix(suffix),
+            ![Self.head, Self.embedding].contains(parameter.name)
         else { return nil }
         return String(parameter.name.dropLast(suffix.count))
     }

@@ -59,7 +59,8 @@ package final class StoredModel {
         let (columns, name) = (parameter.columns, parameter.stored.name)
         let elements = rows.lowerBound * columns..<rows.upperBound * columns
         var values = try [Float](unsafeUninitializedCapacity: elements.count) { buffer, initialized in
-            let part = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * elements.count)])
+            let part = UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * elements.count)])
             try source.read(name, elements: elements, as: .float32, into: part)
             initialized = elements.count
         }

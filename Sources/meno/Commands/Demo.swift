@@ -28,7 +28,9 @@ struct Demo: ParsableCommand {
                     .notFound, place: "Examples/demo.yaml", "the checkout that holds it was not found.",
                     advice: "Run `./meno demo` there, or set MENO_ROOT to it.")
             }
-            let named = (model.map { ["model.name_or_path=\($0)"] } ?? []) + (export.map { ["training.export_at_end=[\($0)]"] } ?? [])
+            let named =
+                (model.map { ["model.name_or_path=\($0)"] } ?? [])
+                + (export.map { ["training.export_at_end=[\($0)]"] } ?? [])
             var configuration = try RunConfiguration.read(
                 root.appending(path: "Examples/demo.yaml"), overrides: named + overrides)
             // The file's paths are relative to the checkout; the run goes where the user stands.
@@ -78,7 +80,8 @@ struct Demo: ParsableCommand {
         if export == nil {
             print(
                 "take it along        ./meno export --model \(configuration.model.nameOrPath) --adapter "
-                    + "\(run.model.relativePath) --format gguf --quantize Q8_0 --to \(run.base.relativePath)/model.gguf")
+                    + "\(run.model.relativePath) --format gguf --quantize Q8_0 --to \(run.base.relativePath)/model.gguf"
+            )
         } else {
             print("the export           \(run.base.appending(path: "exports").relativePath)")
         }

@@ -12,18 +12,20 @@ struct Export: ParsableCommand {
             gguf-lora    the adapter alone, for llama.cpp's --lora
             ollama       a folder with a GGUF file and a Modelfile
 
-            Merging is done in float32 and rounded once. From a GGUF model, without --quantize, tensors that the adapter does not \
-            change stay as they are, bit for bit, and the others become --changed-type.
+            Merging is done in float32 and rounded once. From a GGUF model, without --quantize, tensors that the adapter does \
+            not change stay as they are, bit for bit, and the others become --changed-type.
             """)
 
     @Option(help: "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.") var model: String
     @Option(help: "The folder of an adapter in PEFT's form: RUN/model.") var adapter: String?
     @Option(help: "The result: a folder, or a file that ends in .gguf. Nothing may be there yet.") var to: String
     @Option(help: "safetensors, gguf, gguf-lora or ollama.") var format = ExportFormat.safetensors
-    @Option(help: "The type of a GGUF file: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0.") var quantize: GGUFFileType?
+    @Option(help: "The type of a GGUF file: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0.") var quantize:
+        GGUFFileType?
     @Option(help: "The type of what the adapter changes, where the rest stays as a GGUF model has it.")
     var changedType = GGUFFileType.F16
-    @Option(help: "The type of safetensors: auto (the model's own), float32, bfloat16 or float16.") var dtype: ExportType = .auto
+    @Option(help: "The type of safetensors: auto (the model's own), float32, bfloat16 or float16.") var dtype:
+        ExportType = .auto
     @Option(help: "The chat template to leave with; without it, the one trained with.") var chatTemplate: String?
     @Option(help: "Records to compare on; without it, those held out from training.") var data: String?
     @Option(help: "With ollama: a text that opens every conversation.") var system: String?

@@ -82,9 +82,9 @@ struct ModelExporter {
         // What lies beside an adapter is what it was trained with; `auto` takes it.
         let chosen = chatTemplate ?? (hasSaved ? nil : run?.configuration.data.chatTemplate)
         let name = chosen ?? "auto"
-        // A base model without a template can leave too; a template that was asked for must be there.
+        // A model without a template can leave too, as one that was trained on texts; one that was asked for must be there.
         let template =
-            chosen == nil
+            name == "auto"
             ? try? tokenized.template(name, warnsOfOther: false) : try tokenized.template(name, warnsOfOther: false)
         return Subject(
             url: url, name: exportName(run), tokenized: tokenized, template: template, templateName: name, run: run)
@@ -114,7 +114,8 @@ struct ModelExporter {
             guard let adapter = merged.adapter else {
                 throw ExportError(.unsupported, "gguf-lora is the form of an adapter: give one with --adapter.")
             }
-            let file = target.pathExtension.lowercased() == "gguf" ? target.lastPathComponent : "\(subject.name)-lora.gguf"
+            let file =
+                target.pathExtension.lowercased() == "gguf" ? target.lastPathComponent : "\(subject.name)-lora.gguf"
             let bytes = try GGUFAdapterExport(adapter, of: merged.model).write(to: stage.url(file), name: subject.name)
             written = Written(file: file, bytes: bytes, coarsest: .float32)
         }
@@ -125,7 +126,8 @@ struct ModelExporter {
     private func writeFolder(_ subject: Subject, _ merged: MergedModel, to stage: ExportStage) throws -> Written {
         let export = HuggingFaceExport(merged, elementType: elementType)
         try TokenizerFolderExport(
-            subject.url, tokenizerSource: subject.tokenized.url, tokenizer: subject.tokenizer, template: subject.template,
+            subject.url, tokenizerSource: subject.tokenized.url, tokenizer: subject.tokenizer,
+            template: subject.template,
             rows: merged.model.configuration.vocabularySize
         ).write(to: stage)
         let bytes = try export.write(to: stage, onProgress: progress)
@@ -160,7 +162,8 @@ struct ModelExporter {
                 "\(fallback.tensors) tensors are \(fallback.type) instead of \(fallback.wanted), as llama.cpp has it: their rows "
                     + "are no whole number of its blocks")
         }
-        let storage = report.storage.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(separator: ", ")
+        let storage = report.storage.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(
+            separator: ", ")
         if form.format == .ollama { try writeModelfile(subject, file, to: stage) }
         return Written(
             file: file, bytes: report.bytes,
@@ -178,7 +181,8 @@ struct ModelExporter {
         log.note("make it a model of Ollama with: ollama create \(subject.name) -f Modelfile (untested with Ollama)")
     }
 
-    private func writeCard(_ subject: Subject, _ merged: MergedModel, _ written: Written, to stage: ExportStage) throws {
+    private func writeCard(_ subject: Subject, _ merged: MergedModel, _ written: Written, to stage: ExportStage) throws
+    {
         var card = ModelCard(name: subject.name, base: subject.run?.configuration.model.nameOrPath ?? model)
         card.isGGUF = form.format != .safetensors
         card.dataHash = subject.run?.dataHash
@@ -189,7 +193,8 @@ struct ModelExporter {
         try stage.write(card.text, to: "README.md")
         if isForHub {
             try stage.write(
-                ["*.safetensors", "*.gguf", "tokenizer.json"].map { "\($0) filter=lfs diff=lfs merge=lfs -text\n" }.joined(),
+                ["*.safetensors", "*.gguf", "tokenizer.json"].map { "\($0) filter=lfs diff=lfs merge=lfs -text\n" }
+                    .joined(),
                 to: ".gitattributes")
         }
     }
@@ -286,7 +291,8 @@ struct ModelExporter {
         try ProbeQuestions.japanese.prefix(Self.sampleCount).map { question in
             let ids =
                 try subject.template.map {
-                    subject.tokenizer.encode(try $0.render([ChatMessage(.user, question)], addGenerationPrompt: true)).ids
+                    subject.tokenizer.encode(try $0.render([ChatMessage(.user, question)], addGenerationPrompt: true))
+                        .ids
                 } ?? subject.tokenizer.encode(question, addSpecialTokens: true).ids
             return .init(ids: ids, labels: ids)
         }

@@ -36,7 +36,8 @@ struct TrainedRun {
     func heldOut(limit: Int, _ model: TokenizedModel) throws -> [ExportVerification.Sample] {
         let data = configuration.data
         let examples = try Self.examples(
-            URL(filePath: data.path), format: data.format, template: data.chatTemplate, model, maxLength: data.maxLength,
+            URL(filePath: data.path), format: data.format, template: data.chatTemplate, model,
+            maxLength: data.maxLength,
             lossOn: data.lossOn)
         let sides = ExampleSides(
             examples, trainFraction: data.trainFraction, limit: limit, seed: UInt64(data.seed), shuffles: data.shuffle)
@@ -72,7 +73,8 @@ struct TrainedRun {
         }
         settings += [
             ("training.learning_rate", "\(training.learningRate)"), ("training.seed", "\(configuration.data.seed)"),
-            ("data.max_length", "\(configuration.data.maxLength)"), ("data.chat_template", configuration.data.chatTemplate),
+            ("data.max_length", "\(configuration.data.maxLength)"),
+            ("data.chat_template", configuration.data.chatTemplate),
         ]
         return settings
     }
