@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "MenoData", targets: ["MenoData"]),
         .library(name: "MenoTensor", targets: ["MenoTensor"]),
         .library(name: "MenoModels", targets: ["MenoModels"]),
+        .library(name: "MenoExport", targets: ["MenoExport"]),
         .library(name: "MenoMetrics", targets: ["MenoMetrics"]),
         .library(name: "MenoMonitor", targets: ["MenoMonitor"]),
         .library(name: "MenoTraining", targets: ["MenoTraining"]),
@@ -78,6 +79,9 @@ let package = Package(
         // Models and their training
         .target(name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
+            name: "MenoExport", dependencies: ["MenoModels", "MenoTensor", "MenoTokenizers", "MenoFormats"],
+            swiftSettings: swiftSettings),
+        .target(
             name: "MenoTraining",
             dependencies: [
                 "MenoModels", "MenoTensor", "MenoFormats", "MenoData", "MenoMetrics", logging,
@@ -96,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "meno",
             dependencies: [
-                "MenoConfiguration", "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers", "MenoFormats",
+                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers", "MenoFormats",
                 "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
@@ -127,6 +131,10 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoModelsTests", dependencies: ["MenoModels", "MenoFormats", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoExportTests",
+            dependencies: ["MenoExport", "MenoModels", "MenoTensor", "MenoTokenizers", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoTrainingTests",

@@ -95,6 +95,8 @@ public struct RunConfiguration: Sendable {
     public var greaterIsBetter: Bool?
     /// `training.run_name`: what the run is called; `nil`: by its folder.
     public var runName: String?
+    /// `training.export_at_end`: the forms that the result is exported in, such as `gguf:Q8_0`.
+    public var exportAtEnd: [String] = []
     /// Keys that say how `Trainer` computes and that change nothing here.
     public var withoutEffect = WithoutEffect()
 

@@ -37,4 +37,22 @@ public protocol WeightSource: Sendable {
     /// - Parameter destination: exactly `count × elementType.size` bytes, aligned for the element type.
     /// - Throws: ``FormatError`` when there is no such tensor, the size is wrong or the storage is unsupported.
     func read(_ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer) throws
+
+    /// Reads some elements of a tensor, counted row-major; whole rows, for example, of a matrix too large to be read at once.
+    /// - Parameters:
+    ///   - elements: within the tensor; whole blocks where the storage has them, as whole rows always are.
+    ///   - destination: exactly `elements.count × elementType.size` bytes, aligned for the element type.
+    /// - Throws: as ``read(_:as:into:)``.
+    func read(
+        _ name: String, elements: Range<Int>, as elementType: WeightElementType,
+        into destination: UnsafeMutableRawBufferPointer
+    ) throws
+}
+
+extension WeightSource {
+    public func read(
+        _ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer
+    ) throws {
+        try read(name, elements: 0..<(weight(named: name)?.count ?? 0), as: elementType, into: destination)
+    }
 }

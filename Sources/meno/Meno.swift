@@ -8,7 +8,7 @@ struct Meno: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meno", abstract: "Fine-tunes causal language models.", version: version,
         subcommands: [
-            Demo.self, Train.self, Plan.self, Evaluate.self, Chat.self, Tokenize.self, Inspect.self, Models.self,
+            Demo.self, Train.self, Plan.self, Evaluate.self, Export.self, Chat.self, Tokenize.self, Inspect.self, Models.self,
             MonitorCommand.self, ReportCommand.self, Dashboard.self, Keys.self, Doctor.self,
         ])
 

@@ -100,9 +100,11 @@ enum ElementConversion {
 extension WeightInfo {
     /// Checks the destination of a read against this tensor.
     func check(
-        _ destination: UnsafeMutableRawBufferPointer, as elementType: WeightElementType, path: String
+        _ elements: Range<Int>, _ destination: UnsafeMutableRawBufferPointer, as elementType: WeightElementType,
+        path: String
     ) throws {
-        let needed = count.multipliedReportingOverflow(by: elementType.size)
+        precondition(elements.lowerBound >= 0 && elements.upperBound <= count, "\(elements) is outside '\(name)'")
+        let needed = elements.count.multipliedReportingOverflow(by: elementType.size)
         guard !needed.overflow, destination.count == needed.partialValue else {
             throw FormatError(
                 .malformed, path: path,

@@ -4,6 +4,32 @@ enum ElementStorage: Sendable, CaseIterable {
     case q4_0, q4_1, q5_0, q5_1, q8_0
     case q4_K, q5_K, q6_K
 
+    /// Elements and bytes of a block; a plain element is a block of its own.
+    var block: (elements: Int, bytes: Int) {
+        switch self {
+        case .float64: (1, 8)
+        case .float32: (1, 4)
+        case .float16, .bfloat16: (1, 2)
+        case .q4_0: (Q4_0Decoder.elements, Q4_0Decoder.bytes)
+        case .q4_1: (Q4_1Decoder.elements, Q4_1Decoder.bytes)
+        case .q5_0: (Q5_0Decoder.elements, Q5_0Decoder.bytes)
+        case .q5_1: (Q5_1Decoder.elements, Q5_1Decoder.bytes)
+        case .q8_0: (Q8_0Decoder.elements, Q8_0Decoder.bytes)
+        case .q4_K: (Q4_KDecoder.elements, Q4_KDecoder.bytes)
+        case .q5_K: (Q5_KDecoder.elements, Q5_KDecoder.bytes)
+        case .q6_K: (Q6_KDecoder.elements, Q6_KDecoder.bytes)
+        }
+    }
+
+    /// Where some elements of a tensor lie; they are whole blocks.
+    func bytes(of elements: Range<Int>, in tensor: Range<Int>) -> Range<Int> {
+        let block = block
+        precondition(
+            elements.lowerBound % block.elements == 0 && elements.count % block.elements == 0, "whole blocks are read")
+        let start = tensor.lowerBound + elements.lowerBound / block.elements * block.bytes
+        return start..<start + elements.count / block.elements * block.bytes
+    }
+
     /// Whether its bytes already are elements of this type.
     func isStored(as elementType: WeightElementType) -> Bool {
         switch (self, elementType) {

@@ -57,7 +57,8 @@ public final class GGUFFile: WeightSource {
     }
 
     public func read(
-        _ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer
+        _ name: String, elements: Range<Int>, as elementType: WeightElementType,
+        into destination: UnsafeMutableRawBufferPointer
     ) throws {
         let tensor = try existing(name)
         guard let storage = tensor.type.storage else {
@@ -65,8 +66,10 @@ public final class GGUFFile: WeightSource {
                 .unsupported, path: file.path, "tensor '\(name)' is quantised as \(tensor.type.name).",
                 advice: GGUFTensorType.advice)
         }
-        try tensor.info.check(destination, as: elementType, path: file.path)
-        file.convert(tensor.bytes, storage: storage, count: tensor.count, as: elementType, into: destination)
+        try tensor.info.check(elements, destination, as: elementType, path: file.path)
+        file.convert(
+            storage.bytes(of: elements, in: tensor.bytes), storage: storage, count: elements.count, as: elementType,
+            into: destination)
     }
 
     private func existing(_ name: String) throws -> GGUFTensor {

@@ -3,10 +3,10 @@
 /// The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 struct GGUFParser {
     /// ggml's `GGML_MAX_DIMS`.
-    private static let dimensionLimit = 4
+    static let dimensionLimit = 4
     /// Arrays in arrays in arrays: no known key needs more than two.
     private static let depthLimit = 4
-    private static let defaultAlignment = 32
+    static let defaultAlignment = 32
 
     let version: Int
     let metadata: GGUFMetadata

@@ -66,7 +66,8 @@ public final class SafetensorsFile: WeightSource {
     }
 
     public func read(
-        _ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer
+        _ name: String, elements: Range<Int>, as elementType: WeightElementType,
+        into destination: UnsafeMutableRawBufferPointer
     ) throws {
         let tensor = try existing(name)
         guard let storage = tensor.type.storage else {
@@ -75,8 +76,10 @@ public final class SafetensorsFile: WeightSource {
                 "tensor '\(name)' holds \(tensor.type.rawValue), which cannot be read as weights.",
                 advice: "Weights can be F64, F32, F16 or BF16.")
         }
-        try tensor.info.check(destination, as: elementType, path: file.path)
-        file.convert(tensor.bytes, storage: storage, count: tensor.count, as: elementType, into: destination)
+        try tensor.info.check(elements, destination, as: elementType, path: file.path)
+        file.convert(
+            storage.bytes(of: elements, in: tensor.bytes), storage: storage, count: elements.count, as: elementType,
+            into: destination)
     }
 
     private func existing(_ name: String) throws -> SafetensorsTensor {

@@ -102,9 +102,10 @@ public final class ShardedSafetensors: WeightSource {
     }
 
     public func read(
-        _ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer
+        _ name: String, elements: Range<Int>, as elementType: WeightElementType,
+        into destination: UnsafeMutableRawBufferPointer
     ) throws {
         guard let place = places[name] else { throw FormatError.noTensor(name, path: path) }
-        try shards[place.shard].read(name, as: elementType, into: destination)
+        try shards[place.shard].read(name, elements: elements, as: elementType, into: destination)
     }
 }

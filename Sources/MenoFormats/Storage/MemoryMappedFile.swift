@@ -47,6 +47,16 @@ public final class MemoryMappedFile: Sendable {
         owner = .mapping
     }
 
+    /// Bytes in memory, read as if they were a file's.
+    init(bytes: [UInt8], path: String) {
+        self.path = path
+        count = bytes.count
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(16, bytes.count), alignment: 16)
+        bytes.withUnsafeBytes { if let source = $0.baseAddress { memory.copyMemory(from: source, byteCount: $0.count) } }
+        base = UnsafeRawPointer(memory)
+        owner = .allocation
+    }
+
     deinit {
         let memory = UnsafeMutableRawPointer(mutating: base)
         switch owner {

@@ -16,6 +16,8 @@ struct Demo: ParsableCommand {
     @Option(help: "gemma-3-270m or smollm2-135m.") var model: String?
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
+    @Option(help: "Export the result too: safetensors, gguf:Q8_0 (or another type), gguf-lora, ollama:Q8_0.")
+    var export: String?
 
     private static let questions = Array(ProbeQuestions.japanese.prefix(3))
 
@@ -26,7 +28,9 @@ struct Demo: ParsableCommand {
                     .notFound, place: "Examples/demo.yaml", "the checkout that holds it was not found.",
                     advice: "Run `./meno demo` there, or set MENO_ROOT to it.")
             }
-            let named = model.map { ["model.name_or_path=\($0)"] } ?? []
+            let named =
+                (model.map { ["model.name_or_path=\($0)"] } ?? [])
+                + (export.map { ["training.export_at_end=[\($0)]"] } ?? [])
             var configuration = try RunConfiguration.read(
                 root.appending(path: "Examples/demo.yaml"), overrides: named + overrides)
             // The file's paths are relative to the checkout; the run goes where the user stands.
@@ -73,6 +77,14 @@ struct Demo: ParsableCommand {
         print(
             "talk with it         ./meno chat --model \(configuration.model.nameOrPath) --adapter \(run.model.relativePath)"
         )
+        if export == nil {
+            print(
+                "take it along        ./meno export --model \(configuration.model.nameOrPath) --adapter "
+                    + "\(run.model.relativePath) --format gguf --quantize Q8_0 --to \(run.base.relativePath)/model.gguf"
+            )
+        } else {
+            print("the export           \(run.base.appending(path: "exports").relativePath)")
+        }
     }
 
     private func answers(_ session: TrainingSession) throws -> [String] {

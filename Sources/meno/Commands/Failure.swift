@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MenoConfiguration
 import MenoData
+import MenoExport
 import MenoFormats
 import MenoModels
 import MenoMonitor
@@ -52,6 +53,11 @@ private func status(of error: any Error) -> Int32? {
         case .interrupted: Status.interrupted
         case .badArguments, .cannotResume, .nothingToTrain: Status.badInput
         default: Status.failed
+        }
+    case let error as ExportError:
+        switch error.code {
+        case .exists, .unsupported: Status.badInput
+        case .differs, .cannotWrite: Status.failed
         }
     case is TorchError, is OutputError: Status.failed
     default: nil

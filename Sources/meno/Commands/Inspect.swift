@@ -27,7 +27,10 @@ struct Inspect: ParsableCommand {
             switch InspectedPath(path) {
             case .data(let url): try describeData(url)
             case .adapter(let adapter): try describeAdapter(adapter)
-            case .other: try describeModel(ModelFiles(CatalogModel.locate(path)))
+            case .other:
+                let url = URL(filePath: path)
+                if let summary = try GGUFAdapterFile.summary(url) { return describeAdapter(summary, url) }
+                try describeModel(ModelFiles(CatalogModel.locate(path)))
             }
         }
     }
@@ -49,6 +52,14 @@ struct Inspect: ParsableCommand {
             print("saved whole    \(settings.modulesToSave.joined(separator: ", "))")
         }
         print("to use it      --model \(adapter.base ?? "BASE") --adapter \(adapter.url.path)")
+    }
+
+    private func describeAdapter(_ adapter: GGUFAdapterFile.Summary, _ url: URL) {
+        print("adapter        \(url.path), for llama.cpp")
+        print("architecture   \(adapter.architecture)")
+        print("rank           \(adapter.ranks.map(String.init).joined(separator: ", ")), alpha \(adapter.alpha)")
+        print("adapted        \(adapter.layers) layers")
+        print("to use it      --model BASE --adapter \(url.path)")
     }
 
     private func describeModel(_ files: ModelFiles) {

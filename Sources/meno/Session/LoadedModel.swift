@@ -25,8 +25,16 @@ struct LoadedModel {
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
         let adapter = adapter.map { URL(filePath: $0) }
-        tokenized = try TokenizedModel(url, adapter: adapter, log: log)
-        if let adapter { try LoRAFiles.attach(adapter, to: decoder, warn: log.warn) }
+        // llama.cpp's adapters bring no tokenizer along.
+        let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
+        tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
+        if let adapter {
+            if isLlamaCpps {
+                try GGUFAdapterFile.attach(adapter, to: decoder)
+            } else {
+                try LoRAFiles.attach(adapter, to: decoder, warn: log.warn)
+            }
+        }
         decoder.setTraining(false)
     }
 

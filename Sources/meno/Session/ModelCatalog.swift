@@ -28,7 +28,7 @@ struct CatalogModel {
     static func locate(_ nameOrPath: String) throws -> URL {
         // A URL's path has `~` written out.
         let url = URL(filePath: nameOrPath)
-        if FileManager.default.fileExists(atPath: url.path) { return url }
+        if FileManager.default.fileExists(atPath: url.path) { return onlyGGUF(in: url) ?? url }
         guard let model = all.first(where: { $0.name == nameOrPath }) else {
             throw ModelError(
                 .notFound, path: nameOrPath, "is neither a file or folder nor the name of a model.",
@@ -36,6 +36,15 @@ struct CatalogModel {
         }
         if !model.isFetched { try model.offerFetch() }
         return model.url
+    }
+
+    /// The GGUF file of a folder that is no Hugging Face model and holds one: of an export for Ollama, for example.
+    private static func onlyGGUF(in folder: URL) -> URL? {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path),
+            !names.contains("config.json"), case let files = names.filter({ $0.lowercased().hasSuffix(".gguf") }),
+            files.count == 1
+        else { return nil }
+        return folder.appending(path: files[0])
     }
 
     private func offerFetch() throws {

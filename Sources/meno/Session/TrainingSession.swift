@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import MenoConfiguration
 import MenoData
+import MenoExport
 import MenoMetrics
 import MenoModels
 import MenoMonitor
@@ -23,6 +24,8 @@ struct TrainingSession {
     private let log: ConsoleLog
     private let resumption: Resumption
     private let allowsChanges: Bool
+    /// What the result is exported as.
+    private let exports: [ExportForm]
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
 
@@ -41,6 +44,8 @@ struct TrainingSession {
         let configuration = try adapter.map(configuration.adopting) ?? configuration
         self.configuration = configuration
         self.log = log
+        // A form that there is not is refused before anything is trained.
+        exports = try configuration.exportAtEnd.map(ExportForm.init)
         // Said before minutes of loading; who gets the folder is decided when the run starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
         if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
@@ -153,8 +158,29 @@ struct TrainingSession {
             log.note("resume it with `meno train … --resume auto`")
         } else {
             try writeResult()
+            for form in exports { try export(form) }
         }
         return outcome
+    }
+
+    /// Exports the result into `exports` of the run's folder, beside what is there.
+    private func export(_ form: ExportForm) throws {
+        let place = folders.base.appending(path: "exports")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        let isFile = form.format == .gguf || form.format == .ggufLoRA
+        let name = form.description.replacing(":", with: "-")
+        let names = [name] + (2...).prefix(10_000).map { "\(name)-\($0)" }
+        let free = names.map { place.appending(path: isFile ? $0 + ".gguf" : $0) }.first {
+            !FileManager.default.fileExists(atPath: $0.path)
+        }
+        guard let target = free else { return }
+        let isAdapter = configuration.lora != nil
+        var exporter = ModelExporter(
+            model: isAdapter ? configuration.model.nameOrPath : folders.model.path,
+            adapter: isAdapter ? folders.model.path : nil, form: form, target: target)
+        exporter.log = log
+        try exporter.run()
+        log.note("the export is in \(target.path)")
     }
 
     private func writeResult() throws {

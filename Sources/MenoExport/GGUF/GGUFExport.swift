@@ -1,0 +1,172 @@
+package import Foundation
+package import MenoFormats
+package import MenoModels
+
+/// Writes a model, its adapter merged into it, as a GGUF file.
+package struct GGUFExport {
+    package let merged: MergedModel
+    /// `nil`, for a model from a GGUF file: tensors stay as they are, bit for bit; those that the adapter changes become
+    /// ``changedType``.
+    package let fileType: GGUFFileType?
+    package let changedType: GGUFFileType
+    /// What the file says about the tokenizer and the template, and of what else is not the model's shape.
+    package let tokenizer: [(key: String, value: GGUFValue)]
+    package let name: String
+
+    /// What was written.
+    package struct Report: Sendable {
+        package var bytes: Int
+        package var storage: [String: Int] = [:]
+        /// Tensors that have another type than asked for, since their shape forbids it: how many by both types.
+        package var fallbacks: [(wanted: String, type: String, tensors: Int)] = []
+        /// Tensors that are the base's, bit for bit.
+        package var copied = 0
+    }
+
+    package init(
+        _ merged: MergedModel, fileType: GGUFFileType?, changedType: GGUFFileType = .F16,
+        tokenizer: [(key: String, value: GGUFValue)], name: String
+    ) throws {
+        guard fileType != nil || merged.model.gguf != nil else {
+            throw ExportError(
+                .unsupported, path: merged.model.url.path,
+                "a Hugging Face model becomes a GGUF file of one of the types "
+                    + "\(GGUFFileType.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
+        self.merged = merged
+        self.fileType = fileType
+        self.changedType = changedType
+        self.tokenizer = tokenizer
+        self.name = name
+    }
+
+    /// A tensor of the file.
+    private struct Item {
+        var entry: GGUFWriter.Entry
+        var wanted: GGUFTensorType
+        enum Source {
+            case parameter(StoredModel.Parameter)
+            case copy(GGUFTensor)
+            case values([Float])
+        }
+        var source: Source
+    }
+
+    /// - Parameter onProgress: called with the share of the work that is done.
+    package func write(to url: URL, onProgress: (Double) -> Void = { _ in }) throws -> Report {
+        let items = try items()
+        let writer = try GGUFWriter(to: url, metadata: metadata(), tensors: items.map(\.entry))
+        var report = Report(bytes: writer.fileSize)
+        let total = items.reduce(0) { $0 + ($1.entry.size ?? 0) }
+        var done = 0
+        var fallbacks: [[GGUFTensorType]: Int] = [:]
+        for item in items {
+            try write(item, writer)
+            report.storage[item.entry.type.name, default: 0] += 1
+            if item.wanted != item.entry.type { fallbacks[[item.wanted, item.entry.type], default: 0] += 1 }
+            if case .copy = item.source { report.copied += 1 }
+            done += item.entry.size ?? 0
+            onProgress(Double(done) / Double(max(1, total)))
+        }
+        try writer.finish(synchronize: true)
+        report.fallbacks = fallbacks.map { ($0.key[0].name, $0.key[1].name, $0.value) }.sorted { $0.wanted < $1.wanted }
+        return report
+    }
+
+    private func write(_ item: Item, _ writer: GGUFWriter) throws {
+        let (name, type) = (item.entry.name, item.entry.type)
+        switch item.source {
+        case .copy(let tensor):
+            try writer.copy(tensor, of: merged.model.gguf!, as: name)
+        case .values(let values):
+            try values.encoded(as: type) { try writer.write(name, $0) }
+        case .parameter(let parameter):
+            let form = GGUFForm(merged.model.configuration)
+            let together = form.rowsTogether(parameter.name, rows: parameter.rows)
+            try merged.forEachPart(of: parameter, together: together) { values in
+                form.write(parameter.name, &values, columns: parameter.columns, rows: parameter.rows)
+                try values.encoded(as: type) { try writer.write(name, $0) }
+            }
+        }
+    }
+
+    // MARK: What the file holds
+
+    private func items() throws -> [Item] {
+        let model = merged.model
+        let form = GGUFForm(model.configuration)
+        let parameters = Dictionary(uniqueKeysWithValues: model.parameters.map { (form.name(of: $0.name), $0) })
+        if let gguf = model.gguf {
+            // In the order of the base, also what is no weight, such as frequencies.
+            return gguf.tensors.map { tensor in
+                guard let parameter = parameters[tensor.name] else {
+                    return Item(
+                        entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor)
+                    )
+                }
+                let isChanged = merged.isChanged(parameter)
+                guard let asked = fileType ?? (isChanged ? changedType : nil) else {
+                    return Item(
+                        entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor)
+                    )
+                }
+                let choice = choice(asked, tensor.name, parameter)
+                let isSame = !isChanged && choice.type == tensor.type
+                return Item(
+                    entry: .init(tensor.name, choice.type, tensor.shape), wanted: choice.wanted,
+                    source: isSame ? .copy(tensor) : .parameter(parameter))
+            }
+        }
+        var items = model.parameters.map { parameter in
+            let name = form.name(of: parameter.name)
+            let choice = choice(fileType ?? .F16, name, parameter)
+            return Item(
+                entry: .init(name, choice.type, parameter.shape), wanted: choice.wanted, source: .parameter(parameter))
+        }
+        if let factors = model.configuration.ggufFrequencyFactors {
+            items.append(
+                Item(entry: .init("rope_freqs.weight", .F32, [factors.count]), wanted: .F32, source: .values(factors)))
+        }
+        return items
+    }
+
+    private func choice(
+        _ asked: GGUFFileType, _ name: String, _ parameter: StoredModel.Parameter
+    ) -> GGUFFileType.Choice {
+        let configuration = merged.model.configuration
+        let isHead = name == "output.weight" || name == "token_embd.weight" && configuration.tiesEmbeddings
+        return asked.choice(of: name, shape: parameter.shape, layerCount: configuration.layerCount, isHead: isHead)
+    }
+
+    private func metadata() throws -> [(key: String, value: GGUFValue)] {
+        var own: [(key: String, value: GGUFValue)] = [("general.name", .string(name))]
+        if let fileType { own.append(("general.file_type", .uint32(fileType.number))) }
+        own.append(("general.quantization_version", .uint32(2)))
+        if let base = merged.model.gguf?.metadata {
+            // Everything that the base says stays, in its order, but for what is different now.
+            own += tokenizer
+            let changed = Dictionary(own.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+            let kept = base.keys.map { (key: $0, value: changed[$0] ?? base[$0]!) }
+            return kept + own.filter { !base.contains($0.key) }
+        }
+        var all = try merged.model.configuration.ggufMetadata()
+        all.insert(("general.type", .string("model")), at: 1)
+        all.insert(contentsOf: own, at: 2)
+        return all + tokenizer
+    }
+}
+
+extension [Float] {
+    /// Lends the values as a tensor type stores them.
+    func encoded<Result>(as type: GGUFTensorType, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+    {
+        try withUnsafeBufferPointer { values in
+            if type == .F32 { return try body(UnsafeRawBufferPointer(values)) }
+            let size = values.count / type.block.elements * type.block.bytes
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+            defer { bytes.deallocate() }
+            Quantization.encode(values, as: type, into: bytes)
+            return try body(UnsafeRawBufferPointer(bytes))
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package import MenoModels
+internal import MenoTensor
+package import MenoTokenizers
+
+/// Compares an exported model with the trained one: what the template makes of conversations, what ends an answer, and the
+/// losses of some texts.
+package enum ExportVerification {
+    /// A text and what of it is predicted.
+    package struct Sample: Sendable {
+        package var ids: [TokenID]
+        /// −100 where nothing is predicted.
+        package var labels: [TokenID]
+
+        package init(ids: [TokenID], labels: [TokenID]) {
+            self.ids = ids
+            self.labels = labels
+        }
+    }
+
+    /// The mean loss of each sample, in nats a label.
+    package static func losses(of model: Decoder, _ samples: [Sample]) throws -> [Double] {
+        try withoutGradient {
+            try samples.map { sample in
+                let layout = SequenceLayout(lengths: [sample.ids.count])
+                let values = try model.loss(inputIDs: sample.ids, labels: sample.labels, layout: layout).losses.values
+                return values.reduce(0) { $0 + Double($1) } / Double(max(1, values.count))
+            }
+        }
+    }
+
+    // MARK: Losses
+
+    /// How far the loss of a sample may be from the trained model's, in nats a label.
+    ///
+    /// Measured on SmolLM2 135M and Gemma 3 270M, adapted on the bundled dialogues, with some room above the largest
+    /// difference (`Tests/Reference/compare_exports.py`).
+    package static func bound(_ storage: Storage) -> Double {
+        switch storage {
+        case .float32: 0.0005
+        case .float16: 0.003
+        case .bfloat16: 0.02
+        case .eightBits: 0.03
+        case .sixBits: 0.08
+        case .fiveBits: 0.15
+        case .fourBits: 0.6
+        }
+    }
+
+    /// The coarsest number that an export holds weights in.
+    package enum Storage: Sendable, CaseIterable {
+        case float32, float16, bfloat16, eightBits, sixBits, fiveBits, fourBits
+    }
+
+    /// What was found.
+    package struct Outcome: Sendable {
+        package var trained: Double
+        package var exported: Double
+        /// Of the model without what it learnt; `nil` where it was not computed.
+        package var base: Double?
+        package var largestDifference: Double
+        package var bound: Double
+
+        /// The share of what was learnt, by the loss, that the export has; `nil` where training changed too little to tell.
+        package var learntShare: Double? {
+            guard let base, base - trained > 0.01 else { return nil }
+            return (base - exported) / (base - trained)
+        }
+    }
+
+    /// - Throws: ``ExportError`` where a difference is above the format's bound.
+    package static func compare(
+        trained: [Double], exported: [Double], base: [Double]?, storage: Storage
+    ) throws -> Outcome {
+        let mean = { (values: [Double]) in values.reduce(0, +) / Double(max(1, values.count)) }
+        let differences = zip(trained, exported).map { abs($0 - $1) }
+        let outcome = Outcome(
+            trained: mean(trained), exported: mean(exported), base: base.map(mean),
+            largestDifference: differences.max() ?? 0, bound: bound(storage))
+        // NaN is above every bound.
+        guard trained.count == exported.count, differences.allSatisfy({ $0 <= outcome.bound }) else {
+            let worst = differences.indices.max { differences[$0] < differences[$1] } ?? 0
+            throw ExportError(
+                .differs,
+                "the exported model's loss on text \(worst + 1) is \(exported[worst]), the trained model's "
+                    + "\(trained[worst]): a difference above \(outcome.bound), the bound of this format.",
+                advice:
+                    "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison."
+            )
+        }
+        return outcome
+    }
+
+    // MARK: Texts
+
+    /// Conversations that show what templates differ in: a system text, several turns, spaces and line breaks around.
+    private static let conversations: [[ChatMessage]] = [
+        [ChatMessage(.user, "What is courage?")],
+        [
+            ChatMessage(.user, " 勇気とは何ですか。\n"), ChatMessage(.assistant, "君はどう思うのかね？"),
+            ChatMessage(.user, "Not to fear.  \n\nIs it?"),
+        ],
+        [ChatMessage(.system, "Answer by asking."), ChatMessage(.user, "What is piety?")],
+    ]
+
+    /// Compares the template and the tokens that end an answer.
+    /// - Parameters:
+    ///   - template: the one trained with; `nil`: there is none.
+    ///   - exported: the tokenizer that the export holds.
+    /// - Throws: ``ExportError`` with what differs.
+    package static func compareTexts(
+        template: ChatTemplate?, tokenizer: Tokenizer, exported: Tokenizer
+    ) throws {
+        try requireSameMarkers(template, tokenizer, exported)
+        guard let template else { return }
+        let other: ChatTemplate
+        do {
+            other = try ChatTemplate.named("tokenizer", for: exported)
+        } catch {
+            throw ExportError(.differs, "the exported chat template cannot be read: \(error)")
+        }
+        for conversation in conversations {
+            for opens in [true, false] {
+                let ids = { (template: ChatTemplate, tokenizer: Tokenizer) in
+                    tokenizer.encode(try template.render(conversation, addGenerationPrompt: opens)).ids
+                }
+                // Some templates take no system text: then the exported one must not take it either.
+                let expected = try? ids(template, tokenizer)
+                let found = try? ids(other, exported)
+                guard expected == found else {
+                    throw ExportError(
+                        .differs,
+                        "the exported chat template makes another text of a conversation of \(conversation.count) turns:\n"
+                            + "trained with  \(expected.map { tokenizer.decode($0) } ?? "(refused)")\n"
+                            + "exported      \(found.map { exported.decode($0) } ?? "(refused)")\n")
+                }
+            }
+        }
+    }
+
+    private static func requireSameMarkers(
+        _ template: ChatTemplate?, _ tokenizer: Tokenizer, _ exported: Tokenizer
+    ) throws {
+        let name = { (id: TokenID?) in id.map { "\($0)" } ?? "none" }
+        guard tokenizer.eosID == exported.eosID else {
+            throw ExportError(
+                .differs,
+                "the exported model ends texts by the token \(name(exported.eosID)), the trained one by "
+                    + "\(name(tokenizer.eosID)).")
+        }
+        guard tokenizer.bosID == exported.bosID, tokenizer.addsBOS == exported.addsBOS else {
+            throw ExportError(
+                .differs,
+                "the exported model begins texts by the token \(name(exported.bosID)), the trained one by "
+                    + "\(name(tokenizer.bosID)).")
+        }
+        let ends = Set(tokenizer.endOfTurnIDs + [template?.endOfTurn.flatMap(tokenizer.id)].compactMap { $0 })
+        let missing = ends.subtracting(exported.endOfTurnIDs)
+        guard missing.isEmpty else {
+            throw ExportError(
+                .differs,
+                "answers of the exported model do not end at the token "
+                    + missing.sorted().map { "\"\(tokenizer.token(of: $0) ?? "")\" (\($0))" }.joined(separator: ", ")
+                    + ".")
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package import Foundation
+
+/// Writes a GGUF file (version 3), one tensor at a time: no more than a part of a tensor need be in memory.
+///
+/// The same metadata and tensors always give the same bytes. The file appears under its name only when
+/// ``finish(synchronize:)`` succeeds; until then it is a hidden `.NAME.partial` beside it.
+package final class GGUFWriter {
+    /// What a tensor is called and looks like.
+    package struct Entry: Sendable, Hashable {
+        package var name: String
+        package var type: GGUFTensorType
+        /// Row-major, outermost dimension first.
+        package var shape: [Int]
+
+        package init(_ name: String, _ type: GGUFTensorType, _ shape: [Int]) {
+            self.name = name
+            self.type = type
+            self.shape = shape
+        }
+
+        /// Bytes of its data; `nil` where no such tensor can exist.
+        package var size: Int? {
+            guard let count = checkedCount(shape), (shape.last ?? 1) % type.block.elements == 0 else { return nil }
+            let size = (count / type.block.elements).multipliedReportingOverflow(by: type.block.bytes)
+            return size.overflow ? nil : size.partialValue
+        }
+    }
+
+    /// The bytes the file will have.
+    package let fileSize: Int
+
+    private let file: StagedFile
+    private var places: TensorPlaces
+
+    /// Creates the file and writes everything but the tensors' data.
+    /// - Parameters:
+    ///   - metadata: in the order of the file. The alignment is that of `general.alignment`, 32 where there is none.
+    ///   - tensors: every tensor that will be written, in the order of the file.
+    /// - Throws: ``FormatError``: `malformed` for repeated names or impossible shapes, `inputOutput` when the system
+    ///   refuses.
+    package init(to url: URL, metadata: [(key: String, value: GGUFValue)], tensors: [Entry]) throws {
+        places = TensorPlaces(path: url.path)
+        let alignment = try Self.alignment(metadata, places)
+        var header = GGUFFile.magic
+        header.append(integer: UInt32(3))
+        header.append(integer: UInt64(tensors.count))
+        header.append(integer: UInt64(metadata.count))
+        var keys: Set<String> = []
+        for (key, value) in metadata {
+            guard keys.insert(key).inserted else { throw places.invalid("the metadata '\(key)' is given twice.") }
+            header.append(string: key)
+            header.append(integer: value.type.rawValue)
+            value.encode(into: &header)
+        }
+        var end = 0
+        for entry in tensors {
+            guard let size = entry.size, entry.shape.count <= GGUFParser.dimensionLimit,
+                case let next = end.addingReportingOverflow(size), !next.overflow, next.partialValue < Int.max / 2
+            else {
+                throw places.invalid(
+                    "tensor '\(entry.name)' cannot have the shape \(entry.shape) in \(entry.type.name).")
+            }
+            guard !places.contains(entry.name) else { throw places.invalid("tensor '\(entry.name)' is given twice.") }
+            header.append(string: entry.name)
+            header.append(integer: UInt32(entry.shape.count))
+            for dimension in entry.shape.reversed() { header.append(integer: UInt64(dimension)) }
+            header.append(integer: entry.type.rawValue)
+            header.append(integer: UInt64(end))
+            places.add(entry.name, offset: end, size: size)
+            end = Self.aligned(next.partialValue, alignment)
+        }
+        let start = Self.aligned(header.count, alignment)
+        places.shift(by: start)
+        fileSize = start + end
+        file = try StagedFile(url)
+        try header.withUnsafeBytes { try file.write($0, at: 0) }
+        // What fills the gaps between tensors is zero.
+        try file.extend(to: fileSize)
+    }
+
+    /// Writes the next part of a tensor, as the file stores it; tensors may come in any order.
+    package func write(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
+        guard !file.isFinished else { throw places.invalid("is finished; nothing more can be written.") }
+        try file.write(bytes, at: places.start(name, count: bytes.count, at: places.written(name)))
+        places.wrote(name, count: bytes.count)
+    }
+
+    /// Copies a whole tensor from another file, bit for bit.
+    package func copy(_ source: GGUFTensor, of other: GGUFFile, as name: String) throws {
+        // In parts, whose pages go back to the system.
+        let step = 1 << 24
+        for start in stride(from: source.bytes.lowerBound, to: source.bytes.upperBound, by: step) {
+            let part = start..<min(start + step, source.bytes.upperBound)
+            try other.file.withUnsafeBytes(part) { try write(name, $0) }
+            other.file.release(part)
+        }
+    }
+
+    /// Completes the file and gives it its name, replacing what had it.
+    /// - Parameter synchronize: whether to wait until the bytes and the name are on the disk (`fsync`).
+    /// - Throws: ``FormatError`` when a tensor was not written wholly, or the system refuses.
+    package func finish(synchronize: Bool = false) throws {
+        guard !file.isFinished else { throw places.invalid("is finished already.") }
+        try places.requireAll()
+        try file.finish(synchronize: synchronize)
+    }
+
+    private static func alignment(
+        _ metadata: [(key: String, value: GGUFValue)], _ places: TensorPlaces
+    ) throws -> Int {
+        guard let value = metadata.first(where: { $0.key == "general.alignment" })?.value else {
+            return GGUFParser.defaultAlignment
+        }
+        guard case .uint32(let number) = value, number >= 8, number & (number - 1) == 0, number <= 1 << 30 else {
+            throw places.invalid("'general.alignment' must be a power of two from 8 on, as uint32.")
+        }
+        return Int(number)
+    }
+
+    private static func aligned(_ size: Int, _ alignment: Int) -> Int {
+        (size + alignment - 1) / alignment * alignment
+    }
+}

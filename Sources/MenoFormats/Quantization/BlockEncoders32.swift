@@ -1,0 +1,146 @@
+// Blocks of 32 elements. Layouts as in ``Q4_0Decoder`` and its siblings; the order of the floating-point operations is that
+// of the `gguf` Python package, so that the bytes are the same.
+
+private let blockSize = 32
+
+/// The scale of largest / divisor, and what elements are multiplied by.
+@inline(__always)
+private func scales(_ largest: Float, _ divisor: Float) -> (scale: Float, inverse: Float) {
+    let scale = largest / divisor
+    return (scale, scale == 0 ? 0 : 1 / scale)
+}
+
+/// The first element of the largest magnitude, with its sign.
+@inline(__always)
+private func signedLargest(_ x: UnsafePointer<Float>) -> Float {
+    let magnitude = largestMagnitude(x)
+    for i in 0..<blockSize where x[i].bitPattern & 0x7FFF_FFFF == magnitude { return x[i] }
+    return 0
+}
+
+/// The bits of the largest magnitude: those of floats are ordered as integers are, whose maximum is vector code.
+@inline(__always)
+private func largestMagnitude(_ x: UnsafePointer<Float>) -> UInt32 {
+    var magnitude: UInt32 = 0
+    for i in 0..<blockSize { magnitude = max(magnitude, x[i].bitPattern & 0x7FFF_FFFF) }
+    return magnitude
+}
+
+@inline(__always)
+private func smallestAndLargest(_ x: UnsafePointer<Float>) -> (Float, Float) {
+    var (smallest, largest) = (x[0], x[0])
+    for i in 1..<blockSize {
+        smallest = x[i] < smallest ? x[i] : smallest
+        largest = x[i] > largest ? x[i] : largest
+    }
+    return (smallest, largest)
+}
+
+/// The part before the point of a number that is about to be a quantised element, at most `limit`.
+@inline(__always)
+private func quant(_ value: Float, limit: Int32) -> UInt8 {
+    UInt8(truncatingIfNeeded: max(0, min(limit, FastRounding.integer(FastRounding.down(value)))))
+}
+
+/// Low nibbles of elements i and 16 + i to byte i; returns the fifth bits, element i's in bit i.
+@inline(__always)
+private func storeNibbles(
+    _ x: UnsafePointer<Float>, _ output: UnsafeMutableRawPointer, _ quant: (Float) -> UInt8
+) -> UInt32 {
+    var fifths: UInt32 = 0
+    for i in 0..<16 {
+        let (low, high) = (quant(x[i]), quant(x[16 &+ i]))
+        storeByte((low & 0x0F) | (high << 4), output, i)
+        fifths |= UInt32(low >> 4) << UInt32(i) | UInt32(high >> 4) << UInt32(16 &+ i)
+    }
+    return fifths
+}
+
+enum Q8_0Encoder: BlockEncoder {
+    static var elements: Int { 32 }
+    static var bytes: Int { 34 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks {
+            let x = source + index &* 32
+            let block = output + index &* 34
+            let (scale, inverse) = scales(Float(bitPattern: largestMagnitude(x)), 127)
+            storeHalf(HalfPrecision.binary16(scale), block, 0)
+            for i in 0..<32 {
+                let q = FastRounding.integer(FastRounding.away(x[i] * inverse))
+                storeByte(UInt8(truncatingIfNeeded: q), block, 2 &+ i)
+            }
+        }
+    }
+}
+
+enum Q4_0Encoder: BlockEncoder {
+    static var elements: Int { 32 }
+    static var bytes: Int { 18 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks {
+            let x = source + index &* 32
+            let block = output + index &* 18
+            let (scale, inverse) = scales(signedLargest(x), -8)
+            storeHalf(HalfPrecision.binary16(scale), block, 0)
+            _ = storeNibbles(x, block + 2) { quant($0 * inverse + 8.5, limit: 15) }
+        }
+    }
+}
+
+enum Q4_1Encoder: BlockEncoder {
+    static var elements: Int { 32 }
+    static var bytes: Int { 20 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks {
+            let x = source + index &* 32
+            let block = output + index &* 20
+            let (smallest, largest) = smallestAndLargest(x)
+            let (scale, inverse) = scales(largest - smallest, 15)
+            storeHalf(HalfPrecision.binary16(scale), block, 0)
+            storeHalf(HalfPrecision.binary16(smallest), block, 2)
+            _ = storeNibbles(x, block + 4) { quant(($0 - smallest) * inverse + 0.5, limit: 15) }
+        }
+    }
+}
+
+enum Q5_0Encoder: BlockEncoder {
+    static var elements: Int { 32 }
+    static var bytes: Int { 22 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks {
+            let x = source + index &* 32
+            let block = output + index &* 22
+            let (scale, inverse) = scales(signedLargest(x), -16)
+            storeHalf(HalfPrecision.binary16(scale), block, 0)
+            let fifths = storeNibbles(x, block + 6) { quant($0 * inverse + 16.5, limit: 31) }
+            block.storeBytes(of: fifths.littleEndian, toByteOffset: 2, as: UInt32.self)
+        }
+    }
+}
+
+enum Q5_1Encoder: BlockEncoder {
+    static var elements: Int { 32 }
+    static var bytes: Int { 24 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks {
+            let x = source + index &* 32
+            let block = output + index &* 24
+            let (smallest, largest) = smallestAndLargest(x)
+            let (scale, inverse) = scales(largest - smallest, 31)
+            storeHalf(HalfPrecision.binary16(scale), block, 0)
+            storeHalf(HalfPrecision.binary16(smallest), block, 2)
+            let fifths = storeNibbles(x, block + 8) { quant(($0 - smallest) * inverse + 0.5, limit: 31) }
+            block.storeBytes(of: fifths.littleEndian, toByteOffset: 4, as: UInt32.self)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Dispatch
+
+/// Encodes float32 as the tensor types of GGML, on every core.
+package enum Quantization {
+    /// The types that can be written.
+    package static let supported: [GGUFTensorType] = [
+        .F32, .F16, .BF16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0, .Q4_K, .Q5_K, .Q6_K,
+    ]
+
+    /// Elements that one task encodes.
+    private static let taskElements = 1 << 16
+
+    /// - Parameters:
+    ///   - values: whole blocks of the type.
+    ///   - type: one of ``supported``.
+    ///   - destination: exactly the bytes of these blocks.
+    package static func encode(
+        _ values: UnsafeBufferPointer<Float>, as type: GGUFTensorType, into destination: UnsafeMutableRawBufferPointer
+    ) {
+        let block = type.block
+        precondition(
+            values.count % block.elements == 0 && destination.count == values.count / block.elements * block.bytes,
+            "whole blocks are encoded")
+        guard let source = values.baseAddress, let output = destination.baseAddress, !values.isEmpty else { return }
+        let work = Work(source: source, output: output)
+        // Spelled out, so that the compiler makes code of its own for each type.
+        switch type {
+        case .F32: output.copyMemory(from: source, byteCount: destination.count)
+        case .F16: run(Float16Encoder.self, work, count: values.count)
+        case .BF16: run(BFloat16Encoder.self, work, count: values.count)
+        case .Q4_0: run(Q4_0Encoder.self, work, count: values.count)
+        case .Q4_1: run(Q4_1Encoder.self, work, count: values.count)
+        case .Q5_0: run(Q5_0Encoder.self, work, count: values.count)
+        case .Q5_1: run(Q5_1Encoder.self, work, count: values.count)
+        case .Q8_0: run(Q8_0Encoder.self, work, count: values.count)
+        case .Q4_K: run(Q4_KEncoder.self, work, count: values.count)
+        case .Q5_K: run(Q5_KEncoder.self, work, count: values.count)
+        case .Q6_K: run(Q6_KEncoder.self, work, count: values.count)
+        default: preconditionFailure("\(type.name) cannot be written")
+        }
+    }
+
+    private struct Work: @unchecked Sendable {
+        let source: UnsafePointer<Float>
+        let output: UnsafeMutableRawPointer
+    }
+
+    private static func run<Encoder: BlockEncoder>(_: Encoder.Type, _ work: Work, count: Int) {
+        let blocks = count / Encoder.elements
+        let perTask = max(1, taskElements / Encoder.elements)
+        let tasks = (blocks - 1) / perTask + 1
+        let encode = { @Sendable (task: Int) in
+            let first = task * perTask
+            Encoder.encode(
+                work.source + first * Encoder.elements, blocks: min(perTask, blocks - first),
+                into: work.output + first * Encoder.bytes)
+        }
+        if tasks == 1 { encode(0) } else { DispatchQueue.concurrentPerform(iterations: tasks, execute: encode) }
+    }
+}
+
+/// Encodes float32 as one storage.
+protocol BlockEncoder: SendableMetatype {
+    /// Elements in a block.
+    static var elements: Int { get }
+    /// Bytes in a block.
+    static var bytes: Int { get }
+    /// Encodes whole blocks.
+    /// - Parameter output: `blocks × bytes` bytes, of any alignment.
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer)
+}
+
+enum Float16Encoder: BlockEncoder {
+    static var elements: Int { 1 }
+    static var bytes: Int { 2 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks { storeHalf(HalfPrecision.binary16(source[index]), output, index &* 2) }
+    }
+}
+
+enum BFloat16Encoder: BlockEncoder {
+    static var elements: Int { 1 }
+    static var bytes: Int { 2 }
+
+    @inline(__always)
+    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
+        for index in 0..<blocks { storeHalf(HalfPrecision.bfloat16(source[index]), output, index &* 2) }
+    }
+}
+
+@inline(__always)
+func storeHalf(_ bits: UInt16, _ output: UnsafeMutableRawPointer, _ offset: Int) {
+    output.storeBytes(of: bits.littleEndian, toByteOffset: offset, as: UInt16.self)
+}
+
+@inline(__always)
+func storeByte(_ value: UInt8, _ output: UnsafeMutableRawPointer, _ offset: Int) {
+    output.storeBytes(of: value, toByteOffset: offset, as: UInt8.self)
+}
+
+/// Rounding by addition, which vector units do without a function call. Exact for magnitudes below 2²².
+enum FastRounding {
+    /// 1.5 · 2²³: its last place is 1, so that a sum with it is rounded to a whole number, ties to even.
+    static let magic: Float = 12_582_912
+
+    @inline(__always)
+    static func even(_ value: Float) -> Float { (value + magic) - magic }
+
+    /// Ties away from zero.
+    @inline(__always)
+    static func away(_ value: Float) -> Float {
+        let magnitude = Float(bitPattern: value.bitPattern & 0x7FFF_FFFF)
+        let even = even(magnitude)
+        let rounded = magnitude - even == 0.5 ? even + 1 : even
+        return Float(bitPattern: rounded.bitPattern | value.bitPattern & 0x8000_0000)
+    }
+
+    /// The whole number not above a value that is not negative.
+    @inline(__always)
+    static func down(_ value: Float) -> Float {
+        let even = even(value)
+        return even > value ? even - 1 : even
+    }
+
+    /// A whole number as an integer; anything that is none gives some integer.
+    @inline(__always)
+    static func integer(_ whole: Float) -> Int32 {
+        Int32(bitPattern: (whole + magic).bitPattern) &- Int32(bitPattern: magic.bitPattern)
+    }
+}

@@ -1,0 +1,60 @@
+internal import MenoFormats
+
+/// How transformers' weights are named and laid out in GGUF files: ``WeightMap``, which says how they are read, taken back.
+package struct GGUFForm: Sendable {
+    private let map: WeightMap
+
+    package init(_ configuration: DecoderConfiguration) { map = .gguf(configuration) }
+
+    /// The name in a GGUF file of one of a text model's weights.
+    package func name(of parameter: String) -> String { map.entry(parameter).name }
+
+    /// Whole heads are written at once where their rows are reordered: how many rows belong together.
+    package func rowsTogether(_ parameter: String, rows: Int) -> Int {
+        if case .unpermuteHeads(let heads) = map.entry(parameter).transformation { return rows / heads }
+        return 1
+    }
+
+    /// Brings rows into the form of a GGUF file.
+    /// - Parameters:
+    ///   - values: rows of transformers' weight, row-major; as many as ``rowsTogether(_:rows:)`` says, or a multiple.
+    ///   - columns: elements of a row.
+    ///   - rows: of the whole weight.
+    package func write(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
+        switch map.entry(parameter).transformation {
+        case .none: break
+        case .subtractOne: for index in values.indices { values[index] += 1 }
+        case .unpermuteHeads(let heads):
+            values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in
+                // x₀, x₁, … of the halves become the pairs (x₀, x_{d/2}), (x₁, …), ….
+                row < half ? 2 * row : 2 * (row - half) + 1
+            }
+        }
+    }
+
+    /// Brings rows of a GGUF file into transformers' form; the opposite of ``write(_:_:columns:rows:)``.
+    func read(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
+        switch map.entry(parameter).transformation {
+        case .none: break
+        case .subtractOne: for index in values.indices { values[index] -= 1 }
+        case .unpermuteHeads(let heads):
+            values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in
+                row % 2 == 0 ? row / 2 : half + row / 2
+            }
+        }
+    }
+
+    /// - Parameter place: where a head's row goes, given half the rows of a head.
+    private static func reordered(
+        _ values: [Float], columns: Int, head: Int, _ place: (_ row: Int, _ half: Int) -> Int
+    ) -> [Float] {
+        precondition(values.count % (columns * head) == 0, "whole heads are reordered")
+        return [Float](unsafeUninitializedCapacity: values.count) { result, initialized in
+            for row in 0..<values.count / columns {
+                let target = (row / head * head + place(row % head, head / 2)) * columns
+                for column in 0..<columns { result[target + column] = values[row * columns + column] }
+            }
+            initialized = values.count
+        }
+    }
+}

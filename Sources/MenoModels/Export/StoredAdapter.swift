@@ -1,0 +1,149 @@
+package import Foundation
+internal import MenoTensor
+
+/// An adapter as its files hold it, for a model whose weights are read a few rows at a time.
+package final class StoredAdapter {
+    /// The low-rank change of one layer.
+    package struct Change {
+        /// The layer by the name of a text model alone: `model.layers.0.self_attn.q_proj`.
+        package let layer: String
+        let down: Tensor
+        let up: Tensor
+        let magnitude: Tensor?
+        package let rank: Int
+        /// α / r, or α / √r where ranks are stabilised.
+        package let scaling: Double
+
+        /// A, `[rank, inFeatures]`, row-major.
+        package func downValues() throws -> [Float] { try down.array() }
+        /// B, `[outFeatures, rank]`, row-major.
+        package func upValues() throws -> [Float] { try up.array() }
+        package var shapes: (down: [Int], up: [Int]) { (down.shape, up.shape) }
+
+        /// W + ΔW of some rows, where the sizes of rows are learnt apart brought to those.
+        func merged(_ rows: Range<Int>, of values: [Float]) throws -> [Float] {
+            try withoutGradient {
+                let part = { (tensor: Tensor) in try tensor.narrowed(0, start: rows.lowerBound, count: rows.count) }
+                var weight = try Tensor(values, shape: [rows.count, values.count / rows.count])
+                weight = try weight + part(up).matmul(down) * scaling
+                if let magnitude {
+                    let norms = try weight.squared().sum(along: [1]).squareRoot()
+                    weight = try weight * (part(magnitude) / norms).unsqueezed(1)
+                }
+                return try weight.array()
+            }
+        }
+    }
+
+    package let folder: URL
+    package let settings: LoRASettings
+    private let model: StoredModel
+    private let tensors: SavedTensors
+
+    /// Opens an adapter and checks that each of its tensors belongs to the model.
+    /// - Throws: ``ModelError``, with the tensor that does not.
+    package init(_ folder: URL, for model: StoredModel) throws {
+        self.folder = folder
+        self.model = model
+        settings = try LoRAFiles.settings(in: folder)
+        tensors = try SavedTensors(folder, device: .cpu, advice: Self.advice)
+        var adapted = 0
+        for parameter in model.parameters {
+            if let names = changeNames(of: parameter) {
+                // Read once, so that what does not fit is found before anything is written.
+                _ = try change(of: parameter)
+                for name in names { tensors.passOver(name) }
+                adapted += 1
+            }
+            if tensors.has(parameter.name) {
+                try checkShape(parameter)
+                tensors.passOver(parameter.name)
+            }
+        }
+        try checkTiedHead()
+        try tensors.requireAll()
+        guard adapted > 0 else { throw ModelError(.malformed, path: tensors.path, "holds no adapter.") }
+    }
+
+    private static let advice = "Was the adapter trained on another model?"
+    private static let (head, embedding) = ("lm_head.weight", "model.embed_tokens.weight")
+
+    /// Weights that are replaced as a whole (`modules_to_save`).
+    package var replaced: [String] { model.parameters.map(\.name).filter(tensors.has) }
+
+    /// Whether the adapter changes a weight.
+    package func changes(_ parameter: StoredModel.Parameter) -> Bool {
+        tensors.has(parameter.name) || changeNames(of: parameter) != nil
+    }
+
+    /// The change of a layer's weight; `nil` where it has none.
+    package func change(of parameter: StoredModel.Parameter) throws -> Change? {
+        guard let names = changeNames(of: parameter),
+            let saved = tensors.savedName(names[0]) ?? tensors.savedName(names[1])
+        else { return nil }
+        // Patterns speak of the layers by the names of the model that the adapter was trained on.
+        let name = String(saved.dropLast(".lora_A.weight".count))
+        let rank = try settings.rank(of: name)
+        return Change(
+            layer: layer(of: parameter) ?? "", down: try tensors.read(names[0], [rank, parameter.columns]),
+            up: try tensors.read(names[1], [parameter.rows, rank]),
+            magnitude: settings.usesDoRA ? try tensors.read(names[2], [parameter.rows]) : nil,
+            rank: rank, scaling: try settings.scaling(of: name))
+    }
+
+    /// A weight that is replaced as a whole, in float32.
+    func replacement(of parameter: StoredModel.Parameter) throws -> Tensor? {
+        tensors.has(parameter.name) ? try tensors.read(parameter.name, parameter.shape) : nil
+    }
+
+    // MARK: Checks
+
+    private func layer(of parameter: StoredModel.Parameter) -> String? {
+        let suffix = ".weight"
+        // Adapters of the embedding and of the head are refused, as tensors that belong to nothing.
+        guard parameter.isMatrix, parameter.name.hasSuffix(suffix),
+            ![Self.head, Self.embedding].contains(parameter.name)
+        else { return nil }
+        return String(parameter.name.dropLast(suffix.count))
+    }
+
+    private func changeNames(of parameter: StoredModel.Parameter) -> [String]? {
+        guard let layer = layer(of: parameter) else { return nil }
+        let (down, up) = ("\(layer).lora_A.weight", "\(layer).lora_B.weight")
+        guard tensors.has(down) || tensors.has(up) else { return nil }
+        return [down, up] + (settings.usesDoRA ? ["\(layer).lora_magnitude_vector"] : [])
+    }
+
+    private func checkShape(_ parameter: StoredModel.Parameter) throws {
+        guard let shape = tensors.shape(parameter.name), shape != parameter.shape else { return }
+        throw ModelError(
+            .mismatch, path: tensors.path,
+            "the tensor \"\(parameter.name)\" has the shape \(shape); the model asks for \(parameter.shape).",
+            advice: Self.advice)
+    }
+
+    /// Where the head is the embedding, both must have the same values, as when the adapter is attached.
+    private func checkTiedHead() throws {
+        guard model.configuration.tiesEmbeddings, let embedding = model.parameter(named: Self.embedding),
+            tensors.has(Self.head) || tensors.has(Self.embedding)
+        else { return }
+        if !tensors.has(Self.head), settings.ensuresWeightTying { return }
+        let own = { (name: String) in
+            self.tensors.has(name) ? try self.tensors.read(name, embedding.shape) : nil
+        }
+        let (head, table) = (try own(Self.head), try own(Self.embedding))
+        for rows in embedding.chunks(of: 1) {
+            let values = { (tensor: Tensor?) in
+                try tensor?.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
+                    ?? self.model.read(embedding, rows: rows)
+            }
+            guard try values(head) == values(table) else {
+                throw ModelError(
+                    .unsupported, path: tensors.path,
+                    "has a head or an embedding of its own; the model's head is its embedding, and both must be the same.",
+                    advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
+            }
+        }
+        tensors.passOver(Self.head)
+    }
+}

@@ -1,0 +1,84 @@
+package import Foundation
+package import MenoFormats
+internal import MenoTensor
+
+/// The weights of a model as its files hold them, by transformers' names, read a few rows at a time.
+package final class StoredModel {
+    /// A weight by the name that transformers gives it in a text model alone.
+    package struct Parameter: Sendable, Hashable {
+        package var name: String
+        package var shape: [Int]
+        /// As the file has it.
+        package var stored: WeightInfo
+
+        package var rows: Int { shape.count > 1 ? shape[0] : shape.reduce(1, *) }
+        package var columns: Int { shape.dropFirst().reduce(1, *) }
+        /// What is a matrix: everything but norms and biases.
+        package var isMatrix: Bool { shape.count > 1 }
+    }
+
+    package let url: URL
+    package let configuration: DecoderConfiguration
+    /// Every weight once, in the order in which a model is computed.
+    package let parameters: [Parameter]
+    /// The file, where the model is a GGUF file.
+    package let gguf: GGUFFile?
+    private let source: any WeightSource
+    private let form: GGUFForm
+
+    /// Opens a model's files and checks that every weight is there.
+    package init(_ url: URL) throws {
+        let files = try ModelFiles(url)
+        self.url = url
+        var configuration = files.configuration
+        // A text model stands alone where it leaves.
+        configuration.isTextPart = false
+        self.configuration = configuration
+        let source = try WeightFiles.open(url)
+        let gguf = source as? GGUFFile
+        (self.source, self.gguf) = (source, gguf)
+        form = GGUFForm(configuration)
+        let map = gguf == nil ? WeightMap.huggingFace(source) : .gguf(configuration)
+        parameters = try Self.parameters(of: configuration).map { name, shape in
+            let stored = map.entry(name).name
+            guard let info = source.weight(named: stored), info.shape == shape else {
+                let found = source.weight(named: stored).map { "has the shape \($0.shape)" } ?? "is not there"
+                throw ModelError(
+                    .malformed, path: url.path,
+                    "the tensor \"\(stored)\" \(found); its configuration asks for \(shape).")
+            }
+            return Parameter(name: name, shape: shape, stored: info)
+        }
+    }
+
+    package func parameter(named name: String) -> Parameter? { parameters.first { $0.name == name } }
+
+    /// Rows of a weight in float32, in transformers' form.
+    /// - Parameter rows: in a GGUF file, as many as ``GGUFForm/rowsTogether(_:rows:)`` says, or a multiple.
+    package func read(_ parameter: Parameter, rows: Range<Int>) throws -> [Float] {
+        let (columns, name) = (parameter.columns, parameter.stored.name)
+        let elements = rows.lowerBound * columns..<rows.upperBound * columns
+        var values = try [Float](unsafeUninitializedCapacity: elements.count) { buffer, initialized in
+            let part = UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * elements.count)])
+            try source.read(name, elements: elements, as: .float32, into: part)
+            initialized = elements.count
+        }
+        if gguf != nil { form.read(parameter.name, &values, columns: columns, rows: parameter.rows) }
+        return values
+    }
+
+    /// Names and shapes of a decoder's weights: those that it asks for when it is built.
+    private static func parameters(of configuration: DecoderConfiguration) throws -> [(name: String, shape: [Int])] {
+        let names = Names()
+        let nothing = try Tensor.zeros([1])
+        _ = try Decoder(configuration, weightType: .float32, device: .cpu) { name, shape, _ in
+            names.all.append((name, shape))
+            // One zero that is seen everywhere: a model's shape without its memory.
+            return try nothing.expanded(shape)
+        }
+        return names.all
+    }
+
+    private final class Names { var all: [(name: String, shape: [Int])] = [] }
+}
