@@ -16,7 +16,8 @@ let package = Package(
     name: "Meno",
     platforms: [.macOS(.v15)],
     products: [
-        .executable(name: "meno", targets: ["meno"]),
+        .executable(name: "meno", targets: ["MenoCommandLine"]),
+        .library(name: "Meno", targets: ["Meno"]),
         .library(name: "MenoFormats", targets: ["MenoFormats"]),
         .library(name: "MenoTokenizers", targets: ["MenoTokenizers"]),
         .library(name: "MenoData", targets: ["MenoData"]),
@@ -96,11 +97,22 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
-        // The composition root
-        .executableTarget(
-            name: "meno",
+        // The library that programs import
+        .target(
+            name: "Meno",
             dependencies: [
-                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers", "MenoFormats",
+                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
+                "MenoFormats",
+                "MenoReporting", "MenoMonitor", "MenoMetrics", logging,
+            ],
+            swiftSettings: swiftSettings),
+
+        // The program. Its target is not called `meno`: file systems that ignore case would take that for `Meno`.
+        .executableTarget(
+            name: "MenoCommandLine",
+            dependencies: [
+                "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
+                "MenoFormats",
                 "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
@@ -143,7 +155,10 @@ let package = Package(
         .testTarget(
             name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoModels", "MenoTesting"],
             swiftSettings: swiftSettings),
-        .testTarget(name: "menoTests", dependencies: ["meno", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoTests", dependencies: ["Meno", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoTesting"], swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20
 )

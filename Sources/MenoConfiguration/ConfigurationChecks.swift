@@ -4,7 +4,7 @@ extension RunConfiguration {
     /// This configuration, where it can be trained.
     /// - Parameter name: what it is called in errors.
     /// - Throws: ``ConfigurationError`` of what is missing, or of values that contradict each other.
-    func validated(_ name: String) throws -> RunConfiguration {
+    package func validated(_ name: String) throws -> RunConfiguration {
         for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
             throw ConfigurationError(place: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
         }

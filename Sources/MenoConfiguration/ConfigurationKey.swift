@@ -32,7 +32,7 @@ public struct ConfigurationKey: Sendable {
     }
 
     /// The value where nothing is said.
-    public var defaultValue: String { write(RunConfiguration()) }
+    public var defaultValue: String { write(.notebook) }
 
     /// `training`, or `monitor.probes`; `nil` of a key of the top level.
     var section: String? { path.lastIndex(of: ".").map { String(path[..<$0]) } }

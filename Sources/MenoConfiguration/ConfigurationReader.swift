@@ -59,7 +59,7 @@ private enum OptionalSection: String {
 /// Reads one configuration.
 private struct ConfigurationReader {
     let name: String
-    var configuration = RunConfiguration()
+    var configuration = RunConfiguration.notebook
     /// The override that is read; it is the place of what is wrong in it.
     private var override: String?
     /// Where each key of the file, or of one override, is written, and each section of it that is switched off.

@@ -109,7 +109,26 @@ public struct RunConfiguration: Sendable {
     /// The keys of `lora` that were given, by their paths.
     var givenLoRAKeys: Set<String> = []
 
+    /// The defaults for code: those of ``notebook``, but one epoch.
     public init() {}
+
+    /// Names what every run needs; all else has the defaults for code.
+    /// - Parameters:
+    ///   - model: a Hugging Face folder, a `.gguf` file, or a name that `meno models list` shows.
+    ///   - data: a `.json` or `.jsonl` file of records.
+    ///   - output: the run's folder, which is created; the adapter is written to `model` in it.
+    public init(model: String, data: String, output: String) {
+        self.model.nameOrPath = model
+        self.data.path = data
+        baseOutputDirectory = output
+    }
+
+    /// The defaults of `RUN.yaml`: those of the reference notebook, which trains for 30 epochs.
+    public static var notebook: RunConfiguration {
+        var configuration = RunConfiguration()
+        configuration.training.epochs = 30
+        return configuration
+    }
 
     /// The adapter's fields, where a section `lora` may be absent.
     var adapter: LoRA {

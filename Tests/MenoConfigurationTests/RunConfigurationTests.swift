@@ -250,7 +250,7 @@ import Testing
 
     @Test func mutatedFilesAreErrorsAndNeverCrash() {
         var generator = SeededGenerator(seed: 11)
-        let original = Array(RunConfiguration().yaml.utf8)
+        let original = Array(RunConfiguration.notebook.yaml.utf8)
         for _ in 0..<2_000 {
             let text = String(decoding: mutated(original, using: &generator), as: UTF8.self)
             _ = try? RunConfiguration.read(yaml: text, name: "mutated.yaml")

@@ -1,9 +1,9 @@
 public import MenoData
 
-/// How a model is trained, by the names and defaults of the seed's `TrainingArguments`.
+/// How a model is trained, by the names of `TrainingArguments`; defaults are the reference notebook's, but for one epoch.
 public struct TrainingArguments: Sendable, Hashable {
-    /// Passes over the training data; a fraction ends within one. Default 30.
-    public var epochs = 30.0
+    /// Passes over the training data; a fraction ends within one. Default 1; 30 in `RUN.yaml`.
+    public var epochs = 1.0
     /// Optimizer steps in all; overrides ``epochs``. `nil`: as the epochs ask for.
     public var maxSteps: Int?
     /// The highest learning rate. Default 2e-4.

@@ -1,0 +1,180 @@
+internal import Foundation
+public import MenoConfiguration
+public import MenoData
+public import MenoTokenizers
+public import MenoTraining
+internal import Synchronization
+
+/// A model that answers and is evaluated, with the adapter of a run or without.
+///
+/// ```swift
+/// let model = try await LanguageModel.load("smollm2-135m", adapter: "runs/first/model")
+/// print(try await model.generate("What is courage?").text)
+/// ```
+///
+/// It computes on a thread of its own, one request after another, so that several tasks may share a model.
+public actor LanguageModel {
+    private nonisolated let executor: ThreadExecutor
+    /// The thread that the model computes on.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// As it was given to ``load(_:adapter:dtype:device:)``.
+    public nonisolated let name: String
+    /// What may be wrong with the model's or the adapter's files, and with how they are used; added to as it turns up.
+    public nonisolated var warnings: [String] { log.warnings }
+    private nonisolated let log = WarningLog()
+    private var model: LoadedModel?
+
+    private init(_ name: String) {
+        self.name = name
+        executor = ThreadExecutor("meno.model")
+    }
+
+    deinit { executor.stop() }
+
+    /// Loads a model.
+    /// - Parameters:
+    ///   - nameOrPath: a Hugging Face folder, a `.gguf` file, or a name that `meno models list` shows.
+    ///   - adapter: the folder of an adapter in PEFT's format, such as `model` in a run's folder; `nil`: the model alone.
+    ///   - dtype: the type of the weights in memory; `auto` is bfloat16.
+    ///   - device: where it computes; `auto` takes a GPU where there is one.
+    /// - Throws: ``ModelError`` or ``FormatError`` (files that are missing, damaged or not supported), ``TokenizerError``,
+    ///   ``ConfigurationError`` (there is no such device) or ``TorchError`` (memory).
+    public static func load(
+        _ nameOrPath: String, adapter: String? = nil, dtype: RunConfiguration.Precision = .auto,
+        device: RunConfiguration.DeviceChoice = .auto
+    ) async throws -> LanguageModel {
+        let model = LanguageModel(nameOrPath)
+        try await model.open(adapter: adapter, dtype: dtype, device: device)
+        return model
+    }
+
+    private func open(
+        adapter: String?, dtype: RunConfiguration.Precision, device: RunConfiguration.DeviceChoice
+    ) throws {
+        MenoRuntime.prepare()
+        model = try LoadedModel(name, dtype: dtype.dtype(), device: device.device(), adapter: adapter, log: log)
+    }
+
+    private var loaded: LoadedModel {
+        guard let model else { preconditionFailure("a model is only given out when it has been loaded") }
+        return model
+    }
+
+    // MARK: Answers
+
+    /// Answers a question.
+    /// - Parameters:
+    ///   - prompt: what the user says; the model's chat template is written around it.
+    ///   - options: length, sampling and template.
+    /// - Returns: the answer; where the task is cancelled, what there is of it, with the end `cancelled`.
+    /// - Throws: ``ModelError`` where the prompt does not fit into the model's context or a sampling value is impossible,
+    ///   ``TokenizerError`` where there is no such chat template or it refuses the conversation, or ``TorchError``.
+    public func generate(_ prompt: String, _ options: GenerationOptions = GenerationOptions()) throws -> Answer {
+        try generate([ChatMessage(.user, prompt)], options)
+    }
+
+    /// Answers a conversation.
+    /// - Parameters:
+    ///   - messages: the turns up to now; the last is usually the user's.
+    ///   - options: length, sampling and template.
+    /// - Returns: the answer; where the task is cancelled, what there is of it, with the end `cancelled`.
+    /// - Throws: as ``generate(_:_:)-(String,_)``.
+    public func generate(
+        _ messages: [ChatMessage], _ options: GenerationOptions = GenerationOptions()
+    ) throws -> Answer {
+        try generate(messages, options) { _ in }
+    }
+
+    /// Answers a question piece by piece.
+    /// - Parameters:
+    ///   - prompt: what the user says.
+    ///   - options: length, sampling and template.
+    /// - Returns: the pieces of the answer's text, as they come. Leaving the loop ends the generation. It throws what
+    ///   ``generate(_:_:)-(String,_)`` throws.
+    public nonisolated func stream(
+        _ prompt: String, _ options: GenerationOptions = GenerationOptions()
+    ) -> AsyncThrowingStream<String, any Error> {
+        stream([ChatMessage(.user, prompt)], options)
+    }
+
+    /// Answers a conversation piece by piece.
+    /// - Parameters:
+    ///   - messages: the turns up to now.
+    ///   - options: length, sampling and template.
+    /// - Returns: the pieces of the answer's text, as they come. Leaving the loop ends the generation. It throws what
+    ///   ``generate(_:_:)-(String,_)`` throws.
+    public nonisolated func stream(
+        _ messages: [ChatMessage], _ options: GenerationOptions = GenerationOptions()
+    ) -> AsyncThrowingStream<String, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    _ = try await generate(messages, options) { continuation.yield($0) }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { if case .cancelled = $0 { task.cancel() } }
+        }
+    }
+
+    private func generate(
+        _ messages: [ChatMessage], _ options: GenerationOptions, onText: @Sendable (String) -> Void
+    ) throws -> Answer {
+        let messages = (options.system.map { [ChatMessage(.system, $0)] } ?? []) + messages
+        let template = try loaded.template(options.chatTemplate).with(variables: options.templateVariables)
+        let room = try loaded.requireRoom(after: messages, template: template)
+        return try loaded.answer(
+            messages, template: template, sampling: options.sampling, maxNewTokens: min(options.maxNewTokens, room)
+        ) {
+            onText($0)
+            return !Task.isCancelled
+        }
+    }
+
+    // MARK: Evaluation
+
+    /// Computes loss and perplexity over the records of a file.
+    /// - Parameters:
+    ///   - path: a `.json` or `.jsonl` file of records.
+    ///   - options: how many records, and which tokens count.
+    /// - Returns: losses in nats, per token and per example.
+    /// - Throws: ``DataError`` where no record can be used, ``TokenizerError`` where there is no such chat template,
+    ///   ``TrainingError`` (`interrupted` where the task is cancelled, `outOfMemory`) or ``TorchError``.
+    public func evaluate(_ path: String, _ options: EvaluationOptions = EvaluationOptions()) throws -> Evaluation {
+        let (records, report) = try RecordFile.read(URL(filePath: path))
+        return try evaluate(records, report, options)
+    }
+
+    /// Computes loss and perplexity over records.
+    /// - Parameters:
+    ///   - records: dialogues, completions or plain texts.
+    ///   - options: how many records, and which tokens count.
+    /// - Returns: losses in nats, per token and per example.
+    /// - Throws: as ``evaluate(_:_:)-(String,_)``.
+    public func evaluate(
+        _ records: [Record], _ options: EvaluationOptions = EvaluationOptions()
+    ) throws -> Evaluation {
+        try evaluate(records, DataReport(), options)
+    }
+
+    private func evaluate(
+        _ records: [Record], _ report: DataReport, _ options: EvaluationOptions
+    ) throws -> Evaluation {
+        var report = report
+        let data = try loaded.evaluationData(records, report: &report, options)
+        report.remarks.forEach(log.warn)
+        return try loaded.evaluate(data.chosen, log: log) { Task.isCancelled }
+    }
+}
+
+/// Keeps warnings for whoever asks.
+private final class WarningLog: SessionLog {
+    private let kept = Mutex<[String]>([])
+    var warnings: [String] { kept.withLock { $0 } }
+
+    func note(_ text: String) {}
+    func warn(_ text: String) { kept.withLock { $0.append(text) } }
+}

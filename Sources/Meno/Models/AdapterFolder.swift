@@ -1,0 +1,38 @@
+package import Foundation
+internal import MenoMetrics
+internal import MenoModels
+
+/// A folder with an adapter and no model: what was given in a model's place, or what is to be described.
+package struct AdapterFolder {
+    /// Where `adapter_config.json` is: the folder given, or `model` in it where that is a run's.
+    package let url: URL
+    package let isInRun: Bool
+    /// `base_model_name_or_path`
+    package let base: String?
+
+    /// - Returns: `nil` where the folder is a model, or holds no adapter.
+    package init?(_ folder: URL) {
+        let hasFile = { (url: URL, name: String) in
+            FileManager.default.fileExists(atPath: url.appending(path: name).path)
+        }
+        guard !hasFile(folder, "config.json") else { return nil }
+        let inner = RunLayout(folder).model
+        guard let url = [folder, inner].first(where: { hasFile($0, LoRAFiles.configurationName) }) else { return nil }
+        self.url = url
+        isInRun = url == inner
+        let json = try? JSONSerialization.jsonObject(
+            with: Data(contentsOf: url.appending(path: LoRAFiles.configurationName)))
+        base = (json as? [String: Any])?["base_model_name_or_path"] as? String
+    }
+
+    /// What to do with it where a model is expected.
+    package var refusal: ModelError {
+        let model = base.map { $0.contains(" ") ? "\"\($0)\"" : $0 } ?? "BASE"
+        return ModelError(
+            .unsupported, path: url.path,
+            "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
+            advice:
+                "Give its base model and the adapter: --model \(model) --adapter \(url.path). In a RUN.yaml they are "
+                + "`model.name_or_path` and `lora.init_adapter`.")
+    }
+}

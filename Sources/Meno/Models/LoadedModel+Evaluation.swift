@@ -1,0 +1,43 @@
+package import MenoData
+internal import MenoModels
+package import MenoTokenizers
+internal import MenoTraining
+
+/// The examples of an evaluation.
+package struct EvaluationData {
+    /// That dialogues are written by; `nil` where there are none.
+    package let template: ChatTemplate?
+    /// Examples that could be chosen.
+    package let available: Int
+    package let chosen: [Example]
+}
+
+extension LoadedModel {
+    /// Builds examples of records and chooses those that are evaluated.
+    package func evaluationData(
+        _ records: [Record], report: inout DataReport, _ options: EvaluationOptions
+    ) throws -> EvaluationData {
+        guard options.maxSamples > 0, options.maxLength > 1 else {
+            throw TrainingError(
+                .badArguments, "maxSamples is \(options.maxSamples) and maxLength \(options.maxLength).",
+                advice: "Evaluate at least 1 example of at least 2 tokens.")
+        }
+        let records = records.map { $0.with(system: options.system) }
+        let template = try template(options.chatTemplate, for: records)
+        let all = try ExampleBuilder(
+            tokenizer: tokenizer, template: template, maxLength: options.maxLength, lossTarget: options.lossOn,
+            variables: options.templateVariables
+        ).examples(from: records, report: &report)
+        let chosen = BalancedSample.positions(of: all, limit: options.maxSamples, seed: options.seed).map { all[$0] }
+        return EvaluationData(template: template, available: all.count, chosen: chosen)
+    }
+
+    /// - Parameter isCancelled: asked after every pass.
+    /// - Throws: ``TrainingError`` with `interrupted` where it was cancelled, `badArguments` where this device cannot compute
+    ///   losses in the model's type, or as ``Evaluator/evaluate(_:onProgress:onShortage:)``.
+    package func evaluate(
+        _ examples: [Example], log: any SessionLog, isCancelled: () -> Bool
+    ) throws -> Evaluation {
+        try Evaluator(decoder).evaluate(examples) { _ in !isCancelled() } onShortage: { log.warn($1) }
+    }
+}

@@ -1,0 +1,118 @@
+internal import Foundation
+internal import MenoData
+package import MenoModels
+package import MenoTensor
+package import MenoTokenizers
+
+/// A model with its tokenizer, ready to compute.
+package struct LoadedModel {
+    package let name: String
+    let url: URL
+    package let decoder: Decoder
+    private let tokenized: TokenizedModel
+    /// Whether it is to be trained: then any template may be chosen.
+    private let isTrained: Bool
+    package var tokenizer: Tokenizer { tokenized.tokenizer }
+
+    /// - Parameters:
+    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
+    ///   - adapter: the folder of an adapter in PEFT's form.
+    ///   - log: gets what may be wrong with the model's files.
+    package init(
+        _ name: String, dtype: DType, device: Device, adapter: String? = nil, log: any SessionLog
+    ) throws {
+        self.name = name
+        isTrained = false
+        url = try CatalogModel.locate(name, log: log)
+        if let adapter = AdapterFolder(url) { throw adapter.refusal }
+        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        let adapter = adapter.map { URL(filePath: $0) }
+        // llama.cpp's adapters bring no tokenizer along.
+        let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
+        tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
+        if let adapter {
+            if isLlamaCpps {
+                try GGUFAdapterFile.attach(adapter, to: decoder)
+            } else {
+                try LoRAFiles.attach(adapter, to: decoder, warn: log.warn)
+            }
+        }
+        decoder.setTraining(false)
+    }
+
+    /// A model that is to be trained, with the tokenizer that was read before it.
+    init(_ name: String, _ tokenized: TokenizedModel, dtype: DType, device: Device, log: any SessionLog) throws {
+        self.name = name
+        self.tokenized = tokenized
+        isTrained = true
+        url = try CatalogModel.locate(name, log: log)
+        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        decoder.setTraining(false)
+    }
+
+    /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.
+    var reference: String { CatalogModel.reference(name, url) }
+
+    /// The template of a name, where the records hold a dialogue.
+    package func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {
+        try tokenized.template(name, for: records, warnsOfOther: !isTrained)
+    }
+
+    /// The template of a name.
+    package func template(_ name: String) throws -> ChatTemplate { try tokenized.template(name, warnsOfOther: !isTrained) }
+
+    /// What is saved beside a model or an adapter that was trained with this tokenizer.
+    func tokenizerFiles(_ template: ChatTemplate?) throws -> [String: Data] {
+        try TokenizerFiles(
+            of: tokenized.url, tokenizer: tokenizer, template: template, rows: decoder.configuration.vocabularySize
+        ).contents
+    }
+
+    /// Tokens that end an answer.
+    func stopTokens(_ template: ChatTemplate) -> Set<Int32> {
+        Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
+    }
+
+    /// Tokens that the model's context holds.
+    package var contextLength: Int { decoder.configuration.maximumPositions }
+
+    /// How many tokens an answer to a conversation may have, by the model's context; none where that is below 1.
+    package func room(after messages: [ChatMessage], template: ChatTemplate) throws -> Int {
+        try contextLength - tokenizer.encode(template.render(messages, addGenerationPrompt: true)).ids.count
+    }
+
+    /// As ``room(after:template:)``.
+    /// - Throws: ``ModelError`` where there is none.
+    package func requireRoom(after messages: [ChatMessage], template: ChatTemplate) throws -> Int {
+        let room = try room(after: messages, template: template)
+        guard room > 0 else {
+            throw ModelError(
+                .mismatch,
+                "the prompt has \(contextLength - room) tokens; the model's context holds \(contextLength), "
+                    + "its answer included.", advice: "Shorten the prompt.")
+        }
+        return room
+    }
+
+    /// Answers a conversation.
+    /// - Parameter onText: called with each new piece of the answer; returning `false` ends it.
+    package func answer(
+        _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
+        onText: (String) throws -> Bool = { _ in true }
+    ) throws -> Answer {
+        let prompt = tokenizer.encode(try template.render(messages, addGenerationPrompt: true))
+        var text = StreamingText(tokenizer)
+        func generate() throws -> (tokens: [Int32], end: GenerationEnd) {
+            try decoder.generate(
+                prompt: prompt.ids, maxNewTokens: maxNewTokens, stopTokens: stopTokens(template), sampling: sampling
+            ) { token in
+                let piece = text.append(token)
+                return try piece.isEmpty || onText(piece)
+            }
+        }
+        let (tokens, end) = try sampling.temperature > 0 ? SharedGenerator.exclusively(generate) : generate()
+        let rest = text.finish()
+        if !rest.isEmpty { _ = try onText(rest) }
+        return Answer(text: text.shown, tokens: tokens.count, end: end)
+    }
+}

@@ -1,0 +1,63 @@
+package import Foundation
+internal import MenoModels
+
+/// The models that have a name.
+package struct CatalogModel: Sendable {
+    package let name: String
+    let file: String
+    package let description: String
+    package let license: String
+    /// Its Hugging Face id, by which PEFT finds the model that an adapter belongs to.
+    let hubID: String
+
+    package static let all = [
+        CatalogModel(
+            name: "gemma-3-270m", file: "gemma-3-270m-q4_k_m.gguf", description: "Gemma 3 270M, Q4_K_M, 241 MiB",
+            license: "Gemma Terms of Use (ai.google.dev/gemma/terms)", hubID: "google/gemma-3-270m"),
+        CatalogModel(
+            name: "smollm2-135m", file: "SmolLM2-135M-Instruct.Q4_1.gguf",
+            description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", license: "Apache-2.0",
+            hubID: "HuggingFaceTB/SmolLM2-135M-Instruct"),
+    ]
+
+    package var url: URL { Self.cache.appending(path: "models").appending(path: file) }
+    package var isFetched: Bool { FileManager.default.fileExists(atPath: url.path) }
+
+    /// The files that a name or a path stands for. A path that exists wins over a name.
+    /// - Parameter log: asked for a named model that has not been downloaded.
+    package static func locate(_ nameOrPath: String, log: any SessionLog) throws -> URL {
+        // A URL's path has `~` written out.
+        let url = URL(filePath: nameOrPath)
+        if FileManager.default.fileExists(atPath: url.path) { return onlyGGUF(in: url) ?? url }
+        guard let model = all.first(where: { $0.name == nameOrPath }) else {
+            throw ModelError(
+                .notFound, path: nameOrPath, "is neither a file or folder nor the name of a model.",
+                advice: "Names: \(all.map(\.name).joined(separator: ", ")); `meno models fetch NAME` downloads one.")
+        }
+        if !model.isFetched { try log.obtain(model) }
+        return model.url
+    }
+
+    /// The GGUF file of a folder that is no Hugging Face model and holds one: of an export for Ollama, for example.
+    private static func onlyGGUF(in folder: URL) -> URL? {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path),
+            !names.contains("config.json"), case let files = names.filter({ $0.lowercased().hasSuffix(".gguf") }),
+            files.count == 1
+        else { return nil }
+        return folder.appending(path: files[0])
+    }
+
+    /// The error of a model that has not been downloaded.
+    package var absence: ModelError {
+        ModelError(
+            .notFound, path: name, "is not there yet: \(description).", advice: "Run `meno models fetch \(name)`.")
+    }
+
+    /// The user's cache folder of Meno, which holds the models.
+    package static let cache: URL = {
+        let environment = ProcessInfo.processInfo.environment
+        if let cache = environment["MENO_CACHE"] { return URL(filePath: cache) }
+        if let cache = environment["XDG_CACHE_HOME"] { return URL(filePath: cache).appending(path: "meno") }
+        return URL(filePath: NSHomeDirectory()).appending(path: ".cache/meno")
+    }()
+}

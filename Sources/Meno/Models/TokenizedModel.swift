@@ -1,0 +1,96 @@
+package import Foundation
+internal import MenoData
+package import MenoTokenizers
+
+/// The tokenizer of a model, without its weights, and the template that dialogues are written by.
+package struct TokenizedModel {
+    package let tokenizer: Tokenizer
+    /// Where the tokenizer was read.
+    let url: URL
+    /// The template that an adapter was trained with, in Jinja.
+    private let trainedTemplate: String?
+    private let warn: (String) -> Void
+
+    package init(_ name: String, log: any SessionLog) throws {
+        try self.init(CatalogModel.locate(name, log: log), log: log)
+    }
+
+    /// Of a model that is to be trained.
+    /// - Parameters:
+    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
+    ///   - adapter: the folder of the adapter that training begins with: its tokenizer and template are used.
+    init(training name: String, adapter: URL?, log: any SessionLog) throws {
+        let model = try CatalogModel.locate(name, log: log)
+        if let adapter = AdapterFolder(model) { throw adapter.refusal }
+        try self.init(model, adapter: adapter, log: log)
+    }
+
+    /// - Parameters:
+    ///   - model: the model's files.
+    ///   - adapter: the folder of an adapter. What lies beside it comes before what the model brings.
+    init(_ model: URL, adapter: URL? = nil, log: any SessionLog) throws {
+        let base = try Tokenizer.load(model, log: log)
+        warn = log.warn
+        guard let adapter else {
+            (tokenizer, url, trainedTemplate) = (base, model, nil)
+            return
+        }
+        let saved = SavedTokenizer(beside: adapter, base: base)
+        if let fault = saved.fault { warn("the model's own tokenizer is used, not the adapter's: \(fault)") }
+        (tokenizer, url, trainedTemplate) = (saved.tokenizer, saved.url ?? model, saved.template)
+    }
+
+    /// The template of a name, where the records hold a dialogue.
+    package func template(_ name: String, for records: [Record], warnsOfOther: Bool = true) throws -> ChatTemplate? {
+        let hasDialogue = records.contains { if case .dialogue = $0.content { true } else { false } }
+        return hasDialogue ? try template(name, warnsOfOther: warnsOfOther) : nil
+    }
+
+    /// The template of a name; `auto` is the one that the adapter was trained with, where it is known.
+    /// - Parameter warnsOfOther: whether a template that writes dialogues otherwise than the model's own is worth a warning:
+    ///   where nothing is trained.
+    package func template(_ name: String, warnsOfOther: Bool = true) throws -> ChatTemplate {
+        if name == "auto", let trained = try trained() { return trained }
+        let template = try ChatTemplate.named(name, for: tokenizer)
+        guard name != "auto", name != "tokenizer" else { return template }
+        if let trained = try? trained() {
+            if differs(template, trained) {
+                warn("the adapter was trained with another chat template than \(name): its own is --chat-template auto")
+            }
+        } else if warnsOfOther, let own = try? ChatTemplate.named("tokenizer", for: tokenizer), differs(template, own) {
+            warn("the model brings another chat template than \(name): its own is --chat-template tokenizer")
+        }
+        return template
+    }
+
+    private func trained() throws -> ChatTemplate? {
+        try trainedTemplate.map {
+            .jinja(try JinjaChatTemplate($0, name: "the adapter's chat template", tokenizer: tokenizer))
+        }
+    }
+
+    /// Whether two templates write a dialogue in different tokens. (The same text may be written in many ways in Jinja.)
+    private func differs(_ a: ChatTemplate, _ b: ChatTemplate) -> Bool {
+        if a.source == b.source { return false }
+        let turns = [ChatMessage(.user, "a"), ChatMessage(.assistant, "b"), ChatMessage(.user, "c")]
+        let tokens = { (template: ChatTemplate, messages: [ChatMessage]) in
+            (try? template.render(messages, addGenerationPrompt: true)).map { tokenizer.encode($0).ids }
+        }
+        return [turns, [ChatMessage(.system, "d")] + turns].contains { tokens(a, $0) != tokens(b, $0) }
+    }
+}
+
+extension Tokenizer {
+    /// Reads a tokenizer, and warns of what may be wrong with its file.
+    package static func load(_ url: URL, log: any SessionLog) throws -> Tokenizer {
+        // Of an adapter with the tokenizer beside it that is all that is needed.
+        if let adapter = AdapterFolder(url),
+            !FileManager.default.fileExists(atPath: url.appending(path: "tokenizer.json").path)
+        {
+            throw adapter.refusal
+        }
+        let tokenizer = try load(url)
+        tokenizer.warnings.forEach(log.warn)
+        return tokenizer
+    }
+}

@@ -1,0 +1,63 @@
+package import Foundation
+internal import MenoConfiguration
+internal import MenoMetrics
+package import MenoMonitor
+
+/// A run on the disk, with the configuration that it was made by, where it has one.
+package struct RecordedRun {
+    package let url: URL
+    package let configuration: RunConfiguration?
+    /// Why a configuration that is there cannot be read. One that an older version wrote may have keys that are unknown now:
+    /// the run can be told without it.
+    private let configurationFault: ConfigurationError?
+
+    /// - Throws: ``ConfigurationError`` where nothing is there, or the given configuration cannot be read.
+    package init(_ path: String, configuration named: String?) throws {
+        url = URL(filePath: path).standardizedFileURL
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw ConfigurationError(.notFound, place: path, "there is no such run.")
+        }
+        if let named {
+            configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])
+            configurationFault = nil
+        } else {
+            do {
+                configuration = try RunConfiguration.read(RunLayout(url).configuration, overrides: [])
+                configurationFault = nil
+            } catch let error as ConfigurationError {
+                configuration = nil
+                configurationFault = error.code == .notFound ? nil : error
+            }
+        }
+    }
+
+    package func warnOfConfiguration(_ log: any SessionLog) {
+        if let configurationFault { log.warn("the default thresholds are taken: \(configurationFault)") }
+    }
+
+    package var title: String { configuration?.runName ?? (isFolder ? url : url.deletingLastPathComponent()).lastPathComponent }
+
+    /// What the monitor judges the run by: as the run itself did.
+    package var thresholds: MonitorConfiguration {
+        var thresholds = configuration?.monitor.thresholds ?? MonitorConfiguration()
+        // The start event tells the interval, and counts. A metrics.jsonl has none.
+        if let configuration, configuration.training.loggingStrategy == .steps,
+            case .steps(let steps) = configuration.training.loggingSteps
+        {
+            thresholds.loggingSteps = steps
+        }
+        return thresholds
+    }
+
+    /// Beside what the run recorded.
+    package var reportFolder: URL {
+        guard isFolder else { return url.deletingLastPathComponent() }
+        let progress = RunLayout(url).progress
+        return FileManager.default.fileExists(atPath: progress.path) ? progress : url
+    }
+
+    private var isFolder: Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+}

@@ -1,0 +1,13 @@
+package import MenoConfiguration
+package import MenoReporting
+
+extension RunConfiguration.Reporting.Language {
+    /// The language that a report is written in.
+    package var chosen: ReportLanguage {
+        switch self {
+        case .automatic: .preferred()
+        case .japanese: .japanese
+        case .english: .english
+        }
+    }
+}

@@ -1,0 +1,236 @@
+internal import Foundation
+internal import MenoConfiguration
+internal import MenoFormats
+internal import MenoMetrics
+internal import MenoModels
+internal import MenoReporting
+internal import MenoTokenizers
+internal import MenoTraining
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The folders of a run that is to begin or to be resumed.
+struct RunFolders {
+    let layout: RunLayout
+    var base: URL { layout.base }
+    var model: URL { layout.model }
+    var progress: URL { layout.progress }
+
+    private let overwrites: Bool
+    private let resumption: FineTuning.Resumption
+    /// The checkpoints when this was made.
+    private let steps: Set<Int>
+
+    /// - Throws: as ``check()``.
+    init(_ path: String, overwrites: Bool, resumption: FineTuning.Resumption) throws {
+        layout = RunLayout(URL(filePath: path))
+        self.overwrites = overwrites
+        self.resumption = resumption
+        steps = Set(CheckpointStore(layout.model).steps)
+        try check()
+    }
+
+    /// Whether the run is resumed from one of the checkpoints here, so that its result may replace the one that is here.
+    private var resumesOwnRun: Bool {
+        switch resumption {
+        case .none: false
+        case .newest: CheckpointStore(model).isResumable
+        case .from(let url):
+            url.standardizedFileURL.resolvingSymlinksInPath().deletingLastPathComponent().path
+                == model.standardizedFileURL.resolvingSymlinksInPath().path
+        }
+    }
+
+    /// - Throws: ``ConfigurationError`` where there can be no folder, or a run is there that is neither to be overwritten nor
+    ///   resumed.
+    func check() throws {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: base.path, isDirectory: &isFolder), !isFolder.boolValue {
+            throw ConfigurationError(
+                place: base.path, "is a file.", advice: "`base_output_dir` must be a folder; it need not be there yet.")
+        }
+        let newest = CheckpointStore(model).progress
+        let result = result
+        if let result, newest == nil, !isOfARun {
+            throw ConfigurationError(
+                place: result.path,
+                "is there, and no run left it: neither a run.yaml nor a record of one is in \(base.path).",
+                advice: "Choose another `base_output_dir`: the result of this run would replace it.")
+        }
+        guard !overwrites, !resumesOwnRun else { return }
+        let hasResult = result != nil
+        guard newest != nil || hasResult else { return }
+        if newest != nil, case .newest = resumption {
+            throw ConfigurationError(
+                place: model.path,
+                "there is no checkpoint that a run can be resumed from: those here hold the model alone "
+                    + "(training.save_only_model).",
+                advice: "Start from scratch with --overwrite, or choose another `base_output_dir`.")
+        }
+        let steps = newest.map { newest in " (step \(newest.step)\(newest.total.map { " of \($0)" } ?? ""))" } ?? ""
+        let isUnfinished = newest.map { newest in newest.total.map { newest.step < $0 } ?? true } ?? false
+        guard hasResult, !isUnfinished else {
+            throw ConfigurationError(
+                place: model.path, "an unfinished run is here already\(steps).",
+                advice: (CheckpointStore(model).isResumable ? "Resume it with --resume auto, start" : "Start")
+                    + " from scratch with --overwrite, or choose another `base_output_dir`.")
+        }
+        let longer =
+            newest == nil
+            ? "Start"
+            : "Train longer with a higher `training.num_train_epochs` (or `max_steps`), --resume auto and --allow-changes; start"
+        throw ConfigurationError(
+            place: model.path, "a run has been finished here already\(steps).",
+            advice: "\(longer) from scratch with --overwrite, or choose another `base_output_dir`.")
+    }
+
+    /// - Throws: ``ConfigurationError`` where a result is here, and no checkpoint that it could be resumed from: a new run would
+    ///   replace it.
+    func requireNoResult(_ faults: [String]) throws {
+        guard let result, !overwrites else { return }
+        throw ConfigurationError(
+            place: result.path, "is the result of a run, and none of its checkpoints can be resumed from.",
+            advice: (faults.first.map { "\($0) " } ?? "")
+                + "Start from scratch with --overwrite, or choose another `base_output_dir`.")
+    }
+
+    /// - Throws: ``ConfigurationError`` where there is a newer checkpoint, which was not there when this was made.
+    func requireNewest(_ checkpoint: URL?) throws {
+        let store = CheckpointStore(model)
+        let known = checkpoint.flatMap { RunLayout.step(ofCheckpoint: $0.lastPathComponent) } ?? -1
+        guard let newer = store.steps.last(where: { $0 > known && !steps.contains($0) }) else { return }
+        throw ConfigurationError(
+            place: store.url(step: newer).path,
+            "has appeared while this process was starting: another one trained here.",
+            advice: "Give the command again.")
+    }
+
+    /// The weights that a run has ended with.
+    private var result: URL? {
+        Self.weights.map { model.appending(path: $0) }.first { FileManager.default.fileExists(atPath: $0.path) }
+    }
+
+    private var isOfARun: Bool {
+        FileManager.default.fileExists(atPath: layout.configuration.path)
+            || RunRecord.recording(in: base) != nil
+    }
+
+    /// Removes what an earlier run left: its result, and what was told of it; checkpoints where they are to be overwritten, as
+    /// what else has such a name is nobody's to remove. Logs stay.
+    /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
+    func clear(keeping inputs: [URL]) throws {
+        let kept = inputs.map { $0.resolvingSymlinksInPath().path }
+        for kind in overwrites ? [CheckpointRecord.Kind.stable, .regular] : [] {
+            let store = CheckpointStore(model, kind: kind)
+            // The newest first: after a cut, what is left is the older part of the run, with the best one before it.
+            for step in store.steps.reversed() where step >= 0 {
+                try remove(store.url(step: step)) { _ = try store.remove(step: step) }
+            }
+        }
+        var old = oldCheckpoints
+        if !kept.contains(model.resolvingSymlinksInPath().path) {
+            old += Self.results.map { model.appending(path: $0) }
+        }
+        old += Self.contents(of: progress).filter { RunLayout.isRecord($0.lastPathComponent) }
+        for url in old where FileManager.default.fileExists(atPath: url.path) {
+            try remove(url) { try FileManager.default.removeItem(at: url) }
+        }
+    }
+
+    /// Removes what a killed process left unfinished. Only who holds the folder's lock may do so.
+    func removeRemains() {
+        for kind in [CheckpointRecord.Kind.regular, .stable] { CheckpointStore(model, kind: kind).removeRemains() }
+        for folder in [base, model, progress] {
+            for url in Self.contents(of: folder) where WholeFile.isPartial(url) {
+                try? FileManager.default.removeItem(at: url)
+            }
+        }
+    }
+
+    private func remove(_ url: URL, by body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            throw ConfigurationError(
+                place: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
+                advice: "Remove it by hand, or choose another `base_output_dir`.")
+        }
+    }
+
+    /// - Throws: ``ConfigurationError`` where what a new run begins with is, or lies in, a checkpoint that it overwrites.
+    func requireOutside(_ inputs: [URL]) throws {
+        let paths = oldCheckpoints.map { $0.resolvingSymlinksInPath().path }
+        for input in inputs.map({ $0.resolvingSymlinksInPath().path })
+        where paths.contains(where: { input == $0 || input.hasPrefix($0 + "/") }) {
+            throw ConfigurationError(
+                place: input, "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
+                advice: "Copy it elsewhere first, or choose another `base_output_dir`.")
+        }
+    }
+
+    private var oldCheckpoints: [URL] {
+        overwrites ? Self.contents(of: model).filter { RunLayout.isCheckpoint($0.lastPathComponent) } : []
+    }
+
+    private static let weights = [LoRAFiles.weightsName, "model.safetensors"]
+    private static let results = weights + [LoRAFiles.configurationName] + TokenizerFiles.names
+
+    private static func contents(of folder: URL) -> [URL] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).map { folder.appending(path: $0) }
+    }
+
+    func create() throws {
+        for folder in [model, progress] {
+            do {
+                try WholeFile.createFolder(folder)
+            } catch {
+                throw ConfigurationError(
+                    place: folder.path, "cannot be created (\(error.localizedDescription)).",
+                    advice: "`base_output_dir` must be a folder that you may write to.")
+            }
+        }
+        try requireWritable()
+    }
+
+    /// Tries to make a file in each folder that is there already. Permissions alone do not tell: the file system may be
+    /// read-only, or an owner's own rules may forbid it.
+    /// - Throws: ``ConfigurationError`` where the result could not be written when the run is over.
+    func requireWritable() throws {
+        for folder in [base, model, progress] {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { continue }
+            guard isFolder.boolValue else {
+                throw ConfigurationError(
+                    place: folder.path, "is a file.",
+                    advice: "A run writes a folder of this name: move the file elsewhere.")
+            }
+            let file = folder.appending(path: ".writable-\(getpid())")
+            let descriptor = open(file.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+            // A full disk may have room again when there is something to save; it is warned of apart.
+            if descriptor < 0, errno == ENOSPC || errno == EDQUOT { continue }
+            guard descriptor >= 0 else {
+                throw ConfigurationError(
+                    place: folder.path, "cannot be written to (\(String(cString: strerror(errno)))).",
+                    advice: "`base_output_dir` must be a folder that you may write to.")
+            }
+            close(descriptor)
+            unlink(file.path)
+        }
+    }
+
+    /// Writes the configuration that the run uses.
+    func write(configuration text: String) throws {
+        let file = layout.configuration
+        do {
+            try WholeFile.write(Data(text.utf8), to: file)
+        } catch {
+            throw ConfigurationError(
+                place: file.path, "cannot be written (\(error.localizedDescription)).",
+                advice: "`base_output_dir` must be a folder with some room that you may write to.")
+        }
+    }
+}

@@ -1,0 +1,338 @@
+internal import Foundation
+internal import Logging
+internal import MenoConfiguration
+internal import MenoData
+internal import MenoExport
+package import MenoMetrics
+internal import MenoModels
+internal import MenoMonitor
+internal import MenoReporting
+internal import MenoTensor
+package import MenoTokenizers
+package import MenoTraining
+
+/// A run from its configuration to its final adapter, on the thread that makes it: what ``FineTuning`` and the command line
+/// use.
+package struct TrainingSession {
+    package let configuration: RunConfiguration
+    package let model: LoadedModel
+    package let template: ChatTemplate?
+    private let examples: ExampleSides.Sides
+    private let form: SavedForm
+    private let dialogues: DialogueForm
+    private let dataDigest: FileDigest
+    private let folders: RunFolders
+    private let log: any SessionLog
+    private let resumption: FineTuning.Resumption
+    private let allowsChanges: Bool
+    /// What the result is exported as.
+    private let exports: [ExportForm]
+    /// The checkpoint that the run is resumed from.
+    private let checkpoint: URL?
+    private let shouldStop: () -> Bool
+
+    /// Loads model and data and shows what will be trained on.
+    /// - Parameters:
+    ///   - resumption: what the run will resume from: dialogues are written as they were there.
+    ///   - allowsChanges: whether settings may differ from those of the checkpoint.
+    ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
+    ///   - shouldStop: asked after every step and while evaluating; `true` saves a checkpoint and ends the run there.
+    package init(
+        _ configuration: RunConfiguration, overwrites: Bool, resumption: FineTuning.Resumption = .none,
+        allowsChanges: Bool = false, trains: Bool = true, log: any SessionLog, shouldStop: @escaping () -> Bool
+    ) throws {
+        MenoRuntime.prepare()
+        let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
+        let configuration = try adapter.map(configuration.adopting) ?? configuration
+        self.configuration = configuration
+        self.log = log
+        // A form that there is not is refused before anything is trained.
+        exports = try configuration.exportAtEnd.map(ExportForm.init)
+        self.shouldStop = shouldStop
+        // Said before minutes of loading; who gets the folder is decided when the run starts.
+        if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
+        if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
+        folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumption: resumption)
+        if trains { try folders.requireWritable() }
+        (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
+        checkpoint = try Self.checkpoint(resumption, in: folders, log)
+        let data = configuration.data
+        let file = URL(filePath: data.path)
+        let contents = try RecordFile.contents(of: file)
+        // Of the very bytes that are trained on, whatever becomes of the file.
+        dataDigest = FileDigest(of: contents)
+        var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
+        let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
+        let tokenized = try TokenizedModel(training: configuration.model.nameOrPath, adapter: initialAdapter, log: log)
+        dialogues = try DialogueForm(
+            data, tokenized, records: records, stored: checkpoint.flatMap(RunSaving.storedSettings))
+        template = dialogues.answering
+        let all = try ExampleBuilder(
+            tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
+            lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
+            variables: data.chatTemplateKwargs
+        ).examples(from: records, report: &report)
+        records.removeAll()
+        log.data(report, path: data.path, template: template)
+        let sides = try ExampleSides(all, data)
+        examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
+        // What cannot be trained or resumed is refused before minutes of loading.
+        try ResumeCheck(
+            settings: configuration.resultSettings.merging(dialogues.settings) { $1 }, form: configuration.formToResume,
+            arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
+        ).check(checkpoint, allowsChanges: allowsChanges)
+        log.note("loading \(configuration.model.nameOrPath)")
+        model = try LoadedModel(
+            configuration.model.nameOrPath, tokenized,
+            dtype: configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32),
+            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(),
+            log: log)
+        form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
+        tellWhatDiffers()
+        if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
+    }
+
+    /// What transformers would do otherwise with this model.
+    private func tellWhatDiffers() {
+        let decoder = model.decoder.configuration
+        if decoder.attentionDropout > 0 {
+            log.warn(
+                "the model's \"attention_dropout\": \(decoder.attentionDropout) is not applied: Trainer would drop that share "
+                    + "of its attention weights in training")
+        }
+        if decoder.isTextPart, configuration.lora == nil {
+            log.note(
+                "the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))"
+            )
+        }
+    }
+
+    /// Attaches the adapter that is trained, or makes every weight trained.
+    private static func prepare(
+        _ model: LoadedModel, _ configuration: RunConfiguration, _ log: any SessionLog
+    ) throws -> SavedForm {
+        let decoder = model.decoder
+        guard let lora = configuration.lora else {
+            try RandomGenerator.seed(UInt64(configuration.data.seed))
+            guard FileManager.default.fileExists(atPath: model.url.appending(path: "config.json").path) else {
+                throw ConfigurationError(
+                    place: model.url.path,
+                    "`lora: null` trains every weight, which needs a Hugging Face folder to start from.",
+                    advice: "A .gguf file can be fine-tuned with LoRA.")
+            }
+            try decoder.trainAllParameters()
+            return .model(source: model.url)
+        }
+        if let adapter = lora.initialAdapter {
+            try RandomGenerator.seed(UInt64(configuration.data.seed))
+            let settings = try LoRAFiles.attach(
+                URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
+            decoder.setTraining(true)
+            return .adapter(settings, baseModel: model.reference)
+        }
+        let settings = try SharedGenerator.exclusively {
+            try RandomGenerator.seed(UInt64(configuration.data.seed))
+            return try decoder.attachLoRA(lora.settings)
+        }
+        return .adapter(settings, baseModel: model.reference)
+    }
+
+    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
+    package func run(observers: [any RunObserver] = []) throws -> RunOutcome {
+        try folders.create()
+        let lock = try RunLock(folders.base)
+        defer { withExtendedLifetime(lock) {} }
+        // Another process may have trained here while this one was loading.
+        try folders.check()
+        folders.removeRemains()
+        if case .newest = resumption { try folders.requireNewest(checkpoint) }
+        if case .none = resumption { try folders.requireOutside(inputs) }
+        let loop = try loop(observers: reporters() + monitorObservers() + observers)
+        if let checkpoint {
+            try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
+            log.note("resumed from \(checkpoint.path)")
+        }
+        // Not before: a resumption that is refused leaves the settings that the run was made with.
+        try folders.write(configuration: provenance + configuration.yaml)
+        // Not before everything is there that the new run needs.
+        if case .none = resumption { try folders.clear(keeping: inputs) }
+        // The report of a long run takes a while: the result does not wait for it.
+        defer { writeReport() }
+        let outcome = try loop.run(model: model.name)
+        model.decoder.setTraining(false)
+        if outcome.reason != .interrupted {
+            try writeResult()
+            for form in exports { try export(form) }
+        }
+        return outcome
+    }
+
+    /// Exports the result into `exports` of the run's folder, beside what is there.
+    private func export(_ form: ExportForm) throws {
+        let place = folders.base.appending(path: "exports")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        let isFile = form.format == .gguf || form.format == .ggufLoRA
+        let name = form.description.replacing(":", with: "-")
+        let names = [name] + (2...).prefix(10_000).map { "\(name)-\($0)" }
+        let free = names.map { place.appending(path: isFile ? $0 + ".gguf" : $0) }.first {
+            !FileManager.default.fileExists(atPath: $0.path)
+        }
+        guard let target = free else { return }
+        let isAdapter = configuration.lora != nil
+        let exporter = ModelExporter(
+            model: isAdapter ? configuration.model.nameOrPath : folders.model.path,
+            adapter: isAdapter ? folders.model.path : nil, form: form, target: target, log: log)
+        try exporter.run()
+        log.note("the export is in \(target.path)")
+    }
+
+    private func writeResult() throws {
+        let result = configuration.lora == nil ? "model" : "adapter"
+        do {
+            try form.write(model.decoder.trainedValues(), to: folders.model)
+        } catch {
+            let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
+            throw TrainingError(
+                .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
+                advice: newest.map { "Make room there, then go on from \($0) with --resume auto." }
+                    ?? "Nothing of the run could be saved.")
+        }
+        log.note("the final \(result) is in \(folders.model.path)")
+    }
+
+    /// Writes the report, from what observers have recorded.
+    private func writeReport() {
+        do {
+            let run = try RunRecord(folders.base, thresholds: configuration.monitor.thresholds)
+            let title = configuration.runName ?? folders.base.lastPathComponent
+            try Report(run, title: title, language: configuration.report.language.chosen).write(to: folders.progress)
+        } catch {
+            log.warn("the report could not be written: \(error)")
+        }
+    }
+
+    /// The loop of this run, ready to start; nothing is written before it does.
+    package func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
+        model.decoder.setTraining(true)
+        return try TrainingLoop(
+            model: model.decoder, training: examples.training, evaluation: examples.evaluation,
+            arguments: configuration.arguments,
+            observers: observers,
+            saving: RunSaving(
+                store: CheckpointStore(folders.model), form: form,
+                settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
+            logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
+            shouldStop: shouldStop)
+    }
+
+    /// Folders that the run reads and that may be its own.
+    private var inputs: [URL] { [model.url] + (configuration.lora?.initialAdapter.map { [URL(filePath: $0)] } ?? []) }
+
+    /// With which programs and on what the run was made, as comments.
+    private var provenance: String {
+        """
+        # Meno \(MenoRuntime.version), libtorch \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads
+        # data: \(dataDigest.size) bytes, SHA-256 \(dataDigest.sha256)
+
+        """
+    }
+
+    /// What reports the run: in its files, and wherever the session's log wants it.
+    private func reporters() throws -> [any RunObserver] {
+        let logs = configuration.report.logDirectory.map { URL(filePath: $0) } ?? folders.layout.logs
+        var reporters: [any RunObserver] = [
+            MetricsFile(folders.layout.metrics), EventsFile(folders.layout.events),
+        ]
+        let file = try logFile(in: logs)
+        reporters.append(ConsoleReporter { file.write($0) })
+        reporters += log.observers(showsProgress: !configuration.report.hidesProgress)
+        if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
+        return reporters
+    }
+
+    private func logFile(in folder: URL) throws -> LogFile {
+        do {
+            return try LogFile(in: folder)
+        } catch {
+            throw ConfigurationError(
+                place: folder.path, "the log cannot be written there (\(error.localizedDescription)).",
+                advice: "`training.logging_dir` must be a folder that you may write to.")
+        }
+    }
+
+    /// What watches the run: a monitor, and before it the one who asks the probe questions.
+    private func monitorObservers() throws -> [any RunObserver] {
+        let settings = configuration.monitor
+        guard settings.isEnabled else { return [] }
+        let action: MonitorObserver.AlertAction =
+            switch settings.onAlert {
+            case .log: .log
+            case .stop: .stop
+            case .command: .command(AlertCommand(settings.alertCommand ?? "", runFolder: folders.base))
+            }
+        let stable = CheckpointStore(folders.model, kind: .stable)
+        let monitor = try MonitorObserver(
+            settings.thresholds, action: action, files: SummaryFiles(folders.progress),
+            stableCheckpoints: { Set(stable.steps.map(stable.path)) })
+        guard settings.probing == .evaluation, let template else { return [monitor] }
+        let prober = Prober(
+            model: model, template: template, opening: dialogues.opening, questions: probeQuestions,
+            maxNewTokens: settings.probeMaxNewTokens,
+            maxShare: settings.probeMaxShare, isCancelled: shouldStop)
+        return [prober, monitor]
+    }
+
+    var probeQuestions: [String] {
+        let questions = configuration.monitor.probeQuestions
+        guard questions == ["auto"] else { return questions }
+        let sample = examples.training.prefix(20).map {
+            model.tokenizer.decode($0.ids, skipSpecialTokens: true)
+        }
+        return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
+    }
+
+    /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
+    private static func requireCheckpoint(_ url: URL) throws {
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
+        }
+        for folder in [RunLayout(url).model, url] {
+            guard let newest = CheckpointStore(folder).progress else { continue }
+            throw ConfigurationError(
+                place: url.path, "is a run's folder, and no checkpoint.",
+                advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
+                    + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
+        }
+    }
+
+    private static func checkpoint(_ resumption: FineTuning.Resumption, in folders: RunFolders, _ log: any SessionLog) throws -> URL? {
+        let store = CheckpointStore(folders.model)
+        switch resumption {
+        case .none: return nil
+        case .from(let url): return url
+        case .newest:
+            let (url, faults) = store.newest()
+            for fault in faults { log.warn(fault) }
+            if url == nil {
+                try folders.requireNoResult(faults)
+                log.note("no whole checkpoint in \(store.folder.path): the run starts from scratch")
+            }
+            return url
+        }
+    }
+}
+
+extension RunConfiguration {
+    fileprivate var arguments: TrainingArguments {
+        var arguments = training
+        arguments.seed = UInt64(data.seed)
+        arguments.shuffles = data.shuffle
+        return arguments
+    }
+
+    /// What a run trains, as far as the configuration tells.
+    fileprivate var formToResume: SavedForm {
+        lora.map { .adapter($0.settings, baseModel: model.nameOrPath) }
+            ?? .model(source: URL(filePath: model.nameOrPath))
+    }
+}

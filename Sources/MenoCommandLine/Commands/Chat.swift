@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import Meno
+import MenoModels
+import MenoTokenizers
+
+struct Chat: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Talks with a model.",
+        discussion: """
+            Without --prompt it reads line by line; an empty line begins a new conversation. Where the model's context is full, \
+            the answer ends there, and the next line begins a new conversation.
+            """)
+
+    @OptionGroup var options: ModelOptions
+    @OptionGroup var dialogue: DialogueOptions
+    @Option(help: "Answer this and end.") var prompt: String?
+    @Option(help: "Tokens of the longest answer.") var maxNewTokens = 256
+    @Option(help: "0 takes the most probable token.") var temperature = 0.7
+    @Option(help: "Draw from this many of the most probable tokens.") var topK: Int?
+    @Option(help: "Draw from the fewest tokens that together have this probability.") var topP = 0.95
+    @Option(help: "Seeds the draws.") var seed: UInt64?
+
+    func validate() throws {
+        guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens must be above 0.") }
+    }
+
+    func run() throws {
+        try reportingErrors {
+            let model = try options.load()
+            let named = try model.template(options.chatTemplate)
+            let variables = try dialogue.variables()
+            let opening = dialogue.system.map { [ChatMessage(.system, $0)] } ?? []
+            for key in DialogueOptions.unread(variables, named, opening + [ChatMessage(.user, prompt ?? "?")]) {
+                Console.note("warning: the chat template \(named) does not read \"\(key)\"")
+            }
+            let template = named.with(variables: variables)
+            if let prompt {
+                let messages = opening + [ChatMessage(.user, prompt)]
+                let room = try model.requireRoom(after: messages, template: template)
+                _ = try answer(messages, model, template, room: room)
+                return
+            }
+            Console.note("\(model.name) is listening; an empty line begins a new conversation, Ctrl-D ends.")
+            try converse(model, template, opening)
+        }
+    }
+
+    private func converse(_ model: LoadedModel, _ template: ChatTemplate, _ opening: [ChatMessage]) throws {
+        let context = "the model's context of \(model.contextLength) tokens"
+        var messages = opening
+        while let line = prompted() {
+            guard !line.allSatisfy(\.isWhitespace) else {
+                messages = opening
+                continue
+            }
+            let question = ChatMessage(.user, line)
+            var room = try model.room(after: messages + [question], template: template)
+            if room < 1, messages.count > opening.count {
+                Console.note("(\(context) is full: a new conversation begins)")
+                messages = opening
+                room = try model.room(after: messages + [question], template: template)
+            }
+            guard room > 0 else {
+                Console.note(
+                    "(too long: it has \(model.contextLength - room) tokens, and does not fit into \(context))")
+                continue
+            }
+            messages.append(question)
+            let answer = try answer(messages, model, template, room: room)
+            messages.append(ChatMessage(.assistant, answer.text))
+            // A conversation cannot continue after an answer that was cut.
+            if answer.isCut { messages = opening }
+        }
+    }
+
+    private func prompted() -> String? {
+        Console.prompt()
+        return readLine()
+    }
+
+    /// - Parameter room: tokens that the model's context has left.
+    /// - Returns: the answer, and whether the context was full before its end.
+    private func answer(
+        _ messages: [ChatMessage], _ model: LoadedModel, _ template: ChatTemplate, room: Int
+    ) throws -> (text: String, isCut: Bool) {
+        let sampling = Sampling(temperature: temperature, topK: topK, topP: topP, seed: seed)
+        let answer = try model.answer(
+            messages, template: template, sampling: sampling, maxNewTokens: min(maxNewTokens, room)
+        ) {
+            try Console.result($0)
+            return true
+        }
+        try Console.result("\n")
+        let isCut = answer.end == .length && answer.tokens == room
+        if isCut {
+            Console.note("(the model's context of \(model.contextLength) tokens is full: the answer ends here)")
+        }
+        return (answer.text, isCut)
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Foundation
+import Meno
+import Logging
+import MenoConfiguration
+import MenoDashboard
+import MenoMonitor
+import MenoReporting
+
+struct Dashboard: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows runs on a live page, while other processes train them.",
+        discussion: "It is served to this machine alone. Ctrl-C ends it.")
+
+    @Argument(help: ArgumentHelp("The folder of a run, or of runs.", valueName: "folder")) var path: String
+    @Option(help: "0 is any that is free.") var port = 6060
+    @Option(help: "auto, ja or en.") var language = RunConfiguration.Reporting.Language.automatic
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port must be from 0 to 65535.") }
+    }
+
+    func run() async throws {
+        try await reportingErrors {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+                throw ConfigurationError(.notFound, place: path, "there is no such folder.")
+            }
+            var logger = Logger(label: "meno.dashboard")
+            logger.logLevel = .error
+            let server = DashboardServer(
+                URL(filePath: path), port: port, language: language.chosen, logger: logger,
+                isRunning: { RunLock.isHeld($0) },
+                thresholds: { (try? RecordedRun($0.path, configuration: nil).thresholds) ?? MonitorConfiguration() })
+            do {
+                // The page is there, whether its address can be told or not.
+                try await server.run { try? Console.result("\($0)\n") }
+            } catch {
+                throw ConfigurationError(
+                    place: "port \(port)", "the page cannot be served there (\(error)).",
+                    advice: "Another dashboard may be running; give another --port, or 0.")
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import Meno
+import MenoTensor
+import MenoTraining
+
+struct Doctor: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Shows what this machine offers, and what is missing.")
+
+    func run() throws {
+        print("libtorch       \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads")
+        print("CUDA devices   \(Device.count(of: .cuda))\(kernels)")
+        print("MPS devices    \(Device.count(of: .mps))")
+        print("memory         \(ProcessInfo.processInfo.physicalMemory >> 20) MiB in the machine")
+        print("product        \(try productSpeed())")
+        print("cache          \(CatalogModel.cache.path), \(freeSpace())")
+        for model in CatalogModel.all {
+            print(
+                "model          \(model.name): \(model.isFetched ? "fetched" : "missing (meno models fetch \(model.name))")"
+            )
+        }
+        print("checkout       \(Installation.root?.path ?? "not found: demo and models fetch will not work")")
+    }
+
+    /// Whether the GPU has this project's kernels: without them everything works, and is slower.
+    private var kernels: String {
+        guard Device.count(of: .cuda) > 0 else { return "" }
+        return Device.cuda.kernelFault.map { ", without fused kernels: \($0)" } ?? ", with fused kernels"
+    }
+
+    private func freeSpace() -> String {
+        let attributes = try? FileManager.default.attributesOfFileSystem(
+            forPath: FileManager.default.fileExists(atPath: CatalogModel.cache.path) ? CatalogModel.cache.path : "/")
+        guard let free = attributes?[.systemFreeSize] as? Int else { return "free space unknown" }
+        return "\(free >> 20) MiB free"
+    }
+
+    /// The speed of matrix products on the CPU, as training uses them: activations with frozen weights.
+    private func productSpeed() throws -> String {
+        let weights = try [DType.float32, .bfloat16].map { type in
+            let computed = Torch.widensFrozenWeights ? .float32 : type
+            return "\(try speed(weights: type, activations: computed)) GFLOP/s in \(computed) with \(type) weights"
+        }
+        return weights.joined(separator: ", ")
+    }
+
+    private func speed(weights: DType, activations: DType) throws -> Int {
+        let size = 2048
+        let weight = try Tensor.zeros([size, size]).to(weights)
+        let input = try Tensor.zeros([size, size]).to(activations)
+        _ = try input.frozenLinear(weight)
+        let elapsed = try ContinuousClock().measure { for _ in 0..<5 { _ = try input.frozenLinear(weight) } }
+        return Int(5 * 2 * pow(Double(size), 3) / (elapsed / .seconds(1)) / 1e9)
+    }
+}

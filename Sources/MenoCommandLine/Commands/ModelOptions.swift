@@ -1,0 +1,22 @@
+public import ArgumentParser
+import Meno
+public import MenoConfiguration
+public import MenoData
+
+/// Options of every command that loads a model.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.") var model: String
+    @Option(help: "The folder of an adapter in PEFT's form.") var adapter: String?
+    @Option(help: "auto, float32, bfloat16 or float16.") var dtype = RunConfiguration.Precision.auto
+    @Option(help: "auto, cpu, cuda or mps.") var device = RunConfiguration.DeviceChoice.auto
+    @Option(help: "auto, gemma, llama3, chatml, tokenizer (the model's own), or the path of a .jinja file.")
+    var chatTemplate = "auto"
+
+    func load() throws -> LoadedModel {
+        try LoadedModel(model, dtype: dtype.dtype(), device: device.device(), adapter: adapter, log: ConsoleLog())
+    }
+}
+
+extension RunConfiguration.Precision: ExpressibleByArgument {}
+extension RunConfiguration.DeviceChoice: ExpressibleByArgument {}
+extension ExampleBuilder.LossTarget: ExpressibleByArgument {}

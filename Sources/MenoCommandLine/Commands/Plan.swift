@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import Meno
+import MenoConfiguration
+import MenoMetrics
+import MenoTraining
+
+struct Plan: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Forecasts the memory, time and disk of a run; nothing is trained.",
+        discussion:
+            "Loads model and data and measures two passes, those of a step and an answer. Exit code 1 where the run does not fit."
+    )
+
+    @Argument(help: "The configuration.") var file: String
+    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+    var overrides: [String] = []
+    @Flag(help: "One object of JSON on standard output.") var json = false
+
+    func run() throws {
+        try reportingErrors {
+            let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
+            Interruption.outliveReaders()
+            let session = try TrainingSession(configuration, overwrites: true, trains: false, log: ConsoleLog(), shouldStop: { false })
+            let forecast = try session.loop().forecast()
+            let probeSeconds = try session.probeSeconds(forecast)
+            let free = try? URL(filePath: configuration.baseOutputDirectory).nearestExistingFolder
+                .resourceValues(forKeys: [.volumeAvailableCapacityKey]).volumeAvailableCapacity
+            let fits = forecast.memory.fits && free.map { forecast.disk.total <= $0 } ?? true
+            if json {
+                print(try Report(forecast: forecast, probeSeconds: probeSeconds, freeDisk: free, fits: fits).json)
+            } else {
+                describe(forecast, probeSeconds: probeSeconds, freeDisk: free)
+            }
+            if !fits { throw ExitCode(Status.failed) }
+        }
+    }
+
+    private struct Report: Encodable {
+        var forecast: RunForecast
+        var probeSeconds: Double
+        var freeDisk: Int?
+        var fits: Bool
+
+        var json: String {
+            get throws {
+                String(decoding: try JSONEncoder.reproducible(snakeCase: true).encode(self), as: UTF8.self)
+            }
+        }
+    }
+
+    private func describe(_ forecast: RunForecast, probeSeconds: Double, freeDisk: Int?) {
+        let memory = forecast.memory
+        let available = memory.available.map { ", \(mebibytes($0 + memory.resident)) available" } ?? ""
+        print(
+            """
+            steps     \(forecast.steps), \(forecast.stepsPerEpoch) an epoch over \(forecast.examples) examples; \
+            \(forecast.evaluations) evaluations
+            tokens    \(forecast.tokens) in \(forecast.passes) passes of up to \(forecast.largestPass)
+            trained   \(forecast.trainedParameters) of \(forecast.totalParameters) parameters
+            memory    \(mebibytes(memory.peak)) at its height, \(mebibytes(memory.resident)) of them before the first \
+            step\(available)
+            time      \(duration(forecast.trainingSeconds)) of training, \
+            \(duration(forecast.evaluationSeconds)) of evaluation\
+            \(probeSeconds > 0 ? ", \(duration(probeSeconds)) of probe questions" : "")
+            disk      \(mebibytes(forecast.disk.total)): \(forecast.disk.checkpoints) checkpoints of \
+            \(mebibytes(forecast.disk.checkpoint)) and one that is written\(freeDisk.map { "; \(mebibytes($0)) are free" } ?? "")
+            """)
+        if !memory.fits {
+            print(
+                "It does not fit into memory: lower training.tokens_per_pass or data.max_length, or set gradient_checkpointing: always."
+            )
+        } else if let freeDisk, forecast.disk.total > freeDisk {
+            print("It does not fit on the disk: lower training.save_total_limit, or choose another base_output_dir.")
+        } else {
+            print("It fits.")
+        }
+    }
+
+    private func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 19)) >> 20) MiB" }
+
+    private func duration(_ seconds: Double) -> String {
+        let seconds = Int(seconds.rounded())
+        if seconds < 120 { return "\(seconds) s" }
+        return seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h \(seconds / 60 % 60) min"
+    }
+}
+
+extension URL {
+    /// This folder, or the nearest one above it that is there.
+    fileprivate var nearestExistingFolder: URL {
+        var url = standardizedFileURL
+        while url.path != "/", !FileManager.default.fileExists(atPath: url.path) { url.deleteLastPathComponent() }
+        return url
+    }
+}

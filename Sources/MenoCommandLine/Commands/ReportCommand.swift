@@ -1,0 +1,33 @@
+public import ArgumentParser
+import Foundation
+import Meno
+public import MenoConfiguration
+import MenoReporting
+
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Writes report.html and the charts of a run, also of one that is running or broke off.",
+        discussion: "Reads runs of Meno, and the trainer_state.json of Hugging Face's Trainer.")
+
+    @Argument(help: ArgumentHelp("The folder of a run, or a trainer_state.json.", valueName: "run"))
+    var path: String
+    @Option(help: "Where to write; the run's training_progress unless given.") var output: String?
+    @Option(help: "auto, ja or en.") var language: RunConfiguration.Reporting.Language?
+    @Option(help: "A RUN.yaml whose monitor's thresholds are taken instead of the run's.") var config: String?
+
+    func run() throws {
+        try reportingErrors {
+            let recorded = try RecordedRun(path, configuration: config)
+            recorded.warnOfConfiguration(ConsoleLog())
+            var record = try RunRecord(recorded.url, thresholds: recorded.thresholds)
+            record.isRunning = RunLock.isHeld(recorded.url)
+            let language = language ?? recorded.configuration?.report.language ?? .automatic
+            let page = try Report(record, title: recorded.title, language: language.chosen)
+                .write(to: output.map { URL(filePath: $0) } ?? recorded.reportFolder)
+            print(page.path)
+        }
+    }
+}
+
+extension RunConfiguration.Reporting.Language: ExpressibleByArgument {}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Foundation
+import Meno
+import MenoFormats
+import MenoMetrics
+import MenoTokenizers
+
+struct Tokenize: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Shows the tokens of a text.")
+
+    @Option(help: "A Hugging Face folder, a tokenizer.json, a .gguf file, or a name that `meno models list` shows.")
+    var model: String
+    @Option(help: "The text.") var text: String?
+    @Option(help: "A file of lines {\"text\": …}.") var file: String?
+    @Flag(help: "Print {\"text\": …, \"ids\": […]} for each text.") var json = false
+    @Flag(help: "Print only {\"texts\": …, \"tokens\": …, \"seconds\": …} for all of them.") var count = false
+
+    func validate() throws {
+        guard (text == nil) != (file == nil) else { throw ValidationError("Give either --text or --file.") }
+    }
+
+    func run() throws {
+        try reportingErrors {
+            let log = ConsoleLog()
+            let tokenizer = try Tokenizer.load(CatalogModel.locate(model, log: log), log: log)
+            let texts = try texts()
+            if count { return try count(texts, tokenizer) }
+            for text in texts { try show(text, tokenizer) }
+        }
+    }
+
+    private struct Line: Codable {
+        var text: String
+        var ids: [TokenID]?
+    }
+
+    private func texts() throws -> [String] {
+        if let text { return [text] }
+        guard let file else { return [] }
+        let data: Data
+        do {
+            // Through a handle, as it may be a pipe.
+            data = try FileHandle(forReadingFrom: URL(filePath: file)).readToEnd() ?? Data()
+        } catch {
+            throw FormatError(.notFound, path: file, "cannot be read (\(error.localizedDescription)).")
+        }
+        return try data.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated().compactMap {
+            index, line in
+            if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { return nil }
+            do {
+                return try JSONDecoder().decode(Line.self, from: line).text
+            } catch {
+                throw FormatError(
+                    .malformed, path: file, "line \(index + 1) is no JSON object with a string \"text\".")
+            }
+        }
+    }
+
+    private struct Totals: Encodable {
+        var texts: Int
+        var tokens: Int
+        var seconds: Double
+    }
+
+    private func count(_ texts: [String], _ tokenizer: Tokenizer) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let tokens = texts.reduce(0) { $0 + tokenizer.encode($1).ids.count }
+        try show(Totals(texts: texts.count, tokens: tokens, seconds: (clock.now - start) / .seconds(1)))
+    }
+
+    private func show(_ value: some Encodable) throws {
+        print(String(decoding: try JSONEncoder.reproducible().encode(value), as: UTF8.self))
+    }
+
+    private func show(_ text: String, _ tokenizer: Tokenizer) throws {
+        let ids = tokenizer.encode(text).ids
+        if json {
+            try show(Line(text: text, ids: ids))
+        } else {
+            for id in ids { print("\(id)\t\(tokenizer.decode([id]).debugDescription)") }
+        }
+    }
+}

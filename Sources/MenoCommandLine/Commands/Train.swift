@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+import Meno
+import MenoConfiguration
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Fine-tunes a model as a RUN.yaml says.",
+        discussion:
+            "`meno keys` describes every key. Ctrl-C ends the run after its step and saves a checkpoint to resume from."
+    )
+
+    @Argument(help: "The configuration.") var file: String
+    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+    var overrides: [String] = []
+    @Option(help: "Optimizer steps in all.") var maxSteps: Int?
+    @Flag(help: "Replace a run in the same folder.") var overwrite = false
+    @Option(help: ArgumentHelp("Resume from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"))
+    var resume: String?
+    @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
+    var allowChanges = false
+    @OptionGroup var logging: ConsoleLogOptions
+
+    func validate() throws {
+        guard !overwrite || resume == nil else {
+            throw ValidationError("--overwrite starts from scratch, and --resume goes on: give one of them.")
+        }
+    }
+
+    func run() throws {
+        try reportingErrors(logging.log) {
+            let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []
+            let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
+            let resumption: FineTuning.Resumption =
+                resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
+            Interruption.outliveReaders()
+            let session = try TrainingSession(
+                configuration, overwrites: overwrite, resumption: resumption, allowsChanges: allowChanges,
+                log: logging.log, shouldStop: { Interruption.isRequested })
+            // Not before: while the model is loaded there is nothing to save, and Ctrl-C ends the process at once.
+            Interruption.install()
+            guard try session.run().reason != .interrupted else {
+                logging.log.note("resume it with `meno train … --resume auto`")
+                throw ExitCode(Status.interrupted)
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import Meno
+import MenoMetrics
+import MenoReporting
+
+/// What a run tells on the console while it goes on.
+struct ConsoleLog: SessionLog {
+    enum Style: String, CaseIterable, ExpressibleByArgument {
+        case text
+        /// Every event as a line of JSON.
+        case json
+    }
+
+    var style = Style.text
+    /// Only what needs attention: warnings, alerts, failures.
+    var isQuiet = false
+
+    /// Tells what is good to know.
+    func note(_ text: String) {
+        guard !isQuiet else { return }
+        tell(.notice(text), as: text)
+    }
+
+    func warn(_ text: String) { tell(.warning(text), as: "warning: \(text)") }
+
+    private func tell(_ event: RunEvent, as text: String) {
+        switch style {
+        case .text: Console.note(text)
+        // A line that cannot be encoded is told all the same.
+        case .json: do { try EventLines { Console.note($0) }.observe(event) } catch { Console.note(text) }
+        }
+    }
+
+    /// Tells why the program ends.
+    func fail(_ error: any Error) {
+        guard style == .json, let line = try? EventLines.line(error: "\(error)") else {
+            return Console.note("meno: \(error)")
+        }
+        Console.note(line)
+    }
+
+    func preview(_ text: () -> String) {
+        if style == .text, !isQuiet { Console.note("\n" + text() + "\n") }
+    }
+
+    func progress(_ text: String) {
+        if style == .text, !isQuiet, Console.isTerminal { Console.progress(text) }
+    }
+
+    func obtain(_ model: CatalogModel) throws { try model.offerFetch() }
+
+    func observers(showsProgress: Bool) -> [any RunObserver] {
+        let needsAttention = { (event: RunEvent) in isQuiet ? event.needsAttention : true }
+        switch style {
+        case .json: return [EventLines(of: needsAttention) { Console.note($0) }]
+        case .text where isQuiet: return [Filtered(ConsoleReporter { Console.note($0) }, needsAttention)]
+        case .text:
+            let showsLine = showsProgress && Console.isTerminal
+            return [ConsoleReporter(progress: showsLine ? { Console.progress($0) } : nil) { Console.note($0) }]
+        }
+    }
+}
+
+/// Tells an observer only of some events.
+private struct Filtered: RunObserver {
+    private let observer: any RunObserver
+    private let isTold: (RunEvent) -> Bool
+
+    init(_ observer: any RunObserver, _ isTold: @escaping (RunEvent) -> Bool) {
+        self.observer = observer
+        self.isTold = isTold
+    }
+
+    func observe(_ event: RunEvent) throws { if isTold(event) { try observer.observe(event) } }
+}
+
+extension RunEvent {
+    fileprivate var needsAttention: Bool {
+        switch self {
+        case .warning, .checkpointFailed, .stepSkipped: true
+        case .alertBegan(let alert): alert.severity > .info
+        case .finished(let outcome): outcome.reason != .completed
+        default: false
+        }
+    }
+}
