@@ -19,6 +19,8 @@ public struct TrainingError: Error, Sendable, CustomStringConvertible {
         case cannotPlan
         /// The caller asked to end.
         case interrupted
+        /// Another process of the run failed.
+        case failedElsewhere
     }
 
     public var code: Code

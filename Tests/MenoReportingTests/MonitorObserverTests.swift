@@ -22,7 +22,7 @@ import Testing
         return thresholds
     }()
 
-    private func observer(_ action: MonitorObserver.AlertAction = .log, onDisk: Set<String> = []) throws
+    private func observer(_ action: MonitorPolicy.AlertAction = .log, onDisk: Set<String> = []) throws
         -> MonitorObserver
     {
         try MonitorObserver(
@@ -48,19 +48,25 @@ import Testing
             CheckpointRecord(step: step, kind: .stable, path: "model/stable_checkpoint-\(step)", seconds: 0.1))
     }
 
+    /// What is decided after an event.
+    private func decisions(_ observer: MonitorObserver, after event: RunEvent) throws -> [RunDecision] {
+        try observer.observe(event)
+        return observer.policy.decisions(after: event)
+    }
+
     /// Follows a run of steps with an evaluation in every ten.
-    private func follow(_ observer: MonitorObserver, losses: [Double]) throws -> [RunRequest] {
-        var requests: [RunRequest] = []
+    private func follow(_ observer: MonitorObserver, losses: [Double]) throws -> [RunDecision] {
+        var all: [RunDecision] = []
         for (index, loss) in losses.enumerated() {
-            for step in index * 10 + 1...index * 10 + 10 { try observer.observe(self.step(step)) }
-            try observer.observe(evaluated(index * 10 + 10, loss: loss))
-            let new = observer.takeRequests()
-            requests += new
+            for step in index * 10 + 1...index * 10 + 10 {
+                all += try decisions(observer, after: self.step(step))
+            }
+            let new = try decisions(observer, after: evaluated(index * 10 + 10, loss: loss))
+            all += new
             guard new.contains(where: { if case .saveStableCheckpoint = $0 { true } else { false } }) else { continue }
-            try observer.observe(saved(index * 10 + 10))
-            requests += observer.takeRequests()
+            all += try decisions(observer, after: saved(index * 10 + 10))
         }
-        return requests
+        return all
     }
 
     private func json(_ name: String) throws -> [String: Any] {
@@ -69,10 +75,10 @@ import Testing
     }
 
     @Test func stableCheckpointsAreAskedForAndTheWorstOneGoes() throws {
-        let requests = try follow(observer(), losses: [1.0, 0.99, 0.97])
-        let files = requests.compactMap { if case .saveStableCheckpoint(let files) = $0 { files } else { nil } }
+        let all = try follow(observer(), losses: [1.0, 0.99, 0.97])
+        let files = all.compactMap { if case .saveStableCheckpoint(let files) = $0 { files } else { nil } }
         #expect(files.count == 2)
-        #expect(requests.contains(.removeStableCheckpoint(step: 20)))
+        #expect(all.contains(.removeStableCheckpoint(step: 20)))
         let content = try #require(files.last?["stability_metrics.json"])
         let record = try #require(try JSONSerialization.jsonObject(with: content) as? [String: Any])
         #expect(Set(record.keys) == ["step", "metrics", "eval_metrics", "timestamp"])
@@ -86,8 +92,9 @@ import Testing
         let first = try observer()
         _ = try follow(first, losses: [1.0, 0.99])
         try resumed.restore(first.state())
-        try resumed.observe(.finished(RunOutcome(reason: .completed, step: 20, seconds: 1)))
-        #expect(resumed.takeRequests().contains(.tell(.notice("Total stable checkpoints saved: 1"))))
+        let outcome = RunOutcome(reason: .completed, step: 20, seconds: 1)
+        let last = try decisions(resumed, after: .finished(outcome))
+        #expect(last.contains(.announce(.notice("Total stable checkpoints saved: 1"))))
     }
 
     @Test func theSummaryFilesTellTheRunAtEveryEvaluationAndAtItsEnd() throws {
@@ -105,7 +112,7 @@ import Testing
 
     @Test func aReasonAgainstAStableCheckpointIsToldOnce() throws {
         let notices = try follow(observer(), losses: [3, 3.01, 3.02, 3.03]).compactMap {
-            if case .tell(.notice(let text)) = $0 { text } else { nil }
+            if case .announce(.notice(let text)) = $0 { text } else { nil }
         }
         #expect(notices.count == 1 && notices[0].contains("mean perplexity"))
     }
@@ -113,11 +120,12 @@ import Testing
     @Test func anAlertIsToldAndMayEndTheRun() throws {
         for stops in [false, true] {
             let observer = try observer(stops ? .stop : .log)
-            for number in 1...3 { try observer.observe(.stepSkipped(step: number, reason: "NaN", records: ["line 1"])) }
-            let requests = observer.takeRequests()
-            let told = requests.compactMap { if case .tell(.alertBegan(let alert)) = $0 { alert } else { nil } }
+            let all = try (1...3).flatMap {
+                try decisions(observer, after: .stepSkipped(step: $0, reason: "NaN", records: ["line 1"]))
+            }
+            let told = all.compactMap { if case .announce(.alertBegan(let alert)) = $0 { alert } else { nil } }
             #expect(told.map(\.kind) == [.notFinite])
-            let isStopped = requests.contains { if case .stop = $0 { true } else { false } }
+            let isStopped = all.contains { if case .stop = $0 { true } else { false } }
             #expect(isStopped == stops)
         }
     }
@@ -138,7 +146,7 @@ import Testing
             let observer = try MonitorObserver(Self.thresholds, action: .command(failing))
             for number in 1...3 { try observer.observe(.stepSkipped(step: number, reason: alert.message, records: [])) }
             let warning = wait {
-                observer.takeRequests().first { if case .tell(.warning) = $0 { true } else { false } }
+                observer.policy.decisions(after: step(4)).first { if case .announce(.warning) = $0 { true } else { false } }
             }
             #expect(warning != nil, "\(command)")
         }

@@ -1,51 +1,24 @@
 import Foundation
 import MenoTensor
-import Synchronization
+import MenoTesting
 import Testing
 
-/// Ranks are threads here: what passes between them goes through sockets all the same.
 @Suite struct ProcessGroupTests {
     /// Runs a body on every rank of a group, and returns what each returned, by rank.
     private func together<Value: Sendable>(
         _ size: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Value
     ) throws -> [Value] {
-        let port = try freePort()
-        let results = Mutex<[Int: Result<Value, any Error>]>([:])
-        let threads = (0..<size).map { rank in
-            Thread {
-                let result = Result {
-                    var place = ProcessGroup.Rendezvous(
-                        host: "127.0.0.1", port: port, hostsStore: rank == 0, address: "127.0.0.1")
-                    place.joinTimeout = 20
-                    place.timeout = 20
-                    let group = try ProcessGroup(rank: rank, size: size, at: place)
-                    let value = try body(group)
-                    // The store goes with rank 0: everybody is done before.
-                    try group.barrier()
-                    return value
-                }
-                results.withLock { $0[rank] = result }
-            }
+        try Ranks.run(size) { rank, port in
+            var place = ProcessGroup.Rendezvous(
+                host: "127.0.0.1", port: port, hostsStore: rank == 0, address: "127.0.0.1")
+            place.joinTimeout = 20
+            place.timeout = 20
+            let group = try ProcessGroup(rank: rank, size: size, at: place)
+            let value = try body(group)
+            // The store goes with rank 0: everybody is done before.
+            try group.barrier()
+            return value
         }
-        threads.forEach { $0.start() }
-        while results.withLock({ $0.count }) < size { Thread.sleep(forTimeInterval: 0.005) }
-        return try (0..<size).map { rank in try results.withLock { $0[rank]! }.get() }
-    }
-
-    private func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(bound)
-        return UInt16(bigEndian: address.sin_port)
     }
 
     @Test(arguments: [2, 3]) func everybodyGetsEverybodysTensors(_ size: Int) throws {
@@ -95,7 +68,7 @@ import Testing
     }
 
     @Test func whoDoesNotComeIsMissed() throws {
-        let port = try freePort()
+        let port = try Ranks.freePort()
         var place = ProcessGroup.Rendezvous(host: "127.0.0.1", port: port, hostsStore: true, address: "127.0.0.1")
         place.joinTimeout = 0.5
         #expect(throws: TorchError.self) { _ = try ProcessGroup(rank: 0, size: 2, at: place) }

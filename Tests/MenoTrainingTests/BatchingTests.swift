@@ -111,7 +111,7 @@ import Testing
         let model = try dropping(usesDoRA: false)
         let loop = try loop(model) { $0.embeddingNoise = 5 }
         let results = try [4096, 20, 4096, 1].map { tokens in
-            loop.tokensPerPass = tokens
+            loop.progress.passLimits.training = tokens
             return try #require(try loop.attempt(2, learningRate: 0))
         }
         for result in results {

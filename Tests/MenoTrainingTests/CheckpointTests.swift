@@ -255,7 +255,7 @@ import Testing
         #expect(throws: TrainingError.self) { try loop.run(model: "tiny") }
         #expect(events.steps.count == 3 && saving.store.steps == [2, 3])
         let state = try SavedRun(saving.store.url(step: 3)).state
-        #expect(state.skippedSteps == 0 && state.randomStates["cpu"] == poison.randomState.map { Data($0) })
+        #expect(state.progress.skippedSteps == 0 && state.randomStates["cpu"] == poison.randomState.map { Data($0) })
     }
 
     /// Where memory runs out in the optimizer, it may have changed some parameters and not others.

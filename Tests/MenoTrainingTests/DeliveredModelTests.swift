@@ -160,7 +160,7 @@ import Testing
             $0.earlyStoppingPatience = 2
         }
         try loop.resume(from: saving.store.url(step: 4), allowsChanges: true)
-        #expect(loop.best == BestModel(since: 4))
+        #expect(loop.progress.best == BestModel(since: 4))
         let outcome = try loop.run(model: "tiny")
         // The evaluation of step 6 is the first of its kind, and those of 8 and 10 are no better.
         #expect(outcome.reason == .stoppedEarly && outcome.step == 10 && outcome.bestStep == 6)

@@ -28,7 +28,7 @@ import Testing
     func aLeakIsNoticedWithItsBeginning() throws {
         let monitor = try MonitorObserver(MonitorConfiguration())
         let alerts = Recorder()
-        try TinyRun.loop(observers: [Leaking(bytes: 8 << 20), monitor, alerts]) {
+        try TinyRun.loop(observers: [Leaking(bytes: 8 << 20), monitor, alerts], policies: [monitor.policy]) {
             $0.epochs = 30
             $0.loggingSteps = 1
             $0.evaluationStrategy = .no

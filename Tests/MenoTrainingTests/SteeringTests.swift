@@ -6,33 +6,33 @@ import Testing
 
 @testable import MenoTraining
 
-/// Observers that ask something of the run.
+/// Policies decide, stages work with the model, observers only observe.
 @Suite(.drawsRandomNumbers) struct SteeringTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// Asks by a table, and keeps what it is told.
-    private final class Steering: SteeringObserver, ResumableObserver {
+    /// Decides by a table, and keeps what it sees.
+    private final class Steering: RunPolicy, ResumableObserver {
         let stateName = "steering"
-        let answer: (RunEvent) -> [RunRequest]
+        let answer: (RunEvent) -> [RunDecision]
         private(set) var all: [RunEvent] = []
-        private var requests: [RunRequest] = []
 
-        init(_ answer: @escaping (RunEvent) -> [RunRequest]) { self.answer = answer }
+        init(_ answer: @escaping (RunEvent) -> [RunDecision]) { self.answer = answer }
 
-        func observe(_ event: RunEvent) {
-            all.append(event)
-            requests += answer(event)
-        }
-
-        func takeRequests() -> [RunRequest] {
-            defer { requests = [] }
-            return requests
-        }
+        func observe(_ event: RunEvent) { all.append(event) }
+        func decisions(after event: RunEvent) -> [RunDecision] { answer(event) }
 
         func state() -> Data { Data("\(all.count { if case .checkpointSaved = $0 { true } else { false } })".utf8) }
         func restore(_ state: Data) {}
+    }
+
+    private struct Stage: EvaluationStage {
+        let body: (EvaluationMetrics, Duration) throws -> [RunEvent]
+        init(_ body: @escaping (EvaluationMetrics, Duration) throws -> [RunEvent]) { self.body = body }
+        func run(after evaluation: EvaluationMetrics, elapsed: Duration) throws -> [RunEvent] {
+            try body(evaluation, elapsed)
+        }
     }
 
     private func saving() throws -> RunSaving {
@@ -48,22 +48,22 @@ import Testing
         arguments.evaluatesOnStart = false
     }
 
-    /// What watching costs is told by the run itself; answers to questions tell their own time.
+    /// The run itself reports what watching costs; answers to questions have their own time.
     @Test func theTimeOfObserversIsCounted() throws {
         let slow = Steering { event in
-            guard case .step = event else { return [] }
-            Thread.sleep(forTimeInterval: 0.01)
+            if case .step = event { Thread.sleep(forTimeInterval: 0.01) }
             return []
         }
-        let asking = Steering { event in
-            guard case .evaluated(let metrics) = event else { return [] }
+        let asking = Stage { metrics, elapsed in
+            #expect(elapsed > .zero && elapsed < .seconds(60))
             let start = ContinuousClock.now
             Thread.sleep(forTimeInterval: 0.2)
             let time = (ContinuousClock.now - start) / .seconds(1)
             let answer = ProbeAnswer(question: "何？", answer: "", isComplete: true, tokens: 0, seconds: time)
-            return [.tell(.probed(step: metrics.step, answers: [answer]))]
+            return [.probed(step: metrics.step, answers: [answer])]
         }
-        let outcome = try TinyRun.loop(observers: [slow, asking], arguments).run(model: "tiny")
+        let outcome = try TinyRun.loop(observers: [slow], policies: [slow], stages: [asking], arguments)
+            .run(model: "tiny")
         let seconds = try #require(outcome.observerSeconds)
         #expect(seconds >= 0.12 && seconds < 0.6 && seconds < outcome.seconds - 1.1)
         guard case .finished(let told) = slow.all.last else { throw Missing() }
@@ -85,7 +85,7 @@ import Testing
             }
         }
         let model = try TinyRun.model()
-        try TinyRun.loop(model: model, observers: [observer], saving: saving, arguments).run(model: "tiny")
+        try TinyRun.loop(model: model, observers: [observer], policies: [observer], saving: saving, arguments).run(model: "tiny")
         let stable = saving.stableStore
         #expect(stable.steps == [6, 8, 10, 12])
         #expect(stable.path(step: 6) == "\(folder.url.lastPathComponent)/stable_checkpoint-6")
@@ -105,7 +105,7 @@ import Testing
         try loop.run(model: "tiny")
         #expect(rest.steps.map(\.step) == [9, 10, 11, 12])
         let state = try SavedRun(saving.store.url(step: 12)).state
-        #expect(state.step == 12)
+        #expect(state.progress.stepsDone == 12)
     }
 
     @Test func aRegularCheckpointKnowsOfTheStableOnesBeforeIt() throws {
@@ -113,25 +113,63 @@ import Testing
         let observer = Steering {
             if case .evaluated = $0 { [.saveStableCheckpoint(files: [:])] } else { [] }
         }
-        try TinyRun.loop(observers: [observer], saving: saving, arguments).run(model: "tiny")
+        try TinyRun.loop(observers: [observer], policies: [observer], saving: saving, arguments).run(model: "tiny")
         // Six stable ones and, as every evaluation is the best so far, regular ones of steps 2, 4, 6, 8 and 10.
         let states = try SavedRun(saving.store.url(step: 12)).observers
         #expect(states["steering"] == Data("11".utf8))
     }
 
-    @Test func whatIsToldReachesEveryObserverAndNeverForEver() throws {
+    @Test func whatIsAnnouncedReachesEveryObserverAndIsNotAnswered() throws {
         let seen = Recorder()
         let echoing = Steering { event in
             switch event {
-            case .evaluated: [.tell(.notice("told"))]
-            case .notice: [.tell(.notice("told again"))]
+            case .evaluated: [.announce(.notice("told"))]
+            case .notice: [.announce(.notice("told again"))]
             default: []
             }
         }
-        try TinyRun.loop(observers: [seen, echoing], arguments).run(model: "tiny")
-        let notices = seen.all.compactMap { if case .notice(let text) = $0 { text } else { nil } }
-        #expect(notices.count { $0 == "told" } == 6)
-        #expect(notices.count < 40)
+        let other = Steering { if case .notice = $0 { [.stop(reason: "an announcement")] } else { [] } }
+        let outcome = try TinyRun.loop(observers: [seen, echoing], policies: [echoing, other], arguments)
+            .run(model: "tiny")
+        #expect(outcome.reason == .completed)
+        for events in [seen.all, echoing.all] {
+            let notices = events.compactMap { if case .notice(let text) = $0, text.hasPrefix("told") { text } else { nil } }
+            #expect(notices == Array(repeating: "told", count: 6))
+        }
+    }
+
+    /// However policies answer each other's checkpoints, a run ends.
+    @Test func savingEndsWhateverPoliciesWant() throws {
+        let saving = try saving()
+        let restless = Steering { event in
+            switch event {
+            case .checkpointSaved(let record): [.saveStableCheckpoint(files: [:]), .removeStableCheckpoint(step: record.step)]
+            case .checkpointRemoved: [.saveStableCheckpoint(files: [:])]
+            case .checkpointFailed: [.saveStableCheckpoint(files: [:])]
+            default: []
+            }
+        }
+        try TinyRun.loop(observers: [restless], policies: [restless], saving: saving, arguments).run(model: "tiny")
+        #expect(saving.store.steps == [12])
+    }
+
+    /// Policies judge an evaluation and what its stages find together, after every observer has seen both.
+    @Test func stagesComeBetweenAnEvaluationAndWhatFollowsFromIt() throws {
+        struct Fault: Error {}
+        let observer = Steering { event in
+            switch event {
+            case .evaluated: [.announce(.notice("verdict"))]
+            case .probed: [.announce(.notice("answers judged"))]
+            default: []
+            }
+        }
+        let stages = [Stage { _, _ in throw Fault() }, Stage { metrics, _ in [.probed(step: metrics.step, answers: [])] }]
+        try TinyRun.loop(observers: [observer], policies: [observer], stages: stages, arguments).run(model: "tiny")
+        let start = try #require(observer.all.firstIndex { if case .evaluated = $0 { true } else { false } })
+        let names = observer.all[start..<start + 5].map { "\($0)".prefix { $0 != "(" } }
+        #expect(names == ["evaluated", "probed", "notice", "notice", "resources"])
+        #expect(observer.all[start + 2] == .notice("verdict") && observer.all[start + 3] == .notice("answers judged"))
+        #expect(observer.all.count { if case .probed = $0 { true } else { false } } == 6)
     }
 
     @Test func aRunIsStoppedWithACheckpointAndAReason() throws {
@@ -139,7 +177,7 @@ import Testing
         let observer = Steering {
             if case .step(let metrics) = $0, metrics.step == 5 { [.stop(reason: "enough")] } else { [] }
         }
-        let outcome = try TinyRun.loop(observers: [observer], saving: saving) {
+        let outcome = try TinyRun.loop(observers: [observer], policies: [observer], saving: saving) {
             arguments(&$0)
             $0.loadsBestModelAtEnd = false
         }.run(model: "tiny")
@@ -151,7 +189,7 @@ import Testing
     @Test(arguments: ["started", "step", "evaluated", "resources", "checkpointSaved", "checkpointRemoved", "finished"])
     func aFaultInAnObserverChangesNothing(_ kind: String) throws {
         struct Fault: Error {}
-        final class Faulty: ResumableObserver, SteeringObserver {
+        final class Faulty: ResumableObserver {
             let stateName = "faulty"
             let kind: String
             var failures = 0
@@ -161,7 +199,6 @@ import Testing
                 failures += 1
                 throw Fault()
             }
-            func takeRequests() -> [RunRequest] { [] }
             func state() throws -> Data { throw Fault() }
             func restore(_ state: Data) throws { throw Fault() }
         }

@@ -26,7 +26,7 @@ enum TinyRun {
 
     static func loop(
         model: Decoder? = nil, sides: ExampleSides.Sides? = nil, evaluation: Int = 4, observers: [any RunObserver],
-        saving: RunSaving? = nil,
+        policies: [any RunPolicy] = [], stages: [any EvaluationStage] = [], saving: RunSaving? = nil,
         stopAfter: (events: Recorder, steps: Int)? = nil,
         _ change: (inout TrainingArguments) -> Void = { _ in }
     ) throws -> TrainingLoop {
@@ -41,7 +41,7 @@ enum TinyRun {
         return try TrainingLoop(
             model: model ?? Self.model(), training: sides?.training ?? Self.examples(10),
             evaluation: sides?.evaluation ?? Self.examples(evaluation),
-            arguments: arguments, observers: observers, saving: saving,
+            arguments: arguments, observers: observers, policies: policies, stages: stages, saving: saving,
             shouldStop: { stopAfter.map { $0.events.steps.count >= $0.steps } ?? false })
     }
 }

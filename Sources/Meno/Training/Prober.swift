@@ -3,11 +3,12 @@ internal import MenoMetrics
 internal import MenoModels
 internal import MenoTensor
 internal import MenoTokenizers
+internal import MenoTraining
 
-/// Asks the model a few questions after every evaluation and tells the answers.
+/// Asks the model a few questions after every evaluation.
 ///
 /// Answers are greedy: no random number is drawn, so that a run computes the same with and without them.
-final class Prober: SteeringObserver {
+final class Prober: EvaluationStage {
     private let model: LoadedModel
     private let template: ChatTemplate
     private let opening: [ChatMessage]
@@ -16,10 +17,8 @@ final class Prober: SteeringObserver {
     private let maxShare: Double
     private let isCancelled: () -> Bool
     private let clock = ContinuousClock()
-    private var start: ContinuousClock.Instant?
     private var spent = Duration.zero
     private var saidThatSkipped = false
-    private var requests: [RunRequest] = []
 
     /// - Parameters:
     ///   - opening: the turns before every question.
@@ -39,29 +38,15 @@ final class Prober: SteeringObserver {
         self.isCancelled = isCancelled
     }
 
-    func observe(_ event: RunEvent) throws {
-        switch event {
-        case .started: start = clock.now
-        case .evaluated(let metrics): try probe(after: metrics.step)
-        default: break
-        }
-    }
-
-    func takeRequests() -> [RunRequest] {
-        defer { requests = [] }
-        return requests
-    }
-
-    private func probe(after step: Int) throws {
-        guard !isCancelled(), let start else { return }
-        guard spent <= (clock.now - start) * maxShare else {
-            guard !saidThatSkipped else { return }
+    func run(after evaluation: EvaluationMetrics, elapsed: Duration) throws -> [RunEvent] {
+        guard !isCancelled() else { return [] }
+        guard spent <= elapsed * maxShare else {
+            guard !saidThatSkipped else { return [] }
             saidThatSkipped = true
             let share = "\(Int((100 * maxShare).rounded())) %"
-            requests.append(
-                .tell(
-                    .notice("probe questions have taken more than \(share) of the time: not asked at each evaluation")))
-            return
+            return [
+                .notice("probe questions have taken more than \(share) of the time: not asked at each evaluation")
+            ]
         }
         defer { Torch.releaseUnusedHostMemory() }
         var answers: [ProbeAnswer] = []
@@ -71,7 +56,7 @@ final class Prober: SteeringObserver {
                 opening + [ChatMessage(.user, question)], template: template, sampling: .greedy,
                 maxNewTokens: maxNewTokens,
                 onText: { [isCancelled] _ in !isCancelled() })
-            guard answer.end != .cancelled else { return }
+            guard answer.end != .cancelled else { return [] }
             let time = clock.now - began
             spent += time
             answers.append(
@@ -79,6 +64,6 @@ final class Prober: SteeringObserver {
                     question: question, answer: answer.text, isComplete: answer.end == .stopToken,
                     tokens: answer.tokens, seconds: time / .seconds(1)))
         }
-        requests.append(.tell(.probed(step: step, answers: answers)))
+        return [.probed(step: evaluation.step, answers: answers)]
     }
 }

@@ -147,7 +147,10 @@ package struct TrainingSession {
         folders.removeRemains()
         if case .newest = resumption { try folders.requireNewest(checkpoint) }
         if case .none = resumption { try folders.requireOutside(inputs) }
-        let loop = try loop(observers: reporters() + monitorObservers() + observers)
+        let monitor = try monitorObserver()
+        let loop = try loop(
+            observers: reporters() + (monitor.map { [$0] } ?? []) + observers,
+            policies: monitor.map { [$0.policy] } ?? [])
         if let checkpoint {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
@@ -212,12 +215,12 @@ package struct TrainingSession {
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
-    package func loop(observers: [any RunObserver] = []) throws -> TrainingLoop {
+    package func loop(observers: [any RunObserver] = [], policies: [any RunPolicy] = []) throws -> TrainingLoop {
         model.decoder.setTraining(true)
         return try TrainingLoop(
             model: model.decoder, training: examples.training, evaluation: examples.evaluation,
             arguments: configuration.arguments,
-            observers: observers,
+            observers: observers, policies: policies, stages: evaluationStages,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
                 settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
@@ -260,26 +263,31 @@ package struct TrainingSession {
         }
     }
 
-    /// What watches the run: a monitor, and before it the one who asks the probe questions.
-    private func monitorObservers() throws -> [any RunObserver] {
+    private func monitorObserver() throws -> MonitorObserver? {
         let settings = configuration.monitor
-        guard settings.isEnabled else { return [] }
-        let action: MonitorObserver.AlertAction =
+        guard settings.isEnabled else { return nil }
+        let action: MonitorPolicy.AlertAction =
             switch settings.onAlert {
             case .log: .log
             case .stop: .stop
             case .command: .command(AlertCommand(settings.alertCommand ?? "", runFolder: folders.base))
             }
         let stable = CheckpointStore(folders.model, kind: .stable)
-        let monitor = try MonitorObserver(
+        return try MonitorObserver(
             settings.thresholds, action: action, files: SummaryFiles(folders.progress),
             stableCheckpoints: { Set(stable.steps.map(stable.path)) })
-        guard settings.probing == .evaluation, let template else { return [monitor] }
-        let prober = Prober(
-            model: model, template: template, opening: dialogues.opening, questions: probeQuestions,
-            maxNewTokens: settings.probeMaxNewTokens,
-            maxShare: settings.probeMaxShare, isCancelled: shouldStop)
-        return [prober, monitor]
+    }
+
+    /// Probe questions, if they are asked.
+    private var evaluationStages: [any EvaluationStage] {
+        let settings = configuration.monitor
+        guard settings.isEnabled, settings.probing == .evaluation, let template else { return [] }
+        return [
+            Prober(
+                model: model, template: template, opening: dialogues.opening, questions: probeQuestions,
+                maxNewTokens: settings.probeMaxNewTokens, maxShare: settings.probeMaxShare,
+                isCancelled: shouldStop)
+        ]
     }
 
     var probeQuestions: [String] {

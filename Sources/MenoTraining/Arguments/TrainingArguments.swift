@@ -123,6 +123,23 @@ public struct TrainingArguments: Sendable, Hashable {
     /// The most epochs.
     public static let mostEpochs = 1e6
 
+    /// - Parameter trainingCount: training examples.
+    /// - Throws: ``TrainingError`` where they make no step, or as ``validate()`` does.
+    func validate(trainingCount: Int) throws {
+        guard trainingCount > 0 else {
+            throw TrainingError(.nothingToTrain, "there is no training example.", advice: "Give more records.")
+        }
+        try validate()
+        guard !dropsLast || trainingCount >= batchSize else {
+            throw TrainingError(
+                .nothingToTrain,
+                "\(trainingCount) training examples fill no micro-batch of \(batchSize), and "
+                    + "dataloader_drop_last leaves out what fills none.",
+                advice:
+                    "Set a smaller training.per_device_train_batch_size, or leave training.dataloader_drop_last out.")
+        }
+    }
+
     /// - Throws: ``TrainingError`` with `badArguments` where a count is so large, or so small, that steps cannot be counted.
     func validate() throws {
         let most = Self.largestCount

@@ -33,7 +33,7 @@ package struct ResumeCheck {
             (step, changes) = (foreign.step, try foreign.changes(form: form, totalSteps: totalSteps))
         } else {
             let saved = try SavedRun(folder)
-            (step, changes) = (saved.state.step, saved.changes(settings))
+            (step, changes) = (saved.state.progress.stepsDone, saved.changes(settings))
         }
         try Self.refuse(changes, step: step, of: folder, totalSteps: totalSteps, allowsChanges: allowsChanges)
         try arguments.checkLearningRates(totalSteps: totalSteps, stepsDone: step, wasBegunSo: changes.isEmpty)

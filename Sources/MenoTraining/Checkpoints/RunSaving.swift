@@ -26,7 +26,7 @@ struct SavedRun {
     /// What observers need to go on, by their names. It may hold times, so it is apart from ``RunState``, which is the
     /// same for a run that was cut and one that was not.
     let observers: [String: Data]
-    var log: [TrainerState.LogEntry] { state.log.entries }
+    var log: [TrainerState.LogEntry] { state.progress.log.entries }
 
     /// Reads a whole checkpoint of ours.
     init(_ folder: URL) throws {

@@ -1,20 +1,38 @@
 internal import Foundation
 
-/// Everything beside parameters and optimizer that a run needs to go on as if it had not been cut.
+/// Everything beside parameters and optimizer that a run needs to continue as if it had not been interrupted.
 struct RunState: Codable {
     static let name = "run_state.json"
 
     var version = 1
-    /// Optimizer steps done. With the seed it tells where the data stand: every order is a function of both.
-    var step: Int
     /// What the run means, key by key; another value is another run.
     var settings: [String: String]
-    /// The most tokens of a pass, where memory decided it.
-    var tokensPerPass: Int?
     /// The generators of random numbers, by device.
     var randomStates: [String: Data]
-    var best: BestModel
-    var log: StepLog
-    /// Steps in a row that were not applied, because something was not finite.
-    var skippedSteps: Int
+    var progress: RunProgress
+
+    init(settings: [String: String], randomStates: [String: Data], progress: RunProgress) {
+        self.settings = settings
+        self.randomStates = randomStates
+        self.progress = progress
+    }
+
+    /// The progress lies beside these, as it did before it was one value.
+    private enum CodingKeys: CodingKey { case version, settings, randomStates }
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        version = try values.decode(Int.self, forKey: .version)
+        settings = try values.decode([String: String].self, forKey: .settings)
+        randomStates = try values.decode([String: Data].self, forKey: .randomStates)
+        progress = try RunProgress(from: decoder)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(version, forKey: .version)
+        try values.encode(settings, forKey: .settings)
+        try values.encode(randomStates, forKey: .randomStates)
+        try progress.encode(to: encoder)
+    }
 }

@@ -1,83 +1,73 @@
 internal import Foundation
-internal import Logging
 internal import MenoMetrics
 
-/// Passes events on to observers, and counts the time that they take. One that fails is reported once and does not harm the
-/// training.
+/// Passes events on to observers, asks policies what follows from them, and counts the time that this takes.
 final class Observers {
     private let observers: [any RunObserver]
-    private let logger: Logger
-    private var failed: Set<Int> = []
-    private var requests: [RunRequest] = []
+    private let policies: [any RunPolicy]
+    private let faults: Faults
     private let clock = ContinuousClock()
-    /// That the observers have taken, without the probe answers that they tell of: those are a part of the run by
-    /// themselves, with a share of its time that is bounded and told.
+    private var decisions: [RunDecision] = []
+    /// What observers and policies have taken.
     private(set) var time = Duration.zero
 
-    init(_ observers: [any RunObserver], logger: Logger) {
+    init(_ observers: [any RunObserver], policies: [any RunPolicy], faults: Faults) {
         self.observers = observers
-        self.logger = logger
+        self.policies = policies
+        self.faults = faults
     }
 
+    /// Shows an event to every observer, then asks the policies about it.
     func emit(_ event: RunEvent) {
-        let start = clock.now
-        defer { time += clock.now - start }
-        var events = [event]
-        // What is told in answer may be answered in its turn, but not for ever: the last answers are dropped.
-        for _ in 0..<4 where !events.isEmpty {
-            for event in events {
-                for (index, observer) in observers.enumerated() { attempt(index) { try observer.observe(event) } }
-            }
-            events = []
-            for request in observers.flatMap({ ($0 as? any SteeringObserver)?.takeRequests() ?? [] }) {
-                guard case .tell(let event) = request else {
-                    requests.append(request)
-                    continue
-                }
-                events.append(event)
-                if case .probed(_, let answers) = event { time -= Self.time(of: answers) }
+        show(event)
+        askPolicies(about: event)
+    }
+
+    /// Shows an event to every observer, and asks nobody.
+    func show(_ event: RunEvent) {
+        timed {
+            for (number, observer) in observers.enumerated() {
+                faults.attempt(observer, number: number) { try observer.observe(event) }
             }
         }
     }
 
-    /// What observers ask of the run, beside telling events.
-    func takeRequests() -> [RunRequest] {
-        defer { requests = [] }
-        return requests
+    /// Shows what policies announce. What else they decide waits for ``takeDecisions()``.
+    func askPolicies(about event: RunEvent) {
+        for decision in timed({ policies.flatMap { $0.decisions(after: event) } }) {
+            if case .announce(let event) = decision { show(event) } else { decisions.append(decision) }
+        }
     }
 
-    /// What observers need to go on after the run was cut.
+    /// What policies have decided since the last call, without what they announce.
+    func takeDecisions() -> [RunDecision] {
+        defer { decisions = [] }
+        return decisions
+    }
+
+    /// What observers need to continue after an interruption.
     func states() -> [String: Data] {
-        let start = clock.now
-        defer { time += clock.now - start }
-        var states: [String: Data] = [:]
-        for (index, observer) in observers.enumerated() {
-            guard let observer = observer as? any ResumableObserver else { continue }
-            attempt(index) { states[observer.stateName] = try observer.state() }
+        timed {
+            var states: [String: Data] = [:]
+            forEachResumable { states[$0.stateName] = try $0.state() }
+            return states
         }
-        return states
     }
 
     func restore(_ states: [String: Data]) {
-        for (index, observer) in observers.enumerated() {
-            guard let observer = observer as? any ResumableObserver, let state = states[observer.stateName] else {
-                continue
-            }
-            attempt(index) { try observer.restore(state) }
+        forEachResumable { observer in try states[observer.stateName].map { try observer.restore($0) } }
+    }
+
+    private func forEachResumable(_ body: (any ResumableObserver) throws -> Void) {
+        for (number, observer) in observers.enumerated() {
+            guard let observer = observer as? any ResumableObserver else { continue }
+            faults.attempt(observer, number: number) { try body(observer) }
         }
     }
 
-    /// What observers say it was, as far as that can be.
-    private static func time(of answers: [ProbeAnswer]) -> Duration {
-        answers.map(\.seconds).filter { $0 > 0 && $0 < 1e6 }.reduce(.zero) { $0 + .seconds($1) }
-    }
-
-    private func attempt(_ index: Int, _ body: () throws -> Void) {
-        do {
-            try body()
-        } catch {
-            guard failed.insert(index).inserted else { return }
-            logger.error("\(type(of: observers[index])) failed, training goes on: \(error.text)")
-        }
+    private func timed<Result>(_ work: () -> Result) -> Result {
+        let start = clock.now
+        defer { time += clock.now - start }
+        return work()
     }
 }

@@ -1,5 +1,5 @@
 package import MenoModels
-internal import MenoTensor
+package import MenoTensor
 
 /// What an optimizer step did.
 public struct StepResult: Sendable, Hashable {
@@ -14,21 +14,22 @@ public struct StepResult: Sendable, Hashable {
 
 /// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
 ///
-/// The loss is normalized by the weight of the whole batch (its labels, for example), so how a batch is divided into passes changes nothing but
-/// rounding.
+/// The loss is normalized by the weight of the whole batch (its labels, for example), so how a batch is divided into passes
+/// changes nothing but rounding.
 public final class OptimizerStep {
     private let model: Decoder
     private let objective: any Objective
     /// Its state is saved with a checkpoint.
     var optimizer: any Optimizer
     private let parameters: [Tensor]
+    private let agreement: Agreement
     private let maxGradientNorm: Double?
 
     /// - Parameter maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
     /// - Throws: ``TrainingError`` when the model has no trained parameter.
     package init(
         model: Decoder, objective: any Objective = SupervisedObjective(), options: OptimizerOptions,
-        maxGradientNorm: Double? = 1
+        maxGradientNorm: Double? = 1, processes: ProcessGroup = ProcessGroup()
     ) throws {
         let trained = model.trainedParameters
         guard !trained.isEmpty else {
@@ -38,28 +39,17 @@ public final class OptimizerStep {
         self.model = model
         self.objective = objective
         self.maxGradientNorm = maxGradientNorm
+        agreement = Agreement(processes)
         parameters = trained.map(\.tensor)
         optimizer = try options.optimizer(of: trained.map { ($0.name, $0.tensor) })
     }
 
-    /// Makes one step.
-    /// - Throws: ``TrainingError`` with `notFinite`, or ``TorchError``: the parameters, the optimizer's state and the next step
+    /// Makes one step. Nothing is applied in any process unless all could compute their passes.
+    /// - Throws: ``TrainingError`` with `notFinite`, or `TorchError`: the parameters, the optimizer's state and the next step
     ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
     public func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
-        let weight = passes.reduce(0) { $0 + objective.weight(of: $1) }
-        guard weight > 0 else {
-            throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
-        }
-        var total = 0.0
-        for (index, pass) in passes.enumerated() {
-            let loss = try objective.loss(of: pass, by: model)
-            guard loss.value.isFinite else {
-                throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
-            }
-            total += loss.value
-            try loss.sum.map { try $0 / Double(weight) }?.backward()
-        }
+        let loss = try agreement.together { try accumulate(passes) }
         let gradients = try parameters.compactMap { try $0.gradient() }
         let norm = try Gradients.norm(gradients)
         guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
@@ -73,9 +63,28 @@ public final class OptimizerStep {
                 advice: "Resume from the last checkpoint with --resume auto.")
         }
         return StepResult(
-            loss: total / Double(weight), gradientNorm: norm,
+            loss: loss, gradientNorm: norm,
             labelCount: passes.reduce(0) { $0 + $1.labelCount },
             tokenCount: passes.reduce(0) { $0 + $1.layout.sequenceTokenCount })
+    }
+
+    /// Adds up the gradients of all passes.
+    /// - Returns: the loss of the step.
+    private func accumulate(_ passes: [Pass]) throws -> Double {
+        let weight = passes.reduce(0) { $0 + objective.weight(of: $1) }
+        guard weight > 0 else {
+            throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
+        }
+        var total = 0.0
+        for (index, pass) in passes.enumerated() {
+            let loss = try objective.loss(of: pass, by: model)
+            guard loss.value.isFinite else {
+                throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
+            }
+            total += loss.value
+            try loss.sum.map { try $0 / Double(weight) }?.backward()
+        }
+        return total / Double(weight)
     }
 
     private func notFinite(_ message: String) -> TrainingError {

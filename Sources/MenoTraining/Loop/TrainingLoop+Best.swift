@@ -12,19 +12,19 @@ extension TrainingLoop {
     /// Makes sure that the best model is one that can be delivered: of the present weights, or with a checkpoint. One whose
     /// checkpoint could not be saved, or was removed, makes room for the next best.
     func confirmBest() {
-        guard let saving, let step = best.step else { return }
-        if let place = kept(step, saving) { best.lies(place) } else { chooseBest(saving) }
+        guard let saving, let step = progress.best.step else { return }
+        if let place = kept(step, saving) { progress.best.lies(place) } else { chooseBest(saving) }
     }
 
     private func chooseBest(_ saving: RunSaving, without broken: Set<Int> = []) {
-        let beside = best.folder.map { URL(filePath: $0).deletingLastPathComponent() }
-        var chosen = best
-        chosen.choose(among: log.entries, arguments.bestMetric) { step in
+        let beside = progress.best.folder.map { URL(filePath: $0).deletingLastPathComponent() }
+        var chosen = progress.best
+        chosen.choose(among: progress.log.entries, arguments.bestMetric) { step in
             guard !broken.contains(step), let place = kept(step, saving) ?? beside.flatMap({ Self.kept(step, in: $0) })
             else { return nil }
             return step == stepsDone || isOfThisRun(place, step, saving) ? place : nil
         }
-        best = chosen
+        progress.best = chosen
     }
 
     /// Whether a checkpoint was judged as this run's log says: one of the same name may be of a branch that was left.
@@ -40,19 +40,19 @@ extension TrainingLoop {
         let loss = { (entries: [TrainerState.LogEntry]) in
             entries.last { $0.step == step && $0.evalLoss != nil }?.evalLoss
         }
-        return state.globalStep == step && loss(state.logHistory) == loss(log.entries)
+        return state.globalStep == step && loss(state.logHistory) == loss(progress.log.entries)
     }
 
     /// Where the weights of a step are, as far as this run keeps them.
     private func kept(_ step: Int, _ saving: RunSaving) -> BestModel.Kept? {
-        if step == best.step, let folder = best.folder {
+        if step == progress.best.step, let folder = progress.best.folder {
             return CheckpointManifest.hasFiles(URL(filePath: folder)) ? .elsewhere(folder) : nil
         }
         // Steps up to the one resumed at lie where that checkpoint does.
-        if let source = resumedFrom, let resumedAtStep, step <= resumedAtStep,
+        if let resumption, let source = resumption.folder, step <= resumption.step,
             !Self.isSame(source.deletingLastPathComponent(), saving.store.folder)
         {
-            return step == resumedAtStep && CheckpointManifest.hasFiles(source)
+            return step == resumption.step && CheckpointManifest.hasFiles(source)
                 ? .elsewhere(source.absoluteURL.path) : Self.kept(step, in: source.deletingLastPathComponent())
         }
         if step == stepsDone || CheckpointManifest.hasFiles(saving.store.url(step: step)) { return .here }
@@ -74,16 +74,16 @@ extension TrainingLoop {
     /// Takes over what a checkpoint knows of the best model, as far as it is true for this run.
     func restoreBest(_ saved: SavedRun, from folder: URL) {
         guard let saving else { return }
-        resumedFrom = folder
         if saved.changesEvaluation(saving.settings) {
-            best = BestModel(since: stepsDone)
+            progress.best = BestModel(since: stepsDone)
             return observers.emit(
                 .notice("the held-out examples are others: the best model and the patience start from scratch"))
         }
-        let before = saved.state.best
-        best = before.judged(
-            by: arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, evaluations: log.entries)
+        let before = saved.state.progress.best
+        progress.best = before.judged(
+            by: arguments.bestMetric, threshold: arguments.earlyStoppingThreshold, evaluations: progress.log.entries)
         chooseBest(saving)
+        let best = progress.best
         guard let step = before.step, before.competes(step), best.metric == before.metric, best.step != step else {
             return
         }
@@ -103,8 +103,8 @@ extension TrainingLoop {
     private func loadBest(_ saving: RunSaving) throws {
         confirmBest()
         var broken: Set<Int> = []
-        while let step = best.step, step != stepsDone {
-            let folder = best.folder.map { URL(filePath: $0) } ?? saving.store.url(step: step)
+        while let step = progress.best.step, step != stepsDone {
+            let folder = progress.best.folder.map { URL(filePath: $0) } ?? saving.store.url(step: step)
             if let fault = CheckpointManifest.fault(of: folder) {
                 observers.emit(.warning("the best model (step \(step)) cannot be loaded: \(fault)."))
                 broken.insert(step)
@@ -120,7 +120,7 @@ extension TrainingLoop {
     /// A model that was better than the one that the run ends with is never passed over silently.
     private func tellOfBetter() {
         let metric = arguments.bestMetric
-        let last = log.entries.filter { $0.step > (best.since ?? -1) && metric.value($0) != nil }
+        let last = progress.log.entries.filter { $0.step > (progress.best.since ?? -1) && metric.value($0) != nil }
         guard let result = last.last(where: { $0.step == delivered ?? stepsDone }).flatMap(metric.value) else { return }
         var better: (step: Int, value: Double)?
         for entry in last {

@@ -7,11 +7,11 @@ extension TrainingLoop {
     func planPasses() throws {
         // Loading leaves pieces of memory that passes do not fill.
         model.device.releaseMemory()
-        let preferred = preferredPass
+        let preferred = passSizes.training
         let (bound, available) = planCheckpointing()
-        guard tokensPerPass == nil else { return }
+        guard progress.passLimits.training == nil else { return }
         if let available, bound < available / 2 {
-            tokensPerPass = preferred
+            progress.passLimits.training = preferred
             let again = model.checkpointedLayers
             return observers.emit(
                 .notice(
@@ -22,17 +22,17 @@ extension TrainingLoop {
         let plan: MemoryPlan?
         do {
             plan = try MemoryPlan.measure(
-                model, objective: objective, longest: longestExample, preferredTokens: preferredTokens)
+                model, objective: objective, longest: passSizes.longest, preferredTokens: passSizes.preferred)
         } catch let error as TorchError where error.code == .outOfMemory {
-            throw outOfMemory(tokens: longestExample, error)
+            throw outOfMemory(tokens: passSizes.longest, error)
         }
         guard let plan else {
-            tokensPerPass = preferred
+            progress.passLimits.training = preferred
             return observers.emit(
                 .notice("the system does not tell what passes cost: they have up to \(preferred) tokens"))
         }
         let tokens = try plan.tokensPerPass()
-        tokensPerPass = tokens
+        progress.passLimits.training = tokens
         let whole = plan.available.map { " of \(($0 + plan.resident) >> 20)" } ?? ""
         observers.emit(
             .notice(
@@ -43,7 +43,7 @@ extension TrainingLoop {
     /// Decides how many layers are computed again in the backward pass, where that is left to the memory that there is.
     /// - Returns: what a pass then stays below, and the memory that is free, in bytes.
     @discardableResult func planCheckpointing() -> (bound: Int, available: Int?) {
-        let bound = MemoryPlan.bound(model, tokens: preferredPass, longest: longestExample)
+        let bound = MemoryPlan.bound(model, tokens: passSizes.training, longest: passSizes.longest)
         let available = MemoryLimit.available(on: model.device)
         if arguments.gradientCheckpointing == .whenNeeded {
             model.checkpointedLayers =
@@ -52,20 +52,13 @@ extension TrainingLoop {
         return (bound.bytes(checkpointed: model.checkpointedLayers), available)
     }
 
-    /// The limit on a pass: what was decided, or would be if memory were no matter.
-    var passLimit: Int { tokensPerPass ?? preferredPass }
-
-    /// The same for evaluations. On a CPU more, where neither a key nor the memory has set the limit: nothing is kept there for
-    /// a backward pass. What is preferred on an accelerator is as much already.
-    func evaluationPassLimit(_ passLimit: Int) -> Int {
-        guard model.device.kind == .cpu, arguments.tokensPerPass == nil, passLimit >= preferredPass else {
-            return passLimit
-        }
-        return max(passLimit, min(2 * passLimit, Evaluator.preferredTokens(of: model)))
+    func measurePassSizes() -> PassLimits.Sizes {
+        PassLimits.Sizes(
+            longest: training.reduce(1) { max($0, $1.ids.count) }, chosen: arguments.tokensPerPass,
+            preferred: MemoryPlan.preferredTokens(of: model),
+            // What is preferred on an accelerator is as much already.
+            preferredInEvaluation: model.device.kind == .cpu ? Evaluator.preferredTokens(of: model) : nil)
     }
-
-    /// Tokens of a pass, if memory is no matter.
-    private var preferredPass: Int { max(longestExample, arguments.tokensPerPass ?? preferredTokens) }
 
     /// Begins to compute layers again, or halves the passes, after one of them did not fit.
     /// - Throws: ``TrainingError`` where each was one example already.
@@ -80,16 +73,14 @@ extension TrainingLoop {
                     "out of memory: the step is done again, and all layers are computed again in the backward pass from now "
                         + "on. (\(error.message))"))
         }
-        let largest = passes.filter { $0.layout.lengths.count > 1 }.map(\.inputIDs.count).max()
-        guard let largest else { throw outOfMemory(tokens: passes.map(\.inputIDs.count).max() ?? 0, error) }
-        tokensPerPass = max(1, largest / 2)
+        guard let largest = progress.passLimits.halve(after: passes) else {
+            throw outOfMemory(tokens: passes.map(\.inputIDs.count).max() ?? 0, error)
+        }
         observers.emit(
             .warning(
                 "out of memory in a pass of up to \(largest) tokens: the step is done again in passes of up to "
                     + "\(largest / 2). (\(error.message))"))
     }
-
-    var longestExample: Int { training.reduce(1) { max($0, $1.ids.count) } }
 
     private func outOfMemory(tokens: Int, _ error: TorchError) -> TrainingError {
         TrainingError(

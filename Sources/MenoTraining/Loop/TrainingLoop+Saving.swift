@@ -1,10 +1,10 @@
-public import Foundation
+internal import Foundation
 internal import MenoData
 internal import MenoMetrics
 internal import MenoModels
 internal import MenoTensor
 
-/// Saving and resuming.
+/// Saving.
 extension TrainingLoop {
     /// Begins to write a checkpoint of this moment. A fault is told and does not harm the training.
     /// - Parameter isWhole: whether it holds all that a run needs to be resumed, even if others hold the model alone.
@@ -16,7 +16,7 @@ extension TrainingLoop {
         finishSaving()
         confirmBest()
         do {
-            writer.begin(try contents(saving, isWhole: isWhole), keeping: best.step.map { [$0] } ?? [])
+            writer.begin(try contents(saving, isWhole: isWhole), keeping: progress.best.step.map { [$0] } ?? [])
             savedStep = stepsDone
             resumableStep = isWhole ? stepsDone : nil
         } catch {
@@ -25,7 +25,8 @@ extension TrainingLoop {
     }
 
     func saveStable(_ files: [String: Data]) {
-        guard let saving, let writer, stepsDone > 0 else { return }
+        guard let saving, let writer, stepsDone > 0, stableStep != stepsDone else { return }
+        stableStep = stepsDone
         do {
             var contents = try contents(saving, isWhole: !arguments.savesOnlyModel)
             contents.files.merge(files) { own, _ in own }
@@ -33,20 +34,6 @@ extension TrainingLoop {
         } catch {
             observers.emit(.checkpointFailed(kind: .stable, step: stepsDone, reason: error.text))
         }
-    }
-
-    /// A disk without room for even one checkpoint is told of before anything is computed.
-    func warnOfSpace() {
-        let disk = diskForecast
-        guard let store = saving?.store, disk.checkpoints > 0, let free = store.freeSpace,
-            free < disk.checkpoint + CheckpointStore.reserve
-        else { return }
-        let mebibytes = { (bytes: Int) in (bytes + (1 << 20) - 1) >> 20 }
-        observers.emit(
-            .warning(
-                "\(store.folder.path): \(free >> 20) MiB are free, and a checkpoint needs "
-                    + "\(mebibytes(disk.checkpoint + CheckpointStore.reserve)): none will be saved. The run writes up to "
-                    + "\(mebibytes(disk.total)) MiB; free some space, or choose another base_output_dir."))
     }
 
     private func contents(_ saving: RunSaving, isWhole: Bool) throws -> CheckpointStore.Contents {
@@ -60,42 +47,43 @@ extension TrainingLoop {
         return contents
     }
 
-    /// Tells what became of checkpoints, and does what observers ask for.
-    func settle() {
-        for event in writer?.takeEvents() ?? [] {
+    /// Emits what became of checkpoints, and does what policies have decided.
+    /// - Returns: whether there was anything.
+    @discardableResult
+    func settle() -> Bool {
+        let events = writer?.takeEvents() ?? []
+        for event in events {
             if case .checkpointFailed(.regular, savedStep, _) = event { (savedStep, resumableStep) = (nil, nil) }
             observers.emit(event)
         }
-        for request in observers.takeRequests() {
-            switch request {
+        let decisions = observers.takeDecisions()
+        for decision in decisions {
+            switch decision {
             case .saveStableCheckpoint(let files): saveStable(files)
             case .removeStableCheckpoint(let step): writer?.removeStable(step: step)
             case .stop(let reason): stopReason = stopReason ?? reason
-            case .tell: break
+            case .announce: break
             }
         }
+        return !(events.isEmpty && decisions.isEmpty)
     }
 
-    /// Waits until everything that was asked for is on the disk.
+    /// Waits until everything that was decided is on the disk. One checkpoint may lead to the removal of others. This ends, as a
+    /// step has one stable checkpoint at most, and only so many are there to be removed.
     func finishSaving() {
-        // What is told of one checkpoint may ask for the removal of another.
-        for _ in 0..<3 {
-            settle()
-            writer?.wait()
-        }
-        settle()
+        repeat { writer?.wait() } while settle()
     }
 
     func runState(_ saving: RunSaving) throws -> RunState {
         let randomStates = try RandomStates(of: model.device).states.map { ("\($0.device)", Data($0.state)) }
         return RunState(
-            step: stepsDone, settings: saving.settings, tokensPerPass: tokensPerPass,
-            randomStates: Dictionary(uniqueKeysWithValues: randomStates), best: best, log: log,
-            skippedSteps: skippedSteps)
+            settings: saving.settings, randomStates: Dictionary(uniqueKeysWithValues: randomStates),
+            progress: progress)
     }
 
     func trainerState(_ saving: RunSaving) -> TrainerState {
-        TrainerState(
+        let (best, log) = (progress.best, progress.log)
+        return TrainerState(
             bestGlobalStep: best.step, bestMetric: best.value,
             bestModelCheckpoint: best.step.map { best.folder ?? saving.store.url(step: $0).lastPathComponent },
             epoch: epoch(after: stepsDone), evalSteps: arguments.evaluationInterval(batches) ?? totalSteps,
@@ -104,72 +92,5 @@ extension TrainingLoop {
             numInputTokensSeen: log.tokens, numTrainEpochs: arguments.epochs,
             saveSteps: arguments.saveInterval(batches) ?? totalSteps,
             trainBatchSize: arguments.batchSize)
-    }
-
-    /// Goes back to a checkpoint; ``run(model:)`` then continues from there.
-    /// - Parameter allowsChanges: whether settings that change the run's meaning may differ.
-    /// - Throws: ``TrainingError`` with `cannotResume`, which names what is broken or has changed.
-    public func resume(from folder: URL, allowsChanges: Bool = false) throws {
-        guard let saving else {
-            throw TrainingError(.cannotResume, "a run that saves nothing cannot be resumed.")
-        }
-        if let foreign = try ForeignCheckpoint(folder) {
-            return try resume(from: foreign, saving, allowsChanges: allowsChanges)
-        }
-        let saved = try SavedRun(folder)
-        let changes = saved.changes(saving.settings)
-        let state = saved.state
-        try ResumeCheck.refuse(
-            changes, step: state.step, of: folder, totalSteps: totalSteps, allowsChanges: allowsChanges)
-        try saving.form.restore(model, from: folder)
-        try NamedValues.restore(
-            optimizerStep.optimizer.state, from: folder.appending(path: CheckpointStore.optimizerName))
-        for device in RandomStates.devices(of: model.device) {
-            guard let bytes = state.randomStates["\(device)"] else { continue }
-            try RandomGenerator.setState([UInt8](bytes), of: device)
-        }
-        // Only now is it certain that the run goes on from here.
-        try setAsideAbandoned(saving, after: state.step)
-        // Another division into passes would round differently.
-        tokensPerPass = arguments.tokensPerPass ?? state.tokensPerPass
-        (stepsDone, savedStep, resumableStep, resumedAtStep) = (state.step, state.step, state.step, state.step)
-        (log, skippedSteps) = (state.log, state.skippedSteps)
-        isResumedWithChanges = !changes.isEmpty
-        observers.restore(saved.observers)
-        restoreBest(saved, from: folder)
-        writer?.rotate(keeping: Set([state.step, best.step].compactMap { $0 }))
-        if !saved.tellsEvaluation {
-            observers.emit(
-                .notice("\(folder.path) does not tell its held-out examples: that they are the same is not checked"))
-        }
-        for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
-    }
-
-    func resume(from checkpoint: ForeignCheckpoint, _ saving: RunSaving, allowsChanges: Bool) throws {
-        let changes = try checkpoint.changes(form: saving.form, totalSteps: totalSteps)
-        try ResumeCheck.refuse(
-            changes, step: checkpoint.step, of: checkpoint.folder, totalSteps: totalSteps, allowsChanges: allowsChanges)
-        try saving.form.restore(model, from: checkpoint.folder)
-        try RandomGenerator.seed(arguments.seed &+ UInt64(checkpoint.step))
-        try setAsideAbandoned(saving, after: checkpoint.step)
-        (stepsDone, savedStep, resumedAtStep) = (checkpoint.step, checkpoint.step, checkpoint.step)
-        resumableStep = checkpoint.step
-        isResumedWithChanges = !changes.isEmpty
-        log = checkpoint.log
-        // Its evaluations may be of other examples.
-        best = BestModel(since: checkpoint.step)
-        observers.emit(.warning(ForeignCheckpoint.lacks))
-        for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
-    }
-
-    /// Where there are whole checkpoints of later steps, an older one was chosen: another branch begins.
-    private func setAsideAbandoned(_ saving: RunSaving, after step: Int) throws {
-        let later = saving.store.steps.filter { $0 > step }
-        guard later.contains(where: { CheckpointManifest.hasFiles(saving.store.url(step: $0)) }) else { return }
-        for store in [saving.store, saving.stableStore] {
-            for name in try store.setAside(after: step) {
-                observers.emit(.notice("of a later step, set aside: \(store.folder.lastPathComponent)/\(name)"))
-            }
-        }
     }
 }

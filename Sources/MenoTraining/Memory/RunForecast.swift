@@ -52,7 +52,7 @@ extension TrainingLoop {
         planCheckpointing()
         guard
             var plan = try MemoryPlan.measure(
-                model, objective: objective, longest: longestExample, preferredTokens: preferredTokens)
+                model, objective: objective, longest: passSizes.longest, preferredTokens: passSizes.preferred)
         else {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
@@ -70,7 +70,7 @@ extension TrainingLoop {
             ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
         let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
         let evaluationPlan = PassPlan(
-            evaluation, tokens: evaluationPassLimit(limit), sharing: model.sharesBeginnings(training: false))
+            evaluation, tokens: passSizes.evaluation(besides: limit), sharing: model.sharesBeginnings(training: false))
         let computedInEvaluation = evaluationPlan.parts.reduce(0) { $0 + $1.pass.inputIDs.count }
         let disk = diskForecast
         // While a checkpoint is being written its values are held a second time.
