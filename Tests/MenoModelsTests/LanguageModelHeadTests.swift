@@ -14,7 +14,7 @@ import Testing
         let states = try Tensor.randomNormal([rows, hidden]).to(type)
         let table = try (Tensor.randomNormal([vocabulary, hidden]) * 0.3 + 0.05).to(type)
         let targets = (0..<rows).map { Int64(($0 * 7919 + 3) % vocabulary) }
-        let head = LanguageModelHead(weight: Parameter("lm_head.weight", table), softcap: softcap)
+        let head = LanguageModelHead(weight: Parameter("lm_head.weight", FrozenMatrix(table)), softcap: softcap)
 
         let leaf = try states.detached().requiringGradient()
         let losses = try head.loss(leaf, targets: targets, smoothing: smoothing)
@@ -43,7 +43,7 @@ import Testing
         let table = try Tensor.randomNormal([vocabulary, hidden]) * 0.3
         let targets = (0..<rows).map { Int64(($0 * 7919 + 3) % vocabulary) }
         let signs = try Tensor((0..<rows).map { $0 < rows / 2 ? Float(-0.1) : 0.1 })
-        let parameter = Parameter("lm_head.weight", table)
+        let parameter = Parameter("lm_head.weight", FrozenMatrix(table))
         if trainsHead { try parameter.train() }
         let head = LanguageModelHead(weight: parameter, softcap: softcap)
 

@@ -2,7 +2,7 @@ import MenoTensor
 import MenoTesting
 import Testing
 
-private let hasAdaptedLinear = (try? Tensor.ones([1, 1])).map { $0.hasAdaptedLinear($0) } ?? false
+private let hasAdaptedLinear = (try? Tensor.ones([1, 1])).map { $0.hasAdaptedLinear(FrozenMatrix($0)) } ?? false
 
 /// A frozen layer with its adapter in one node, against the definition in float64.
 @Suite(.drawsRandomNumbers, .enabled(if: hasAdaptedLinear, "this processor does not take such nodes"))
@@ -88,7 +88,7 @@ struct AdaptedLinearTests {
         let output = try problem.output()
         #expect(
             try output.detached().array(of: Float.self)
-                == problem.input.detached().frozenLinear(problem.weight).array(of: Float.self))
+                == problem.input.detached().frozenLinear(FrozenMatrix(problem.weight)).array(of: Float.self))
         try output.backward(gradient: Tensor.ones([30, 10]))
         #expect(try problem.up.gradient()!.array(of: Float.self).allSatisfy { $0 == 0 })
     }
@@ -124,7 +124,7 @@ struct AdaptedLinearTests {
         let weight = try Tensor.ones([5, 4])
         for (down, up) in [([2, 3], [5, 2]), ([2, 4], [6, 2]), ([2, 4], [5, 3])] {
             #expect(throws: TorchError.self) {
-                try input.adaptedLinear(weight, down: Tensor.ones(down), up: Tensor.ones(up), scaling: 1)
+                try input.adaptedLinear(FrozenMatrix(weight), down: Tensor.ones(down), up: Tensor.ones(up), scaling: 1)
             }
         }
     }
@@ -158,7 +158,7 @@ struct AdaptedLinearTests {
 
         func output(keys: RowKeys? = nil) throws -> Tensor {
             try input.adaptedLinear(
-                weight, down: down, up: up, scaling: 1.5,
+                FrozenMatrix(weight), down: down, up: up, scaling: 1.5,
                 dropout: test.dropout > 0 ? (test.dropout, keys ?? self.keys) : nil)
         }
 
@@ -170,7 +170,8 @@ struct AdaptedLinearTests {
                 try Tensor.range(n).unsqueezed(0).isLessOrEqual(Tensor.range(n).unsqueezed(1)).to(.float32)
                 - Tensor.range(n).unsqueezed(0).isLess(than: Tensor.range(n).unsqueezed(1)).to(.float32)
             return try Tensor.ones([test.rows, n]).adaptedLinear(
-                Tensor.zeros([n, n]), down: identity, up: identity, scaling: 1, dropout: (test.dropout, keys ?? self.keys)
+                FrozenMatrix(Tensor.zeros([n, n])), down: identity, up: identity, scaling: 1,
+                dropout: (test.dropout, keys ?? self.keys)
             ).to(.float64)
         }
 

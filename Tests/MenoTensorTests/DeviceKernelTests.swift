@@ -45,7 +45,7 @@ import Testing
         let keys = try RowKeys(key: 6, numbers: (0..<40).map { $0 * 5 }, device: .cpu)
         try compare(inputs) {
             try $0[0].adaptedLinear(
-                weight, down: $0[1], up: $0[2], scaling: 0.7, dropout: dropout > 0 ? (dropout, keys) : nil)
+                FrozenMatrix(weight), down: $0[1], up: $0[2], scaling: 0.7, dropout: dropout > 0 ? (dropout, keys) : nil)
         }
         if dropout > 0 { try compare([inputs[0]]) { try $0[0].dropout(dropout, keys) } }
     }
@@ -58,7 +58,7 @@ import Testing
         try RandomGenerator.seed(5)
         let down = try Tensor.randomNormal([24, 24])
         let found = try onDevice {
-            try one.to(type).adaptedLinear(none, down: down, up: one, scaling: 0.5)
+            try one.to(type).adaptedLinear(FrozenMatrix(none), down: down, up: one, scaling: 0.5)
         }
         let expected = try (down.to(type).to(.float32) * 0.5).transposed().contiguous()
         #expect(try found.to(.float32).array(of: Float.self) == expected.array(of: Float.self))

@@ -25,7 +25,7 @@ import Testing
         let bias = try Tensor.randomNormal([test.outFeatures])
         let input = try Tensor.randomNormal([test.rows, test.inFeatures]).requiringGradient()
         let slope = try Tensor.randomNormal([test.rows, test.outFeatures])
-        let output = try input.frozenLinear(weight, bias: bias)
+        let output = try input.frozenLinear(FrozenMatrix(weight), bias: bias)
         try output.backward(gradient: slope)
 
         let exact = try weight.to(.float64)
@@ -54,8 +54,8 @@ import Testing
         let whole = try Tensor(all.to(.float32).array(of: Float.self), shape: [200, inputs]).to(.bfloat16)
         for start in [0, 17, 200 - rows] {
             let input = try all.narrowed(0, start: start, count: rows).requiringGradient()
-            let output = try input.frozenLinear(weight)
-            let again = try output.detached().frozenLinear(weight.transposed().contiguous())
+            let output = try input.frozenLinear(FrozenMatrix(weight))
+            let again = try output.detached().frozenLinear(FrozenMatrix(weight.transposed().contiguous()))
             try output.backward(gradient: Tensor.ones([rows, outputs]).to(.bfloat16))
             #expect(output.shape == [rows, outputs] && again.shape == [rows, inputs])
             let expected = try exact.narrowed(0, start: start, count: rows).array(of: Float.self)
@@ -73,8 +73,8 @@ import Testing
         try RandomGenerator.seed(12)
         let weight = try Tensor.randomNormal([9, 6]).to(dtype)
         let input = try Tensor.randomNormal([2, 10, 6]).to(dtype)
-        let output = try input.frozenLinear(weight)
-        let rows = try input.reshaped([20, 6]).frozenLinear(weight)
+        let output = try input.frozenLinear(FrozenMatrix(weight))
+        let rows = try input.reshaped([20, 6]).frozenLinear(FrozenMatrix(weight))
         #expect(output.shape == [2, 10, 9])
         #expect(try output.to(.float32).array(of: Float.self) == rows.to(.float32).array(of: Float.self))
     }
@@ -83,8 +83,8 @@ import Testing
         try RandomGenerator.seed(6)
         let weight = try Tensor.randomNormal([70, 700]).to(.bfloat16)
         let input = try Tensor.randomNormal([250, 700])
-        let all = try input.frozenLinear(weight).array(of: Float.self)
-        let some = try input.narrowed(0, start: 100, count: 50).frozenLinear(weight).array(of: Float.self)
+        let all = try input.frozenLinear(FrozenMatrix(weight)).array(of: Float.self)
+        let some = try input.narrowed(0, start: 100, count: 50).frozenLinear(FrozenMatrix(weight)).array(of: Float.self)
         #expect(Array(all[100 * 70..<150 * 70]) == some)
     }
 
@@ -99,18 +99,18 @@ import Testing
         defer { Torch.threadCount = threads }
         let outputs = try [1, 2, 3, 4, 7].map { count in
             Torch.threadCount = count
-            return try input.frozenLinear(weight).to(.float32).array(of: Float.self)
+            return try input.frozenLinear(FrozenMatrix(weight)).to(.float32).array(of: Float.self)
         }
         #expect(outputs.dropFirst().allSatisfy { $0 == outputs[0] })
     }
 
     @Test func leadingDimensionsAndNoRowsAtAll() throws {
         let weight = try Tensor.ones([3, 2])
-        #expect(try Tensor.ones([4, 5, 2]).frozenLinear(weight).shape == [4, 5, 3])
-        #expect(try Tensor.ones([0, 2]).frozenLinear(weight).shape == [0, 3])
+        #expect(try Tensor.ones([4, 5, 2]).frozenLinear(FrozenMatrix(weight)).shape == [4, 5, 3])
+        #expect(try Tensor.ones([0, 2]).frozenLinear(FrozenMatrix(weight)).shape == [0, 3])
     }
 
     @Test func shapesThatDoNotMatchAreRefused() throws {
-        #expect(throws: TorchError.self) { try Tensor.ones([4, 5]).frozenLinear(Tensor.ones([3, 2])) }
+        #expect(throws: TorchError.self) { try Tensor.ones([4, 5]).frozenLinear(FrozenMatrix(Tensor.ones([3, 2]))) }
     }
 }

@@ -27,7 +27,7 @@ import Testing
     /// Against the definition in float64, with and without the entries below the threshold.
     @Test(arguments: cases) func equalsTheDefinition(_ test: Case) throws {
         let problem = try Problem(test)
-        guard problem.states.hasVocabularyLoss(problem.table, threshold: test.threshold, gradient: true) else { return }
+        guard problem.states.hasVocabularyLoss(problem.matrix, threshold: test.threshold, gradient: true) else { return }
         let result = try problem.solve(threshold: test.threshold)
         let (losses, correct, gradient) = try problem.definition()
         // Logits in bfloat16 have 8 bits: with values to 20, a few hundredths.
@@ -42,7 +42,7 @@ import Testing
     @Test(arguments: types) func unevenChunks(_ type: DType) throws {
         let problem = try Problem(
             Case(states: type, table: type, vocabulary: 3000, softcap: 0, threshold: 0), uneven: true)
-        guard problem.states.hasVocabularyLoss(problem.table, threshold: 1e-5, gradient: true) else { return }
+        guard problem.states.hasVocabularyLoss(problem.matrix, threshold: 1e-5, gradient: true) else { return }
         let rough = type == .bfloat16 && !Torch.hasTileProducts
         let (gradient, exact) = try (problem.solve(threshold: 1e-5).gradient!, problem.definition().gradient)
         let error = relativeError(try gradient.to(.float32).array(of: Float.self), exact)
@@ -53,7 +53,7 @@ import Testing
     @Test(arguments: types) func theRestIsTakenAtTheCentroids(_ type: DType) throws {
         let problem = try Problem(
             Case(states: type, table: type, vocabulary: 2000, softcap: 0, threshold: 0), spread: 0.01)
-        guard problem.states.hasVocabularyLoss(problem.table, threshold: 0.1, gradient: true) else { return }
+        guard problem.states.hasVocabularyLoss(problem.matrix, threshold: 0.1, gradient: true) else { return }
         let rough = try problem.solve(threshold: 0.5).gradient!.to(.float32).array(of: Float.self)
         let exact = try problem.definition().gradient
         // Without the rest, the gradient would be −W[target] alone.
@@ -63,9 +63,9 @@ import Testing
 
     @Test(arguments: types) func lossesAloneAreTheSame(_ type: DType) throws {
         let problem = try Problem(Case(states: type, table: type, vocabulary: 900, softcap: 0, threshold: 0))
-        guard problem.states.hasVocabularyLoss(problem.table, threshold: 0, gradient: false) else { return }
+        guard problem.states.hasVocabularyLoss(problem.matrix, threshold: 0, gradient: false) else { return }
         let alone = try problem.states.vocabularyLoss(
-            problem.table, targets: problem.targets, softcap: 0, threshold: 0, centroids: nil, gradient: false)
+            problem.matrix, targets: problem.targets, softcap: 0, threshold: 0, centroids: nil, gradient: false)
         #expect(alone.gradient == nil)
         let expected = try problem.definition().losses
         let rough = type == .bfloat16 && !Torch.hasTileProducts
@@ -78,7 +78,7 @@ import Testing
         var values = [Float](repeating: 0, count: 1200 * hidden)
         values[3 * hidden] = -200
         values[largest * hidden] = 300
-        let table = try Tensor(values, shape: [1200, hidden]).to(type)
+        let table = try FrozenMatrix(Tensor(values, shape: [1200, hidden]).to(type))
         let states = try Tensor([Float(1)] + [Float](repeating: 0, count: hidden - 1), shape: [1, hidden]).to(type)
         guard states.hasVocabularyLoss(table, threshold: 1e-6, gradient: true) else { return }
         let result = try states.vocabularyLoss(
@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func aNotANumberShows() throws {
-        let table = try Tensor([Float(1), .nan, 2], shape: [3, 1])
+        let table = try FrozenMatrix(Tensor([Float(1), .nan, 2], shape: [3, 1]))
         let states = try Tensor([Float(1)], shape: [1, 1])
         guard states.hasVocabularyLoss(table, threshold: 0, gradient: false) else { return }
         let result = try states.vocabularyLoss(
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test func aTargetOutsideTheVocabularyIsRefused() throws {
-        let (states, table) = try (Tensor.ones([1, 4]), Tensor.ones([3, 4]))
+        let (states, table) = try (Tensor.ones([1, 4]), FrozenMatrix(Tensor.ones([3, 4])))
         for target in [Int64(3), -1] {
             #expect(throws: TorchError.self) {
                 try states.vocabularyLoss(
@@ -113,6 +113,7 @@ import Testing
         let table: Tensor
         let targets: [Int64]
         let softcap: Double
+        var matrix: FrozenMatrix { FrozenMatrix(table) }
 
         /// `uneven`: the logits of the words from 600 on are smaller by 9.
         init(_ test: Case, spread: Double = 0.5, rows: Int = 130, uneven: Bool = false) throws {
@@ -135,8 +136,8 @@ import Testing
 
         func solve(threshold: Double) throws -> VocabularyLoss {
             try states.vocabularyLoss(
-                table, targets: targets, softcap: softcap, threshold: threshold,
-                centroids: threshold > 0 ? table.vocabularyCentroids() : nil, gradient: true)
+                matrix, targets: targets, softcap: softcap, threshold: threshold,
+                centroids: threshold > 0 ? matrix.vocabularyCentroids() : nil, gradient: true)
         }
 
         func definition() throws -> (losses: [Float], correct: [Bool], gradient: [Float]) {

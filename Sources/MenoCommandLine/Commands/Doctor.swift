@@ -46,7 +46,7 @@ struct Doctor: ParsableCommand {
 
     private func speed(weights: DType, activations: DType) throws -> Int {
         let size = 2048
-        let weight = try Tensor.zeros([size, size]).to(weights)
+        let weight = FrozenMatrix(try Tensor.zeros([size, size]).to(weights))
         let input = try Tensor.zeros([size, size]).to(activations)
         _ = try input.frozenLinear(weight)
         let elapsed = try ContinuousClock().measure { for _ in 0..<5 { _ = try input.frozenLinear(weight) } }

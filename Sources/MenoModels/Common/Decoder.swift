@@ -158,7 +158,7 @@ public final class Decoder {
                 advice: "Use the tokenizer that belongs to the model.")
         }
         let indices = try Tensor(inputIDs.map(Int64.init), device: device)
-        let states = try Tensor.embedding(embedding.tensor, indices).to(computeType)
+        let states = try embedding.rows(at: indices).to(computeType)
         guard configuration.embeddingScale != 1 else { return states }
         // Gemma rounds its factor to the type of the embeddings.
         let scale = try Tensor([Float(configuration.embeddingScale)], device: device).to(computeType)
@@ -177,7 +177,7 @@ public final class Decoder {
     }
 
     /// Weights, adapters included.
-    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.tensor.count } }
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
     /// What an optimizer is to change.
     public var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }

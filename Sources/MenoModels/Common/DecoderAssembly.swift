@@ -10,11 +10,11 @@ extension Decoder {
         let assembly = DecoderAssembly(
             configuration: configuration, weightType: weightType, device: device, weight: weight)
         let table = [configuration.vocabularySize, configuration.hiddenSize]
-        let embedding = try assembly.parameter(configuration.moduleName(.embedding) + ".weight", table)
+        let embedding = try assembly.matrix(configuration.moduleName(.embedding) + ".weight", table)
         let layers = try configuration.layers.indices.map(assembly.layer)
         let headWeight =
             configuration.tiesEmbeddings
-            ? embedding : try assembly.parameter(configuration.moduleName(.head) + ".weight", table)
+            ? embedding : try assembly.matrix(configuration.moduleName(.head) + ".weight", table)
         self.init(
             configuration: configuration, weightType: weightType,
             computeType: Self.computeType(weights: weightType, device: device), device: device, embedding: embedding,
@@ -54,7 +54,11 @@ private final class DecoderAssembly {
         self.weight = weight
     }
 
-    func parameter(_ name: String, _ shape: [Int]) throws -> Parameter {
+    func matrix(_ name: String, _ shape: [Int]) throws -> Parameter {
+        Parameter(name, FrozenMatrix(try weight(name, shape, weightType)))
+    }
+
+    private func bias(_ name: String, _ shape: [Int]) throws -> Parameter {
         Parameter(name, try weight(name, shape, weightType))
     }
 
@@ -72,8 +76,8 @@ private final class DecoderAssembly {
         let linear = { (part: WeightPart, outFeatures: Int, inFeatures: Int, hasBias: Bool) in
             let name = self.configuration.moduleName(part, layer: index)
             let linear = Linear(
-                weight: try self.parameter(name + ".weight", [outFeatures, inFeatures]),
-                bias: hasBias ? try self.parameter(name + ".bias", [outFeatures]) : nil)
+                weight: try self.matrix(name + ".weight", [outFeatures, inFeatures]),
+                bias: hasBias ? try self.bias(name + ".bias", [outFeatures]) : nil)
             linears.append((name, linear))
             return linear
         }

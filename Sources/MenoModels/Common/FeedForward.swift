@@ -28,10 +28,10 @@ final class FeedForward {
     private func inner(_ input: Tensor, _ context: AttentionContext) throws -> Tensor {
         switch inputs {
         case .gated(let gate, let up):
-            if let fused, !isGradientEnabled, [gate, up].allSatisfy(\.isFrozenMatrix),
-                input.hasGatedProduct(with: gate.weight.tensor)
+            if let fused, !isGradientEnabled, let gate = gate.frozenMatrix, let up = up.frozenMatrix,
+                input.hasGatedProduct(with: gate)
             {
-                return try input.gatedProduct(gate.weight.tensor, up.weight.tensor, fused)
+                return try input.gatedProduct(gate, up, fused)
             }
             return try gating(gate(input, context: context), up(input, context: context))
         case .fusedGate(let linear):

@@ -24,8 +24,8 @@ final class LanguageModelHead {
     /// - Returns: `[tokens, vocabulary]`.
     func logits(_ hiddenStates: Tensor) throws -> Tensor {
         let product =
-            weight.isTrained
-            ? try hiddenStates.linear(weight.value(hiddenStates.dtype)) : try hiddenStates.frozenLinear(weight.tensor)
+            try weight.matrix.map { try hiddenStates.frozenLinear($0) }
+            ?? hiddenStates.linear(weight.value(hiddenStates.dtype))
         let logits = try product.to(.float32)
         guard let softcap else { return logits }
         return try (logits / softcap).tanh() * softcap
@@ -115,15 +115,15 @@ final class LanguageModelHead {
         of hiddenStates: Tensor, targets: [Int64], smoothing: Double, gradient: Bool
     ) throws -> TileResults? {
         let threshold = gradient ? gradientThreshold : 0
-        guard !weight.isTrained, smoothing == 0 || softcap == nil,
-            hiddenStates.hasVocabularyLoss(weight.tensor, threshold: threshold, gradient: gradient)
+        guard let table = weight.matrix, smoothing == 0 || softcap == nil,
+            hiddenStates.hasVocabularyLoss(table, threshold: threshold, gradient: gradient)
         else { return nil }
-        if threshold > 0 || smoothing > 0, centroids == nil { centroids = try weight.tensor.vocabularyCentroids() }
+        if threshold > 0 || smoothing > 0, centroids == nil { centroids = try table.vocabularyCentroids() }
         let result = try hiddenStates.vocabularyLoss(
-            weight.tensor, targets: targets, softcap: softcap ?? 0, threshold: threshold,
+            table, targets: targets, softcap: softcap ?? 0, threshold: threshold,
             centroids: threshold > 0 ? centroids : nil, gradient: gradient)
         let sharp = TileResults(losses: result.losses, correct: result.isCorrect, inputGradient: result.gradient)
-        guard smoothing > 0, let mean = try centroids?.meanOfRows(weight.tensor.size(0)) else { return sharp }
+        guard smoothing > 0, let mean = try centroids?.meanOfRows(table.rows) else { return sharp }
         return try smoothed(sharp, by: smoothing, hiddenStates, targets: targets, mean: mean)
     }
 
@@ -132,7 +132,7 @@ final class LanguageModelHead {
     private func smoothed(
         _ results: TileResults, by smoothing: Double, _ hiddenStates: Tensor, targets: [Int64], mean: Tensor
     ) throws -> TileResults {
-        let rows = try weight.tensor.indexed(by: Tensor(targets), along: 0).to(.float32)
+        let rows = try weight.rows(at: Tensor(targets)).to(.float32)
         let slope = try (rows - mean) * smoothing
         let added: [Float] = try (hiddenStates.to(.float32) * slope).sum(along: [1]).array()
         var results = results
@@ -249,7 +249,7 @@ private struct DeviceTargets {
 }
 
 extension Tensor {
-    /// Of ``vocabularyCentroids()``, the mean of a table of this many rows.
+    /// Of ``vocabularyCentroids()``, the mean of a table with this many rows.
     fileprivate func meanOfRows(_ rows: Int) throws -> Tensor {
         let sizes = (0..<size(0)).map { Float(min(512, rows - 512 * $0)) / Float(rows) }
         return try (self * Tensor(sizes).unsqueezed(1)).sum(along: [0])

@@ -2,7 +2,7 @@ internal import MenoTensor
 
 /// A linear layer x · Wᵀ + b, with a low-rank adapter where one is attached.
 public final class Linear {
-    /// `[outFeatures, inFeatures]`.
+    /// `[outFeatures, inFeatures]`: a ``FrozenMatrix`` unless it is trained.
     public let weight: Parameter
     /// `[outFeatures]`.
     public let bias: Parameter?
@@ -14,8 +14,8 @@ public final class Linear {
         self.bias = bias
     }
 
-    public var inFeatures: Int { weight.tensor.size(1) }
-    public var outFeatures: Int { weight.tensor.size(0) }
+    public var inFeatures: Int { weight.shape[1] }
+    public var outFeatures: Int { weight.shape[0] }
 
     /// - Parameters:
     ///   - input: `[tokens, inFeatures]`.
@@ -33,12 +33,12 @@ public final class Linear {
 
     /// The layer without its adapter.
     func base(_ input: Tensor, bias: Parameter? = nil) throws -> Tensor {
-        guard weight.isTrained else { return try input.frozenLinear(weight.tensor, bias: bias?.tensor) }
+        if let matrix = weight.matrix { return try input.frozenLinear(matrix, bias: bias?.tensor) }
         return try input.linear(weight.value(input.dtype), bias: bias?.value(input.dtype))
     }
 
-    /// Whether it is a frozen matrix without bias or adapter.
-    var isFrozenMatrix: Bool { !weight.isTrained && bias == nil && adapter == nil }
+    /// Its weight, where it is a frozen matrix without bias or adapter.
+    var frozenMatrix: FrozenMatrix? { bias == nil && adapter == nil ? weight.matrix : nil }
 
     /// An output of this layer before its bias was added.
     func withoutBias(_ output: Tensor) throws -> Tensor {

@@ -1,21 +1,54 @@
 public import MenoTensor
 
-/// A weight of a model: frozen in the computing type, or trained in float32.
+/// A weight of a model: frozen, or trained in float32.
 public final class Parameter {
-    /// The name that transformers gives it, such as `model.layers.0.self_attn.q_proj.weight`.
-    public let name: String
-    /// The weight. Trained ones are float32 leaves of autograd.
-    public private(set) var tensor: Tensor
-
-    public init(_ name: String, _ tensor: Tensor) {
-        self.name = name
-        self.tensor = tensor
+    private enum Values {
+        /// Trained, or no matrix: norms and biases.
+        case tensor(Tensor)
+        case frozen(FrozenMatrix)
     }
 
-    public var isTrained: Bool { tensor.requiresGradient }
+    /// The name that transformers gives it, such as `model.layers.0.self_attn.q_proj.weight`.
+    public let name: String
+    private var values: Values
+
+    /// A trained weight, which requires a gradient, or a frozen one that is no matrix.
+    public init(_ name: String, _ tensor: Tensor) {
+        self.name = name
+        values = .tensor(tensor)
+    }
+
+    init(_ name: String, _ matrix: FrozenMatrix) {
+        self.name = name
+        values = .frozen(matrix)
+    }
+
+    /// The frozen matrix; `nil` where it is trained, or no matrix.
+    public var matrix: FrozenMatrix? { if case .frozen(let matrix) = values { matrix } else { nil } }
+
+    /// The weight as a tensor. Trained ones are float32 leaves of autograd.
+    /// - Precondition: it is no frozen matrix.
+    public var tensor: Tensor {
+        guard case .tensor(let tensor) = values else {
+            preconditionFailure("\(name) is a frozen matrix: ask it for products and rows")
+        }
+        return tensor
+    }
+
+    public var shape: [Int] {
+        switch values {
+        case .tensor(let tensor): tensor.shape
+        case .frozen(let matrix): matrix.shape
+        }
+    }
+
+    /// The number of values.
+    public var count: Int { shape.reduce(1, *) }
+
+    public var isTrained: Bool { if case .tensor(let tensor) = values { tensor.requiresGradient } else { false } }
 
     /// Makes a frozen weight a trained one, in float32.
-    func train() throws { try train(tensor) }
+    func train() throws { try train(value(.float32)) }
 
     /// Its module's full name.
     var module: String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name }
@@ -27,8 +60,30 @@ public final class Parameter {
     }
 
     /// Replaces a frozen weight by a trained one of the same shape.
-    func train(_ values: Tensor) throws { tensor = try values.to(.float32).detached().requiringGradient() }
+    func train(_ values: Tensor) throws {
+        self.values = .tensor(try values.to(.float32).detached().requiringGradient())
+    }
+
+    /// Gives a frozen matrix other values.
+    func freeze(_ values: Tensor) throws {
+        guard let matrix else { preconditionFailure("\(name) is no frozen matrix") }
+        self.values = .frozen(try matrix.holding(values))
+    }
 
     /// The weight in the type of a computation. The gradient of a trained one flows back through the conversion.
-    func value(_ dtype: DType) throws -> Tensor { try tensor.to(dtype) }
+    func value(_ dtype: DType) throws -> Tensor {
+        switch values {
+        case .tensor(let tensor): try tensor.to(dtype)
+        case .frozen(let matrix): try matrix.values(dtype)
+        }
+    }
+
+    /// Some rows of a matrix. Those of a trained one are differentiable.
+    /// - Parameter indices: `[count]`, int64.
+    func rows(at indices: Tensor) throws -> Tensor {
+        switch values {
+        case .tensor(let tensor): try Tensor.embedding(tensor, indices)
+        case .frozen(let matrix): try matrix.rows(at: indices)
+        }
+    }
 }

@@ -10,7 +10,7 @@ enum EmbeddingLayers {
     /// Where its head is its embedding, both must have the same values: PEFT trains a copy of the one that is named, and the
     /// other stays as it was, unless `ensure_weight_tying` is set. Then it saves both, or the embedding alone.
     static func check(of model: Decoder, in tensors: SavedTensors, _ settings: LoRASettings) throws {
-        let (embedding, shape) = (model.embedding.name, model.embedding.tensor.shape)
+        let (embedding, shape) = (model.embedding.name, model.embedding.shape)
         for name in [embedding, head] {
             guard let found = tensors.shape(name), found != shape else { continue }
             throw resized(found, shape, name, tensors)
@@ -18,7 +18,7 @@ enum EmbeddingLayers {
         guard model.configuration.tiesEmbeddings, tensors.has(head) || tensors.has(embedding) else { return }
         if !tensors.has(head), settings.ensuresWeightTying { return }
         let values = { (name: String) in
-            tensors.has(name) ? try tensors.read(name, shape) : try model.embedding.tensor.to(.float32)
+            tensors.has(name) ? try tensors.read(name, shape) : try model.embedding.value(.float32)
         }
         let isSame = try withoutGradient { try (values(head) - values(embedding)).abs().max().item() == 0 }
         guard isSame else {
@@ -58,9 +58,9 @@ enum EmbeddingLayers {
     ) throws {
         let tables = [model.embedding] + (model.configuration.tiesEmbeddings ? [] : [model.head.weight])
         for table in tables where tensors.has(table.name) && !model.isSaved(table, settings) {
-            let values = try tensors.read(table.name, table.tensor.shape)
+            let values = try tensors.read(table.name, table.shape)
             tensors.passOver(table.name)
-            let isSame = try withoutGradient { try (values - table.tensor.to(.float32)).abs().max().item() == 0 }
+            let isSame = try withoutGradient { try (values - table.value(.float32)).abs().max().item() == 0 }
             if isSame { continue }
             guard !forTraining else {
                 throw ModelError(
@@ -71,7 +71,7 @@ enum EmbeddingLayers {
                         "Merge the adapter into its model in PEFT (merge_and_unload), and train that; or name the module in "
                         + "its modules_to_save.")
             }
-            try withoutGradient { _ = try table.tensor.copy_(values) }
+            try table.freeze(values)
         }
     }
 }

@@ -39,7 +39,7 @@ public final class LoRAAdapter {
         let down = try Tensor(uninitialized: [rank, inFeatures], dtype: .float32).uniform_(-bound, bound).to(device)
         let up = try Tensor.zeros([outFeatures, rank], device: device)
         let magnitude =
-            settings.usesDoRA ? try withoutGradient { try linear.weight.tensor.to(.float32).rowNorms() } : nil
+            settings.usesDoRA ? try withoutGradient { try linear.weight.value(.float32).rowNorms() } : nil
         return LoRAAdapter(
             down: Parameter("\(layer).lora_A.weight", try down.requiringGradient()),
             up: Parameter("\(layer).lora_B.weight", try up.requiringGradient()),
@@ -60,11 +60,9 @@ public final class LoRAAdapter {
 
     /// The layer's output with the change, in one kernel; `nil` where there is none for this adapter and input.
     func output(of linear: Linear, input: Tensor, dropout: ActiveDropout?) throws -> Tensor? {
-        guard magnitude == nil, !linear.weight.isTrained, input.hasAdaptedLinear(linear.weight.tensor) else {
-            return nil
-        }
+        guard magnitude == nil, let matrix = linear.weight.matrix, input.hasAdaptedLinear(matrix) else { return nil }
         return try input.adaptedLinear(
-            linear.weight.tensor, down: down.tensor, up: up.tensor, scaling: scaling, dropout: dropout)
+            matrix, down: down.tensor, up: up.tensor, scaling: scaling, dropout: dropout)
     }
 
     /// The layer's output with the change. `[..., outFeatures]`.
@@ -80,7 +78,7 @@ public final class LoRAAdapter {
         guard let magnitude else { return try output + change }
         // m / ‖W + ΔW‖ scales every row; the norm is taken as a constant (Liu et al., section 4.3).
         let norms = try withoutGradient {
-            try (linear.weight.tensor.to(.float32) + up.tensor.matmul(down.tensor) * scaling).rowNorms()
+            try (linear.weight.value(.float32) + up.tensor.matmul(down.tensor) * scaling).rowNorms()
         }
         let scale = try (magnitude.tensor / norms).to(input.dtype)
         let base = dropout != nil ? try linear.base(dropped) : try linear.withoutBias(output)

@@ -44,7 +44,7 @@ public enum LoRAFiles {
         }
         try model.refuseLayersSavedWhole(settings)
         for parameter in model.parameters where model.isSaved(parameter, settings) && tensors.has(parameter.name) {
-            try parameter.train(tensors.take(parameter.name, parameter.tensor.shape).tensor)
+            try parameter.train(tensors.take(parameter.name, parameter.shape).tensor)
         }
         try EmbeddingLayers.put(into: model, from: tensors, settings, forTraining: forTraining)
         try tensors.requireAll()

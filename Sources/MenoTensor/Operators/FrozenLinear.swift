@@ -16,8 +16,10 @@ extension Tensor {
     /// x · Wᵀ + b for x `[..., in]`, a frozen weight `[out, in]` and bias `[out]`, which get no gradient.
     ///
     /// The weight may be of another type than x; the result has x's.
-    public func frozenLinear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
-        guard Kernels.take(.frozenProduct, self, weight) else { return try linear(weight.to(dtype), bias: bias?.to(dtype)) }
+    public func frozenLinear(_ weight: FrozenMatrix, bias: Tensor? = nil) throws -> Tensor {
+        guard Kernels.take(.frozenProduct, self, weight) else {
+            return try linear(weight.values(dtype), bias: bias?.to(dtype))
+        }
         let output = try withoutGradient {
             let product = try detached().product(weight, transposed: false)
             return try bias.map { try product + $0.to(dtype) } ?? product
@@ -29,7 +31,7 @@ extension Tensor {
     }
 
     /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` takes these activations and a frozen weight.
-    public func hasAdaptedLinear(_ weight: Tensor) -> Bool { Kernels.take(.adaptedProduct, self, weight) }
+    public func hasAdaptedLinear(_ weight: FrozenMatrix) -> Bool { Kernels.take(.adaptedProduct, self, weight) }
 
     /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
     /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32 on the CPU, and
@@ -40,11 +42,11 @@ extension Tensor {
     ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
     ///     none is dropped.
     public func adaptedLinear(
-        _ weight: Tensor, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
+        _ weight: FrozenMatrix, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {
         let input = try contiguous().detached()
         let adapter: [OperatorArgument] = [
-            .tensor(weight), .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
+            .matrix(weight), .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
             .bits(dropout?.keys.key ?? 0), .optional(dropout?.keys.numbers),
         ]
         let results = try Kernels.adaptedProduct([.tensor(input)] + adapter)
@@ -58,7 +60,7 @@ extension Tensor {
         }[0]
     }
 
-    private func product(_ weight: Tensor, transposed: Bool) throws -> Tensor {
-        try Kernels.frozenProduct.one(.tensor(contiguous()), .tensor(weight), .bool(transposed))
+    private func product(_ weight: FrozenMatrix, transposed: Bool) throws -> Tensor {
+        try Kernels.frozenProduct.one(.tensor(contiguous()), .matrix(weight), .bool(transposed))
     }
 }

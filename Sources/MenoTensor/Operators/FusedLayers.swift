@@ -55,11 +55,11 @@ extension Tensor {
     }
 
     /// Whether ``gatedProduct(_:_:_:)`` takes these activations `[..., in]` and weights like this one, `[out, in]`.
-    public func hasGatedProduct(with weight: Tensor) -> Bool { Kernels.take(.gatedProduct, self, weight) }
+    public func hasGatedProduct(with weight: FrozenMatrix) -> Bool { Kernels.take(.gatedProduct, self, weight) }
 
     /// activation(x · Gᵀ) · (x · Uᵀ) for frozen weights `[out, in]`, without a gradient: equal to two products and
     /// ``gating(_:_:)``, but the products' results are never written to memory. Only where ``hasGatedProduct(with:)`` is true.
-    public func gatedProduct(_ gate: Tensor, _ up: Tensor, _ activation: GateActivation) throws -> Tensor {
-        try Kernels.gatedProduct.one(.tensor(contiguous()), .tensor(gate), .tensor(up), activation.argument)
+    public func gatedProduct(_ gate: FrozenMatrix, _ up: FrozenMatrix, _ activation: GateActivation) throws -> Tensor {
+        try Kernels.gatedProduct.one(.tensor(contiguous()), .matrix(gate), .matrix(up), activation.argument)
     }
 }

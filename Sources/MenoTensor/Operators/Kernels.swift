@@ -46,6 +46,11 @@ enum Kernels {
         answer { try takes.ask(.string(choice.rawValue), .tensors(inputs)) }
     }
 
+    /// Whether there is a kernel for these activations and this weight.
+    static func take(_ choice: Choice, _ input: Tensor, _ weight: FrozenMatrix) -> Bool {
+        take(choice, input, weight.parts[0])
+    }
+
     static func processorHas(_ feature: Feature) -> Bool {
         answer { try processorHas.ask(.string(feature.rawValue)) }
     }

@@ -10,7 +10,7 @@ public struct VocabularyLoss {
 
 extension Tensor {
     /// Whether ``vocabularyLoss(_:targets:softcap:threshold:centroids:gradient:)`` takes these states and this table.
-    public func hasVocabularyLoss(_ table: Tensor, threshold: Double, gradient: Bool) -> Bool {
+    public func hasVocabularyLoss(_ table: FrozenMatrix, threshold: Double, gradient: Bool) -> Bool {
         Kernels.take(gradient && threshold == 0 ? .exactVocabularyLoss : .vocabularyLoss, self, table)
     }
 
@@ -21,22 +21,24 @@ extension Tensor {
     ///   - targets: `[rows]`, indices into the vocabulary.
     ///   - softcap: where positive, z = softcap · tanh(x / softcap) takes the logits' place.
     ///   - threshold: probabilities below it enter the gradient by the centroid of their 512 words; 0: none.
-    ///   - centroids: ``vocabularyCentroids()`` of the table; needed with a threshold.
+    ///   - centroids: ``FrozenMatrix/vocabularyCentroids()`` of the table; needed with a threshold.
     ///   - gradient: whether the gradient with respect to the states is wanted.
     public func vocabularyLoss(
-        _ table: Tensor, targets: [Int64], softcap: Double, threshold: Double, centroids: Tensor?, gradient: Bool
+        _ table: FrozenMatrix, targets: [Int64], softcap: Double, threshold: Double, centroids: Tensor?, gradient: Bool
     ) throws -> VocabularyLoss {
         precondition(size(0) == targets.count)
         let results = try Kernels.vocabularyLoss(
-            .tensor(contiguous()), .tensor(table), .optional(centroids), .tensor(Tensor(targets)), .double(softcap),
+            .tensor(contiguous()), .matrix(table), .optional(centroids), .tensor(Tensor(targets)), .double(softcap),
             .double(threshold), .bool(gradient))
         let correct: [UInt8] = try results[1]!.array()
         return VocabularyLoss(
             losses: try results[0]!.array(), isCorrect: correct.map { $0 != 0 }, gradient: results[2])
     }
+}
 
+extension FrozenMatrix {
     /// The means of every 512 rows of an embedding table `[vocabulary, hidden]`: `[⌈vocabulary / 512⌉, hidden]`, float32.
     public func vocabularyCentroids() throws -> Tensor {
-        try Kernels.vocabularyCentroids.one(.tensor(self))
+        try Kernels.vocabularyCentroids.one(.matrix(self))
     }
 }

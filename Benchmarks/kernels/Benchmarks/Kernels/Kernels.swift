@@ -21,13 +21,13 @@ private func registerProducts() throws {
     let half = try weight.to(.bfloat16)
     let input = try Tensor.randomNormal([tokens, hidden])
     compare("frozen-product") {
-        _ = try input.frozenLinear(weight)
+        _ = try input.frozenLinear(FrozenMatrix(weight))
     } libtorch: {
         _ = try input.linear(weight)
     }
     // Beside it the weights as a float32 run has them: where this processor takes no such product, they are converted.
     compare("frozen-product-bfloat16-weights") {
-        _ = try input.frozenLinear(half)
+        _ = try input.frozenLinear(FrozenMatrix(half))
     } libtorch: {
         _ = try input.linear(weight)
     }
@@ -38,9 +38,10 @@ private func registerProducts() throws {
     let query = try Tensor.randomNormal([1024, hidden])
     let leaves = [leaf, down, up]
     let keys = try RowKeys(key: 1, numbers: Array(0..<Int64(tokens)), device: .cpu)
-    guard leaf.hasAdaptedLinear(query) else { return }
+    guard leaf.hasAdaptedLinear(FrozenMatrix(query)) else { return }
     compare("adapted-layer-with-dropout") {
-        try backward(leaf.adaptedLinear(query, down: down, up: up, scaling: 2, dropout: (0.1, keys)), leaves)
+        try backward(leaf.adaptedLinear(
+                FrozenMatrix(query), down: down, up: up, scaling: 2, dropout: (0.1, keys)), leaves)
     } libtorch: {
         let dropped = try Operator("aten::dropout")(.tensor(leaf), .double(0.1), .bool(true))[0]!
         try backward(leaf.linear(query) + dropped.linear(down).linear(up) * 2, leaves)
@@ -108,23 +109,24 @@ private func registerLoss() throws {
     let index = try Tensor(targets)
     let states = try table.indexed(by: index, along: 0) * 2 + Tensor.randomNormal([256, hidden])
     let leaf = try states.detached().requiringGradient()
-    let centroids = try table.vocabularyCentroids()
+    let matrix = FrozenMatrix(table)
+    let centroids = try matrix.vocabularyCentroids()
     let libtorch = {
         let logits = try leaf.linear(table)
         let chosen = try logits.gathered(along: 1, at: index.unsqueezed(1)).squeezed(1)
         try backward(logits.logSumExp(along: -1) - chosen, [leaf])
     }
-    if states.hasVocabularyLoss(table, threshold: 0, gradient: true) {
+    if states.hasVocabularyLoss(matrix, threshold: 0, gradient: true) {
         compare("vocabulary-loss") {
             _ = try states.vocabularyLoss(
-                table, targets: targets, softcap: 0, threshold: 0, centroids: nil, gradient: true)
+                matrix, targets: targets, softcap: 0, threshold: 0, centroids: nil, gradient: true)
         } libtorch: {
             try libtorch()
         }
     }
     compare("vocabulary-loss-gradient-above-1e-6") {
         _ = try states.vocabularyLoss(
-            table, targets: targets, softcap: 0, threshold: 1e-6, centroids: centroids, gradient: true)
+            matrix, targets: targets, softcap: 0, threshold: 1e-6, centroids: centroids, gradient: true)
     } libtorch: {
         try libtorch()
     }
