@@ -1,4 +1,5 @@
 import Foundation
+import MenoTesting
 import Testing
 
 #if canImport(Glibc)
