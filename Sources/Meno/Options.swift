@@ -6,7 +6,7 @@ public import MenoModels
 public struct GenerationOptions: Sendable {
     /// The most tokens of an answer. The model's context may end it earlier. Default 256.
     public var maxNewTokens = 256
-    /// How tokens are drawn. Default: temperature 0.7, top-p 0.95. ``Sampling/greedy`` takes the most probable one.
+    /// How tokens are drawn. Default: temperature 0.7, top-p 0.95. `Sampling.greedy` takes the most probable one.
     public var sampling = Sampling(temperature: 0.7, topP: 0.95)
     /// A system turn before the conversation; `nil`: none.
     public var system: String?

@@ -23,6 +23,14 @@ import Testing
         return configuration
     }
 
+    /// The tiny model brings no chat template.
+    private func template() throws -> String {
+        let file = tiny.folder.url.appending(path: "template.jinja")
+        try "{% for message in messages %}{{ message.content }}? {% endfor %}".write(
+            to: file, atomically: true, encoding: .utf8)
+        return file.path
+    }
+
     private func hasFile(_ name: String) -> Bool {
         FileManager.default.fileExists(atPath: tiny.run.appending(path: name).path)
     }
@@ -52,7 +60,9 @@ import Testing
             "run.yaml", "model/adapter_model.safetensors", "model/tokenizer.json", "training_progress/metrics.jsonl",
             "training_progress/report.html",
         ] { #expect(hasFile(name), "\(name)") }
-        #expect(try String(contentsOf: tiny.run.appending(path: "run.yaml"), encoding: .utf8).contains("num_train_epochs: 1"))
+        #expect(
+            try String(contentsOf: tiny.run.appending(path: "run.yaml"), encoding: .utf8).contains(
+                "num_train_epochs: 1"))
 
         let base = try await LanguageModel.load(tiny.model.path, dtype: .float32, device: .cpu)
         let tuned = try await LanguageModel.load(
@@ -64,7 +74,7 @@ import Testing
         #expect(try await tuned.evaluate([record]).tokens == 15)
 
         var options = GenerationOptions()
-        options.chatTemplate = "chatml"
+        options.chatTemplate = try template()
         options.sampling = .greedy
         options.maxNewTokens = 12
         let answer = try await tuned.generate("virtue", options)
@@ -87,7 +97,9 @@ import Testing
         for try await event in FineTuning(configuration(steps: steps), resumption: .newest).events() {
             if case .step(let step) = event, step.step == 4 { break }
         }
-        let resumed = try await untilFree { try await FineTuning(configuration(steps: steps), resumption: .newest).run() }
+        let resumed = try await untilFree {
+            try await FineTuning(configuration(steps: steps), resumption: .newest).run()
+        }
         #expect(resumed.reason == .completed && resumed.step == steps)
 
         // The same weights as of a run that was never interrupted.
@@ -117,14 +129,14 @@ import Testing
         await #expect(throws: DataError.self) { for try await _ in FineTuning(missing).events() {} }
         await #expect(throws: ModelError.self) { try await LanguageModel.load("no-such-model") }
         // A run is not replaced unasked.
-        _ = try await FineTuning(configuration(steps: 1)).run()
-        await #expect(throws: ConfigurationError.self) { try await FineTuning(configuration(steps: 1)).run() }
+        _ = try await FineTuning(configuration(steps: 2)).run()
+        await #expect(throws: ConfigurationError.self) { try await FineTuning(configuration(steps: 2)).run() }
     }
 
     @Test func twoModelsShareAProcess() async throws {
         let model = try await LanguageModel.load(tiny.model.path, dtype: .float32, device: .cpu)
         var options = GenerationOptions()
-        options.chatTemplate = "chatml"
+        options.chatTemplate = try template()
         options.maxNewTokens = 8
         options.sampling = Sampling(temperature: 1, seed: 7)
         let alone = try await model.generate("virtue", options)

@@ -1,5 +1,6 @@
 package import MenoData
 internal import MenoModels
+internal import MenoTensor
 package import MenoTokenizers
 internal import MenoTraining
 
@@ -38,6 +39,14 @@ extension LoadedModel {
     package func evaluate(
         _ examples: [Example], log: any SessionLog, isCancelled: () -> Bool
     ) throws -> Evaluation {
-        try Evaluator(decoder).evaluate(examples) { _ in !isCancelled() } onShortage: { log.warn($1) }
+        guard decoder.precision != "float16" || decoder.device != .cpu else {
+            throw TrainingError(
+                .badArguments, "a model in float16 cannot be evaluated on a CPU.", advice: "Use bfloat16 or float32.")
+        }
+        return try Evaluator(decoder).evaluate(examples) { _ in
+            !isCancelled()
+        } onShortage: {
+            log.warn($1)
+        }
     }
 }

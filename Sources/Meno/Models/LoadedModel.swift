@@ -59,7 +59,9 @@ package struct LoadedModel {
     }
 
     /// The template of a name.
-    package func template(_ name: String) throws -> ChatTemplate { try tokenized.template(name, warnsOfOther: !isTrained) }
+    package func template(_ name: String) throws -> ChatTemplate {
+        try tokenized.template(name, warnsOfOther: !isTrained)
+    }
 
     /// What is saved beside a model or an adapter that was trained with this tokenizer.
     func tokenizerFiles(_ template: ChatTemplate?) throws -> [String: Data] {

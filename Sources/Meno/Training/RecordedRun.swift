@@ -35,7 +35,9 @@ package struct RecordedRun {
         if let configurationFault { log.warn("the default thresholds are taken: \(configurationFault)") }
     }
 
-    package var title: String { configuration?.runName ?? (isFolder ? url : url.deletingLastPathComponent()).lastPathComponent }
+    package var title: String {
+        configuration?.runName ?? (isFolder ? url : url.deletingLastPathComponent()).lastPathComponent
+    }
 
     /// What the monitor judges the run by: as the run itself did.
     package var thresholds: MonitorConfiguration {

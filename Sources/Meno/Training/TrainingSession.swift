@@ -313,7 +313,9 @@ package struct TrainingSession {
         }
     }
 
-    private static func checkpoint(_ resumption: FineTuning.Resumption, in folders: RunFolders, _ log: any SessionLog) throws -> URL? {
+    private static func checkpoint(
+        _ resumption: FineTuning.Resumption, in folders: RunFolders, _ log: any SessionLog
+    ) throws -> URL? {
         let store = CheckpointStore(folders.model)
         switch resumption {
         case .none: return nil

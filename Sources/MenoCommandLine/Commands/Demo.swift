@@ -64,6 +64,7 @@ struct Demo: ParsableCommand {
         let evaluations = EvaluationCollector()
         Interruption.install()
         guard try session.run(observers: [evaluations]).reason != .interrupted else {
+            ConsoleLog().note("resume it with `meno train … --resume auto`")
             throw ExitCode(Status.interrupted)
         }
         let after = try answers(session)

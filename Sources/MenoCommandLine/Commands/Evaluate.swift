@@ -49,7 +49,9 @@ struct Evaluate: ParsableCommand {
             Interruption.install()
             let result = try model.evaluate(examples.chosen, log: log) { Interruption.isRequested }
             try show(result)
-            if let logits, let first = examples.chosen.first { try write(model.decoder, first, to: URL(filePath: logits)) }
+            if let logits, let first = examples.chosen.first {
+                try write(model.decoder, first, to: URL(filePath: logits))
+            }
         }
     }
 

@@ -21,7 +21,8 @@ struct Plan: ParsableCommand {
         try reportingErrors {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
             Interruption.outliveReaders()
-            let session = try TrainingSession(configuration, overwrites: true, trains: false, log: ConsoleLog(), shouldStop: { false })
+            let session = try TrainingSession(
+                configuration, overwrites: true, trains: false, log: ConsoleLog(), shouldStop: { false })
             let forecast = try session.loop().forecast()
             let probeSeconds = try session.probeSeconds(forecast)
             let free = try? URL(filePath: configuration.baseOutputDirectory).nearestExistingFolder
