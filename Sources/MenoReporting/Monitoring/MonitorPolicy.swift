@@ -1,6 +1,6 @@
 internal import Foundation
 public import MenoMetrics
-public import MenoMonitor
+internal import MenoMonitor
 
 /// Puts what a monitor decides into effect: stable checkpoints, alerts, the end of the run.
 public final class MonitorPolicy: RunPolicy {

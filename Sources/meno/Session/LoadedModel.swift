@@ -27,7 +27,6 @@ struct LoadedModel {
         let adapter = adapter.map { URL(filePath: $0) }
         tokenized = try TokenizedModel(url, adapter: adapter, log: log)
         if let adapter { try LoRAFiles.attach(adapter, to: decoder, warn: log.warn) }
-        decoder.setTraining(false)
     }
 
     /// A model that is to be trained, with the tokenizer that was read before it.
@@ -37,7 +36,6 @@ struct LoadedModel {
         isTrained = true
         url = try CatalogModel.locate(name)
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
-        decoder.setTraining(false)
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

@@ -119,7 +119,6 @@ struct TrainingSession {
         if let adapter = lora.initialAdapter {
             let settings = try LoRAFiles.attach(
                 URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
-            decoder.setTraining(true)
             return .adapter(settings, baseModel: model.reference)
         }
         return .adapter(try decoder.attachLoRA(lora.settings), baseModel: model.reference)
@@ -151,7 +150,6 @@ struct TrainingSession {
         // The report of a long run takes a while: the result does not wait for it.
         defer { writeReport() }
         let outcome = try loop.run(model: model.name)
-        model.decoder.setTraining(false)
         if outcome.reason == .interrupted {
             log.note("resume it with `meno train … --resume auto`")
         } else {
@@ -187,7 +185,6 @@ struct TrainingSession {
 
     /// The loop of this run, ready to start; nothing is written before it does.
     func loop(observers: [any RunObserver] = [], policies: [any RunPolicy] = []) throws -> TrainingLoop {
-        model.decoder.setTraining(true)
         return try TrainingLoop(
             model: model.decoder, training: examples.training, evaluation: examples.evaluation,
             arguments: configuration.arguments,
