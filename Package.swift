@@ -63,7 +63,7 @@ let package = Package(
 
         // What a run tells, and what is decided from it: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
-        .target(name: "MenoMonitor", dependencies: ["MenoMetrics"], swiftSettings: swiftSettings),
+        .target(name: "MenoMonitor", dependencies: ["MenoMetrics", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
             name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats"],
             swiftSettings: swiftSettings),

@@ -25,7 +25,7 @@ struct DashboardPages: Sendable {
             let runs = catalog.runs
             if runs.count == 1 { return .redirect(Self.address(of: runs[0].name)) }
             return .page(shell("Meno", await comparison(runs), nonce))
-        case (1, "body"): return .fragment(await comparison(catalog.runs))
+        case (1, "body"): return .fragment(await comparison(catalog.runs).text)
         case (1, "updates"):
             return .updates { [catalog, cache] in
                 var stamps: [String] = []
@@ -46,21 +46,21 @@ struct DashboardPages: Sendable {
         guard let url = catalog.run(named: name) else { return .notFound }
         switch part {
         case nil: return .page(shell(name, await body(of: url, name), nonce))
-        case "body": return .fragment(await body(of: url, name))
+        case "body": return .fragment(await body(of: url, name).text)
         case "updates": return .updates { [cache] in await cache.stamp(of: url) }
         default: return .notFound
         }
     }
 
-    private func body(of url: URL, _ name: String) async -> String {
+    private func body(of url: URL, _ name: String) async -> HTML {
         do {
             return Report(try await cache.record(url), title: name, language: language).body
         } catch {
-            return "<header><h1>\(HTML.escape(name))</h1></header><main><p>\(HTML.escape("\(error)"))</p></main>"
+            return "<header><h1>\(name)</h1></header><main><p>\("\(error)")</p></main>"
         }
     }
 
-    private func comparison(_ runs: [(name: String, url: URL)]) async -> String {
+    private func comparison(_ runs: [(name: String, url: URL)]) async -> HTML {
         var records: [(name: String, run: RunRecord)] = []
         for (name, url) in runs {
             // One that cannot be read has a page that says why; here it would only be in the way.
@@ -69,7 +69,7 @@ struct DashboardPages: Sendable {
         return Comparison(records, language: language, link: Self.address).body
     }
 
-    private func shell(_ title: String, _ body: String, _ nonce: String) -> String {
+    private func shell(_ title: String, _ body: HTML, _ nonce: String) -> String {
         ReportShell.page(title: title, language: language, body: body, script: script, nonce: nonce)
     }
 

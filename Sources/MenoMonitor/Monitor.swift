@@ -86,8 +86,6 @@ public struct Monitor: Sendable, Hashable, Codable {
     /// Forgets stable checkpoints that are not on disk, for a run that goes on after a break.
     public mutating func keepStableCheckpoints(at paths: Set<String>) { policy.keepOnly(paths: paths) }
 
-    /// Alerts that last.
-
     private func isInRange(_ event: RunEvent) -> Bool {
         switch event {
         case .step(let metrics): Self.steps.contains(metrics.step)

@@ -94,15 +94,4 @@ import Testing
         let inOrder = BatchSchedule(exampleCount: 5, examplesPerStep: 2, seed: 5, shuffles: false)
         #expect((0..<4).map { inOrder.examples(ofStep: $0) } == [[0, 1], [2, 3], [4], [0, 1]])
     }
-
-    @Test func paddingIsKnownByPlace() {
-        let example = { (ids: [Int32]) in
-            Example(ids: ids, labels: ids, isCompletion: ids.map { _ in true }, place: "")
-        }
-        // The token 2 ends a turn and also pads: its label survives where it is text.
-        let batch = PaddedBatch([example([5, 6, 2]), example(Array(repeating: 7, count: 9))], padID: 2)
-        #expect(batch.rows == 2 && batch.length == 16)
-        #expect(Array(batch.labels[0..<16]) == [5, 6, 2] + Array(repeating: -100, count: 13))
-        #expect(Array(batch.ids[0..<16]) == [5, 6, 2] + Array(repeating: 2, count: 13))
-    }
 }

@@ -20,6 +20,20 @@ import Testing
         #expect(try JSONReader.value(of: "12345678901234567890") == .number(1.2345678901234567e19))
     }
 
+    @Test func valuesAreFoundByTheirPath() {
+        var text = #"{"a": 1, "b": [ {"c": [0, {"d": null}]}, 7], "a": [true] }"#
+        text.withUTF8 { buffer in
+            let bytes = UnsafeRawBufferPointer(buffer)
+            let cases: [([JSONReader.PathStep], Int?)] = [
+                ([], 0), ([.member("b")], 14), ([.member("b"), .element(1)], 41), ([.member("a")], 50),
+                ([.member("b"), .element(0), .member("c"), .element(1), .member("d")], 32),
+                ([.member("x")], nil), ([.member("b"), .element(2)], nil), ([.element(0)], nil),
+                ([.member("a"), .element(0), .element(0)], nil),
+            ]
+            for (path, offset) in cases { #expect(JSONReader.offset(of: path, in: bytes) == offset, "\(path)") }
+        }
+    }
+
     @Test func theLastOfRepeatedKeysCountsAndIsNamed() throws {
         var text = #"{"a": 1, "b": {"c": 1, "c": 2}, "a": 3}"#
         try text.withUTF8 { buffer in

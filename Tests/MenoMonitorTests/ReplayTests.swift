@@ -92,11 +92,11 @@ struct ReplayTests {
         (#"{"log_history": [{"step": 1.5}]}"#, "log_history[0].step, line 1, column 27", "a whole number"),
         (#"{"log_history": {}}"#, "log_history, line 1, column 17", "a list"),
         ("{\n\"global_step\": 3\n}", "log_history", "no such key"),
-        ("{\n\"log_history\": [", "line 2, column 17", "the file ends"),
-        ("", "line 1, column 1", "the file ends"),
+        ("{\n\"log_history\": [", "line 2, column 17", "expected a value, found its end"),
+        ("", "line 1, column 1", "expected a value, found its end"),
         ("[1, 2]", "the file, line 1, column 1", "an object"),
-        ("\u{1}", "line 1, column 1", "byte 0x1"),
-        ("{\"log_history\": [" + String(repeating: "[", count: 200), "line 1, column 80", "levels of nesting"),
+        ("\u{1}", "line 1, column 1", "character U+1"),
+        ("{\"log_history\": [" + String(repeating: "[", count: 200), "line 1, column 116", "nested more than 100 deep"),
     ])
     func damagedFilesAreRefusedByPlace(text: String, place: String, message: String) throws {
         let error = try #require(refusal(text))

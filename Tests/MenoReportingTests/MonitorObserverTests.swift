@@ -146,7 +146,9 @@ import Testing
             let observer = try MonitorObserver(Self.thresholds, action: .command(failing))
             for number in 1...3 { try observer.observe(.stepSkipped(step: number, reason: alert.message, records: [])) }
             let warning = wait {
-                observer.policy.decisions(after: step(4)).first { if case .announce(.warning) = $0 { true } else { false } }
+                observer.policy.decisions(after: step(4)).first {
+                    if case .announce(.warning) = $0 { true } else { false }
+                }
             }
             #expect(warning != nil, "\(command)")
         }

@@ -155,7 +155,7 @@ import Testing
     @Test func namesThatDifferAtTheirEndsDifferInALegend() throws {
         let run = try recorded(events())
         let names = (1...7).map { "socratic-dialogues-lr-1e-\($0)" }
-        let page = Comparison(names.map { ($0, run) }, language: .english) { $0 }.body
+        let page = Comparison(names.map { ($0, run) }, language: .english) { $0 }.body.text
         for number in 1...6 { #expect(page.contains("socrati…-lr-1e-\(number)")) }
         #expect(page.contains("first 6 runs"))
     }

@@ -85,7 +85,8 @@ import Testing
             }
         }
         let model = try TinyRun.model()
-        try TinyRun.loop(model: model, observers: [observer], policies: [observer], saving: saving, arguments).run(model: "tiny")
+        try TinyRun.loop(model: model, observers: [observer], policies: [observer], saving: saving, arguments).run(
+            model: "tiny")
         let stable = saving.stableStore
         #expect(stable.steps == [6, 8, 10, 12])
         #expect(stable.path(step: 6) == "\(folder.url.lastPathComponent)/stable_checkpoint-6")
@@ -124,16 +125,18 @@ import Testing
         let echoing = Steering { event in
             switch event {
             case .evaluated: [.announce(.notice("told"))]
-            case .notice: [.announce(.notice("told again"))]
+            case .notice("told"): [.announce(.notice("told again"))]
             default: []
             }
         }
-        let other = Steering { if case .notice = $0 { [.stop(reason: "an announcement")] } else { [] } }
+        let other = Steering { $0 == .notice("told") ? [.stop(reason: "an announcement")] : [] }
         let outcome = try TinyRun.loop(observers: [seen, echoing], policies: [echoing, other], arguments)
             .run(model: "tiny")
         #expect(outcome.reason == .completed)
         for events in [seen.all, echoing.all] {
-            let notices = events.compactMap { if case .notice(let text) = $0, text.hasPrefix("told") { text } else { nil } }
+            let notices = events.compactMap {
+                if case .notice(let text) = $0, text.hasPrefix("told") { text } else { nil }
+            }
             #expect(notices == Array(repeating: "told", count: 6))
         }
     }
@@ -143,7 +146,8 @@ import Testing
         let saving = try saving()
         let restless = Steering { event in
             switch event {
-            case .checkpointSaved(let record): [.saveStableCheckpoint(files: [:]), .removeStableCheckpoint(step: record.step)]
+            case .checkpointSaved(let record):
+                [.saveStableCheckpoint(files: [:]), .removeStableCheckpoint(step: record.step)]
             case .checkpointRemoved: [.saveStableCheckpoint(files: [:])]
             case .checkpointFailed: [.saveStableCheckpoint(files: [:])]
             default: []
@@ -163,7 +167,9 @@ import Testing
             default: []
             }
         }
-        let stages = [Stage { _, _ in throw Fault() }, Stage { metrics, _ in [.probed(step: metrics.step, answers: [])] }]
+        let stages = [
+            Stage { _, _ in throw Fault() }, Stage { metrics, _ in [.probed(step: metrics.step, answers: [])] },
+        ]
         try TinyRun.loop(observers: [observer], policies: [observer], stages: stages, arguments).run(model: "tiny")
         let start = try #require(observer.all.firstIndex { if case .evaluated = $0 { true } else { false } })
         let names = observer.all[start..<start + 5].map { "\($0)".prefix { $0 != "(" } }

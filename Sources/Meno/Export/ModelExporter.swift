@@ -241,11 +241,9 @@ package struct ModelExporter {
         _ subject: Subject, _ samples: [ExportVerification.Sample]
     ) throws -> (base: [Double]?, trained: [Double]) {
         let decoder = try ModelFiles(subject.url).load(dtype: precision(subject.url))
-        decoder.setTraining(false)
         let base = adapter == nil ? nil : try ExportVerification.losses(of: decoder, samples)
         if let adapter {
             try LoRAFiles.attach(URL(filePath: adapter), to: decoder)
-            decoder.setTraining(false)
         }
         return (base, try ExportVerification.losses(of: decoder, samples))
     }
@@ -257,7 +255,6 @@ package struct ModelExporter {
         let url = isAdapter ? subject.url : exported
         let decoder = try ModelFiles(url).load(dtype: precision(subject.url))
         if isAdapter { try GGUFAdapterFile.attach(exported, to: decoder) }
-        decoder.setTraining(false)
         return try ExportVerification.losses(of: decoder, samples)
     }
 

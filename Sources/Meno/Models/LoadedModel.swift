@@ -37,7 +37,6 @@ package struct LoadedModel {
                 try LoRAFiles.attach(adapter, to: decoder, warn: log.warn)
             }
         }
-        decoder.setTraining(false)
     }
 
     /// A model that is to be trained, with the tokenizer that was read before it.
@@ -47,7 +46,6 @@ package struct LoadedModel {
         isTrained = true
         url = try CatalogModel.locate(name, log: log)
         decoder = try ModelFiles(url).load(dtype: dtype, device: device)
-        decoder.setTraining(false)
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

@@ -9,8 +9,6 @@ extension TrainingSession {
         guard settings.isEnabled, settings.probing == .evaluation, forecast.evaluations > 0, let template,
             let question = probeQuestions.first
         else { return 0 }
-        model.decoder.setTraining(false)
-        defer { model.decoder.setTraining(true) }
         let clock = ContinuousClock()
         let time = try clock.measure {
             _ = try model.answer(

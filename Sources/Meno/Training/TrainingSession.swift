@@ -127,7 +127,6 @@ package struct TrainingSession {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             let settings = try LoRAFiles.attach(
                 URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
-            decoder.setTraining(true)
             return .adapter(settings, baseModel: model.reference)
         }
         let settings = try SharedGenerator.exclusively {
@@ -162,7 +161,6 @@ package struct TrainingSession {
         // The report of a long run takes a while: the result does not wait for it.
         defer { writeReport() }
         let outcome = try loop.run(model: model.name)
-        model.decoder.setTraining(false)
         if outcome.reason != .interrupted {
             try writeResult()
             for form in exports { try export(form) }
@@ -216,7 +214,6 @@ package struct TrainingSession {
 
     /// The loop of this run, ready to start; nothing is written before it does.
     package func loop(observers: [any RunObserver] = [], policies: [any RunPolicy] = []) throws -> TrainingLoop {
-        model.decoder.setTraining(true)
         return try TrainingLoop(
             model: model.decoder, training: examples.training, evaluation: examples.evaluation,
             arguments: configuration.arguments,

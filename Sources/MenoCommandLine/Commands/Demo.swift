@@ -95,7 +95,6 @@ struct Demo: ParsableCommand {
 
     private func answers(_ session: TrainingSession) throws -> [String] {
         let template = try session.template ?? ChatTemplate.named("auto", for: session.model.tokenizer)
-        session.model.decoder.setTraining(false)
         return try Self.questions.map {
             try session.model.answer(
                 [ChatMessage(.user, $0)], template: template, sampling: .greedy, maxNewTokens: 80

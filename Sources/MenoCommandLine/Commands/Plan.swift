@@ -61,9 +61,9 @@ struct Plan: ParsableCommand {
             trained   \(forecast.trainedParameters) of \(forecast.totalParameters) parameters
             memory    \(mebibytes(memory.peak)) at its height, \(mebibytes(memory.resident)) of them before the first \
             step\(available)
-            time      \(duration(forecast.trainingSeconds)) of training, \
-            \(duration(forecast.evaluationSeconds)) of evaluation\
-            \(probeSeconds > 0 ? ", \(duration(probeSeconds)) of probe questions" : "")
+            time      \(DurationText.english(forecast.trainingSeconds)) of training, \
+            \(DurationText.english(forecast.evaluationSeconds)) of evaluation\
+            \(probeSeconds > 0 ? ", \(DurationText.english(probeSeconds)) of probe questions" : "")
             disk      \(mebibytes(forecast.disk.total)): \(forecast.disk.checkpoints) checkpoints of \
             \(mebibytes(forecast.disk.checkpoint)) and one that is written\(freeDisk.map { "; \(mebibytes($0)) are free" } ?? "")
             """)
@@ -79,12 +79,6 @@ struct Plan: ParsableCommand {
     }
 
     private func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 19)) >> 20) MiB" }
-
-    private func duration(_ seconds: Double) -> String {
-        let seconds = Int(seconds.rounded())
-        if seconds < 120 { return "\(seconds) s" }
-        return seconds < 7200 ? "\(seconds / 60) min" : "\(seconds / 3600) h \(seconds / 60 % 60) min"
-    }
 }
 
 extension URL {

@@ -115,6 +115,44 @@ package struct JSONReader {
         }
     }
 
+    // MARK: Places
+
+    /// A step from a value to one inside it.
+    package enum PathStep: Sendable, Hashable {
+        case member(String)
+        case element(Int)
+    }
+
+    /// The byte at which a value begins; `nil` where there is none. Of repeated keys the last counts.
+    package static func offset(of path: [PathStep], in bytes: UnsafeRawBufferPointer, from start: Int = 0) -> Int? {
+        var reader = JSONReader(bytes, from: start)
+        for step in path {
+            guard let inner = try? reader.offset(of: step) else { return nil }
+            reader.offset = inner
+        }
+        reader.skipSpace()
+        return reader.offset
+    }
+
+    private func offset(of step: PathStep) throws(Fault) -> Int? {
+        var reader = self
+        let (begin, end): (StaticString, StaticString) = if case .member = step { ("{", "}") } else { ("[", "]") }
+        guard reader.accept(begin), !reader.accept(end) else { return nil }
+        var (found, count): (Int?, Int) = (nil, 0)
+        repeat {
+            switch step {
+            case .member(let name):
+                guard case .string(let key) = try reader.value(), reader.accept(":") else { return nil }
+                if key == name { found = reader.offset }
+            case .element(let index):
+                if index == count { return reader.offset }
+            }
+            _ = try reader.value()
+            count += 1
+        } while reader.accept(",")
+        return found
+    }
+
     // MARK: Numbers
 
     private mutating func number() throws(Fault) -> JSONValue {

@@ -107,11 +107,6 @@ extension Decoder {
         !parameter.name.contains(".lora_") && settings.modulesToSave.contains { parameter.belongs(to: $0) }
     }
 
-    /// Whether adapters drop elements of their inputs (in passes with gradient only).
-    public func setTraining(_ isTraining: Bool) {
-        for (_, linear) in linears { linear.adapter?.isTraining = isTraining }
-    }
-
     /// The adapters by the name of their layer.
     public var adapters: [(layer: String, adapter: LoRAAdapter)] {
         linears.compactMap { name, linear in linear.adapter.map { (name, $0) } }

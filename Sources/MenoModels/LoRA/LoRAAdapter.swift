@@ -14,7 +14,6 @@ public final class LoRAAdapter {
     public let scaling: Double
     /// The probability with which each element of the input is dropped while training.
     public let dropout: Double
-    var isTraining = true
     /// Stands for the layer where random numbers are concerned.
     private let identifier: UInt64
 
@@ -54,7 +53,7 @@ public final class LoRAAdapter {
 
     /// - Returns: `nil` where none is dropped.
     func dropout(in context: AttentionContext) throws -> ActiveDropout? {
-        guard isTraining, dropout > 0, let keys = try context.rowKeys() else { return nil }
+        guard dropout > 0, let keys = try context.rowKeys() else { return nil }
         return (dropout, keys.keys(for: identifier))
     }
 

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MenoFormats
 internal import MenoMetrics
 
 /// A run of Meno, as its `events.jsonl` or `metrics.jsonl` records it: an event, or what a step or an evaluation measured,
@@ -8,9 +9,9 @@ enum EventLog {
     static func begins(_ data: Data) -> Bool {
         let start = data.drop { $0 == 0x20 || $0 == 0x0D || $0 == 0x0A }
         guard let line = start.split(separator: UInt8(ascii: "\n"), maxSplits: 1).first,
-            let value = try? JSONReader.read([UInt8](line)), case .object(let members) = value.content
+            let value = try? RecordedJSON([UInt8](line)).value, value.object != nil
         else { return false }
-        return members["log_history"] == nil
+        return value["log_history"] == nil
     }
 
     /// - Returns: the events, and the numbers of the lines that are none: a run that was killed leaves a line cut short.
@@ -39,7 +40,7 @@ enum EventLog {
 
     /// `nil` of an object that tells of no step.
     private static func measured(_ line: [UInt8]) throws -> [RunEvent]? {
-        let entry = try Fields(JSONReader.read(line), place: nil, bytes: line)
+        let entry = try Fields(RecordedJSON(line))
         guard let step = try entry.count("step") else { return nil }
         return try RecordedEntry.events(entry, step: step)
     }

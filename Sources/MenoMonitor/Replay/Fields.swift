@@ -1,25 +1,29 @@
+internal import MenoFormats
+
 /// The members of a JSON object, asked for by kind.
 struct Fields {
-    private let members: [String: JSONValue]
-    private let place: String?
-    private let bytes: [UInt8]
+    private let object: JSONValue
+    private let path: [JSONReader.PathStep]
+    private let file: RecordedJSON
 
-    /// - Parameter place: of the object inside the file; `nil` where it is the whole file.
-    init(_ value: JSONValue, place: String?, bytes: [UInt8]) throws {
-        guard case .object(let members) = value.content else {
+    /// - Parameter path: of the object inside the file.
+    init(_ file: RecordedJSON, _ object: JSONValue? = nil, at path: [JSONReader.PathStep] = []) throws {
+        self.object = object ?? file.value
+        self.path = path
+        self.file = file
+        guard self.object.object != nil else {
+            let name = path.isEmpty ? "the file" : Self.name(of: path)
             throw MonitorError(
-                .malformed, place: "\(place ?? "the file"), \(JSONReader.place(of: value.offset, in: bytes))",
-                "expected an object, found \(value.kind).")
+                .malformed, place: "\(name), \(file.place(of: path))",
+                "expected an object, found \(self.object.kindName).")
         }
-        self.members = members
-        self.place = place
-        self.bytes = bytes
     }
 
     /// `nil` where the key is absent or null. NaN and infinities may also be written as text.
     func number(_ key: String) throws -> Double? {
         guard let value = member(key) else { return nil }
-        switch value.content {
+        switch value {
+        case .integer(let number): return Double(number)
         case .number(let number): return number
         case .string("NaN"): return .nan
         case .string("Infinity"): return .infinity
@@ -39,26 +43,32 @@ struct Fields {
 
     func text(_ key: String) throws -> String? {
         guard let value = member(key) else { return nil }
-        guard case .string(let text) = value.content else { throw wrong(key, value, "text") }
+        guard let text = value.string else { throw wrong(key, value, "text") }
         return text
     }
 
     func list(_ key: String) throws -> [JSONValue]? {
         guard let value = member(key) else { return nil }
-        guard case .array(let elements) = value.content else { throw wrong(key, value, "a list") }
+        guard let elements = value.array else { throw wrong(key, value, "a list") }
         return elements
     }
 
-    private func member(_ key: String) -> JSONValue? {
-        guard let value = members[key] else { return nil }
-        if case .null = value.content { return nil }
-        return value
-    }
+    private func member(_ key: String) -> JSONValue? { object[key].flatMap { $0.isNull ? nil : $0 } }
 
     private func wrong(_ key: String, _ value: JSONValue, _ expected: String) -> MonitorError {
-        let path = place.map { "\($0).\(key)" } ?? key
+        let path = path + [.member(key)]
         return MonitorError(
-            .malformed, place: "\(path), \(JSONReader.place(of: value.offset, in: bytes))",
-            "expected \(expected), found \(value.kind).")
+            .malformed, place: "\(Self.name(of: path)), \(file.place(of: path))",
+            "expected \(expected), found \(value.kindName).")
+    }
+
+    /// `log_history[4].loss`
+    private static func name(of path: [JSONReader.PathStep]) -> String {
+        path.reduce("") { name, step in
+            switch step {
+            case .member(let key): name.isEmpty ? key : "\(name).\(key)"
+            case .element(let index): "\(name)[\(index)]"
+            }
+        }
     }
 }

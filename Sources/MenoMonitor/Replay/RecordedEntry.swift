@@ -1,3 +1,4 @@
+internal import MenoFormats
 internal import MenoMetrics
 
 /// What one step or evaluation measured, by the names of Hugging Face's `log_history`: an element of that list, or a line
@@ -14,7 +15,7 @@ enum RecordedEntry {
         let epoch = try entry.number("epoch") ?? .nan
         var events: [RunEvent] = []
         if let reason = try entry.text("skipped") {
-            let records = try entry.list("records")?.compactMap(\.text) ?? []
+            let records = try entry.list("records")?.compactMap(\.string) ?? []
             events.append(.stepSkipped(step: step, reason: reason, records: records))
         }
         if let loss = try entry.number("loss") {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MenoFormats
 internal import MenoMetrics
 
 /// A run of Hugging Face's `Trainer`, as its `trainer_state.json` records it.
@@ -7,8 +8,8 @@ enum TrainerLog {
     /// - Parameter data: the file. NaN and infinities may be written as Python writes them.
     /// - Throws: ``MonitorError`` with the line and column, or the entry and key.
     static func events(from data: Data) throws -> [RunEvent] {
-        let bytes = [UInt8](data)
-        let state = try Fields(JSONReader.read(bytes), place: nil, bytes: bytes)
+        let file = try RecordedJSON([UInt8](data))
+        let state = try Fields(file)
         guard let log = try state.list("log_history") else {
             throw MonitorError(
                 .malformed, place: "log_history", "the file has no such key, so it records no run.",
@@ -18,7 +19,7 @@ enum TrainerLog {
         var events = [RunEvent.started(try description(state))]
         var lastStep = 0
         for (index, element) in log.enumerated() {
-            let entry = try Fields(element, place: "log_history[\(index)]", bytes: bytes)
+            let entry = try Fields(file, element, at: [.member("log_history"), .element(index)])
             guard let step = try entry.count("step") else {
                 throw MonitorError(.malformed, place: "log_history[\(index)]", "this entry has no step.")
             }

@@ -28,22 +28,22 @@ struct SVGChart {
     }
 
     /// For a page that has ``style``.
-    var inline: String { element(attributes: "") }
+    var inline: HTML { element(attributes: "") }
 
     /// A file of its own.
-    var file: String {
+    var file: HTML {
         element(attributes: #" xmlns="http://www.w3.org/2000/svg" width="920" height="500""#, style: Self.style)
     }
 
-    private func element(attributes: String, style: String = "") -> String {
-        let style =
+    private func element(attributes: HTML, style: HTML = "") -> HTML {
+        let style: HTML =
             style.isEmpty ? "" : "<style>\(style)</style><rect class=\"ground\" width=\"100%\" height=\"100%\"/>"
-        let label = HTML.escape(chart.title)
+        let label = chart.title
         return """
             <svg class="chart" viewBox="0 0 \(number(Self.size.width)) \(number(Self.size.height))" role="img" \
             aria-label="\(label)"\(attributes)>\(style)
             <text class="title" x="\(number(Self.margin.left))" y="18">\(label)\
-            <tspan class="unit" dx="6">\(HTML.escape(chart.unit))</tspan></text>
+            <tspan class="unit" dx="6">\(chart.unit)</tspan></text>
             \(spans)\(band)\(axes)\(lines)\(marks)\(legend)
             </svg>
             """
@@ -64,9 +64,9 @@ struct SVGChart {
 
     // MARK: Parts
 
-    private var axes: String {
+    private var axes: HTML {
         let (bottom, right) = (Self.margin.top + inner.height, Self.margin.left + inner.width)
-        let horizontal = y.ticks.map { tick -> String in
+        let horizontal = y.ticks.map { tick -> HTML in
             let at = number(top(tick))
             return """
                 <line class="grid" x1="\(number(Self.margin.left))" x2="\(number(right))" y1="\(at)" y2="\(at)"/>\
@@ -74,7 +74,7 @@ struct SVGChart {
                 \(Scale.label(tick))</text>
                 """
         }
-        let vertical = x.ticks.filter { $0 == $0.rounded() }.map { tick -> String in
+        let vertical = x.ticks.filter { $0 == $0.rounded() }.map { tick -> HTML in
             let label = Scale.label(tick)
             // Half of a long number at the end would be outside.
             let isAtEnd = left(tick) + 3.2 * Double(label.count) > Self.size.width - 2
@@ -83,61 +83,63 @@ struct SVGChart {
                 text-anchor="\(isAtEnd ? "end" : "middle")">\(label)</text>
                 """
         }
-        let base = """
+        let base: HTML = """
             <line class="axis" x1="\(number(Self.margin.left))" x2="\(number(right))" y1="\(number(bottom))" \
             y2="\(number(bottom))"/>
             """
-        return (horizontal + vertical + [base]).joined()
+        return "\(horizontal)\(vertical)\(base)"
     }
 
-    private var lines: String {
-        chart.lines.map { line in
+    private var lines: HTML {
+        let lines = chart.lines.map { line -> HTML in
             let points = line.points.filter { $0.y.isFinite }
-            let dots = points.map { point in
+            let dots = points.map { point -> HTML in
                 """
                 <circle class="dot c\(line.color)" cx="\(number(left(point.x)))" cy="\(number(top(point.y)))" r="2.6">\
-                <title>\(HTML.escape(line.name)) \(Scale.label(point.x)): \(String(format: "%.6g", point.y))</title></circle>
+                <title>\(line.name) \(Scale.label(point.x)): \(String(format: "%.6g", point.y))</title></circle>
                 """
             }
             let path = points.map { "\(number(left($0.x))),\(number(top($0.y)))" }.joined(separator: " ")
-            let stroke =
+            let stroke: HTML =
                 points.count > 1 && !path.isEmpty
                 ? #"<polyline class="line \#(line.style.rawValue) c\#(line.color)" points="\#(path)"/>"# : ""
-            return stroke + (line.style == .dots || points.count == 1 ? dots.joined() : "")
-        }.joined()
+            return "\(stroke)\(line.style == .dots || points.count == 1 ? dots : [])"
+        }
+        return "\(lines)"
     }
 
-    private var band: String {
+    private var band: HTML {
         guard let band = visibleBand else { return "" }
         let (high, low) = (top(band.range.upperBound), top(band.range.lowerBound))
         return """
             <rect class="band" x="\(number(Self.margin.left))" width="\(number(inner.width))" y="\(number(high))" \
-            height="\(number(max(1, low - high)))"><title>\(HTML.escape(band.name))</title></rect>
+            height="\(number(max(1, low - high)))"><title>\(band.name)</title></rect>
             """
     }
 
-    private var spans: String {
-        chart.spans.map { span in
+    private var spans: HTML {
+        let spans = chart.spans.map { span -> HTML in
             let (from, to) = (left(span.range.lowerBound), left(span.range.upperBound))
             return """
                 <rect class="span\(span.isCritical ? " critical" : "")" x="\(number(from))" \
                 width="\(number(max(3, to - from)))" y="\(number(Self.margin.top))" height="\(number(inner.height))">\
-                <title>\(HTML.escape(span.title))</title></rect>
+                <title>\(span.title)</title></rect>
                 """
-        }.joined()
+        }
+        return "\(spans)"
     }
 
-    private var marks: String {
-        chart.marks.flatMap { mark in
-            mark.points.filter { $0.y.isFinite }.map { point in
+    private var marks: HTML {
+        let marks = chart.marks.flatMap { mark in
+            mark.points.filter { $0.y.isFinite }.map { point -> HTML in
                 let (cx, cy) = (left(point.x), top(point.y))
-                let title = "<title>\(HTML.escape(point.title))</title>"
-                return shape(mark.shape, cx, cy, title)
+                return shape(mark.shape, cx, cy, "<title>\(point.title)</title>")
             }
-        }.joined()
+        }
+        return "\(marks)"
     }
 
-    private func shape(_ shape: Chart.Mark.Shape, _ cx: Double, _ cy: Double, _ title: String = "") -> String {
+    private func shape(_ shape: Chart.Mark.Shape, _ cx: Double, _ cy: Double, _ title: HTML = "") -> HTML {
         switch shape {
         case .ring: return #"<circle class="ring" cx="\#(number(cx))" cy="\#(number(cy))" r="6">\#(title)</circle>"#
         case .star:
@@ -150,14 +152,14 @@ struct SVGChart {
     }
 
     /// One line at the foot; names are measured roughly, a wide character as two narrow ones.
-    private var legend: String {
+    private var legend: HTML {
         var at = Self.margin.left
         let base = Self.size.height - 10
-        var parts: [String] = []
-        func add(_ sign: String, _ name: String) {
+        var parts: [HTML] = []
+        func add(_ sign: HTML, _ name: String) {
             parts.append(sign)
             parts.append(
-                #"<text class="legend" x="\#(number(at + 18))" y="\#(number(base))">\#(HTML.escape(name))</text>"#)
+                #"<text class="legend" x="\#(number(at + 18))" y="\#(number(base))">\#(name)</text>"#)
             at += 30 + name.unicodeScalars.reduce(0) { $0 + ($1.value < 0x2000 ? 5.6 : 11) }
         }
         for line in chart.lines where !line.points.isEmpty && !line.name.isEmpty {
@@ -175,11 +177,11 @@ struct SVGChart {
             add(
                 #"<rect class="band" x="\#(number(at))" width="13" y="\#(number(base - 9))" height="10"/>"#, band.name)
         }
-        return parts.joined()
+        return "\(parts)"
     }
 
     /// The look of every chart, on light and dark ground.
-    static let style = """
+    static let style: HTML = """
         .chart{--c0:#2563eb;--c1:#d97706;--c2:#059669;--c3:#7c3aed;--c4:#db2777;--c5:#64748b;--ink:#1f2937;--soft:#6b7280;\
         --rule:#e5e7eb;--good:#10b981;--bad:#dc2626;--warn:#f59e0b;--paper:#fff;font:12px system-ui,sans-serif}
         @media (prefers-color-scheme:dark){.chart{--c0:#60a5fa;--c1:#fbbf24;--c2:#34d399;--c3:#a78bfa;--c4:#f472b6;\

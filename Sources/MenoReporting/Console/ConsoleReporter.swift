@@ -84,7 +84,8 @@ public final class ConsoleReporter: ResumableObserver {
         write(
             "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(window.loss, 4))  "
                 + "lr \(String(format: "%.2e", metrics.learningRate))  grad norm \(fixed(metrics.gradientNorm, 3))  "
-                + "\(fixed(window.tokensPerSecond, 0)) tokens/s  \(duration(left.seconds(after: metrics.step))) left")
+                + "\(fixed(window.tokensPerSecond, 0)) tokens/s  \(DurationText.english(left.seconds(after: metrics.step))) left"
+        )
         window = LogWindow()
     }
 
@@ -99,7 +100,7 @@ public final class ConsoleReporter: ResumableObserver {
         if let evaluation { parts.append("ppl \(fixed(evaluation.perplexity, 2))") }
         parts.append("\(fixed(metrics.tokensPerSecond, 0)) tok/s")
         if resident > 0 { parts.append("\(resident >> 20) MiB") }
-        parts.append("\(duration(left.seconds(after: metrics.step))) left")
+        parts.append("\(DurationText.english(left.seconds(after: metrics.step))) left")
         return parts.joined(separator: "  ")
     }
 
@@ -130,7 +131,7 @@ public final class ConsoleReporter: ResumableObserver {
             case .interrupted: "Training interrupted"
             case .failed: "Training failed"
             }
-        write("\(verb) after step \(outcome.step). Duration: \(duration(outcome.seconds))")
+        write("\(verb) after step \(outcome.step). Duration: \(DurationText.english(outcome.seconds))")
         if let message = outcome.message { write(message) }
         if let loss { write("Final training loss: \(fixed(loss, 4))") }
         if let evaluation {
@@ -144,11 +145,4 @@ public final class ConsoleReporter: ResumableObserver {
 
     private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }
     private func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
-
-    private func duration(_ seconds: Double) -> String {
-        let seconds = Int(max(0, min(seconds.isFinite ? seconds : 0, 1e12)).rounded())
-        if seconds < 60 { return "\(seconds) s" }
-        if seconds < 3600 { return "\(seconds / 60) m \(seconds % 60) s" }
-        return "\(seconds / 3600) h \(seconds / 60 % 60) m"
-    }
 }

@@ -18,21 +18,22 @@ public struct Comparison {
         self.link = link
     }
 
-    /// HTML.
-    public var body: String {
+    public var body: HTML {
         let title = text("Runs", "実行一覧")
         guard !runs.isEmpty else {
             return
                 "<header><h1>\(title)</h1></header><main><p>\(text("There is no run here yet.", "まだ実行がありません。"))</p></main>"
         }
-        let charts = self.charts.filter { !$0.isEmpty }.map { "<figure>\(SVGChart($0).inline)</figure>" }
+        let charts = self.charts.filter { !$0.isEmpty }.map { chart -> HTML in
+            "<figure>\(SVGChart(chart).inline)</figure>"
+        }
         return """
             <header><h1>\(title)</h1></header><main>\(table)\
-            <section><h2>\(text("Side by side", "比較"))</h2>\(note)<div class="charts">\(charts.joined())</div></section></main>
+            <section><h2>\(text("Side by side", "比較"))</h2>\(note)<div class="charts">\(charts)</div></section></main>
             """
     }
 
-    private var note: String {
+    private var note: HTML {
         guard runs.count > Self.limit else { return "" }
         let sentence = text(
             "The curves are those of the first \(Self.limit) runs of the table.", "曲線は表の最初の \(Self.limit) 件のものです。")
@@ -44,8 +45,8 @@ public struct Comparison {
         name.count <= 16 ? name : "\(name.prefix(7))…\(name.suffix(8))"
     }
 
-    private var table: String {
-        let rows = runs.map { name, run -> String in
+    private var table: HTML {
+        let rows = runs.map { name, run -> HTML in
             let summary = run.summary
             let total = run.description.map { $0.totalSteps > 0 ? " / \($0.totalSteps)" : "" } ?? ""
             let cells = [
@@ -54,8 +55,8 @@ public struct Comparison {
                 summary.finalPerplexity.map { String(format: "%.2f", $0) } ?? "", "\(run.alerts.count)",
             ]
             return """
-                <tr><th><a href="\(HTML.escape(link(name)))">\(HTML.escape(name))</a></th>\
-                \(cells.map { "<td>\(HTML.escape($0))</td>" }.joined())</tr>
+                <tr><th><a href="\(link(name))">\(name)</a></th>\
+                \(cells.map { cell -> HTML in "<td>\(cell)</td>" })</tr>
                 """
         }
         let head = [
@@ -63,8 +64,8 @@ public struct Comparison {
             text("alerts", "警告"),
         ]
         return """
-            <table class="list"><tr><th>\(text("run", "実行"))</th>\(head.map { "<td>\($0)</td>" }.joined())</tr>\
-            \(rows.joined())</table>
+            <table class="list"><tr><th>\(text("run", "実行"))</th>\(head.map { cell -> HTML in "<td>\(cell)</td>" })</tr>\
+            \(rows)</table>
             """
     }
 

@@ -1,9 +1,32 @@
-/// Text inside HTML or SVG.
-public enum HTML {
+/// HTML or SVG. A string that is interpolated is escaped, so that no name and no answer can be taken for markup; other HTML is put
+/// in as it is.
+///
+///     let row: HTML = "<tr><th>\(name)</th><td>\(cell)</td></tr>"
+public struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
+    public private(set) var text: String
+
+    public init(stringLiteral text: String) { self.text = text }
+    public init(stringInterpolation interpolation: StringInterpolation) { text = interpolation.text }
+
+    /// Markup, a style or a script, as it is.
+    public init(verbatim text: String) { self.text = text }
+
+    public var isEmpty: Bool { text.isEmpty }
+
+    public struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate var text = ""
+
+        public init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(2 * literalCapacity) }
+
+        public mutating func appendLiteral(_ literal: String) { text += literal }
+        public mutating func appendInterpolation(_ html: HTML) { text += html.text }
+        public mutating func appendInterpolation(_ parts: [HTML]) { for part in parts { text += part.text } }
+        public mutating func appendInterpolation(_ text: String) { HTML.append(text, to: &self.text) }
+        public mutating func appendInterpolation(_ number: Int) { text += "\(number)" }
+    }
+
     /// Safe as an element's content and as a quoted attribute. Control characters, which XML does not know, are left out.
-    public static func escape(_ text: String) -> String {
-        var escaped = ""
-        escaped.reserveCapacity(text.utf8.count)
+    private static func append(_ text: String, to escaped: inout String) {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "&": escaped += "&amp;"
@@ -16,12 +39,11 @@ public enum HTML {
             default: escaped.unicodeScalars.append(scalar)
             }
         }
-        return escaped
     }
 
     /// A table whose first column names the row.
-    static func table(_ rows: [(String, String)]) -> String {
-        let rows = rows.map { "<tr><th>\(escape($0.0))</th><td>\(escape($0.1))</td></tr>" }
-        return rows.isEmpty ? "" : "<table class=\"facts\">\(rows.joined())</table>"
+    static func table(_ rows: [(String, String)]) -> HTML {
+        let rows = rows.map { name, value -> HTML in "<tr><th>\(name)</th><td>\(value)</td></tr>" }
+        return rows.isEmpty ? "" : "<table class=\"facts\">\(rows)</table>"
     }
 }

@@ -23,7 +23,7 @@ public struct Report: Sendable {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             for chart in RunCharts(run, language: language).all {
                 let file = folder.appending(path: RunLayout.chartName(chart.id))
-                try write(SVGChart(chart).file, to: file)
+                try write(SVGChart(chart).file.text, to: file)
             }
             let page = folder.appending(path: RunLayout.reportName)
             try write(html, to: page)
@@ -44,5 +44,5 @@ public struct Report: Sendable {
     public var html: String { ReportShell.page(title: title, language: language, body: body) }
 
     /// What stands on the page, and changes while the run goes on.
-    public var body: String { ReportPage(run, title: title, language: language).body }
+    public var body: HTML { ReportPage(run, title: title, language: language).body }
 }

@@ -15,16 +15,16 @@ struct ReportPage {
     }
 
     /// What changes while the run goes on.
-    var body: String {
+    var body: HTML {
         """
-        <header><h1>\(HTML.escape(title))</h1>\(status)</header>
+        <header><h1>\(title)</h1>\(status)</header>
         <main>\(cards)\(alerts)\(charts)\(probes)\(checkpoints)\(troubles)\(facts)</main>
         """
     }
 
     // MARK: At the top
 
-    private var status: String {
+    private var status: HTML {
         let summary = run.summary
         let total = run.description?.totalSteps ?? 0
         let kind =
@@ -36,10 +36,10 @@ struct ReportPage {
             }
         let word = run.state(text)
         let steps = total > 0 ? "\(summary.steps) / \(total)" : "\(summary.steps)"
-        let message = run.outcome?.message.map { "<p class=\"message\">\(HTML.escape($0))</p>" } ?? ""
+        let message: HTML = run.outcome?.message.map { "<p class=\"message\">\($0)</p>" } ?? ""
         return """
-            <p><span class="badge \(kind)">\(HTML.escape(word))</span> \(text("step", "ステップ")) \(steps) · \
-            \(duration(summary.durationSeconds))\(HTML.escape(timeLeft(summary, of: total)))</p>\(message)
+            <p><span class="badge \(kind)">\(word)</span> \(text("step", "ステップ")) \(steps) · \
+            \(duration(summary.durationSeconds))\(timeLeft(summary, of: total))</p>\(message)
             """
     }
 
@@ -55,7 +55,7 @@ struct ReportPage {
         return text(" · about \(left) left", " · 残り約 \(left)")
     }
 
-    private var cards: String {
+    private var cards: HTML {
         let summary = run.summary
         let first = run.evaluations.first
         var cards: [(String, String, String)] = []
@@ -86,13 +86,13 @@ struct ReportPage {
             let gpu = summary.peakGPUMemoryMiB.map { fixed($0, 0) }.joined(separator: ", ")
             cards.append((text("peak memory", "最大メモリ"), "\(fixed(peak, 0)) MiB", gpu.isEmpty ? "" : "GPU \(gpu) MiB"))
         }
-        let boxes = cards.map { name, value, note in
+        let boxes = cards.map { name, value, note -> HTML in
             """
-            <div class="card"><div class="name">\(HTML.escape(name))</div><div class="value">\(HTML.escape(value))</div>\
-            <div class="note">\(HTML.escape(note))</div></div>
+            <div class="card"><div class="name">\(name)</div><div class="value">\(value)</div>\
+            <div class="note">\(note)</div></div>
             """
         }
-        return "<section class=\"cards\">\(boxes.joined())</section>"
+        return "<section class=\"cards\">\(boxes)</section>"
     }
 
     private var openAlerts: String {
@@ -103,27 +103,27 @@ struct ReportPage {
     // MARK: Alerts and charts
 
     /// The latest of each kind, those that are not over first; what came before them can be unfolded.
-    private var alerts: String {
+    private var alerts: HTML {
         guard !run.alerts.isEmpty else { return "" }
         let rank = { (alerts: [Alert]) -> (Int, Int, String) in
             (alerts.last!.endStep == nil ? 0 : 1, alerts[0].startStep, alerts[0].kind.rawValue)
         }
         let kinds = Dictionary(grouping: run.alerts, by: \.kind).values.sorted { rank($0) < rank($1) }
-        let items = kinds.map { alerts in
+        let items = kinds.map { alerts -> HTML in
             let earlier = alerts.dropLast().reversed().map { item($0) }
-            let more =
+            let more: HTML =
                 earlier.isEmpty
                 ? ""
                 : """
                 <details data-key="\(alerts[0].kind.rawValue)"><summary>\(text("\(earlier.count) more of the kind", "同種の警告がほかに \(earlier.count) 件"))</summary>\
-                <ul class="alerts">\(earlier.joined())</ul></details>
+                <ul class="alerts">\(earlier)</ul></details>
                 """
             return item(alerts.last!, more: more)
         }
-        return section(text("Alerts", "警告"), "<ul class=\"alerts\">\(items.joined())</ul>")
+        return section(text("Alerts", "警告"), "<ul class=\"alerts\">\(items)</ul>")
     }
 
-    private func item(_ alert: Alert, more: String = "") -> String {
+    private func item(_ alert: Alert, more: HTML = "") -> HTML {
         let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("not over", "継続中")
         let detail =
             text == .japanese
@@ -132,27 +132,29 @@ struct ReportPage {
             }.joined(separator: "、") : alert.message
         let advice = text == .japanese ? alert.kind.japaneseAdvice : alert.advice
         return """
-            <li class="\(alert.severity.rawValue)"><strong>\(HTML.escape(alert.kind.title(text)))</strong> \
-            <span class="when">\(text("step", "ステップ")) \(alert.startStep) \(HTML.escape(end)) \
+            <li class="\(alert.severity.rawValue)"><strong>\(alert.kind.title(text))</strong> \
+            <span class="when">\(text("step", "ステップ")) \(alert.startStep) \(end) \
             (\(text("noticed at", "検知")) \(alert.detectedStep))</span>\
-            <div>\(HTML.escape(detail))</div><div class="advice">\(HTML.escape(advice))</div>\(more)</li>
+            <div>\(detail)</div><div class="advice">\(advice)</div>\(more)</li>
             """
     }
 
-    private var charts: String {
-        let figures = RunCharts(run, language: text).all.map { "<figure>\(SVGChart($0).inline)</figure>" }
+    private var charts: HTML {
+        let figures = RunCharts(run, language: text).all.map { chart -> HTML in
+            "<figure>\(SVGChart(chart).inline)</figure>"
+        }
         return figures.isEmpty
             ? "<p>\(text("Nothing was measured yet.", "まだ何も測定されていません。"))</p>"
-            : section(text("Course", "経過"), "<div class=\"charts\">\(figures.joined())</div>")
+            : section(text("Course", "経過"), "<div class=\"charts\">\(figures)</div>")
     }
 
     // MARK: Answers
 
-    private var probes: String {
+    private var probes: HTML {
         guard let last = run.probes.last else { return "" }
         let questions = last.answers.map(\.question)
-        let blocks = questions.enumerated().map { index, question in
-            let rows = shownProbes.compactMap { step, answers -> String? in
+        let blocks = questions.enumerated().map { index, question -> HTML in
+            let rows = shownProbes.compactMap { step, answers -> HTML? in
                 guard let place = answers.firstIndex(where: { $0.question == question }) else { return nil }
                 let scores = run.monitor.probes.scores.last { $0.step == step }?.answers
                 let badges = scores.flatMap { $0.indices.contains(place) ? self.badges($0[place]) : nil } ?? ""
@@ -161,8 +163,8 @@ struct ReportPage {
                     """
             }
             return """
-                <details\(index == 0 ? " open" : "")><summary>\(HTML.escape(question))</summary>\
-                <table class="answers">\(rows.joined())</table></details>
+                <details\(index == 0 ? " open" : "")><summary>\(question)</summary>\
+                <table class="answers">\(rows)</table></details>
                 """
         }
         let share = run.summary.probeShare.map {
@@ -179,7 +181,7 @@ struct ReportPage {
         let note = [text("Greedy answers, step by step.", "ステップごとの回答(貪欲法)です。"), omitted, share]
             .compactMap { $0 }.joined(separator: " ")
         return section(
-            text("Answers to the probe questions", "プローブ質問への回答"), "<p>\(HTML.escape(note))</p>\(blocks.joined())")
+            text("Answers to the probe questions", "プローブ質問への回答"), "<p>\(note)</p>\(blocks)")
     }
 
     /// Of a long run the first, the latest, and some between.
@@ -189,62 +191,63 @@ struct ReportPage {
         return (0..<most).map { run.probes[$0 * (count - 1) / (most - 1)] }
     }
 
-    private func answer(_ answer: String) -> String {
+    private func answer(_ answer: String) -> HTML {
         let answer = answer.trimmingCharacters(in: .whitespacesAndNewlines)
-        return answer.isEmpty ? "<em>\(text("(empty)", "(空)"))</em>" : HTML.escape(answer)
+        return answer.isEmpty ? "<em>\(text("(empty)", "(空)"))</em>" : "\(answer)"
     }
 
-    private func badges(_ scores: AnswerScores) -> String {
+    private func badges(_ scores: AnswerScores) -> HTML {
         var badges: [(String, String)] = []
         if scores.asksBack { badges.append((text("asks back", "問い返す"), "good")) }
         if scores.isRepetitive { badges.append((text("repeats itself", "繰り返し"), "bad")) }
         if scores.isTruncated { badges.append((text("does not end", "終わらない"), "warn")) }
         if scores.isInWrongLanguage { badges.append((text("another language", "言語が違う"), "bad")) }
-        return badges.map { " <span class=\"badge \($0.1)\">\(HTML.escape($0.0))</span>" }.joined()
+        return "\(badges.map { name, kind -> HTML in " <span class=\"badge \(kind)\">\(name)</span>" })"
     }
 
     // MARK: What was kept, and the facts
 
-    private var checkpoints: String {
+    private var checkpoints: HTML {
         guard !run.checkpoints.isEmpty else { return "" }
         let stable = run.monitor.policy.checkpoints
-        let rows = run.checkpoints.sorted { ($0.step, $0.path) < ($1.step, $1.path) }.map { record -> String in
+        let rows = run.checkpoints.sorted { ($0.step, $0.path) < ($1.step, $1.path) }.map { record -> HTML in
             let evaluation = run.evaluations.last { $0.step == record.step }
             let loss = evaluation.map { "\(fixed($0.loss, 4)) / \(fixed($0.perplexity, 2))" } ?? ""
             let deviation = stable.first { $0.step == record.step && record.kind == .stable }.map {
                 "σ \(fixed($0.metrics.evaluationLossDeviation, 4))"
             }
             let best = record.kind == .regular && record.step == run.summary.bestStep
-            let badge = best ? " <span class=\"badge good\">\(text("best", "最良"))</span>" : ""
+            let badge: HTML = best ? " <span class=\"badge good\">\(text("best", "最良"))</span>" : ""
             return """
-                <tr><th>\(record.step)</th><td><code>\(HTML.escape(record.path))</code>\(badge)</td>\
-                <td>\(HTML.escape(loss))</td><td>\(HTML.escape(deviation ?? ""))</td></tr>
+                <tr><th>\(record.step)</th><td><code>\(record.path)</code>\(badge)</td>\
+                <td>\(loss)</td><td>\(deviation ?? "")</td></tr>
                 """
         }
-        let head = """
+        let head: HTML = """
             <tr><th>\(text("step", "ステップ"))</th><td>\(text("folder", "フォルダー"))</td>\
             <td>\(text("evaluation loss / perplexity", "評価損失 / パープレキシティ"))</td><td></td></tr>
             """
-        return section(text("Checkpoints", "チェックポイント"), "<table class=\"list\">\(head)\(rows.joined())</table>")
+        return section(text("Checkpoints", "チェックポイント"), "<table class=\"list\">\(head)\(rows)</table>")
     }
 
-    private var troubles: String {
-        let skipped = run.skipped.map {
-            "<li>\(text("step", "ステップ")) \($0.step): \(HTML.escape($0.reason)) \(HTML.escape($0.records.joined(separator: ", ")))</li>"
+    private var troubles: HTML {
+        let skipped = run.skipped.map { skipped -> HTML in
+            "<li>\(text("step", "ステップ")) \(skipped.step): \(skipped.reason) \(skipped.records.joined(separator: ", "))</li>"
         }
-        let failures = run.failures.map {
-            "<li>\(text("step", "ステップ")) \($0.step): \(HTML.escape($0.reason))</li>"
+        let failures = run.failures.map { failure -> HTML in
+            "<li>\(text("step", "ステップ")) \(failure.step): \(failure.reason)</li>"
         }
-        return
-            (skipped.isEmpty
-            ? "" : section(text("Steps that were not applied", "適用されなかったステップ"), "<ul>\(skipped.joined())</ul>"))
-            + (failures.isEmpty
+        let parts: [HTML] = [
+            skipped.isEmpty
+                ? "" : section(text("Steps that were not applied", "適用されなかったステップ"), "<ul>\(skipped)</ul>"),
+            failures.isEmpty
                 ? ""
-                : section(
-                    text("Checkpoints that could not be saved", "保存できなかったチェックポイント"), "<ul>\(failures.joined())</ul>"))
+                : section(text("Checkpoints that could not be saved", "保存できなかったチェックポイント"), "<ul>\(failures)</ul>"),
+        ]
+        return "\(parts)"
     }
 
-    private var facts: String {
+    private var facts: HTML {
         var rows: [(String, String)] = []
         if let run = run.description, !run.model.isEmpty {
             let share = 100 * Double(run.trainedParameters) / Double(max(1, run.totalParameters))
@@ -276,14 +279,14 @@ struct ReportPage {
             rows.append((text("monitor, logs and files took", "監視と記録の所要時間"), value))
         }
         rows.append((text("read from", "記録"), run.source))
-        let configuration = run.configuration.map {
-            "<details><summary>run.yaml</summary><pre>\(HTML.escape($0))</pre></details>"
+        let configuration: HTML? = run.configuration.map {
+            "<details><summary>run.yaml</summary><pre>\($0)</pre></details>"
         }
-        return section(text("The run", "実行内容"), HTML.table(rows) + (configuration ?? ""))
+        return section(text("The run", "実行内容"), "\(HTML.table(rows))\(configuration ?? "")")
     }
 
-    private func section(_ title: String, _ content: String) -> String {
-        "<section><h2>\(HTML.escape(title))</h2>\(content)</section>"
+    private func section(_ title: String, _ content: HTML) -> HTML {
+        "<section><h2>\(title)</h2>\(content)</section>"
     }
 
     private func fixed(_ value: Double, _ digits: Int) -> String {
@@ -304,9 +307,6 @@ struct ReportPage {
     private func short(_ value: Double) -> String { String(format: "%.4g", value) }
 
     private func duration(_ seconds: Double) -> String {
-        let seconds = Int(max(0, min(seconds, 1e9)).rounded())
-        let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60)
-        if h > 0 { return text("\(h) h \(m) min", "\(h) 時間 \(m) 分") }
-        return m > 0 ? text("\(m) min \(s) s", "\(m) 分 \(s) 秒") : text("\(s) s", "\(s) 秒")
+        (text == .japanese ? DurationText.japanese : .english)(seconds)
     }
 }

@@ -1,7 +1,7 @@
 /// The look of a report: one column on a phone, two charts side by side where there is room, light or dark as the reader's
 /// system is.
 enum ReportStyle {
-    static let css = """
+    static let css: HTML = """
         :root{color-scheme:light dark;--ink:#1f2937;--soft:#6b7280;--paper:#fff;--box:#f9fafb;--rule:#e5e7eb;\
         --good:#059669;--warn:#b45309;--bad:#dc2626;--link:#2563eb}
         @media (prefers-color-scheme:dark){:root{--ink:#e5e7eb;--soft:#9ca3af;--paper:#111827;--box:#1f2937;--rule:#374151;\
