@@ -3,6 +3,7 @@ import MenoData
 import MenoModels
 import MenoTensor
 import MenoTokenizers
+import MenoTraining
 
 /// A model with its tokenizer, ready to compute.
 struct LoadedModel {
@@ -23,7 +24,9 @@ struct LoadedModel {
         isTrained = false
         url = try CatalogModel.locate(name)
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
-        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        let files = try ModelFiles(url)
+        decoder = try files.load(
+            dtype: dtype, form: WeightChoice.auto.form(of: files, dtype: dtype, device: device), device: device)
         let adapter = adapter.map { URL(filePath: $0) }
         tokenized = try TokenizedModel(url, adapter: adapter, log: log)
         if let adapter { try LoRAFiles.attach(adapter, to: decoder, warn: log.warn) }
@@ -31,12 +34,14 @@ struct LoadedModel {
     }
 
     /// A model that is to be trained, with the tokenizer that was read before it.
-    init(_ name: String, _ tokenized: TokenizedModel, dtype: DType, device: Device) throws {
+    init(
+        _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm, device: Device
+    ) throws {
         self.name = name
         self.tokenized = tokenized
         isTrained = true
-        url = try CatalogModel.locate(name)
-        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        url = files.url
+        decoder = try files.load(dtype: dtype, form: form, device: device)
         decoder.setTraining(false)
     }
 

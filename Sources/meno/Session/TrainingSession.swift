@@ -38,8 +38,7 @@ struct TrainingSession {
     ) throws {
         Interruption.outliveReaders()
         let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
-        let configuration = try adapter.map(configuration.adopting) ?? configuration
-        self.configuration = configuration
+        var configuration = try adapter.map(configuration.adopting) ?? configuration
         self.log = log
         // Said before minutes of loading; who gets the folder is decided when the run starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
@@ -48,6 +47,13 @@ struct TrainingSession {
         if trains { try folders.requireWritable() }
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
+        let files = try ModelFiles(CatalogModel.locate(configuration.model.nameOrPath))
+        let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
+        let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
+        let form = configuration.weightForm(
+            of: files, dtype: dtype, device: device, stored: checkpoint.flatMap(RunSaving.storedSettings))
+        configuration.model.weights = WeightChoice(form)
+        self.configuration = configuration
         let data = configuration.data
         let file = URL(filePath: data.path)
         let contents = try RecordFile.contents(of: file)
@@ -75,10 +81,8 @@ struct TrainingSession {
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
-            configuration.model.nameOrPath, tokenized,
-            dtype: configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32),
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device())
-        form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
+            configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form, device: device)
+        self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if log.style == .text, !log.isQuiet, let first = examples.training.first {
             Console.note("\n" + first.preview(model.tokenizer) + "\n")
@@ -287,6 +291,17 @@ extension RunConfiguration {
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
         return arguments
+    }
+
+    /// How frozen weights are held: as in the checkpoint that is resumed from, where that is left open.
+    /// - Parameter stored: the settings of that checkpoint.
+    fileprivate func weightForm(
+        of files: ModelFiles, dtype: DType, device: Device, stored: [String: String]?
+    ) -> WeightForm {
+        if model.weights == .auto, let stored {
+            return stored[ConfigurationKey.weightsPath].flatMap(WeightForm.init) ?? .dense
+        }
+        return model.weights.form(of: files, dtype: dtype, device: device)
     }
 
     /// What a run trains, as far as the configuration tells.
