@@ -16,7 +16,7 @@ namespace {
 
 // Those for the CPU alone, and those that compute on a GPU too, whose functions choose the kernels by their inputs.
 #define MENO_HOST_OPERATORS(each)                                                                                     \
-    each(frozen_product) each(gated_product) each(uniform) each(attention) each(attention_backward)                   \
+    each(frozen_product) each(unpack_rows) each(gated_product) each(uniform) each(attention) each(attention_backward)                   \
     each(vocabulary_loss) each(vocabulary_centroids)
 #define MENO_DEVICE_OPERATORS(each)                                                                                   \
     each(adapted_product) each(adapted_product_backward) each(dropout) each(rms_norm) each(rms_norm_backward)         \
@@ -25,18 +25,19 @@ namespace {
 }  // namespace
 
 TORCH_LIBRARY(meno, library) {
-    library.def("takes(str name, Tensor[] inputs) -> bool", operators::takes);
+    library.def("takes(str name, Tensor[] inputs, str format) -> bool", operators::takes);
     library.def("processor_has(str feature) -> bool", operators::processor_has);
     library.def("require_kernels(Device device) -> ()", operators::require_kernels);
 
-    library.def("frozen_product(Tensor x, Tensor weight, bool transposed) -> Tensor");
+    library.def("frozen_product(Tensor x, Tensor[] weight, str format, bool transposed) -> Tensor");
+    library.def("unpack_rows(Tensor[] weight, str format, Tensor? rows, ScalarType type) -> Tensor");
     library.def("gated_product(Tensor x, Tensor gate, Tensor up, str activation) -> Tensor");
     library.def(
-        "adapted_product(Tensor x, Tensor weight, Tensor down, Tensor up, float scaling, float dropout, int key, "
-        "Tensor? row_numbers) -> (Tensor, Tensor)");
+        "adapted_product(Tensor x, Tensor[] weight, str format, Tensor down, Tensor up, float scaling, float dropout, "
+        "int key, Tensor? row_numbers) -> (Tensor, Tensor)");
     library.def(
-        "adapted_product_backward(Tensor gradient, Tensor x, Tensor lowered, Tensor weight, Tensor down, Tensor up, "
-        "float scaling, float dropout, int key, Tensor? row_numbers, bool input) -> (Tensor, Tensor, Tensor)");
+        "adapted_product_backward(Tensor gradient, Tensor x, Tensor lowered, Tensor[] weight, str format, Tensor down, "
+        "Tensor up, float scaling, float dropout, int key, Tensor? row_numbers, bool input) -> (Tensor, Tensor, Tensor)");
     library.def("dropout(Tensor x, float probability, int key, Tensor row_numbers) -> Tensor");
     library.def("uniform(Tensor row_numbers, int key, int columns) -> Tensor");
 
@@ -54,9 +55,9 @@ TORCH_LIBRARY(meno, library) {
         "int[] boundaries, int shared, int window, float scale, float softcap) -> (Tensor, Tensor, Tensor)");
 
     library.def(
-        "vocabulary_loss(Tensor states, Tensor table, Tensor? centroids, Tensor targets, float softcap, float threshold, "
-        "bool gradient) -> (Tensor, Tensor, Tensor)");
-    library.def("vocabulary_centroids(Tensor table) -> Tensor");
+        "vocabulary_loss(Tensor states, Tensor[] table, str format, Tensor? centroids, Tensor targets, float softcap, "
+        "float threshold, bool gradient) -> (Tensor, Tensor, Tensor)");
+    library.def("vocabulary_centroids(Tensor[] table, str format) -> Tensor");
     library.def(
         "cross_entropy_(Tensor(a!) logits, Tensor targets, float softcap, float smoothing, float gradient_scale, "
         "Tensor(b!) losses, Tensor(c!) correct) -> ()");
@@ -72,19 +73,23 @@ TORCH_LIBRARY_IMPL(meno, CUDA, library) { MENO_DEVICE_OPERATORS(MENO_REGISTER) }
 TORCH_LIBRARY_IMPL(meno, Autograd, library) { MENO_HOST_OPERATORS(MENO_PASS_BY) MENO_DEVICE_OPERATORS(MENO_PASS_BY) }
 #undef MENO_PASS_BY
 
-bool operators::takes(std::string_view name, at::TensorList inputs) {
+bool operators::takes(std::string_view name, at::TensorList inputs, std::string_view format) {
     auto input = [&](size_t i) -> const at::Tensor & {
         TORCH_CHECK(i < inputs.size(), name, " has more than ", inputs.size(), " inputs");
         return inputs[i];
     };
+    auto weight = [&] {
+        input(1);
+        return product::Weight(inputs.slice(1), format);
+    };
     if (name == "fused_layers") return (input(0).is_cpu() && has_kernel_type(input(0))) || device::takes(input(0));
-    if (name == "frozen_product") return product::takes(input(0), input(1));
-    if (name == "adapted_product") return takes_adapted(input(0), input(1));
+    if (name == "frozen_product") return product::takes(input(0), weight());
+    if (name == "adapted_product") return takes_adapted(input(0), weight());
     if (name == "gated_product") return product::takes_gated(input(0), input(1));
     if (name == "attention")
         return product::has_panels() && input(0).is_cpu() && input(0).dim() == 3 && has_kernel_type(input(0));
-    if (name == "vocabulary_loss") return vocabulary::takes(input(0), input(1), false);
-    if (name == "vocabulary_loss_exact") return vocabulary::takes(input(0), input(1), true);
+    if (name == "vocabulary_loss") return vocabulary::takes(input(0), weight(), false);
+    if (name == "vocabulary_loss_exact") return vocabulary::takes(input(0), weight(), true);
     TORCH_CHECK(false, "no operator ", name);
 }
 

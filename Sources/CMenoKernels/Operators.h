@@ -25,7 +25,8 @@ using std::tuple;
 //   gated_product     activations, weight
 //   attention         queries [tokens, heads, size]
 //   vocabulary_loss   states, table; also where every entry of the gradient is wanted: vocabulary_loss_exact
-bool takes(std::string_view name, at::TensorList inputs);
+// A weight or a table is the last input, or the last ones: its parts in a format.
+bool takes(std::string_view name, at::TensorList inputs, std::string_view format);
 // What this processor has:
 //   products         products of float32 activations (AVX2 or AVX-512)
 //   tile_products    products of bfloat16 matrices on the matrix unit (AMX)
@@ -36,8 +37,12 @@ void require_kernels(at::Device device);
 
 // MARK: Products with frozen weights
 
-// x · Wᵀ for x [..., columns] and W [rows, columns]; with `transposed` x · W for x [..., rows]. Sums in float32.
-Tensor frozen_product(const Tensor &x, const Tensor &weight, bool transposed);
+// A weight W [rows, columns] is one tensor of the format `dense`, or the parts of a packed matrix (Kernels/Packing.h).
+
+// x · Wᵀ for x [..., columns]; with `transposed` x · W for x [..., rows]. Sums in float32.
+Tensor frozen_product(const Tensor &x, at::TensorList weight, std::string_view format, bool transposed);
+// The values of W, or of some of its rows (int64), as float32 or bfloat16.
+Tensor unpack_rows(at::TensorList weight, std::string_view format, const optional<Tensor> &rows, at::ScalarType type);
 // activation(x · gateᵀ) · (x · upᵀ), as products and gate compute it.
 Tensor gated_product(const Tensor &x, const Tensor &gate, const Tensor &up, std::string_view activation);
 
@@ -45,12 +50,12 @@ Tensor gated_product(const Tensor &x, const Tensor &gate, const Tensor &up, std:
 // back needs of what lies between, on the CPU in float32, on a GPU in the type of x. D drops an element with a probability;
 // which ones follows from the key, the number of the element's row (int64, beside x) and its column.
 tuple<Tensor, Tensor> adapted_product(
-    const Tensor &x, const Tensor &weight, const Tensor &down, const Tensor &up, double scaling, double dropout, int64_t key,
-    const optional<Tensor> &row_numbers);
+    const Tensor &x, at::TensorList weight, std::string_view format, const Tensor &down, const Tensor &up, double scaling,
+    double dropout, int64_t key, const optional<Tensor> &row_numbers);
 // The gradients of x (undefined unless `input`), A and B.
 tuple<Tensor, Tensor, Tensor> adapted_product_backward(
-    const Tensor &gradient, const Tensor &x, const Tensor &lowered, const Tensor &weight, const Tensor &down,
-    const Tensor &up, double scaling, double dropout, int64_t key, const optional<Tensor> &row_numbers, bool input);
+    const Tensor &gradient, const Tensor &x, const Tensor &lowered, at::TensorList weight, std::string_view format,
+    const Tensor &down, const Tensor &up, double scaling, double dropout, int64_t key, const optional<Tensor> &row_numbers, bool input);
 
 // MARK: Random numbers of rows
 
@@ -105,10 +110,10 @@ tuple<Tensor, Tensor, Tensor> attention_backward(
 // of a chunk is faster, they are all taken.
 // Unless its products are libtorch's, the result does not depend on the number of threads.
 tuple<Tensor, Tensor, Tensor> vocabulary_loss(
-    const Tensor &states, const Tensor &table, const optional<Tensor> &centroids, const Tensor &targets, double softcap,
-    double threshold, bool gradient);
+    const Tensor &states, at::TensorList table, std::string_view format, const optional<Tensor> &centroids,
+    const Tensor &targets, double softcap, double threshold, bool gradient);
 // The means of every 512 rows of a table [vocabulary, hidden], float32.
-Tensor vocabulary_centroids(const Tensor &table);
+Tensor vocabulary_centroids(at::TensorList table, std::string_view format);
 
 // One tile of a head, in place over its logits [rows, vocabulary], with a target (int64), a loss (float32) and a byte for each
 // row beside them:

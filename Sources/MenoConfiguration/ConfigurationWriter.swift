@@ -31,6 +31,8 @@ extension RunConfiguration {
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
                 let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
+                // Dense is what weights were before they could be anything else.
+                if key.path == ConfigurationKey.weightsPath, value == "dense" { return nil }
                 // A checkpoint of a version without the key has it neither.
                 if ConfigurationKey.addedLater.contains(key.path), [key.defaultValue, "(none)"].contains(value) {
                     return nil

@@ -13,6 +13,7 @@ public struct RunConfiguration: Sendable {
         public var nameOrPath = ""
         public var dtype = Precision.auto
         public var device = DeviceChoice.auto
+        public var weights = WeightChoice.auto
     }
 
     public struct Data: Sendable {

@@ -125,9 +125,9 @@ void outer(const float *left, int64_t rank, const Matrix &x, const Dropout &drop
 
 }  // namespace
 
-at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, at::Tensor &lowered) {
+at::Tensor adapted(const at::Tensor &x, const Weight &weight, const Adapter &adapter, at::Tensor &lowered) {
     const at::Tensor &down = adapter.down, &up = adapter.up;
-    int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
+    int64_t m = x.size(0), in = weight.columns(), out = weight.rows(), rank = down.size(0);
     at::Tensor y = empty_rows({m, out}, x.options());
     lowered = at::empty({m, rank}, down.options());
     if (m == 0) return y;
@@ -140,10 +140,10 @@ at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter 
 }
 
 AdaptedGradients adapted_backward(
-    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const Weight &weight,
     const Adapter &adapter, bool input) {
     const at::Tensor &down = adapter.down, &up = adapter.up;
-    int64_t m = x.size(0), in = weight.size(1), out = weight.size(0), rank = down.size(0);
+    int64_t m = x.size(0), in = weight.columns(), out = weight.rows(), rank = down.size(0);
     const Dropout &dropout = adapter.dropout;
     AdaptedGradients result{{}, at::empty_like(down), at::empty_like(up)};
     std::vector<float> g(static_cast<size_t>(m * rank));

@@ -9,6 +9,7 @@
 
 #include "../Internal.h"
 #include "Dropout.h"
+#include "Weight.h"
 
 namespace meno {
 
@@ -26,17 +27,17 @@ struct Adapter {
 
 // Whether the products below, on the CPU or on a GPU, take these activations and weights: on the CPU what product::takes, and
 // types that are alike; on a GPU that has this project's kernels types that are alike.
-bool takes_adapted(const at::Tensor &x, const at::Tensor &weight);
+bool takes_adapted(const at::Tensor &x, const product::Weight &weight);
 
 }  // namespace meno
 
 namespace meno::product {
 
-// x [m, columns] · Wᵀ + lowered · Bᵀ; activations in float32, or in the weight's type where that is bfloat16 and own products
-// do not apply; all contiguous matrices on the CPU. `lowered` is in float32. Takes no part in autograd.
-at::Tensor adapted(const at::Tensor &x, const at::Tensor &weight, const Adapter &adapter, at::Tensor &lowered);
+// x [m, columns] · Wᵀ + lowered · Bᵀ; activations in float32, or in bfloat16 beside a weight in bfloat16 or packed where own
+// products do not apply; all contiguous matrices on the CPU. `lowered` is in float32. Takes no part in autograd.
+at::Tensor adapted(const at::Tensor &x, const Weight &weight, const Adapter &adapter, at::Tensor &lowered);
 AdaptedGradients adapted_backward(
-    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const at::Tensor &weight,
+    const at::Tensor &gradient, const at::Tensor &x, const at::Tensor &lowered, const Weight &weight,
     const Adapter &adapter, bool input);
 
 }  // namespace meno::product

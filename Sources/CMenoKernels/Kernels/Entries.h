@@ -91,15 +91,16 @@ double select(const float *row, int64_t n, float threshold, int32_t first, Entri
     return select_plainly(row, n, threshold, first, entries);
 }
 
-// out += Σ weight · table[word], 64 columns at a time in registers.
-MENO_VECTOR_CLONES void gather_float32(float *out, const Entries &entries, const void *table, int64_t columns) {
+// out += Σ weight · table[word − first], 64 columns at a time in registers.
+MENO_VECTOR_CLONES void gather_float32(
+    float *out, const Entries &entries, const void *table, int64_t columns, int64_t first = 0) {
     constexpr int64_t width = 64;
     int64_t start = 0;
     for (; start + width <= columns; start += width) {
         float sums[width];
         for (int64_t l = 0; l < width; ++l) sums[l] = out[start + l];
         for (int64_t e = 0; e < entries.count; ++e) {
-            const float *row = static_cast<const float *>(table) + entries.words[e] * columns + start;
+            const float *row = static_cast<const float *>(table) + (entries.words[e] - first) * columns + start;
             float weight = entries.weights[e];
             for (int64_t l = 0; l < width; ++l) sums[l] += weight * row[l];
         }
@@ -107,11 +108,12 @@ MENO_VECTOR_CLONES void gather_float32(float *out, const Entries &entries, const
     }
     for (int64_t e = 0; e < entries.count; ++e)
         for (int64_t l = start; l < columns; ++l)
-            out[l] += entries.weights[e] * static_cast<const float *>(table)[entries.words[e] * columns + l];
+            out[l] += entries.weights[e] * static_cast<const float *>(table)[(entries.words[e] - first) * columns + l];
 }
 
 // The same, with two columns taken from each 32 bits: the first by a shift, the second by leaving the first out.
-MENO_VECTOR_CLONES void gather_bfloat16(float *out, const Entries &entries, const void *table, int64_t columns) {
+MENO_VECTOR_CLONES void gather_bfloat16(
+    float *out, const Entries &entries, const void *table, int64_t columns, int64_t first = 0) {
     constexpr int64_t width = 32;  // pairs
     int64_t start = 0;
     for (; start + 2 * width <= columns; start += 2 * width) {
@@ -122,7 +124,7 @@ MENO_VECTOR_CLONES void gather_bfloat16(float *out, const Entries &entries, cons
         }
         for (int64_t e = 0; e < entries.count; ++e) {
             uint32_t pairs[width];
-            std::memcpy(pairs, static_cast<const uint16_t *>(table) + entries.words[e] * columns + start, sizeof pairs);
+            std::memcpy(pairs, static_cast<const uint16_t *>(table) + (entries.words[e] - first) * columns + start, sizeof pairs);
             float weight = entries.weights[e];
             for (int64_t l = 0; l < width; ++l) {
                 firsts[l] += weight * std::bit_cast<float>(pairs[l] << 16);
@@ -137,7 +139,7 @@ MENO_VECTOR_CLONES void gather_bfloat16(float *out, const Entries &entries, cons
     for (int64_t e = 0; e < entries.count; ++e)
         for (int64_t l = start; l < columns; ++l)
             out[l] += entries.weights[e] *
-                      BFloat16::load(static_cast<const uint16_t *>(table)[entries.words[e] * columns + l]);
+                      BFloat16::load(static_cast<const uint16_t *>(table)[(entries.words[e] - first) * columns + l]);
 }
 
 }  // namespace

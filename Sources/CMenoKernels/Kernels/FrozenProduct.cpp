@@ -62,13 +62,20 @@ void finish_written(const at::Tensor &out, const Finish &finish) {
 
 }  // namespace
 
-void multiply(
-    const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish) {
+void multiply(const at::Tensor &x, const Weight &frozen, bool transposed, const at::Tensor &out, const Finish &finish) {
     int64_t m = x.size(0), depth = x.size(1);
     if (available() && x.scalar_type() == at::kFloat)
-        return multiply(x.data_ptr<float>(), m, matrix_of(weight), transposed, out.data_ptr<float>(), finish);
+        return multiply(x.data_ptr<float>(), m, frozen.matrix(), transposed, out.data_ptr<float>(), finish);
     c10::NoGradGuard guard;
     bool half = x.scalar_type() == at::kBFloat16;
+    // A few rows do not pay for a decoded copy of the whole matrix.
+    if (half && frozen.is_packed() && m <= kFew && !transposed && available()) {
+        at::Tensor wide = x.to(at::kFloat), sums = at::empty({m, frozen.rows()}, wide.options());
+        multiply(wide.data_ptr<float>(), m, frozen.matrix(), false, sums.data_ptr<float>(), finish);
+        out.copy_(sums);
+        return;
+    }
+    at::Tensor weight = frozen.is_packed() ? frozen.values(x.scalar_type()) : frozen.dense();
     if (half && has_tiles(m, depth)) return multiply_tiles(x, weight, transposed, out, finish);
     at::Tensor result = half ? with_room(out) : out;
     TORCH_INTERNAL_ASSERT(result.data_ptr() == out.data_ptr());

@@ -9,6 +9,7 @@
 
 #include "GatedActivation.h"
 #include "Product.h"
+#include "Weight.h"
 
 namespace meno::product {
 
@@ -21,11 +22,11 @@ at::Tensor with_room(const at::Tensor &matrix);
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, all contiguous matrices on
 // the CPU and `out` of empty_rows. Takes no part in autograd.
 void multiply(
-    const at::Tensor &x, const at::Tensor &weight, bool transposed, const at::Tensor &out, const Finish &finish = nullptr);
+    const at::Tensor &x, const Weight &weight, bool transposed, const at::Tensor &out, const Finish &finish = nullptr);
 
-// Whether products of activations with a weight of these types are computed here: float32 with either type, where products are
-// this project's own, and bfloat16 with bfloat16.
-bool takes(const at::Tensor &x, const at::Tensor &weight);
+// Whether products of activations with a weight of these types are computed here: float32 with any, where products are this
+// project's own, and bfloat16 with bfloat16 and with packed ones, which are decoded to it.
+bool takes(const at::Tensor &x, const Weight &weight);
 // Whether those below, of bfloat16, take activations [..., in] and a weight [out, in].
 bool takes_gated(const at::Tensor &x, const at::Tensor &weight);
 

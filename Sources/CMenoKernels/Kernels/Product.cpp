@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "PanelTile.h"
 #include "Parallel.h"
@@ -103,6 +104,18 @@ void multiply_few(const float *x, int64_t m, const Matrix &matrix, float *out) {
     });
 }
 
+// The same with rows that are decoded first.
+void multiply_few_packed(const float *x, int64_t m, const Matrix &matrix, float *out) {
+    int64_t depth = matrix.columns;
+    parallel_rows(matrix.rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, depth)), [&](int64_t begin, int64_t end) {
+        std::vector<float> row(static_cast<size_t>(depth));
+        for (int64_t j = begin; j < end; ++j) {
+            matrix.packed->decode(*matrix.packed, j, 0, depth, row.data());
+            for (int64_t i = 0; i < m; ++i) out[i * matrix.rows + j] = dot(x + i * depth, row.data(), depth);
+        }
+    });
+}
+
 }  // namespace
 
 void multiply(
@@ -132,7 +145,8 @@ void multiply(const float *x, int64_t m, const Matrix &matrix, bool transposed, 
     int64_t depth = transposed ? matrix.rows : matrix.columns;
     int64_t width = transposed ? matrix.columns : matrix.rows;
     if (m <= kFew && !transposed) {
-        if (matrix.type == Type::float32) multiply_few<float>(x, m, matrix, out);
+        if (matrix.type == Type::packed) multiply_few_packed(x, m, matrix, out);
+        else if (matrix.type == Type::float32) multiply_few<float>(x, m, matrix, out);
         else multiply_few<uint16_t>(x, m, matrix, out);
         for (int64_t first = 0; finish && first < width; first += kChunk)
             finish(0, m, first, std::min(kChunk, width - first), out + first, width);

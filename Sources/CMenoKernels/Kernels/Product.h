@@ -1,4 +1,4 @@
-// Matrix products of float32 activations with frozen weights in float32 or bfloat16, accumulated in float32.
+// Matrix products of float32 activations with frozen weights in float32, bfloat16 or packed, accumulated in float32.
 //
 // For processors with AVX2 or AVX-512. Where they lack bfloat16 instructions, libtorch's bfloat16 products take five to a
 // hundred times as long as its float32 ones; here a weight in bfloat16 is widened once for all rows that pass by it.
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "Packing.h"
 #include "Parallel.h"
 
 namespace meno::product {
@@ -22,15 +23,16 @@ bool widens();
 // Whether this processor can run what is below at all.
 bool has_panels();
 
-enum class Type { float32, bfloat16 };
+enum class Type { float32, bfloat16, packed };
 
 // A matrix [rows, columns], row-major without gaps.
 struct Matrix {
     const void *data;
     Type type;
     int64_t rows, columns;
+    const packing::Packed *packed = nullptr;
 
-    // Bytes of an element.
+    // Bytes of an element of one that is not packed.
     int64_t size() const { return type == Type::float32 ? 4 : 2; }
     Matrix slice(int64_t first, int64_t count) const {
         return {static_cast<const char *>(data) + first * columns * size(), type, count, columns};
@@ -50,7 +52,7 @@ constexpr int64_t kFew = 4;
 constexpr int64_t kPanel = 16;
 constexpr int64_t kChunk = 512;
 
-// Packs rows first..<first + count of a matrix as columns of the product x · Wᵀ: panels [depth, 16] of float32, the last
+// Packs (decodes, where the matrix is a packed one) rows first..<first + count of a matrix as columns of the product x · Wᵀ: panels [depth, 16] of float32, the last
 // one filled up with zeros. `packed` holds ⌈count / 16⌉ · 16 · columns values, aligned to 64 bytes.
 void pack_rows(const Matrix &matrix, int64_t first, int64_t count, float *packed);
 // The same for columns first..<first + count, for the product x · W.

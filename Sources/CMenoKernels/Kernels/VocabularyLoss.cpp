@@ -62,7 +62,7 @@ void Head::add(Row &row, double sum) {
 }
 
 void Head::gather(float *out, const Entries &entries) const {
-    (table.type == Type::float32 ? gather_float32 : gather_bfloat16)(out, entries, table.data, hidden());
+    (words.type == Type::float32 ? gather_float32 : gather_bfloat16)(out, entries, words.data, hidden(), first_word);
 }
 
 void Head::gather(int64_t r, int64_t chunk, const Entries &entries, double mass) {
@@ -76,7 +76,15 @@ float Head::finish(int64_t r) {
     if (gradient) {
         float *out = gradient + r * hidden();
         scale_row(out, hidden(), static_cast<float>(1 / row.sum));
-        gather(out, Entries(targets[r], -row.target_derivative));
+        Entries target(targets[r], -row.target_derivative);
+        if (table.type == Type::packed) {
+            thread_local std::vector<float> embedding;
+            embedding.resize(static_cast<size_t>(hidden()));
+            table.packed->decode(*table.packed, targets[r], 0, hidden(), embedding.data());
+            gather_float32(out, target, embedding.data(), hidden(), targets[r]);
+        } else {
+            gather(out, target);
+        }
     }
     return static_cast<float>(std::log(row.sum) + (static_cast<double>(row.reference) - row.target_logit));
 }
@@ -88,6 +96,7 @@ namespace {
 using meno::product::kChunk;
 using meno::product::matrix_of;
 using meno::product::Type;
+using meno::product::Weight;
 using meno::vocabulary::Head;
 using meno::vocabulary::Row;
 
@@ -95,12 +104,12 @@ using meno::vocabulary::Row;
 constexpr int64_t kCandidates = 512;
 
 // The logits of some distinct targets: candidates for a row's large ones. What they sum to is a bound from the start.
-at::Tensor candidates(const at::Tensor &table, const int64_t *targets, int64_t rows) {
+at::Tensor candidates(const Weight &table, at::ScalarType type, const int64_t *targets, int64_t rows) {
     std::vector<int64_t> words;
     std::unordered_set<int64_t> seen;
     for (int64_t r = 0; r < rows && static_cast<int64_t>(words.size()) < kCandidates; ++r)
         if (seen.insert(targets[r]).second) words.push_back(targets[r]);
-    return table.index_select(0, at::tensor(words, at::kLong));
+    return table.values_at(type, at::tensor(words, at::kLong));
 }
 
 void bound_rows(Head &head, const at::Tensor &logits) {
@@ -117,7 +126,7 @@ void bound_rows(Head &head, const at::Tensor &logits) {
 }
 
 // Chunks by this project's own products: packed once, then every block of rows passes by.
-void run_own(Head &head, const float *states) {
+void run_own(Head &head, const float *states, const Weight &table) {
     namespace product = meno::product;
     int64_t hidden = head.hidden(), vocabulary = head.table.rows;
     bool dense = head.dense();
@@ -128,15 +137,19 @@ void run_own(Head &head, const float *states) {
     for (int64_t first = 0; first < vocabulary; first += kChunk) {
         int64_t n = std::min(kChunk, vocabulary - first);
         int64_t panels = (n + product::kPanel - 1) / product::kPanel;
+        // Of a packed table the chunk, decoded once for all that is done with it.
+        at::Tensor decoded = table.is_packed() ? table.values(at::kFloat, first, n) : at::Tensor();
+        product::Matrix words = table.is_packed() ? matrix_of(decoded) : head.table.slice(first, n);
+        if (table.is_packed()) head.show(words, first);
         int64_t back = dense ? wide / product::kPanel : 0;
         meno::parallel(panels + back, [&](int64_t i) {
             if (i < panels) {
                 int64_t count = std::min(product::kPanel, n - i * product::kPanel);
-                product::pack_rows(head.table, first + i * product::kPanel, count, packed + i * product::kPanel * hidden);
+                product::pack_rows(words, i * product::kPanel, count, packed + i * product::kPanel * hidden);
             } else {
                 int64_t place = (i - panels) * product::kPanel;
                 product::pack_columns(
-                    head.table.slice(first, n), place, std::min(product::kPanel, hidden - place), packed_back + place * n);
+                    words, place, std::min(product::kPanel, hidden - place), packed_back + place * n);
             }
         });
         meno::parallel(blocks.count, [&](int64_t block) {
@@ -153,7 +166,7 @@ void run_own(Head &head, const float *states) {
 }
 
 // Chunks by libtorch's products, in the type of the states; with a threshold, or without gradient, only.
-void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table) {
+void run_libtorch(Head &head, const at::Tensor &states, const Weight &table) {
     constexpr int64_t width = 4 * kChunk;
     int64_t vocabulary = head.table.rows;
     bool half = states.scalar_type() == at::kBFloat16;
@@ -162,7 +175,9 @@ void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table)
     for (int64_t start = 0; start < vocabulary; start += width) {
         int64_t count = std::min(width, vocabulary - start);
         at::Tensor logits = count == width ? buffer : at::empty({rows.size(0), count}, states.options());
-        at::mm_out(logits, rows, table.narrow(0, start, count).t());
+        at::Tensor words = table.values(states.scalar_type(), start, count);
+        if (table.is_packed()) head.show(matrix_of(words), start);
+        at::mm_out(logits, rows, words.t());
         auto *data = static_cast<char *>(logits.data_ptr());
         meno::parallel_rows(head.rows, 8, [&](int64_t begin, int64_t end) {
             float row[kChunk];
@@ -180,12 +195,18 @@ void run_libtorch(Head &head, const at::Tensor &states, const at::Tensor &table)
 enum class Way { none, own, tiles, libtorch };
 
 // How the loss of these is computed; `exact`: with a gradient of which every entry is wanted.
-Way way_of(const at::Tensor &states, const at::Tensor &table, bool exact) {
+Way way_of(const at::Tensor &states, const Weight &weight, bool exact) {
     auto supported = [](const at::Tensor &tensor) {
         bool known = tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
         return tensor.is_cpu() && tensor.dim() == 2 && known;
     };
-    if (!supported(states) || !supported(table) || states.size(1) != table.size(1)) return Way::none;
+    if (!supported(states) || states.size(1) != weight.columns()) return Way::none;
+    if (weight.is_packed()) {
+        if (states.scalar_type() == at::kFloat) return meno::product::available() ? Way::own : Way::none;
+        return exact ? Way::none : Way::libtorch;
+    }
+    const at::Tensor &table = weight.dense();
+    if (!supported(table)) return Way::none;
     if (meno::product::available() && states.scalar_type() == at::kFloat) return Way::own;
     if (states.scalar_type() != table.scalar_type()) return Way::none;
     bool half = states.scalar_type() == at::kBFloat16;
@@ -195,38 +216,40 @@ Way way_of(const at::Tensor &states, const at::Tensor &table, bool exact) {
 
 }  // namespace
 
-bool meno::vocabulary::takes(const at::Tensor &states, const at::Tensor &table, bool exact) {
+bool meno::vocabulary::takes(const at::Tensor &states, const product::Weight &table, bool exact) {
     return way_of(states, table, exact) != Way::none;
 }
 
-at::Tensor meno::operators::vocabulary_centroids(const at::Tensor &table) {
-    int64_t rows = table.size(0), chunks = (rows + kChunk - 1) / kChunk;
-    at::Tensor centroids = at::empty({chunks, table.size(1)}, table.options().dtype(at::kFloat));
+at::Tensor meno::operators::vocabulary_centroids(at::TensorList parts, std::string_view format) {
+    Weight table(parts, format);
+    int64_t rows = table.rows(), chunks = (rows + kChunk - 1) / kChunk;
+    at::Tensor centroids = at::empty({chunks, table.columns()}, parts[0].options().dtype(at::kFloat));
     for (int64_t i = 0; i < chunks; ++i) {
-        at::Tensor chunk = table.narrow(0, i * kChunk, std::min(kChunk, rows - i * kChunk));
+        at::Tensor chunk = table.values(at::kFloat, i * kChunk, std::min(kChunk, rows - i * kChunk));
         centroids.select(0, i).copy_(chunk.to(at::kFloat).mean(0));
     }
     return centroids;
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> meno::operators::vocabulary_loss(
-    const at::Tensor &states, const at::Tensor &table, const std::optional<at::Tensor> &centroids, const at::Tensor &targets,
-    double softcap, double threshold, bool gradient) {
-    const at::Tensor &x = states, &w = table;
+    const at::Tensor &states, at::TensorList table, std::string_view format, const std::optional<at::Tensor> &centroids,
+    const at::Tensor &targets, double softcap, double threshold, bool gradient) {
+    const at::Tensor &x = states;
+    Weight w(table, format);
     Way way = way_of(x, w, gradient && threshold == 0);
     int64_t rows = x.size(0);
     TORCH_CHECK(
-        way != Way::none && x.is_contiguous() && w.is_contiguous(),
+        way != Way::none && x.is_contiguous() && (w.is_packed() || w.dense().is_contiguous()),
         "expected contiguous states [rows, hidden] and a table [vocabulary, hidden] on the CPU in types that go together, got ",
-        x.scalar_type(), " ", x.sizes(), " and ", w.scalar_type(), " ", w.sizes());
+        x.scalar_type(), " ", x.sizes(), " and ", table[0].scalar_type(), " [", w.rows(), ", ", w.columns(), "]");
     TORCH_CHECK(
         targets.is_cpu() && targets.is_contiguous() && targets.scalar_type() == at::kLong && targets.numel() == rows,
         "expected an int64 target for each of ", rows, " rows on the CPU, got ", targets.sizes());
     auto *target = targets.const_data_ptr<int64_t>();
     for (int64_t r = 0; r < rows; ++r)
         TORCH_CHECK(
-            target[r] >= 0 && target[r] < w.size(0), "target ", target[r], " is outside the vocabulary of ", w.size(0));
-    std::vector<int64_t> chunks{(w.size(0) + kChunk - 1) / kChunk, w.size(1)};
+            target[r] >= 0 && target[r] < w.rows(), "target ", target[r], " is outside the vocabulary of ", w.rows());
+    std::vector<int64_t> chunks{(w.rows() + kChunk - 1) / kChunk, w.columns()};
     TORCH_CHECK(
         !gradient || threshold == 0 || (centroids && centroids->sizes() == at::IntArrayRef(chunks)),
         "a threshold needs the table's centroids ", chunks);
@@ -234,16 +257,16 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> meno::operators::vocabulary_loss(
     at::Tensor losses = at::empty({rows}, at::kFloat), correct = at::empty({rows}, at::kByte);
     at::Tensor sums = gradient ? at::zeros({rows, x.size(1)}, x.options().dtype(at::kFloat)) : at::Tensor();
     Head head{
-        matrix_of(w), target, rows, static_cast<float>(softcap), threshold,
+        w.matrix(), w.matrix(), 0, target, rows, static_cast<float>(softcap), threshold,
         centroids ? centroids->const_data_ptr<float>() : nullptr, gradient ? sums.data_ptr<float>() : nullptr,
         std::vector<Row>(static_cast<size_t>(rows))};
     if (gradient && threshold > 0 && rows > 0) {
-        at::Tensor chosen = candidates(w, target, rows);
+        at::Tensor chosen = candidates(w, x.scalar_type(), target, rows);
         at::Tensor logits = product::empty_rows({rows, chosen.size(0)}, x.options());
         product::multiply(x, chosen, false, logits);
         bound_rows(head, logits.to(at::kFloat));
     }
-    if (way == Way::own) run_own(head, x.data_ptr<float>());
+    if (way == Way::own) run_own(head, x.data_ptr<float>(), w);
     else if (way == Way::tiles) vocabulary::run_tiles(head, static_cast<const uint16_t *>(x.data_ptr()));
     else run_libtorch(head, x, w);
     auto *loss = losses.data_ptr<float>();

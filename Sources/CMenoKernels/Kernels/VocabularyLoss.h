@@ -12,6 +12,7 @@
 
 #include "Entries.h"
 #include "Product.h"
+#include "Weight.h"
 
 namespace meno::vocabulary {
 
@@ -33,6 +34,9 @@ struct Row {
 
 struct Head {
     Matrix table;
+    // What gradients take rows of: the table, or of a packed one the words from `first_word` on, decoded.
+    Matrix words;
+    int64_t first_word;
     const int64_t *targets;
     int64_t rows;
     float cap;               // 0: none
@@ -44,6 +48,11 @@ struct Head {
     int64_t hidden() const { return table.columns; }
     bool dense() const { return gradient && threshold == 0; }
     bool selects() const { return gradient && threshold > 0; }
+    // The words from `first` on, decoded, for those whose logits are taken next.
+    void show(const Matrix &decoded, int64_t first) {
+        words = decoded;
+        first_word = first;
+    }
     // The least exponent of a row that counts.
     float least(const Row &row) const { return static_cast<float>(threshold * row.bound); }
 
@@ -68,7 +77,8 @@ struct Head {
 
 // Whether the loss of such states and tables is computed here. It takes float32 states where products are this project's own,
 // and bfloat16 ones on a bfloat16 table; elsewhere both are of one type, and there is no exact gradient.
-bool takes(const at::Tensor &states, const at::Tensor &table, bool exact);
+// A packed table is decoded a chunk at a time: for float32 states by these products, for bfloat16 ones by libtorch's.
+bool takes(const at::Tensor &states, const product::Weight &table, bool exact);
 
 // Goes through the vocabulary by products of blocks on the processor's matrix unit; bfloat16 states and table.
 void run_tiles(Head &head, const uint16_t *states);

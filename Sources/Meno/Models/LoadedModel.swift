@@ -3,6 +3,7 @@ internal import MenoData
 package import MenoModels
 package import MenoTensor
 package import MenoTokenizers
+internal import MenoTraining
 
 /// A model with its tokenizer, ready to compute.
 package struct LoadedModel {
@@ -25,7 +26,9 @@ package struct LoadedModel {
         isTrained = false
         url = try CatalogModel.locate(name, log: log)
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
-        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        let files = try ModelFiles(url)
+        decoder = try files.load(
+            dtype: dtype, form: WeightChoice.auto.form(of: files, dtype: dtype, device: device), device: device)
         let adapter = adapter.map { URL(filePath: $0) }
         // llama.cpp's adapters bring no tokenizer along.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
@@ -40,12 +43,14 @@ package struct LoadedModel {
     }
 
     /// A model that is to be trained, with the tokenizer that was read before it.
-    init(_ name: String, _ tokenized: TokenizedModel, dtype: DType, device: Device, log: any SessionLog) throws {
+    init(
+        _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm, device: Device
+    ) throws {
         self.name = name
         self.tokenized = tokenized
         isTrained = true
-        url = try CatalogModel.locate(name, log: log)
-        decoder = try ModelFiles(url).load(dtype: dtype, device: device)
+        url = files.url
+        decoder = try files.load(dtype: dtype, form: form, device: device)
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

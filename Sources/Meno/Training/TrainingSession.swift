@@ -43,8 +43,7 @@ package struct TrainingSession {
     ) throws {
         MenoRuntime.prepare()
         let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
-        let configuration = try adapter.map(configuration.adopting) ?? configuration
-        self.configuration = configuration
+        var configuration = try adapter.map(configuration.adopting) ?? configuration
         self.log = log
         // A form that there is not is refused before anything is trained.
         exports = try configuration.exportAtEnd.map(ExportForm.init)
@@ -56,6 +55,15 @@ package struct TrainingSession {
         if trains { try folders.requireWritable() }
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
+        let place = try CatalogModel.locate(configuration.model.nameOrPath, log: log)
+        if let adapter = AdapterFolder(place) { throw adapter.refusal }
+        let files = try ModelFiles(place)
+        let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
+        let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
+        let form = configuration.weightForm(
+            of: files, dtype: dtype, device: device, stored: checkpoint.flatMap(RunSaving.storedSettings))
+        configuration.model.weights = WeightChoice(form)
+        self.configuration = configuration
         let data = configuration.data
         let file = URL(filePath: data.path)
         let contents = try RecordFile.contents(of: file)
@@ -83,11 +91,8 @@ package struct TrainingSession {
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
-            configuration.model.nameOrPath, tokenized,
-            dtype: configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32),
-            device: configuration.usesNoCUDA ? .cpu : configuration.model.device.device(),
-            log: log)
-        form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
+            configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form, device: device)
+        self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
     }
@@ -335,6 +340,17 @@ extension RunConfiguration {
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
         return arguments
+    }
+
+    /// How frozen weights are held: as in the checkpoint that is resumed from, where that is left open.
+    /// - Parameter stored: the settings of that checkpoint.
+    fileprivate func weightForm(
+        of files: ModelFiles, dtype: DType, device: Device, stored: [String: String]?
+    ) -> WeightForm {
+        if model.weights == .auto, let stored {
+            return stored[ConfigurationKey.weightsPath].flatMap(WeightForm.init) ?? .dense
+        }
+        return model.weights.form(of: files, dtype: dtype, device: device)
     }
 
     /// What a run trains, as far as the configuration tells.

@@ -18,10 +18,13 @@ extension ConfigurationKey {
         "training.report_to", "training.logging_dir", "training.disable_tqdm", "report.language",
     ]
 
+    /// The key of how frozen weights are held. Among ``RunConfiguration/resultSettings`` where they stay packed.
+    public static let weightsPath = "model.weights"
+
     /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints, which were made with their defaults: they
     /// are there only where they say something else.
     static let addedLater: Set<String> = [
-        "lora.exclude_modules", "data.chat_template_kwargs", "training.dataloader_drop_last",
+        weightsPath, "lora.exclude_modules", "data.chat_template_kwargs", "training.dataloader_drop_last",
     ]
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)

@@ -23,6 +23,13 @@ extension ConfigurationKey {
             "model.device", \.model.device, .choice,
             "Where the model computes; auto takes CUDA, then MPS, then the CPU.",
             example: "cpu"),
+        ConfigurationKey(
+            "model.weights", \.model.weights, .choice,
+            "Whether the quantised weights of a GGUF file stay packed in memory and are decoded while they are multiplied "
+                + "(packed), or become numbers of `model.dtype` (dense). auto is packed where dense weights would take more "
+                + "than a third of the memory that there is.",
+            example: "packed",
+            caveat: "On the CPU only. What auto chose is kept when a run is resumed."),
     ]
 
     /// `data:`

@@ -5,7 +5,7 @@ public import MenoTensor
 /// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays with the loop that trains it.
 public final class Decoder {
     public let configuration: DecoderConfiguration
-    /// The type that frozen weights are held in.
+    /// The type that dense frozen weights are held in.
     public let weightType: DType
     /// The type of activations: that of the weights, or float32 where weights in bfloat16 are multiplied in float32.
     public let computeType: DType
@@ -50,7 +50,9 @@ public final class Decoder {
 
     /// What is computed in, in words.
     public var precision: String {
-        weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
+        let packed = Set(parameters.compactMap(\.matrix).filter(\.isPacked).map(\.format.rawValue)).sorted()
+        guard packed.isEmpty else { return "\(computeType) with packed weights (\(packed.joined(separator: ", ")))" }
+        return weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
     }
 
     /// Bytes of the logits that a pass of many tokens has at a time on an accelerator; 0 on the CPU, which goes through the

@@ -2,13 +2,16 @@ internal import MenoTensor
 
 extension Decoder {
     /// Builds a decoder from a source of weights that knows transformers' names.
-    /// - Parameter weight: returns the named weight with the given shape, frozen, in `weightType` or in float32.
+    /// - Parameters:
+    ///   - matrix: returns the named weight that is multiplied, with the given shape.
+    ///   - weight: returns the named norm or bias with the given shape, in `weightType` or in float32.
     convenience init(
         _ configuration: DecoderConfiguration, weightType: DType, device: Device,
+        matrix: @escaping (_ name: String, _ shape: [Int]) throws -> FrozenMatrix,
         weight: @escaping (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
     ) throws {
         let assembly = DecoderAssembly(
-            configuration: configuration, weightType: weightType, device: device, weight: weight)
+            configuration: configuration, weightType: weightType, device: device, matrix: matrix, weight: weight)
         let table = [configuration.vocabularySize, configuration.hiddenSize]
         let embedding = try assembly.matrix(configuration.moduleName(.embedding) + ".weight", table)
         let layers = try configuration.layers.indices.map(assembly.layer)
@@ -35,6 +38,7 @@ private final class DecoderAssembly {
     private let configuration: DecoderConfiguration
     private let weightType: DType
     private let device: Device
+    private let frozenMatrix: (_ name: String, _ shape: [Int]) throws -> FrozenMatrix
     private let weight: (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
     /// Layers that rotate alike have their tables in common.
     private var rotaries: [RotaryKey: RotaryEmbedding] = [:]
@@ -46,16 +50,18 @@ private final class DecoderAssembly {
 
     init(
         configuration: DecoderConfiguration, weightType: DType, device: Device,
+        matrix: @escaping (_ name: String, _ shape: [Int]) throws -> FrozenMatrix,
         weight: @escaping (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
     ) {
         self.configuration = configuration
         self.weightType = weightType
         self.device = device
+        frozenMatrix = matrix
         self.weight = weight
     }
 
     func matrix(_ name: String, _ shape: [Int]) throws -> Parameter {
-        Parameter(name, FrozenMatrix(try weight(name, shape, weightType)))
+        Parameter(name, try frozenMatrix(name, shape))
     }
 
     private func bias(_ name: String, _ shape: [Int]) throws -> Parameter {

@@ -72,11 +72,15 @@ package final class StoredModel {
     private static func parameters(of configuration: DecoderConfiguration) throws -> [(name: String, shape: [Int])] {
         let names = Names()
         let nothing = try Tensor.zeros([1])
-        _ = try Decoder(configuration, weightType: .float32, device: .cpu) { name, shape, _ in
+        // One zero that is seen everywhere: a model's shape without its memory.
+        let shaped = { (name: String, shape: [Int]) in
             names.all.append((name, shape))
-            // One zero that is seen everywhere: a model's shape without its memory.
             return try nothing.expanded(shape)
         }
+        _ = try Decoder(
+            configuration, weightType: .float32, device: .cpu,
+            matrix: { name, shape in FrozenMatrix(try shaped(name, shape)) },
+            weight: { name, shape, _ in try shaped(name, shape) })
         return names.all
     }
 

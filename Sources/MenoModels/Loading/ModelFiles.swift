@@ -9,7 +9,7 @@ public struct ModelFiles: Sendable {
     private let weights: any WeightSource
     private let map: WeightMap
 
-    /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:device:)``.
+    /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:form:device:)``.
     /// - Parameter url: a folder with `config.json` and safetensors, or a `.gguf` file.
     public init(_ url: URL) throws {
         self.url = url
@@ -50,9 +50,31 @@ public struct ModelFiles: Sendable {
     /// - Parameters:
     ///   - dtype: what frozen weights are held in, and where the device multiplies it fast also what is computed in:
     ///     float32, bfloat16 or float16.
+    ///   - form: whether matrices that the file has packed stay so.
     ///   - device: where its weights live.
-    public func load(dtype: DType, device: Device = .cpu) throws -> Decoder {
-        try Decoder(
-            configuration, weights: weights, map: map, path: url.path, weightType: dtype, device: device)
+    /// - Throws: ``ModelError`` where weights are to stay packed that are not, or not on the CPU.
+    public func load(dtype: DType, form: WeightForm = .dense, device: Device = .cpu) throws -> Decoder {
+        if form == .packed {
+            guard hasPackedWeights else {
+                throw ModelError(
+                    .unsupported, path: url.path, "has no packed weights that could stay packed.",
+                    advice: "Give a .gguf file with quantised weights, or hold them as numbers (weights: dense).")
+            }
+            guard device.kind == .cpu else {
+                throw ModelError(
+                    .unsupported, path: url.path, "its weights can stay packed on the CPU only, not on \(device).",
+                    advice: "Compute on the CPU, or hold them as numbers (weights: dense).")
+            }
+        }
+        return try Decoder(
+            configuration, weights: weights, map: map, path: url.path, weightType: dtype, form: form, device: device)
+    }
+
+    /// Whether any matrix is packed in a way that can stay so.
+    public var hasPackedWeights: Bool {
+        guard let source = weights as? any PackedWeightSource else { return false }
+        return weights.weights.contains { info in
+            source.packing(of: info.name).map { FrozenMatrix.Format(rawValue: $0.type) != nil } ?? false
+        }
     }
 }

@@ -84,9 +84,9 @@ extension Decoder {
     /// Reads every weight of a model through its map.
     convenience init(
         _ configuration: DecoderConfiguration, weights source: any WeightSource, map: WeightMap, path: String,
-        weightType: DType, device: Device
+        weightType: DType, form: WeightForm, device: Device
     ) throws {
-        try self.init(configuration, weightType: weightType, device: device) { name, shape, dtype in
+        let find = { (name: String, shape: [Int]) in
             let (stored, transformation) = map.entry(name)
             guard let info = source.weight(named: stored) else {
                 throw ModelError(
@@ -99,8 +99,18 @@ extension Decoder {
                     .malformed, path: path,
                     "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(shape).")
             }
-            return try source.tensor(stored, info: info, transformation, dtype: dtype).to(device)
+            return (info, transformation)
         }
+        try self.init(
+            configuration, weightType: weightType, device: device,
+            matrix: { name, shape in
+                let (info, transformation) = try find(name, shape)
+                return try source.matrix(info, transformation, form, dtype: weightType, device: device)
+            },
+            weight: { name, shape, dtype in
+                let (info, transformation) = try find(name, shape)
+                return try source.tensor(info, transformation, dtype: dtype).to(device)
+            })
     }
 }
 
@@ -112,20 +122,39 @@ extension WeightSource {
     }
 
     fileprivate func tensor(
-        _ name: String, info: WeightInfo, _ transformation: WeightMap.Transformation, dtype: DType
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, dtype: DType
     ) throws -> Tensor {
         switch transformation {
-        case .none: return try read(name, info: info, dtype: dtype)
-        case .subtractOne: return try (read(name, info: info, dtype: .float32) + -1).to(dtype)
-        case .unpermuteHeads(let heads):
-            let rows = info.shape[0]
-            return try read(name, info: info, dtype: dtype)
-                .reshaped([heads, rows / heads / 2, 2] + info.shape.dropFirst()).transposed(1, 2)
-                .reshaped(info.shape).contiguous()
+        case .none: try read(info, dtype: dtype)
+        case .subtractOne: try (read(info, dtype: .float32) + -1).to(dtype)
+        case .unpermuteHeads(let heads): try read(info, dtype: dtype).unpermuted(heads: heads)
         }
     }
 
-    private func read(_ name: String, info: WeightInfo, dtype: DType) throws -> Tensor {
+    /// A weight that is multiplied, packed as it is stored where that is asked for and the kernels know it.
+    fileprivate func matrix(
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ form: WeightForm, dtype: DType, device: Device
+    ) throws -> FrozenMatrix {
+        guard form == .packed else { return FrozenMatrix(try tensor(info, transformation, dtype: dtype).to(device)) }
+        let (rows, columns) = (info.shape[0], info.shape[1])
+        guard let source = self as? any PackedWeightSource, let blocks = source.packing(of: info.name),
+            let format = FrozenMatrix.Format(rawValue: blocks.type), columns % blocks.elements == 0
+        else {
+            // Numbers of their own keep all their digits.
+            return FrozenMatrix(try tensor(info, transformation, dtype: info.storage == "BF16" ? .bfloat16 : .float32))
+        }
+        var bytes = try Tensor(uninitialized: [rows, columns / blocks.elements * blocks.bytes], dtype: .uint8)
+        try bytes.withMutableBytes { try source.readPacked(info.name, into: $0) }
+        switch transformation {
+        case .none: break
+        // Rows change their places, whatever they consist of.
+        case .unpermuteHeads(let heads): bytes = try bytes.unpermuted(heads: heads)
+        case .subtractOne: preconditionFailure("norms are no matrices")
+        }
+        return try FrozenMatrix(packed: [bytes], format: format, columns: columns)
+    }
+
+    private func read(_ info: WeightInfo, dtype: DType) throws -> Tensor {
         let tensor = try Tensor(uninitialized: info.shape, dtype: dtype)
         let elementType: WeightElementType =
             switch dtype {
@@ -134,7 +163,15 @@ extension WeightSource {
             case .float16: .float16
             default: preconditionFailure("weights are read as floating-point numbers")
             }
-        try tensor.withMutableBytes { try read(name, as: elementType, into: $0) }
+        try tensor.withMutableBytes { try read(info.name, as: elementType, into: $0) }
         return tensor
+    }
+}
+
+extension Tensor {
+    /// Rows of heads that lie as interleaved pairs, as halves.
+    fileprivate func unpermuted(heads: Int) throws -> Tensor {
+        let rows = size(0)
+        return try reshaped([heads, rows / heads / 2, 2] + shape.dropFirst()).transposed(1, 2).reshaped(shape).contiguous()
     }
 }

@@ -1,12 +1,19 @@
 /// A weight `[rows, columns]` that is multiplied, also transposed, and never changed.
 ///
 /// How its values lie in memory is its own business. Whoever holds one asks for products, for rows and for its shape, and gets
-/// float32, bfloat16 or float16 values.
+/// float32, bfloat16 or float16 values. Packed ones stay packed: kernels decode what they multiply, while they do.
 public final class FrozenMatrix {
-    /// How values lie in memory. The raw values are the names that the kernels know.
+    /// How values lie in memory. The raw values are the names that the kernels know (`Sources/CMenoKernels/Kernels/Packing.h`).
     public enum Format: String, Sendable, Hashable, CaseIterable {
         /// One tensor of floating-point numbers.
         case dense
+        /// Blocks of a GGUF file, by ggml's names.
+        case F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K
+        /// Integers of eight bits with a scale for each row, as bitsandbytes has them (without LLM.int8's outliers).
+        case int8
+        /// Four bits with a scale for 64 values, as bitsandbytes has them (NF4 and FP4); in nested ones the scales have eight bits.
+        case fourBits = "four_bits"
+        case nestedFourBits = "four_bits_nested"
     }
 
     public let format: Format
@@ -24,33 +31,62 @@ public final class FrozenMatrix {
         parts = [values]
     }
 
+    /// A packed matrix on the CPU.
+    /// - Parameters:
+    ///   - format: not ``Format/dense``.
+    ///   - parts: what the format consists of, first the packed values as bytes `[rows, bytes of a row]`.
+    ///   - columns: a multiple of 32.
+    /// - Throws: ``TorchError`` where the parts do not fit together.
+    public init(packed parts: [Tensor], format: Format, columns: Int) throws {
+        precondition(format != .dense && !parts.isEmpty)
+        self.format = format
+        self.parts = parts
+        shape = [parts[0].size(0), columns]
+        // Decoding no row checks all parts.
+        let width = try unpacked(rows: Tensor([Int64]()), .float32).size(1)
+        guard width == columns else {
+            throw TorchError(
+                .invalid, "rows of \(parts[0].size(1)) bytes hold \(width) values, not \(columns)", operation: "packed matrix")
+        }
+    }
+
     public var rows: Int { shape[0] }
     public var columns: Int { shape[1] }
     /// The number of values.
     public var count: Int { rows * columns }
+    public var isPacked: Bool { format != .dense }
     public var device: Device { parts[0].device }
     /// Bytes in memory.
     public var byteCount: Int { parts.reduce(0) { $0 + $1.count * $1.dtype.size } }
 
     /// The values as one tensor, where they are that already.
-    var dense: Tensor? { format == .dense ? parts[0] : nil }
+    var dense: Tensor? { isPacked ? nil : parts[0] }
 
     /// All values, `[rows, columns]`; dense ones of this type are not copied.
-    public func values(_ dtype: DType) throws -> Tensor { try parts[0].to(dtype) }
+    public func values(_ dtype: DType) throws -> Tensor {
+        guard isPacked else { return try parts[0].to(dtype) }
+        return try unpacked(rows: nil, dtype == .bfloat16 ? .bfloat16 : .float32).to(dtype)
+    }
 
     /// Some rows.
     /// - Parameter indices: `[count]`, int64, beside the matrix.
-    /// - Returns: `[count, columns]`; in the type of a dense matrix.
-    public func rows(at indices: Tensor) throws -> Tensor { try Tensor.embedding(parts[0], indices) }
+    /// - Returns: `[count, columns]`; in the type of a dense matrix, in float32 of a packed one.
+    public func rows(at indices: Tensor) throws -> Tensor {
+        guard isPacked else { return try Tensor.embedding(parts[0], indices) }
+        return try unpacked(rows: indices, .float32)
+    }
 
-    /// A matrix that holds other values in the same form.
+    /// A dense matrix of other values, in the type that rows have.
     /// - Parameter values: `[rows, columns]`.
     public func holding(_ values: Tensor) throws -> FrozenMatrix {
         precondition(values.shape == shape)
-        return FrozenMatrix(try values.to(parts[0].dtype).to(device))
+        return FrozenMatrix(try values.to(isPacked ? .float32 : parts[0].dtype).to(device))
     }
-}
 
-extension OperatorArgument {
-    static func matrix(_ matrix: FrozenMatrix) -> OperatorArgument { .tensor(matrix.parts[0]) }
+    private func unpacked(rows: Tensor?, _ dtype: DType) throws -> Tensor {
+        try Kernels.unpackRows.one(.tensors(parts), .string(format.rawValue), .optional(rows), .dtype(dtype))
+    }
+
+    /// As operators take it: its parts and the name of its format.
+    var arguments: [OperatorArgument] { [.tensors(parts), .string(format.rawValue)] }
 }

@@ -45,8 +45,8 @@ extension Tensor {
         _ weight: FrozenMatrix, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {
         let input = try contiguous().detached()
-        let adapter: [OperatorArgument] = [
-            .matrix(weight), .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
+        let adapter: [OperatorArgument] = weight.arguments + [
+            .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
             .bits(dropout?.keys.key ?? 0), .optional(dropout?.keys.numbers),
         ]
         let results = try Kernels.adaptedProduct([.tensor(input)] + adapter)
@@ -61,6 +61,6 @@ extension Tensor {
     }
 
     private func product(_ weight: FrozenMatrix, transposed: Bool) throws -> Tensor {
-        try Kernels.frozenProduct.one(.tensor(contiguous()), .matrix(weight), .bool(transposed))
+        try Kernels.frozenProduct.one([.tensor(contiguous())] + weight.arguments + [.bool(transposed)])
     }
 }

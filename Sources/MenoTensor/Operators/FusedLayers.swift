@@ -55,11 +55,15 @@ extension Tensor {
     }
 
     /// Whether ``gatedProduct(_:_:_:)`` takes these activations `[..., in]` and weights like this one, `[out, in]`.
-    public func hasGatedProduct(with weight: FrozenMatrix) -> Bool { Kernels.take(.gatedProduct, self, weight) }
+    /// Only dense weights are taken.
+    public func hasGatedProduct(with weight: FrozenMatrix) -> Bool {
+        weight.dense.map { Kernels.take(.gatedProduct, self, $0) } ?? false
+    }
 
     /// activation(x · Gᵀ) · (x · Uᵀ) for frozen weights `[out, in]`, without a gradient: equal to two products and
     /// ``gating(_:_:)``, but the products' results are never written to memory. Only where ``hasGatedProduct(with:)`` is true.
     public func gatedProduct(_ gate: FrozenMatrix, _ up: FrozenMatrix, _ activation: GateActivation) throws -> Tensor {
-        try Kernels.gatedProduct.one(.tensor(contiguous()), .matrix(gate), .matrix(up), activation.argument)
+        guard let gate = gate.dense, let up = up.dense else { preconditionFailure("dense weights only") }
+        return try Kernels.gatedProduct.one(.tensor(contiguous()), .tensor(gate), .tensor(up), activation.argument)
     }
 }

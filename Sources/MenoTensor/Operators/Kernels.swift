@@ -3,6 +3,7 @@
 /// They are registered with libtorch's dispatcher, which finds the function for a tensor's device.
 enum Kernels {
     static let frozenProduct = Operator("meno::frozen_product")
+    static let unpackRows = Operator("meno::unpack_rows")
     static let gatedProduct = Operator("meno::gated_product")
     static let adaptedProduct = Operator("meno::adapted_product")
     static let adaptedProductBackward = Operator("meno::adapted_product_backward")
@@ -43,12 +44,15 @@ enum Kernels {
 
     /// Whether there is a kernel for these inputs, once they are contiguous. The one place where that is decided.
     static func take(_ choice: Choice, _ inputs: Tensor...) -> Bool {
-        answer { try takes.ask(.string(choice.rawValue), .tensors(inputs)) }
+        answer { try takes.ask(.string(choice.rawValue), .tensors(inputs), .string(FrozenMatrix.Format.dense.rawValue)) }
     }
 
     /// Whether there is a kernel for these activations and this weight.
     static func take(_ choice: Choice, _ input: Tensor, _ weight: FrozenMatrix) -> Bool {
-        take(choice, input, weight.parts[0])
+        answer {
+            try takes.ask(
+                .string(choice.rawValue), .tensors([input] + weight.parts), .string(weight.format.rawValue))
+        }
     }
 
     static func processorHas(_ feature: Feature) -> Bool {

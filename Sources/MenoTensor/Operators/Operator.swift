@@ -47,7 +47,10 @@ public struct Operator: Sendable {
     func callAsFunction(_ arguments: [OperatorArgument]) throws -> [Tensor?] { try call(arguments, results: 4) }
 
     /// Calls an operator whose first result is a tensor.
-    func one(_ arguments: OperatorArgument...) throws -> Tensor {
+    func one(_ arguments: OperatorArgument...) throws -> Tensor { try one(arguments) }
+
+    /// The same with a list of arguments.
+    func one(_ arguments: [OperatorArgument]) throws -> Tensor {
         guard let first = try call(arguments, results: 8).first, let tensor = first else {
             throw TorchError(.invalid, "returned no tensor", operation: name)
         }

@@ -27,9 +27,10 @@ extension Tensor {
         _ table: FrozenMatrix, targets: [Int64], softcap: Double, threshold: Double, centroids: Tensor?, gradient: Bool
     ) throws -> VocabularyLoss {
         precondition(size(0) == targets.count)
-        let results = try Kernels.vocabularyLoss(
-            .tensor(contiguous()), .matrix(table), .optional(centroids), .tensor(Tensor(targets)), .double(softcap),
-            .double(threshold), .bool(gradient))
+        let arguments: [OperatorArgument] = [
+            .optional(centroids), .tensor(try Tensor(targets)), .double(softcap), .double(threshold), .bool(gradient),
+        ]
+        let results = try Kernels.vocabularyLoss([.tensor(contiguous())] + table.arguments + arguments)
         let correct: [UInt8] = try results[1]!.array()
         return VocabularyLoss(
             losses: try results[0]!.array(), isCorrect: correct.map { $0 != 0 }, gradient: results[2])
@@ -39,6 +40,6 @@ extension Tensor {
 extension FrozenMatrix {
     /// The means of every 512 rows of an embedding table `[vocabulary, hidden]`: `[⌈vocabulary / 512⌉, hidden]`, float32.
     public func vocabularyCentroids() throws -> Tensor {
-        try Kernels.vocabularyCentroids.one(.matrix(self))
+        try Kernels.vocabularyCentroids.one(arguments)
     }
 }

@@ -1,0 +1,35 @@
+public import MenoModels
+public import MenoTensor
+
+/// How a run holds the weights that it does not train.
+public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
+    /// Packed where dense weights would not fit comfortably.
+    case auto
+    case dense, packed
+
+    /// The share of the available memory that dense weights may take: passes and the optimizer need room beside them.
+    private static let comfortableShare = 1.0 / 3
+
+    /// What it means for a model.
+    /// - Parameters:
+    ///   - dtype: what dense weights would be held in.
+    ///   - available: bytes that this process may still take; `nil` where nothing tells.
+    public func form(of files: ModelFiles, dtype: DType, device: Device, available: Int?) -> WeightForm {
+        switch self {
+        case .dense: return .dense
+        case .packed: return .packed
+        case .auto:
+            guard device.kind == .cpu, files.hasPackedWeights, let available else { return .dense }
+            let isComfortable = Double(files.parameterCount * dtype.size) <= Self.comfortableShare * Double(available)
+            return isComfortable ? .dense : .packed
+        }
+    }
+
+    /// The same beside the memory that there is now.
+    public func form(of files: ModelFiles, dtype: DType, device: Device) -> WeightForm {
+        form(of: files, dtype: dtype, device: device, available: MemoryLimit.available(on: device))
+    }
+
+    /// The choice that stands for a form.
+    public init(_ form: WeightForm) { self = form == .packed ? .packed : .dense }
+}
