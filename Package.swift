@@ -93,7 +93,8 @@ let package = Package(
         .target(
             name: "MenoConfiguration",
             dependencies: [
-                "MenoTraining", "MenoModels", "MenoData", "MenoFormats", "MenoMonitor", .product(name: "Yams", package: "Yams"),
+                "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoFormats", "MenoMonitor",
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swiftSettings),
 

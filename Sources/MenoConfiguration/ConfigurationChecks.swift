@@ -36,6 +36,7 @@ extension RunConfiguration {
                 place: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
                 advice: "Use `bfloat16` or `float32`.")
         }
+        if model.quantization != nil { try checkQuantization(name) }
         if let greaterIsBetter, greaterIsBetter != training.bestMetric.greaterIsBetter {
             throw ConfigurationError(
                 place: name,
@@ -51,6 +52,26 @@ extension RunConfiguration {
         }
         try checkSchedule(name)
         try checkMonitor(name)
+    }
+
+    private func checkQuantization(_ name: String) throws {
+        if model.loadsInFourBits, model.loadsInEightBits {
+            throw ConfigurationError(
+                place: name, "`model.load_in_4bit` and `model.load_in_8bit` contradict each other.",
+                advice: "Leave one of them out.")
+        }
+        if lora == nil {
+            throw ConfigurationError(
+                place: name, "`lora: null` trains every weight, and quantised ones cannot be trained.",
+                advice: "Train an adapter, or leave `load_in_4bit` and `load_in_8bit` out.")
+        }
+        if model.weights != .auto {
+            throw ConfigurationError(
+                place: name,
+                "`model.weights: \(model.weights.rawValue)` says how a file's own quantised weights are held; "
+                    + "`load_in_4bit` and `load_in_8bit` quantise weights that are not.",
+                advice: "Leave one of them out.")
+        }
     }
 
     private func checkMonitor(_ name: String) throws {

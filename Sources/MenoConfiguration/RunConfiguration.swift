@@ -2,6 +2,7 @@ public import MenoData
 public import MenoFormats
 public import MenoModels
 public import MenoMonitor
+public import MenoTensor
 public import MenoTraining
 
 /// A run as `RUN.yaml` describes it. Each field is documented with its key in ``ConfigurationKey/all``.
@@ -14,6 +15,20 @@ public struct RunConfiguration: Sendable {
         public var dtype = Precision.auto
         public var device = DeviceChoice.auto
         public var weights = WeightChoice.auto
+        public var loadsInFourBits = false
+        public var loadsInEightBits = false
+        public var fourBitType = FrozenMatrix.FourBitType.nf4
+        public var usesDoubleQuantization = true
+        public var skippedModules: [String] = []
+
+        /// How linear layers are quantised; `nil`: not at all.
+        public var quantization: WeightQuantization? {
+            if loadsInFourBits {
+                return WeightQuantization(
+                    .fourBits(fourBitType, nested: usesDoubleQuantization), skippedModules: skippedModules)
+            }
+            return loadsInEightBits ? WeightQuantization(.eightBits, skippedModules: skippedModules) : nil
+        }
     }
 
     public struct Data: Sendable {

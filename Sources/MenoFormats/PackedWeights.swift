@@ -41,7 +41,9 @@ extension GGUFFile: PackedWeightSource {
         for start in stride(from: 0, to: destination.count, by: step) {
             let count = min(step, destination.count - start)
             let range = tensor.bytes.lowerBound + start..<tensor.bytes.lowerBound + start + count
-            file.withUnsafeBytes(range) { destination.baseAddress?.advanced(by: start).copyMemory(from: $0.baseAddress!, byteCount: count) }
+            file.withUnsafeBytes(range) {
+                destination.baseAddress?.advanced(by: start).copyMemory(from: $0.baseAddress!, byteCount: count)
+            }
             file.release(range)
         }
     }

@@ -35,6 +35,11 @@ import Testing
         #expect(sizes.vocabularySize == (name == "gemma2-tiny" ? 256_000 : 262_208))
     }
 
+    @Test(arguments: ["gptq", "awq", "mxfp4", "bitsandbytes"]) func quantisedCheckpointsAreRefusedByName(_ method: String) {
+        let text = refusal("llama-tiny", ["quantization_config": ["quant_method": method]])
+        #expect(text.contains("quantised by \(method)"))
+    }
+
     @Test func gemma2CapsUnlessItIsToldNotTo() throws {
         let keys = ["attn_logit_softcapping", "final_logit_softcapping"]
         let absent = try read("gemma2-tiny", [keys[0]: nil, keys[1]: nil])

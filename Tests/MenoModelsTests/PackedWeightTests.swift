@@ -15,7 +15,9 @@ import Testing
         let file = try GGUFFile(contentsOf: Fixtures.url("formats/storage.gguf"))
         let expected = try SafetensorsFile(contentsOf: Fixtures.url("formats/storage.safetensors"))
             .elements(format.rawValue, as: Float.self)
-        let (info, blocks) = try (#require(file.weight(named: format.rawValue)), #require(file.packing(of: format.rawValue)))
+        let (info, blocks) = try (
+            #require(file.weight(named: format.rawValue)), #require(file.packing(of: format.rawValue))
+        )
         #expect(blocks.type == format.rawValue)
         let (rows, columns) = (info.shape[0], info.shape[1])
         let bytes = try Tensor(uninitialized: [rows, columns / blocks.elements * blocks.bytes], dtype: .uint8)
@@ -59,6 +61,58 @@ import Testing
         #expect(try matrix.values(.float32).array(of: Float.self).map(\.bitPattern) == expected.map(\.bitPattern))
         let last = try matrix.rows(at: Tensor([Int64(shape[0] - 1)])).array(of: Float.self)
         #expect(last == Array(expected.suffix(shape[1])))
+    }
+
+    /// Codes and scales, against bitsandbytes' own.
+    @Test(arguments: ["nf4", "fp4", "nf4_nested", "fp4_nested"]) func quantisesAsBitsandbytes(_ name: String) throws {
+        let file = try SafetensorsFile(contentsOf: Fixtures.url("formats/bitsandbytes.safetensors"))
+        let info = try #require(file.weight(named: "\(name).values"))
+        let values = try Tensor(file.elements(info.name, as: Float.self), shape: info.shape)
+        let isNested = name.hasSuffix("_nested")
+        let type = try #require(FrozenMatrix.FourBitType(rawValue: String(name.prefix(3))))
+        let matrix = try FrozenMatrix.fourBits(values, type: type, nested: isNested)
+        let expected = try file.elements("\(name).decoded", as: Float.self)
+        let found = try matrix.values(.float32).array(of: Float.self)
+        // Of one block's scale bitsandbytes takes the code on the other side of the middle between two, from which it is 5e-5 of
+        // its size away.
+        let different = zip(found, expected).count { $0 != $1 }
+        #expect(different <= (name == "nf4_nested" ? 64 : 0) && relativeError(found, expected) < 1e-3)
+        let scales = matrix.count / 64
+        let scaleBytes = isNested ? scales + 256 * 4 + (scales + 255) / 256 * 4 + 4 : scales * 4
+        #expect(matrix.byteCount == matrix.count / 2 + 16 * 4 + scaleBytes)
+    }
+
+    @Test func quantisesToEightBitsAsBitsandbytes() throws {
+        let file = try SafetensorsFile(contentsOf: Fixtures.url("formats/bitsandbytes.safetensors"))
+        let info = try #require(file.weight(named: "nf4.values"))
+        // bitsandbytes takes float16.
+        let values = try Tensor(file.elements(info.name, as: Float.self), shape: info.shape).to(.float16)
+        let matrix = try FrozenMatrix.eightBits(values)
+        let expected = try file.elements("int8.decoded", as: Float.self)
+        #expect(try matrix.values(.float32).array(of: Float.self) == expected)
+    }
+
+    /// A model that is quantised while it is loaded computes as one of the decoded values would.
+    @Test(arguments: [WeightQuantization.Kind.fourBits(.nf4, nested: true), .eightBits])
+    func modelsAreQuantisedWhileLoading(_ kind: WeightQuantization.Kind) throws {
+        let files = try ModelFiles(Fixtures.url("models/llama-untied"))
+        let model = try files.load(dtype: .float32, quantization: WeightQuantization(kind))
+        let plain = try files.load(dtype: .float32)
+        for (layer, other) in zip(model.linears, plain.linears) {
+            let (matrix, values) = try (#require(layer.linear.weight.matrix), other.linear.weight.value(.float32))
+            // The others have rows of 16 values.
+            #expect(matrix.isPacked == FrozenMatrix.quantizes(matrix.shape))
+            let error = try relativeError(matrix.values(.float32).array(), values.array())
+            #expect(matrix.isPacked ? error > 1e-4 && error < 0.12 : error == 0, "\(layer.name)")
+        }
+        let skipping = try files.load(
+            dtype: .float32, quantization: WeightQuantization(kind, skippedModules: ["down_proj"]))
+        #expect(model.linears.contains { $0.name.hasSuffix("down_proj") && $0.linear.weight.matrix?.isPacked == true })
+        #expect(
+            skipping.linears.allSatisfy {
+                $0.linear.weight.matrix?.isPacked == false || !$0.name.hasSuffix("down_proj")
+            })
+        #expect(model.embedding.matrix?.isPacked == false && model.head.weight.matrix?.isPacked == false)
     }
 
     /// Rows as they are generated and as they are trained, strips and panels that are not full, sums of more than one part.
@@ -116,7 +170,9 @@ import Testing
         }
         let matrix = try FrozenMatrix(packed: [bytes], format: .Q4_0, columns: 64)
         #expect(throws: TorchError.self) { try matrix.rows(at: Tensor([Int64(2)])) }
-        #expect(throws: ModelError.self) { try ModelFiles(Fixtures.url("models/llama-tiny")).load(dtype: .float32, form: .packed) }
+        #expect(throws: ModelError.self) {
+            try ModelFiles(Fixtures.url("models/llama-tiny")).load(dtype: .float32, form: .packed)
+        }
     }
 
     /// Whole models, with adapters on every layer: logits, losses and gradients.
@@ -143,7 +199,9 @@ import Testing
 
     private func compare(_ url: URL, ids: [Int32], _ type: DType) throws {
         let results = try [WeightForm.packed, .dense].map { form -> [(name: String, values: [Float])] in
-            let model = try ModelFiles(url).load(dtype: type, form: form)
+            let model = try ModelFiles(url).load(dtype: type, form: type == .float32 ? .packed : form)
+            // What they decode to is checked above.
+            if type == .float32, form == .dense { try decode(model) }
             #expect(model.precision.contains("packed") == (form == .packed))
             try RandomGenerator.seed(9)
             try model.attachLoRA(LoRASettings(rank: 2, alpha: 4, dropout: 0, targets: .allLinear))
@@ -153,14 +211,25 @@ import Testing
             let losses = try model.loss(inputIDs: ids, labels: ids, layout: layout).losses
             try losses.sum.backward()
             return try [
-                ("logits", withoutGradient { try model.logits(inputIDs: Array(ids.prefix(6)), layout: SequenceLayout(lengths: [6])) }
-                    .array()), ("losses", losses.values),
+                (
+                    "logits",
+                    withoutGradient {
+                        try model.logits(inputIDs: Array(ids.prefix(6)), layout: SequenceLayout(lengths: [6]))
+                    }
+                    .array()
+                ), ("losses", losses.values),
             ] + model.trainedParameters.map { ($0.name, try #require(try $0.tensor.gradient()).array()) }
         }
         for (packed, dense) in zip(results[0], results[1]) {
             #expect(packed.name == dense.name)
             // On dense weights in bfloat16, float32 activations meet rounded values.
             #expect(relativeError(packed.values, dense.values) < (type == .float32 ? 1e-6 : 0.1), "\(packed.name)")
+        }
+    }
+
+    private func decode(_ model: Decoder) throws {
+        for parameter in model.parameters where parameter.matrix?.isPacked == true {
+            try parameter.freeze(parameter.value(.float32))
         }
     }
 
@@ -179,8 +248,9 @@ import Testing
             case .Q6_K: (256, 210, [208])
             case .dense, .int8, .fourBits, .nestedFourBits: preconditionFailure("no blocks")
             }
-        var generator = SeededGenerator(seed: 3)
-        var data = (0..<rows * columns / elements * bytes).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        try RandomGenerator.seed(3)
+        var data: [UInt8] = try Tensor(uninitialized: [rows * columns / elements * bytes], dtype: .float32)
+            .uniform_(0, 256).to(.uint8).array()
         // The high byte of a binary16 number between 2⁻¹⁰ and 2⁻⁷, of either sign.
         for block in stride(from: 0, to: data.count, by: bytes) {
             for place in scales { data[block + place + 1] = data[block + place + 1] & 0x87 | 0x14 }

@@ -4,7 +4,7 @@ import MenoTesting
 import Testing
 
 /// The library as a program uses it: nothing is imported but `Meno`.
-@Suite(.serialized) struct FineTuningTests {
+@Suite(.serialized, .drawsRandomNumbers) struct FineTuningTests {
     private let tiny: TinyModel
 
     init() throws { tiny = try TinyModel() }

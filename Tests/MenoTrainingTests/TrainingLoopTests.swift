@@ -187,6 +187,7 @@ import Testing
 
     @Test func epochsAndWarmUpAreCountedAsTransformersCountsThem() {
         var arguments = TrainingArguments()
+        arguments.epochs = 30
         let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))
         #expect(batches.stepsPerEpoch == 100)
         #expect(arguments.totalSteps(batches) == 3000)
@@ -204,6 +205,7 @@ import Testing
             #expect(StepCount.share(share).steps(of: total) == steps, "\(share) of \(total)")
         }
         var arguments = TrainingArguments()
+        arguments.epochs = 30
         let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))
         arguments.evaluationSteps = .share(0.25)
         arguments.saveSteps = .share(0.001)

@@ -44,13 +44,14 @@ package struct LoadedModel {
 
     /// A model that is to be trained, with the tokenizer that was read before it.
     init(
-        _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm, device: Device
+        _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm,
+        quantization: WeightQuantization?, device: Device
     ) throws {
         self.name = name
         self.tokenized = tokenized
         isTrained = true
         url = files.url
-        decoder = try files.load(dtype: dtype, form: form, device: device)
+        decoder = try files.load(dtype: dtype, form: form, quantization: quantization, device: device)
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

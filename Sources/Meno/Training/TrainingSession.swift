@@ -62,7 +62,7 @@ package struct TrainingSession {
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
         let form = configuration.weightForm(
             of: files, dtype: dtype, device: device, stored: checkpoint.flatMap(RunSaving.storedSettings))
-        configuration.model.weights = WeightChoice(form)
+        if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration
         let data = configuration.data
         let file = URL(filePath: data.path)
@@ -91,7 +91,8 @@ package struct TrainingSession {
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
         model = try LoadedModel(
-            configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form, device: device)
+            configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
+            quantization: configuration.model.quantization, device: device)
         self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }

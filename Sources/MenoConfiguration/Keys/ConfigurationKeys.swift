@@ -24,7 +24,9 @@ extension ConfigurationKey {
     /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints, which were made with their defaults: they
     /// are there only where they say something else.
     static let addedLater: Set<String> = [
-        weightsPath, "lora.exclude_modules", "data.chat_template_kwargs", "training.dataloader_drop_last",
+        weightsPath, "model.load_in_4bit", "model.load_in_8bit", "model.bnb_4bit_quant_type",
+        "model.bnb_4bit_use_double_quant", "model.llm_int8_skip_modules", "lora.exclude_modules",
+        "data.chat_template_kwargs", "training.dataloader_drop_last",
     ]
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)

@@ -30,6 +30,27 @@ extension ConfigurationKey {
                 + "than a third of the memory that there is.",
             example: "packed",
             caveat: "On the CPU only. What auto chose is kept when a run is resumed."),
+        ConfigurationKey(
+            "model.load_in_4bit", \.model.loadsInFourBits, .flag,
+            "Quantises the weights of linear layers to four bits while the model is loaded, as bitsandbytes does it. Embeddings "
+                + "and head stay in `model.dtype`, which is also what is computed in.",
+            example: "true",
+            caveat:
+                "On the CPU only. Alone it means NF4 with double quantisation, as QLoRA has it; transformers' own defaults are "
+                + "fp4 without."),
+        ConfigurationKey(
+            "model.load_in_8bit", \.model.loadsInEightBits, .flag,
+            "Quantises the weights of linear layers to eight bits, with a scale for each row.", example: "true",
+            caveat: "The weights of LLM.int8; activations are not quantised, so that there are no outliers to treat apart."),
+        ConfigurationKey(
+            "model.bnb_4bit_quant_type", \.model.fourBitType, .choice, "The sixteen values of `load_in_4bit`.", example: "fp4"),
+        ConfigurationKey(
+            "model.bnb_4bit_use_double_quant", \.model.usesDoubleQuantization, .flag,
+            "Whether the scales of `load_in_4bit`, one for 64 values, are quantised to eight bits.", example: "false"),
+        ConfigurationKey(
+            "model.llm_int8_skip_modules", \.model.skippedModules, .textsOrNone,
+            "Linear layers that are not quantised, by their names or the ends of these; in four bits too.",
+            example: "[down_proj]"),
     ]
 
     /// `data:`

@@ -50,7 +50,7 @@ public final class Decoder {
 
     /// What is computed in, in words.
     public var precision: String {
-        let packed = Set(parameters.compactMap(\.matrix).filter(\.isPacked).map(\.format.rawValue)).sorted()
+        let packed = Set(parameters.compactMap(\.matrix).filter(\.isPacked).map(\.format.description)).sorted()
         guard packed.isEmpty else { return "\(computeType) with packed weights (\(packed.joined(separator: ", ")))" }
         return weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
     }

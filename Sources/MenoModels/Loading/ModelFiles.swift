@@ -9,7 +9,7 @@ public struct ModelFiles: Sendable {
     private let weights: any WeightSource
     private let map: WeightMap
 
-    /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:form:device:)``.
+    /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:form:quantization:device:)``.
     /// - Parameter url: a folder with `config.json` and safetensors, or a `.gguf` file.
     public init(_ url: URL) throws {
         self.url = url
@@ -51,30 +51,52 @@ public struct ModelFiles: Sendable {
     ///   - dtype: what frozen weights are held in, and where the device multiplies it fast also what is computed in:
     ///     float32, bfloat16 or float16.
     ///   - form: whether matrices that the file has packed stay so.
+    ///   - quantization: how linear layers are quantised; `nil`: not at all.
     ///   - device: where its weights live.
     /// - Throws: ``ModelError`` where weights are to stay packed that are not, or not on the CPU.
-    public func load(dtype: DType, form: WeightForm = .dense, device: Device = .cpu) throws -> Decoder {
+    public func load(
+        dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, device: Device = .cpu
+    ) throws -> Decoder {
+        if quantization != nil {
+            guard device.kind == .cpu else {
+                throw ModelError(
+                    .unsupported, path: url.path, "quantised weights can be held on the CPU only, not on \(device).",
+                    advice: "Compute on the CPU, or leave the weights as they are.")
+            }
+            guard !hasPackedWeights(quantized: true) else {
+                throw ModelError(
+                    .unsupported, path: url.path, "its weights are quantised already.",
+                    advice: "Keep them packed, or give a model that is not quantised.")
+            }
+        }
         if form == .packed {
-            guard hasPackedWeights else {
+            guard hasPackedWeights() else {
                 throw ModelError(
                     .unsupported, path: url.path, "has no packed weights that could stay packed.",
-                    advice: "Give a .gguf file with quantised weights, or hold them as numbers (weights: dense).")
+                    advice: "Give a .gguf file with quantised weights, or hold them as dense numbers.")
             }
             guard device.kind == .cpu else {
                 throw ModelError(
                     .unsupported, path: url.path, "its weights can stay packed on the CPU only, not on \(device).",
-                    advice: "Compute on the CPU, or hold them as numbers (weights: dense).")
+                    advice: "Compute on the CPU, or hold them as dense numbers.")
             }
         }
         return try Decoder(
-            configuration, weights: weights, map: map, path: url.path, weightType: dtype, form: form, device: device)
+            configuration, weights: weights, map: map, path: url.path, weightType: dtype, form: form,
+            quantization: quantization,
+            device: device)
     }
 
     /// Whether any matrix is packed in a way that can stay so.
-    public var hasPackedWeights: Bool {
+    /// - Parameter quantized: whether float16 numbers do not count.
+    public func hasPackedWeights(quantized: Bool = false) -> Bool {
         guard let source = weights as? any PackedWeightSource else { return false }
         return weights.weights.contains { info in
-            source.packing(of: info.name).map { FrozenMatrix.Format(rawValue: $0.type) != nil } ?? false
+            guard let type = source.packing(of: info.name)?.type, let format = FrozenMatrix.Format(rawValue: type)
+            else {
+                return false
+            }
+            return !quantized || format != .F16
         }
     }
 }

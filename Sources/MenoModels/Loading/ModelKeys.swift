@@ -56,6 +56,7 @@ extension DecoderConfiguration {
     /// Reads a Hugging Face `config.json`.
     static func read(huggingFace url: URL) throws -> DecoderConfiguration {
         let json = try ConfigurationJSON(contentsOf: url)
+        try json.requireNumbers()
         let type = try json.string("model_type") ?? json.modelTypeOfClass() ?? json.required("model_type", json.string)
         var architecture = try Architecture.named(modelType: type, path: json.path)
         let isPart = architecture.multimodalTypes.contains(type)
@@ -77,6 +78,16 @@ extension DecoderConfiguration {
 }
 
 extension ConfigurationJSON {
+    /// Refuses weights that are quantised in a way of their own.
+    fileprivate func requireNumbers() throws {
+        guard let quantization = try section("quantization_config") else { return }
+        let method = try quantization.string("quant_method") ?? "an unnamed method"
+        throw ModelError(
+            .unsupported, path: path,
+            "its weights are quantised by \(method) (\"quantization_config\"), which Meno does not read.",
+            advice: "Give the model that it was made from, which can be quantised while it is loaded, or a .gguf file of it.")
+    }
+
     /// The `model_type` of the class that `architectures` names, for a file without one.
     fileprivate func modelTypeOfClass() throws -> String? {
         let classes = try strings("architectures") ?? []

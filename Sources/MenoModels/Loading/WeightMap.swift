@@ -84,7 +84,7 @@ extension Decoder {
     /// Reads every weight of a model through its map.
     convenience init(
         _ configuration: DecoderConfiguration, weights source: any WeightSource, map: WeightMap, path: String,
-        weightType: DType, form: WeightForm, device: Device
+        weightType: DType, form: WeightForm, quantization: WeightQuantization? = nil, device: Device
     ) throws {
         let find = { (name: String, shape: [Int]) in
             let (stored, transformation) = map.entry(name)
@@ -105,6 +105,10 @@ extension Decoder {
             configuration, weightType: weightType, device: device,
             matrix: { name, shape in
                 let (info, transformation) = try find(name, shape)
+                let place = configuration.architecture.names.place(transformers: ModuleNames.alone(name))
+                if let quantization, place?.part.isInLayer == true, quantization.includes(name) {
+                    return try quantization.matrix(source.tensor(info, transformation, dtype: weightType))
+                }
                 return try source.matrix(info, transformation, form, dtype: weightType, device: device)
             },
             weight: { name, shape, dtype in
@@ -172,6 +176,7 @@ extension Tensor {
     /// Rows of heads that lie as interleaved pairs, as halves.
     fileprivate func unpermuted(heads: Int) throws -> Tensor {
         let rows = size(0)
-        return try reshaped([heads, rows / heads / 2, 2] + shape.dropFirst()).transposed(1, 2).reshaped(shape).contiguous()
+        return try reshaped([heads, rows / heads / 2, 2] + shape.dropFirst()).transposed(1, 2).reshaped(shape)
+            .contiguous()
     }
 }

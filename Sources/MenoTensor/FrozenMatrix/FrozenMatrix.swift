@@ -4,7 +4,7 @@
 /// float32, bfloat16 or float16 values. Packed ones stay packed: kernels decode what they multiply, while they do.
 public final class FrozenMatrix {
     /// How values lie in memory. The raw values are the names that the kernels know (`Sources/CMenoKernels/Kernels/Packing.h`).
-    public enum Format: String, Sendable, Hashable, CaseIterable {
+    public enum Format: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
         /// One tensor of floating-point numbers.
         case dense
         /// Blocks of a GGUF file, by ggml's names.
@@ -14,6 +14,14 @@ public final class FrozenMatrix {
         /// Four bits with a scale for 64 values, as bitsandbytes has them (NF4 and FP4); in nested ones the scales have eight bits.
         case fourBits = "four_bits"
         case nestedFourBits = "four_bits_nested"
+
+        public var description: String {
+            switch self {
+            case .fourBits: "four bits"
+            case .nestedFourBits: "four bits, double quantised"
+            default: rawValue
+            }
+        }
     }
 
     public let format: Format
@@ -46,7 +54,8 @@ public final class FrozenMatrix {
         let width = try unpacked(rows: Tensor([Int64]()), .float32).size(1)
         guard width == columns else {
             throw TorchError(
-                .invalid, "rows of \(parts[0].size(1)) bytes hold \(width) values, not \(columns)", operation: "packed matrix")
+                .invalid, "rows of \(parts[0].size(1)) bytes hold \(width) values, not \(columns)",
+                operation: "packed matrix")
         }
     }
 

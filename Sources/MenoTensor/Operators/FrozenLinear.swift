@@ -42,13 +42,15 @@ extension Tensor {
     ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
     ///     none is dropped.
     public func adaptedLinear(
-        _ weight: FrozenMatrix, down: Tensor, up: Tensor, scaling: Double, dropout: (probability: Double, keys: RowKeys)? = nil
+        _ weight: FrozenMatrix, down: Tensor, up: Tensor, scaling: Double,
+        dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {
         let input = try contiguous().detached()
-        let adapter: [OperatorArgument] = weight.arguments + [
-            .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
-            .bits(dropout?.keys.key ?? 0), .optional(dropout?.keys.numbers),
-        ]
+        let adapter: [OperatorArgument] =
+            weight.arguments + [
+                .tensor(down), .tensor(up), .double(scaling), .double(dropout?.probability ?? 0),
+                .bits(dropout?.keys.key ?? 0), .optional(dropout?.keys.numbers),
+            ]
         let results = try Kernels.adaptedProduct([.tensor(input)] + adapter)
         let (output, lowered) = (results[0]!, results[1]!)
         let needsInput = requiresGradient

@@ -44,7 +44,9 @@ enum Kernels {
 
     /// Whether there is a kernel for these inputs, once they are contiguous. The one place where that is decided.
     static func take(_ choice: Choice, _ inputs: Tensor...) -> Bool {
-        answer { try takes.ask(.string(choice.rawValue), .tensors(inputs), .string(FrozenMatrix.Format.dense.rawValue)) }
+        answer {
+            try takes.ask(.string(choice.rawValue), .tensors(inputs), .string(FrozenMatrix.Format.dense.rawValue))
+        }
     }
 
     /// Whether there is a kernel for these activations and this weight.

@@ -19,7 +19,7 @@ public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
         case .dense: return .dense
         case .packed: return .packed
         case .auto:
-            guard device.kind == .cpu, files.hasPackedWeights, let available else { return .dense }
+            guard device.kind == .cpu, files.hasPackedWeights(quantized: true), let available else { return .dense }
             let isComfortable = Double(files.parameterCount * dtype.size) <= Self.comfortableShare * Double(available)
             return isComfortable ? .dense : .packed
         }

@@ -40,7 +40,8 @@ private func registerProducts() throws {
     let keys = try RowKeys(key: 1, numbers: Array(0..<Int64(tokens)), device: .cpu)
     guard leaf.hasAdaptedLinear(FrozenMatrix(query)) else { return }
     compare("adapted-layer-with-dropout") {
-        try backward(leaf.adaptedLinear(
+        try backward(
+            leaf.adaptedLinear(
                 FrozenMatrix(query), down: down, up: up, scaling: 2, dropout: (0.1, keys)), leaves)
     } libtorch: {
         let dropped = try Operator("aten::dropout")(.tensor(leaf), .double(0.1), .bool(true))[0]!
