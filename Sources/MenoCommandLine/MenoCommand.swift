@@ -6,7 +6,8 @@ struct MenoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meno", abstract: "Fine-tunes causal language models.", version: MenoRuntime.version,
         subcommands: [
-            Demo.self, Train.self, Plan.self, Evaluate.self, Export.self, Chat.self, Tokenize.self, Inspect.self, Models.self,
+            Demo.self, Train.self, Plan.self, Evaluate.self, Export.self, Chat.self, Tokenize.self, Inspect.self,
+            Models.self,
             MonitorCommand.self, ReportCommand.self, Dashboard.self, Keys.self, Doctor.self,
         ])
 

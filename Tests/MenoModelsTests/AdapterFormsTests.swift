@@ -145,7 +145,8 @@ import Testing
         try write(
             source.weights.map { info in
                 let table = tables.first { LoRAFiles.prefix + $0.name == info.name }
-                return (info.name, info.shape, try table?.value(.float32).array() ?? source.elements(info.name, as: Float.self))
+                let values = try table?.value(.float32).array() ?? source.elements(info.name, as: Float.self)
+                return (info.name, info.shape, values)
             }, to: same.appending(path: LoRAFiles.weightsName))
         try LoRAFiles.attach(same, to: model("llama-untied"), forTraining: true)
     }

@@ -130,7 +130,8 @@ struct AdaptedLinearTests {
     }
 
     @Test func dropoutNeedsANumberForEachRow() throws {
-        let problem = try Problem(Case(weights: .float32, rows: 3, inFeatures: 4, outFeatures: 5, rank: 2, dropout: 0.5))
+        let problem = try Problem(
+            Case(weights: .float32, rows: 3, inFeatures: 4, outFeatures: 5, rank: 2, dropout: 0.5))
         for count in [2, 4] {
             let keys = try RowKeys(key: 1, numbers: Array(0..<Int64(count)), device: .cpu)
             #expect(throws: TorchError.self) { try problem.output(keys: keys) }

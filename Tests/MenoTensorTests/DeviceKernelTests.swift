@@ -45,7 +45,8 @@ import Testing
         let keys = try RowKeys(key: 6, numbers: (0..<40).map { $0 * 5 }, device: .cpu)
         try compare(inputs) {
             try $0[0].adaptedLinear(
-                FrozenMatrix(weight), down: $0[1], up: $0[2], scaling: 0.7, dropout: dropout > 0 ? (dropout, keys) : nil)
+                FrozenMatrix(weight), down: $0[1], up: $0[2], scaling: 0.7, dropout: dropout > 0 ? (dropout, keys) : nil
+            )
         }
         if dropout > 0 { try compare([inputs[0]]) { try $0[0].dropout(dropout, keys) } }
     }

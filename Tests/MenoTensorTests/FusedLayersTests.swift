@@ -53,7 +53,9 @@ import Testing
     func gatedProduct(_ shape: (rows: Int, depth: Int, width: Int), _ activation: Tensor.GateActivation) throws {
         try RandomGenerator.seed(3)
         let input = try Tensor.randomNormal([shape.rows, shape.depth]).to(.bfloat16)
-        let weights = try (0..<2).map { _ in try FrozenMatrix(Tensor.randomNormal([shape.width, shape.depth]).to(.bfloat16)) }
+        let weights = try (0..<2).map { _ in
+            try FrozenMatrix(Tensor.randomNormal([shape.width, shape.depth]).to(.bfloat16))
+        }
         guard input.hasGatedProduct(with: weights[0]) else { return }  // only on a matrix unit, or with one emulated
         let apart = try input.frozenLinear(weights[0]).gating(input.frozenLinear(weights[1]), activation)
         let together = try input.gatedProduct(weights[0], weights[1], activation)

@@ -27,7 +27,9 @@ import Testing
     /// Against the definition in float64, with and without the entries below the threshold.
     @Test(arguments: cases) func equalsTheDefinition(_ test: Case) throws {
         let problem = try Problem(test)
-        guard problem.states.hasVocabularyLoss(problem.matrix, threshold: test.threshold, gradient: true) else { return }
+        guard problem.states.hasVocabularyLoss(problem.matrix, threshold: test.threshold, gradient: true) else {
+            return
+        }
         let result = try problem.solve(threshold: test.threshold)
         let (losses, correct, gradient) = try problem.definition()
         // Logits in bfloat16 have 8 bits: with values to 20, a few hundredths.

@@ -21,7 +21,7 @@ import Testing
             let (count, bytes) = (4096, 64 << 10)
             var pieces = try (0..<count).map { _ in
                 let piece = try Tensor(uninitialized: [bytes / 4], dtype: .float32)
-                try piece.withMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 1) }
+                _ = try piece.withMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 1) }
                 return piece
             }
             let last = pieces.removeLast()

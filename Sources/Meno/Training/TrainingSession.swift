@@ -67,7 +67,7 @@ package struct TrainingSession {
         let data = configuration.data
         let file = URL(filePath: data.path)
         let contents = try RecordFile.contents(of: file)
-        // Of the very bytes that are trained on, whatever becomes of the file.
+        // Of the bytes that are trained on, even if the file changes later.
         dataDigest = FileDigest(of: contents)
         var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
         let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
@@ -201,7 +201,7 @@ package struct TrainingSession {
             let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
             throw TrainingError(
                 .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
-                advice: newest.map { "Make room there, then go on from \($0) with --resume auto." }
+                advice: newest.map { "Make room there, then resume from \($0) with --resume auto." }
                     ?? "Nothing of the run could be saved.")
         }
         log.note("the final \(result) is in \(folders.model.path)")

@@ -27,7 +27,7 @@ struct ConsoleLog: SessionLog {
     private func tell(_ event: RunEvent, as text: String) {
         switch style {
         case .text: Console.note(text)
-        // A line that cannot be encoded is told all the same.
+        // A line that cannot be encoded is printed as text.
         case .json: do { try EventLines { Console.note($0) }.observe(event) } catch { Console.note(text) }
         }
     }

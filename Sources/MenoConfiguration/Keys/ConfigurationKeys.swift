@@ -6,7 +6,8 @@ extension ConfigurationKey {
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
     /// other values of them.
     private static let withoutInfluence: Set<String> = [
-        "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.on_invalid", "training.gradient_checkpointing",
+        "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.on_invalid",
+        "training.gradient_checkpointing",
         "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
         "training.save_only_model",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",

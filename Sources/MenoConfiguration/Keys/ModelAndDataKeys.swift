@@ -41,9 +41,11 @@ extension ConfigurationKey {
         ConfigurationKey(
             "model.load_in_8bit", \.model.loadsInEightBits, .flag,
             "Quantises the weights of linear layers to eight bits, with a scale for each row.", example: "true",
-            caveat: "The weights of LLM.int8; activations are not quantised, so that there are no outliers to treat apart."),
+            caveat:
+                "The weights of LLM.int8; activations are not quantised, so that there are no outliers to treat apart."),
         ConfigurationKey(
-            "model.bnb_4bit_quant_type", \.model.fourBitType, .choice, "The sixteen values of `load_in_4bit`.", example: "fp4"),
+            "model.bnb_4bit_quant_type", \.model.fourBitType, .choice, "The sixteen values of `load_in_4bit`.",
+            example: "fp4"),
         ConfigurationKey(
             "model.bnb_4bit_use_double_quant", \.model.usesDoubleQuantization, .flag,
             "Whether the scales of `load_in_4bit`, one for 64 values, are quantised to eight bits.", example: "false"),
@@ -66,7 +68,8 @@ extension ConfigurationKey {
                 + ".jinja file, or auto: the model's own, or, where it brings none, the built-in one whose turn markers its "
                 + "vocabulary has.",
             example: "gemma",
-            caveat: "A run resumes with the template that it began with. Where a template writes the date, it is that of the "
+            caveat:
+                "A run resumes with the template that it began with. Where a template writes the date, it is that of the "
                 + "run's start."),
         ConfigurationKey(
             "data.chat_template_kwargs", \.data.chatTemplateKwargs, .members,
@@ -99,7 +102,8 @@ extension ConfigurationKey {
             "Which tokens are learnt: all, completions (the assistant's, with the token that ends its turn), or "
                 + "last_completion (of a dialogue, only the last answer).",
             example: "completions",
-            caveat: "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
+            caveat:
+                "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
                 + "belongs to an answer if any of its bytes does."),
         ConfigurationKey(
             "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",

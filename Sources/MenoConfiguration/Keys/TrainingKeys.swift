@@ -184,7 +184,8 @@ extension ConfigurationKey {
             "training.export_at_end", \.exportAtEnd, .textsOrNone,
             "What the result is exported as when the run ends: safetensors, gguf:TYPE, gguf-lora or ollama:TYPE.",
             example: "[gguf:Q8_0]",
-            caveat: "As `meno export` does it, into exports in base_output_dir; each is compared with the trained model."),
+            caveat: "As `meno export` does it, into exports in base_output_dir; each is compared with the trained "
+                + "model."),
         ConfigurationKey(
             "training.memory_clear_interval", \.training.memoryClearInterval, .integer(from: 0).reading(null: 0),
             "Steps between two releases of memory that nothing uses; 0: only after evaluations.", example: "20"),

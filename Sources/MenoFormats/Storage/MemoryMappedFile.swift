@@ -52,7 +52,9 @@ public final class MemoryMappedFile: Sendable {
         self.path = path
         count = bytes.count
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(16, bytes.count), alignment: 16)
-        bytes.withUnsafeBytes { if let source = $0.baseAddress { memory.copyMemory(from: source, byteCount: $0.count) } }
+        bytes.withUnsafeBytes {
+            if let source = $0.baseAddress { memory.copyMemory(from: source, byteCount: $0.count) }
+        }
         base = UnsafeRawPointer(memory)
         owner = .allocation
     }

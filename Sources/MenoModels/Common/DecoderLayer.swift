@@ -31,7 +31,9 @@ final class DecoderLayer {
         let normalized = try norms.attention.map { try $0(input) } ?? input
         let attended = try added(attention(normalized, context: context, cache: cache), norms.postAttention)
         let hiddenStates = try input + attended
-        if configuration.normPlacement == .parallel { return try hiddenStates + scaled(feedForward(normalized, context: context)) }
+        if configuration.normPlacement == .parallel {
+            return try hiddenStates + scaled(feedForward(normalized, context: context))
+        }
         let inner = try norms.feedForward.map { try $0(hiddenStates) } ?? hiddenStates
         return try hiddenStates + added(feedForward(inner, context: context), norms.postFeedForward)
     }

@@ -85,7 +85,8 @@ extension ConfigurationJSON {
         throw ModelError(
             .unsupported, path: path,
             "its weights are quantised by \(method) (\"quantization_config\"), which Meno does not read.",
-            advice: "Give the model that it was made from, which can be quantised while it is loaded, or a .gguf file of it.")
+            advice: "Give the model that it was made from, which can be quantised while it is loaded, or a .gguf "
+                + "file of it.")
     }
 
     /// The `model_type` of the class that `architectures` names, for a file without one.
