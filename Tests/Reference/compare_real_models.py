@@ -19,7 +19,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainingArguments
 
-from real_model import InOrder, adapted, collate, encoder, load
+from real_model import InOrder, adapted, collate, encoder, load, template
 
 program = os.environ.get("MENO", str(pathlib.Path(__file__).parents[2] / "meno"))
 path, data, out = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
@@ -72,7 +72,8 @@ encode = encoder(path)
 if "evaluate" in parts:
     chosen = dialogues[:30]
     (out / "thirty.json").write_text(json.dumps(chosen))
-    ours = json.loads(meno("evaluate", "--model", path, "--data", out / "thirty.json", "--dtype", "float32", "--json"))
+    ours = json.loads(meno(
+        "evaluate", "--model", path, "--data", out / "thirty.json", "--dtype", "float32", "--chat-template", template(path), "--json"))
     theirs = losses(load(path).eval(), [encode(d["messages"]) for d in chosen])
     assert [r["tokens"] for r in ours["rows"]] == [r[0] for r in theirs]
     report("mean loss of 30 dialogues", ours["loss"], sum(r[1] for r in theirs) / sum(r[0] for r in theirs), 1e-4)
@@ -109,7 +110,7 @@ if "train" in parts:
     (out / "run.yaml").write_text(f"""
 base_output_dir: {out}/meno
 model: {{name_or_path: {path}, dtype: float32, device: cpu}}
-data: {{path: {out}/train.json, max_length: 256, train_fraction: 1.0, shuffle: false, max_eval_samples: 0}}
+data: {{path: {out}/train.json, chat_template: {template(path)}, max_length: 256, train_fraction: 1.0, shuffle: false, max_eval_samples: 0}}
 lora: {{init_adapter: {out}/initial}}
 training: {{max_steps: 8, learning_rate: 2.0e-4, warmup_steps: 2, eval_strategy: "no", logging_steps: 1, gradient_checkpointing: false}}
 """)

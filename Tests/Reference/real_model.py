@@ -21,6 +21,11 @@ def chat_text(messages, gemma):
         f"<|im_start|>{'user' if m['role'] == 'user' else 'assistant'}\n{m['content']}<|im_end|>\n" for m in messages)
 
 
+def template(path):
+    """What Meno calls the template that `chat_text` writes. (SmolLM2's own adds a system turn.)"""
+    return "gemma" if is_gemma(path) else "chatml"
+
+
 def encoder(path):
     """The ids of a dialogue's messages by Hugging Face's tokenizer of a GGUF file."""
     path = pathlib.Path(path)
