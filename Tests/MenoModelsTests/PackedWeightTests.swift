@@ -74,8 +74,10 @@ import Testing
         let expected = try file.elements("\(name).decoded", as: Float.self)
         let found = try matrix.values(.float32).array(of: Float.self)
         // Of one block's scale bitsandbytes takes the code on the other side of the middle between two, from which it is 5e-5 of
-        // its size away.
-        let different = zip(found, expected).count { $0 != $1 }
+        // its size away. Nested scales are counted from their mean, whose last bit follows the order of libtorch's sum: without
+        // vector instructions that is another one.
+        let isSameSum = Torch.hasOwnProducts
+        let different = zip(found, expected).count { isSameSum ? $0 != $1 : abs($0 - $1) > 1e-6 * abs($1) }
         #expect(different <= (name == "nf4_nested" ? 64 : 0) && relativeError(found, expected) < 1e-3)
         let scales = matrix.count / 64
         let scaleBytes = isNested ? scales + 256 * 4 + (scales + 255) / 256 * 4 + 4 : scales * 4
@@ -222,8 +224,10 @@ import Testing
         }
         for (packed, dense) in zip(results[0], results[1]) {
             #expect(packed.name == dense.name)
-            // On dense weights in bfloat16, float32 activations meet rounded values.
-            #expect(relativeError(packed.values, dense.values) < (type == .float32 ? 1e-6 : 0.1), "\(packed.name)")
+            // On dense weights in bfloat16, float32 activations meet rounded values. Where libtorch multiplies, it takes dense
+            // weights another way than decoded ones, and adds up in another order.
+            let bound = type == .float32 ? (Torch.hasOwnProducts ? 1e-6 : 1e-4) : 0.1
+            #expect(relativeError(packed.values, dense.values) < bound, "\(packed.name)")
         }
     }
 
