@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 
-from disk import Disk, read_record
+from disk import Disk, fault_of_checkpoint, read_record
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "Reference/fixtures/upgrade"
@@ -24,7 +24,7 @@ monitor: {{window_size: 2, min_steps_between_checkpoints: 2, perplexity_threshol
           grad_norm_bounds: [0, 1.0e9], max_stable_checkpoints: 2, probes: {{when: never}}}}
 """
 KINDS = {
-    "LoRA": ("{r: 2, lora_alpha: 4, lora_dropout: 0.1, target_modules: [q_proj, v_proj]}", 3,
+    "LoRA": ("{r: 2, lora_alpha: 4, lora_dropout: 0.1, target_modules: [q_proj, v_proj]}", 2,
              ["adapter_model.safetensors", "adapter_config.json"]),
     "full": ("null", 0.1, ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"]),
 }
@@ -143,7 +143,13 @@ class Kind:
         write_tree(tree, folder / "out")
         status, errors = self.start(folder, ["--resume", "auto"])
         if status in (65, 66) and errors.strip() and "run" in errors:
-            return [f"refused: {errors.strip().splitlines()[-1]}", *faults], True
+            # The run to be replaced is finished and its checkpoints are gone: its result is not written over unasked.
+            checkpoints = [path for path in tree if re.fullmatch(r"run/model/checkpoint-\d+", path)]
+            is_finished = (overwrites and "has been finished here already" in errors
+                           and all(f"run/model/{name}" in tree for name in self.results)
+                           and all(fault_of_checkpoint(tree, path) for path in checkpoints))
+            refusal = [] if is_finished else [f"refused: {errors.strip().splitlines()[-1]}"]
+            return refusal + faults, True
         if status != 0:
             return [f"exit status {status}: {errors.strip()[-400:]}", *faults], False
         resumed = re.search(r"resumed from \S*/checkpoint-(\d+)", errors)

@@ -208,7 +208,8 @@ struct RunFolders {
                     place: folder.path, "is a file.",
                     advice: "A run writes a folder of this name: move the file elsewhere.")
             }
-            let file = folder.appending(path: ".writable-\(getpid())")
+            // A name by which the next run clears it away, should this process end before it does.
+            let file = folder.appending(path: ".writable.test.partial")
             let descriptor = open(file.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
             // A full disk may have room again when there is something to save; it is warned of apart.
             if descriptor < 0, errno == ENOSPC || errno == EDQUOT { continue }
