@@ -15,16 +15,6 @@ package struct TokenizedModel {
         try self.init(CatalogModel.locate(name, log: log), log: log)
     }
 
-    /// Of a model that is to be trained.
-    /// - Parameters:
-    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
-    ///   - adapter: the folder of the adapter that training begins with: its tokenizer and template are used.
-    init(training name: String, adapter: URL?, log: any SessionLog) throws {
-        let model = try CatalogModel.locate(name, log: log)
-        if let adapter = AdapterFolder(model) { throw adapter.refusal }
-        try self.init(model, adapter: adapter, log: log)
-    }
-
     /// - Parameters:
     ///   - model: the model's files.
     ///   - adapter: the folder of an adapter. What lies beside it comes before what the model brings.

@@ -55,13 +55,13 @@ package struct TrainingSession {
         if trains { try folders.requireWritable() }
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
+        let stored = checkpoint.flatMap(RunSaving.storedSettings)
         let place = try CatalogModel.locate(configuration.model.nameOrPath, log: log)
         if let adapter = AdapterFolder(place) { throw adapter.refusal }
         let files = try ModelFiles(place)
         let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
-        let form = configuration.weightForm(
-            of: files, dtype: dtype, device: device, stored: checkpoint.flatMap(RunSaving.storedSettings))
+        let form = configuration.weightForm(of: files, dtype: dtype, device: device, stored: stored)
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration
         let data = configuration.data
@@ -71,9 +71,8 @@ package struct TrainingSession {
         dataDigest = FileDigest(of: contents)
         var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
         let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
-        let tokenized = try TokenizedModel(training: configuration.model.nameOrPath, adapter: initialAdapter, log: log)
-        dialogues = try DialogueForm(
-            data, tokenized, records: records, stored: checkpoint.flatMap(RunSaving.storedSettings))
+        let tokenized = try TokenizedModel(place, adapter: initialAdapter, log: log)
+        dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
         template = dialogues.answering
         let all = try ExampleBuilder(
             tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
