@@ -54,18 +54,29 @@ let package = Package(
             // Compiled while the program runs; Accelerator/DeviceCode.cpp has its text.
             exclude: ["Accelerator/Layers.cu"],
             cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
-        .target(name: "MenoTensor", dependencies: ["CTorch", "CMenoKernels"], swiftSettings: swiftSettings),
+        .target(
+            name: "MenoTensor", dependencies: ["CTorch", "CMenoKernels", "MenoErrors"], swiftSettings: swiftSettings),
+
+        // What every error is
+        .target(name: "MenoErrors", swiftSettings: swiftSettings),
 
         // Files, text and data: no libtorch
-        .target(name: "MenoFormats", swiftSettings: swiftSettings),
-        .target(name: "MenoTokenizers", dependencies: ["MenoFormats"], swiftSettings: swiftSettings),
-        .target(name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats"], swiftSettings: swiftSettings),
+        .target(name: "MenoFormats", dependencies: ["MenoErrors"], swiftSettings: swiftSettings),
+        .target(name: "MenoJinja", swiftSettings: swiftSettings),
+        .target(
+            name: "MenoTokenizers", dependencies: ["MenoJinja", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
 
         // What a run tells, and what is decided from it: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
-        .target(name: "MenoMonitor", dependencies: ["MenoMetrics", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats"],
+            name: "MenoMonitor", dependencies: ["MenoMetrics", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
 
         .target(
@@ -78,14 +89,16 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         // Models and their training
-        .target(name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoExport", dependencies: ["MenoModels", "MenoTensor", "MenoTokenizers", "MenoFormats"],
+            name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats", "MenoErrors"], swiftSettings: swiftSettings),
+        .target(
+            name: "MenoExport",
+            dependencies: ["MenoModels", "MenoTensor", "MenoTokenizers", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
         .target(
             name: "MenoTraining",
             dependencies: [
-                "MenoModels", "MenoTensor", "MenoFormats", "MenoData", "MenoMetrics", logging,
+                "MenoModels", "MenoTensor", "MenoFormats", "MenoData", "MenoMetrics", "MenoErrors", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings),
@@ -93,7 +106,7 @@ let package = Package(
         .target(
             name: "MenoConfiguration",
             dependencies: [
-                "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoFormats", "MenoMonitor",
+                "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoFormats", "MenoMonitor", "MenoErrors",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swiftSettings),
@@ -102,9 +115,9 @@ let package = Package(
         .target(
             name: "Meno",
             dependencies: [
-                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
-                "MenoFormats",
-                "MenoReporting", "MenoMonitor", "MenoMetrics", logging,
+                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
+                "MenoTokenizers",
+                "MenoFormats", "MenoReporting", "MenoMonitor", "MenoMetrics", "MenoErrors", logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -112,9 +125,9 @@ let package = Package(
         .executableTarget(
             name: "MenoCommandLine",
             dependencies: [
-                "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
-                "MenoFormats",
-                "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics",
+                "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
+                "MenoTokenizers",
+                "MenoFormats", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics", "MenoErrors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
             ],
@@ -129,10 +142,13 @@ let package = Package(
         .testTarget(
             name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "MenoJinjaTests", dependencies: ["MenoJinja", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
             name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoMetrics", "MenoTesting"],
             swiftSettings: swiftSettings),
@@ -159,7 +175,8 @@ let package = Package(
         .testTarget(
             name: "MenoTests", dependencies: ["Meno", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoTesting"], swiftSettings: swiftSettings
+        ),
     ],
     cxxLanguageStandard: .cxx20
 )

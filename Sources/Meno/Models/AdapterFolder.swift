@@ -29,10 +29,9 @@ package struct AdapterFolder {
     package var refusal: ModelError {
         let model = base.map { $0.contains(" ") ? "\"\($0)\"" : $0 } ?? "BASE"
         return ModelError(
-            .unsupported, path: url.path,
+            .unsupported, at: url.path,
             "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
-            advice:
-                "Give its base model and the adapter: --model \(model) --adapter \(url.path). In a RUN.yaml they are "
-                + "`model.name_or_path` and `lora.init_adapter`.")
+            advice: "Give its base model as the model, and this folder as the adapter.",
+            settings: [.model: model, .adapter: url.path])
     }
 }

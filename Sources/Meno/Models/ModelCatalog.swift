@@ -31,8 +31,8 @@ package struct CatalogModel: Sendable {
         if FileManager.default.fileExists(atPath: url.path) { return onlyGGUF(in: url) ?? url }
         guard let model = all.first(where: { $0.name == nameOrPath }) else {
             throw ModelError(
-                .notFound, path: nameOrPath, "is neither a file or folder nor the name of a model.",
-                advice: "Names: \(all.map(\.name).joined(separator: ", ")); `meno models fetch NAME` downloads one.")
+                .notFound, at: nameOrPath, "is neither a file or folder nor the name of a model.",
+                advice: "Names: \(all.map(\.name).joined(separator: ", ")).", settings: [.modelDownload: "NAME"])
         }
         if !model.isFetched { try log.obtain(model) }
         return model.url
@@ -50,7 +50,8 @@ package struct CatalogModel: Sendable {
     /// The error of a model that has not been downloaded.
     package var absence: ModelError {
         ModelError(
-            .notFound, path: name, "is not there yet: \(description).", advice: "Run `meno models fetch \(name)`.")
+            .notFound, at: name, "is not there yet: \(description).", advice: "Download it first.",
+            settings: [.modelDownload: name])
     }
 
     /// The user's cache folder of Meno, which holds the models.
