@@ -173,7 +173,7 @@ let package = Package(
             name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoModels", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTests", dependencies: ["Meno", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoTests", dependencies: ["Meno", "MenoTensor", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoTesting"], swiftSettings: swiftSettings
         ),

@@ -7,6 +7,7 @@
 #include "Accelerator/DeviceLayers.h"
 #include "Kernels/FrozenProduct.h"
 #include "Kernels/Product.h"
+#include "Kernels/ProductKind.h"
 #include "Kernels/TileProduct.h"
 #include "Kernels/VocabularyLoss.h"
 
@@ -27,6 +28,9 @@ namespace {
 TORCH_LIBRARY(meno, library) {
     library.def("takes(str name, Tensor[] inputs, str format) -> bool", operators::takes);
     library.def("processor_has(str feature) -> bool", operators::processor_has);
+    library.def("supports_products(str kind) -> bool", operators::supports_products);
+    library.def("uses_products(str kind) -> bool", operators::uses_products);
+    library.def("use_products(str kind) -> ()", operators::use_products);
     library.def("require_kernels(Device device) -> ()", operators::require_kernels);
 
     library.def("frozen_product(Tensor x, Tensor[] weight, str format, bool transposed) -> Tensor");
@@ -99,6 +103,20 @@ bool operators::processor_has(std::string_view feature) {
     if (feature == "widened_weights") return product::widens();
     TORCH_CHECK(false, "no feature ", feature);
 }
+
+namespace {
+
+product::Kind kind_of(std::string_view name) {
+    auto kind = product::kind_named(name);
+    TORCH_CHECK(kind, "no products of the kind ", name);
+    return *kind;
+}
+
+}  // namespace
+
+bool operators::supports_products(std::string_view kind) { return product::supports(kind_of(kind)); }
+bool operators::uses_products(std::string_view kind) { return product::kind() == kind_of(kind); }
+void operators::use_products(std::string_view kind) { product::use(kind_of(kind)); }
 
 void operators::require_kernels(at::Device device) {
     if (device.is_cpu()) return;

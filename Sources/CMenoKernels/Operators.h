@@ -32,6 +32,10 @@ bool takes(std::string_view name, at::TensorList inputs, std::string_view format
 //   tile_products    products of bfloat16 matrices on the matrix unit (AMX)
 //   widened_weights  activations that should be float32 beside weights in bfloat16, because it multiplies that faster
 bool processor_has(std::string_view feature);
+// By names of Kernels/ProductKind.h.
+bool supports_products(std::string_view kind);
+void use_products(std::string_view kind);
+bool uses_products(std::string_view kind);
 // An error that tells why a GPU has none of these kernels; none where it has them.
 void require_kernels(at::Device device);
 

@@ -93,6 +93,26 @@ struct AdaptedLinearTests {
         #expect(try problem.up.gradient()!.array(of: Float.self).allSatisfy { $0 == 0 })
     }
 
+    /// At the beginning of a run an adapter changes a result by less than bfloat16 can show. Where the change is added to a
+    /// result that is rounded already, all of it is lost; added before, it decides where results are rounded to, and arrives on
+    /// average.
+    @Test(.enabled(if: ProductKind.current != .library, "libtorch's products round before the change is added"))
+    func aChangeBelowTheRoundingArrives() throws {
+        try RandomGenerator.seed(3)
+        let input = try Tensor.randomNormal([256, 96]).to(Torch.widensFrozenWeights ? .float32 : .bfloat16)
+        let weight = FrozenMatrix(try Tensor.randomNormal([512, 96]).to(.bfloat16))
+        let (down, up) = (try Tensor.randomNormal([8, 96]), try Tensor.randomNormal([512, 8]))
+        // Results are about 10, where bfloat16 numbers are 1/16 apart; changes are about 0.008.
+        let scaling = 3e-4
+        let change = try input.to(.float32).linear(down, bias: nil).linear(up, bias: nil) * scaling
+        let plain = try input.frozenLinear(weight)
+        let adapted = try input.adaptedLinear(weight, down: down, up: up, scaling: scaling)
+        let seen = try adapted.to(.bfloat16).to(.float32) - plain.to(.bfloat16).to(.float32)
+        let expected = try (change * change).sum().array(of: Float.self)[0]
+        let slope = try (seen * change).sum().array(of: Float.self)[0] / expected
+        #expect(abs(slope - 1) < 0.05, "\(slope) of the change arrives")
+    }
+
     @Test func threadsChangeNothing() throws {
         let problem = try Problem(
             Case(

@@ -10,7 +10,7 @@
 
 #include "PanelTile.h"
 #include "Parallel.h"
-#include "TileProduct.h"
+#include "ProductKind.h"
 #include "Vector.h"
 
 namespace meno::product {
@@ -41,14 +41,7 @@ bool available() {
     return result;
 }
 
-bool widens() {
-    // A step in bfloat16 takes 0.7 of the time of one with widened weights on Zen 5, and took 1.5 times as long on another
-    // processor with these instructions and no matrix unit.
-    static const bool result =
-        available() && !tiles::available() &&
-        !(__builtin_cpu_is("amd") && has_avx512() && __builtin_cpu_supports("avx512bf16"));
-    return result;
-}
+bool widens() { return kind() == Kind::widened; }
 
 namespace {
 

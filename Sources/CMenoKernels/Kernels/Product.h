@@ -2,7 +2,7 @@
 //
 // For processors with AVX2 or AVX-512. Where they lack bfloat16 instructions, libtorch's bfloat16 products take five to a
 // hundred times as long as its float32 ones; here a weight in bfloat16 is widened once for all rows that pass by it.
-// On a matrix unit (AMX), bfloat16 products are those of TileProduct.h. Without one, see widens().
+// On a matrix unit (AMX), or by dot products, bfloat16 products are those of TileProduct.h; which is chosen: ProductKind.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,8 +17,7 @@ namespace meno::product {
 
 // Whether whole products are taken on this processor. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
 bool available();
-// Whether activations meet weights in bfloat16 as float32, because the processor multiplies that faster: it has no matrix
-// unit, and is not one of AMD's with bfloat16 instructions.
+// Whether activations meet weights in bfloat16 as float32, because the processor multiplies that faster.
 bool widens();
 // Whether this processor can run what is below at all.
 bool has_panels();

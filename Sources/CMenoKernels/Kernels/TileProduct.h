@@ -1,4 +1,5 @@
-// Matrix products of bfloat16 matrices, accumulated in float32, on the matrix unit of x86 processors that have one (AMX).
+// Matrix products of bfloat16 matrices, accumulated in float32, on the matrix unit of x86 processors that have one (AMX), or by
+// their bfloat16 dot products (AVX-512 BF16).
 //
 // libtorch's are oneDNN's, which generates machine code for every number of rows, packs a weight again for every product, and
 // returns results that have been rounded and written before anything more can be done with them. Here, blocks of 32 × 32
@@ -11,10 +12,12 @@
 
 namespace meno::tiles {
 
-// Whether this processor and its kernel let this process use the unit. Follows ATEN_CPU_CAPABILITY, as libtorch's own
-// kernels do, and MENO_TILES in the environment: "off", or "emulated", where plain code takes the unit's place on any
-// processor, for tests.
+// Whether products are taken on tiles: by the unit, by dot products, or by plain code in their place (ProductKind.h).
 bool available();
+// Whether this processor and its kernel let this process use the unit, and whether it has dot products. Both follow
+// ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
+bool has_matrix_unit();
+bool has_dot();
 
 // Rows and columns of a block of sums, of which a product computes whole ones.
 constexpr int64_t kBlock = 32;
@@ -32,7 +35,7 @@ void pack_rows(const uint16_t *rows, int64_t stride, int64_t count, int64_t dept
 // Packs `count` columns of a matrix of `rows` rows, `stride` values apart. The depth is `rows`, filled up with zeros.
 void pack_columns(const uint16_t *columns, int64_t stride, int64_t count, int64_t rows, uint16_t *panels);
 
-// The unit made ready on this thread, while this lives.
+// The unit, where it is in use, made ready on this thread while this lives.
 class Session {
   public:
     Session();
@@ -40,8 +43,8 @@ class Session {
     Session(const Session &) = delete;
 };
 
-// Other work of this thread, in pieces that are spread over the steps of a product: the matrix unit and the vector units
-// work at the same time where what each is given to do is close together.
+// Other work of this thread, in pieces that are spread over the steps of a product on the matrix unit: it and the vector units
+// work at the same time where what each is given to do is close together. Elsewhere it follows the product.
 struct Aside {
     int64_t pieces = 0;
     c10::function_ref<void(int64_t piece)> work;

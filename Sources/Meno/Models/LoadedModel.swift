@@ -27,6 +27,7 @@ package struct LoadedModel {
         url = try CatalogModel.locate(name, log: log)
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
         let files = try ModelFiles(url)
+        if device == .cpu, dtype == .bfloat16 { try ProductChoice().apply(log: log) }
         decoder = try files.load(
             dtype: dtype, form: WeightChoice.auto.form(of: files, dtype: dtype, device: device), device: device)
         let adapter = adapter.map { URL(filePath: $0) }

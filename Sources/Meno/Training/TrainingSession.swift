@@ -61,6 +61,9 @@ package struct TrainingSession {
         let files = try ModelFiles(place)
         let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
+        if device == .cpu, dtype == .bfloat16 {
+            try ProductChoice().apply(recorded: checkpoint.flatMap(RunSaving.storedProducts), log: log)
+        }
         let form = configuration.weightForm(of: files, dtype: dtype, device: device, stored: stored)
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration

@@ -12,7 +12,7 @@ struct Doctor: ParsableCommand {
         print("CUDA devices   \(Device.count(of: .cuda))\(kernels)")
         print("MPS devices    \(Device.count(of: .mps))")
         print("memory         \(ProcessInfo.processInfo.physicalMemory >> 20) MiB in the machine")
-        print("product        \(try productSpeed())")
+        print("products       \(try products())")
         print("cache          \(CatalogModel.cache.path), \(freeSpace())")
         for model in CatalogModel.all {
             print(
@@ -35,21 +35,11 @@ struct Doctor: ParsableCommand {
         return "\(free >> 20) MiB free"
     }
 
-    /// The speed of matrix products on the CPU, as training uses them: activations with frozen weights.
-    private func productSpeed() throws -> String {
-        let weights = try [DType.float32, .bfloat16].map { type in
-            let computed = Torch.widensFrozenWeights ? .float32 : type
-            return "\(try speed(weights: type, activations: computed)) GFLOP/s in \(computed) with \(type) weights"
-        }
-        return weights.joined(separator: ", ")
-    }
-
-    private func speed(weights: DType, activations: DType) throws -> Int {
-        let size = 2048
-        let weight = FrozenMatrix(try Tensor.zeros([size, size]).to(weights))
-        let input = try Tensor.zeros([size, size]).to(activations)
-        _ = try input.frozenLinear(weight)
-        let elapsed = try ContinuousClock().measure { for _ in 0..<5 { _ = try input.frozenLinear(weight) } }
-        return Int(5 * 2 * pow(Double(size), 3) / (elapsed / .seconds(1)) / 1e9)
+    /// The speed of products with frozen weights in bfloat16 by each kind, and the one in use.
+    private func products() throws -> String {
+        let (kind, speeds) = try ProductChoice().measured()
+        let list = speeds.map { "\($0.kind.rawValue) \(Int($0.speed.rounded())) GFLOP/s" }.joined(separator: ", ")
+        if let forced = ProductKind.forced { return "\(list); \(forced.rawValue) is in use (MENO_PRODUCTS)" }
+        return "\(list); \(kind.rawValue) is in use"
     }
 }

@@ -3,12 +3,11 @@ extension Torch {
     /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
     package static var hasOwnProducts: Bool { Kernels.processorHas(.products) }
 
-    /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without a
-    /// matrix unit (AMX), but for AMD's with bfloat16 instructions, which libtorch's bfloat16 products serve well.
+    /// Whether activations should be float32 beside frozen weights in bfloat16 (``ProductKind/widened``).
     package static var widensFrozenWeights: Bool { Kernels.processorHas(.widenedWeights) }
 
-    /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
-    /// (AMX). With `MENO_TILES=emulated` in the environment, plain code takes its place on any processor, for tests.
+    /// Whether products of bfloat16 activations with bfloat16 weights are this project's own: on the processor's matrix unit
+    /// (AMX), by its dot products, or in tests by plain code (`MENO_PRODUCTS=emulated` in the environment).
     package static var hasTileProducts: Bool { Kernels.processorHas(.tileProducts) }
 }
 
@@ -62,7 +61,7 @@ extension Tensor {
         }[0]
     }
 
-    private func product(_ weight: FrozenMatrix, transposed: Bool) throws -> Tensor {
+    func product(_ weight: FrozenMatrix, transposed: Bool) throws -> Tensor {
         try Kernels.frozenProduct.one([.tensor(contiguous())] + weight.arguments + [.bool(transposed)])
     }
 }

@@ -20,6 +20,9 @@ enum Kernels {
     static let vocabularyCentroids = Operator("meno::vocabulary_centroids")
     static let crossEntropy_ = Operator("meno::cross_entropy_")
     static let requireKernels = Operator("meno::require_kernels")
+    static let supportsProducts = Operator("meno::supports_products")
+    static let usesProducts = Operator("meno::uses_products")
+    static let useProducts = Operator("meno::use_products")
 
     private static let takes = Operator("meno::takes")
     private static let processorHas = Operator("meno::processor_has")
@@ -61,7 +64,7 @@ enum Kernels {
         answer { try processorHas.ask(.string(feature.rawValue)) }
     }
 
-    private static func answer(_ question: () throws -> Bool) -> Bool {
+    static func answer(_ question: () throws -> Bool) -> Bool {
         do {
             return try question()
         } catch {

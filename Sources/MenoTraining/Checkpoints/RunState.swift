@@ -10,21 +10,25 @@ struct RunState: Codable {
     /// The generators of random numbers, by device.
     var randomStates: [String: Data]
     var progress: RunProgress
+    /// What products with frozen weights are computed by, where there is a choice; other ones round otherwise.
+    var products: String?
 
-    init(settings: [String: String], randomStates: [String: Data], progress: RunProgress) {
+    init(settings: [String: String], randomStates: [String: Data], products: String? = nil, progress: RunProgress) {
         self.settings = settings
         self.randomStates = randomStates
+        self.products = products
         self.progress = progress
     }
 
     /// The progress lies beside these, as it did before it was one value.
-    private enum CodingKeys: CodingKey { case version, settings, randomStates }
+    private enum CodingKeys: CodingKey { case version, settings, randomStates, products }
 
     init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         version = try values.decode(Int.self, forKey: .version)
         settings = try values.decode([String: String].self, forKey: .settings)
         randomStates = try values.decode([String: Data].self, forKey: .randomStates)
+        products = try values.decodeIfPresent(String.self, forKey: .products)
         progress = try RunProgress(from: decoder)
     }
 
@@ -33,6 +37,7 @@ struct RunState: Codable {
         try values.encode(version, forKey: .version)
         try values.encode(settings, forKey: .settings)
         try values.encode(randomStates, forKey: .randomStates)
+        try values.encodeIfPresent(products, forKey: .products)
         try progress.encode(to: encoder)
     }
 }

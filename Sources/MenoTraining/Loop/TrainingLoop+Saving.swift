@@ -78,7 +78,12 @@ extension TrainingLoop {
         let randomStates = try RandomStates(of: model.device).states.map { ("\($0.device)", Data($0.state)) }
         return RunState(
             settings: saving.settings, randomStates: Dictionary(uniqueKeysWithValues: randomStates),
-            progress: progress)
+            products: hasChoiceOfProducts ? ProductKind.current.rawValue : nil, progress: progress)
+    }
+
+    /// Frozen weights in bfloat16 on the CPU are multiplied in one of several ways.
+    private var hasChoiceOfProducts: Bool {
+        model.device == .cpu && model.weightType == .bfloat16
     }
 
     func trainerState(_ saving: RunSaving) -> TrainerState {
