@@ -5,7 +5,7 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
     /// Optimizer steps done when it ran.
     public var step: Int
     public var epoch: Double
-    /// Σ negative log-likelihood / Σ labelled tokens, in nats. Lower is better.
+    /// Σ negative log-likelihood / Σ labelled tokens, in nats; of another objective, its own loss. Lower is better.
     public var loss: Double
     /// Share of labelled tokens that the model ranks first, 0…1. Higher is better.
     public var tokenAccuracy: Double
@@ -15,10 +15,12 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
     public var tokens: Int
     public var samples: Int
     public var seconds: Double
+    /// What the objective measured beside its loss; `nil` where it measures nothing else.
+    public var objective: ObjectiveMetrics?
 
     public init(
         step: Int, epoch: Double, loss: Double, tokenAccuracy: Double, completionLoss: Double?, tokens: Int,
-        samples: Int, seconds: Double
+        samples: Int, seconds: Double, objective: ObjectiveMetrics? = nil
     ) {
         self.step = step
         self.epoch = epoch
@@ -28,6 +30,7 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
         self.tokens = tokens
         self.samples = samples
         self.seconds = seconds
+        self.objective = objective
     }
 
     /// exp(``loss``). Lower is better.

@@ -18,6 +18,7 @@ package struct TrainingSession {
     package let model: LoadedModel
     package let template: ChatTemplate?
     private let examples: ExampleSides.Sides
+    private let reference: RunReference
     private let form: SavedForm
     private let dialogues: DialogueForm
     private let dataDigest: FileDigest
@@ -69,16 +70,20 @@ package struct TrainingSession {
         let contents = try RecordFile.contents(of: file)
         // Of the bytes that are trained on, even if the file changes later.
         dataDigest = FileDigest(of: contents)
-        var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
+        let objective = configuration.training.objective.kind
+        // Records of pairs often hold other shapes beside them.
+        let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
+        var (records, report) = try RecordFile.read(contents, of: file, format: format, onInvalid: data.onInvalid)
         let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
         let tokenized = try TokenizedModel(place, adapter: initialAdapter, log: log)
         dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
         template = dialogues.answering
-        let all = try ExampleBuilder(
+        var builder = ExampleBuilder(
             tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
             lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
-            variables: data.chatTemplateKwargs
-        ).examples(from: records, report: &report)
+            variables: data.chatTemplateKwargs)
+        builder.unit = objective.unit
+        let all = try builder.examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
         let sides = try ExampleSides(all, data)
@@ -89,10 +94,18 @@ package struct TrainingSession {
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
-        model = try LoadedModel(
+        let model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
             quantization: configuration.model.quantization, device: device)
+        self.model = model
         self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
+        if objective != .sft, configuration.training.objective.disablesDropout { model.decoder.disableDropout() }
+        reference = try RunReference(
+            configuration.training.objective, of: model.decoder, adapter: configuration.lora?.initialAdapter,
+            identity: "\(place.path) \(model.decoder.precision)"
+        ) { [configuration] path in
+            try Self.reference(path, beside: model, configuration, log)
+        }
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
     }
@@ -141,6 +154,61 @@ package struct TrainingSession {
         return .adapter(settings, baseModel: model.reference)
     }
 
+    /// A model that a run is compared with.
+    /// - Parameter path: a model or an adapter of the run's model; empty: the run's model as it is before any training.
+    private static func reference(
+        _ path: String, beside model: LoadedModel, _ configuration: RunConfiguration, _ log: any SessionLog
+    ) throws -> Decoder {
+        let base = configuration.model.nameOrPath
+        let adapter = path.isEmpty ? configuration.lora?.initialAdapter : AdapterFolder(URL(filePath: path)).map { _ in path }
+        let name = path.isEmpty || adapter != nil ? base : path
+        log.note("loading the reference: \(path.isEmpty ? base : path)")
+        let decoder = model.decoder
+        let reference = try LoadedModel(
+            name, dtype: decoder.weightType, device: decoder.device, adapter: adapter, log: log
+        ).decoder
+        guard reference.configuration.vocabularySize == decoder.configuration.vocabularySize else {
+            throw ConfigurationError(
+                place: "training.reference",
+                "\(path) has a vocabulary of \(reference.configuration.vocabularySize) tokens, the model one of "
+                    + "\(decoder.configuration.vocabularySize).", advice: "Name a model with the same tokenizer.")
+        }
+        return reference
+    }
+
+    /// The examples with what the reference gives them, where that is computed before the first step.
+    private func scored() throws -> ExampleSides.Sides {
+        guard let scorer = reference.scorer else { return examples }
+        let all = examples.training + examples.evaluation
+        let url = folders.base.appending(path: ReferenceFile.name)
+        let key = ReferenceFile.key(of: all, identity: scorer.identity)
+        let scores: [ReferenceScores]
+        if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
+            scores = kept
+            log.note("the reference's log-probabilities are those of \(url.path)")
+        } else {
+            log.note("computing the reference's log-probabilities of \(all.count) examples")
+            let decoder = scorer.decoder ?? model.decoder
+            let scoring = ReferenceScoring(decoder, arePairs: configuration.training.objective.kind.isOfPairs)
+            let compute = {
+                try scoring.scores(of: all) { done in
+                    log.progress("\(done) of \(all.count)")
+                    return !shouldStop()
+                } onShortage: {
+                    log.warn($0)
+                }
+            }
+            scores = try scorer.adapters.map { try decoder.computing(with: $0, compute) } ?? compute()
+            try ReferenceFile(key: key, scores: scores).write(to: url)
+        }
+        var sides = examples
+        for index in sides.training.indices { sides.training[index].preference?.reference = scores[index] }
+        for index in sides.evaluation.indices {
+            sides.evaluation[index].preference?.reference = scores[sides.training.count + index]
+        }
+        return sides
+    }
+
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
     package func run(observers: [any RunObserver] = []) throws -> RunOutcome {
         try folders.create()
@@ -153,6 +221,7 @@ package struct TrainingSession {
         if case .none = resumption { try folders.requireOutside(inputs) }
         let monitor = try monitorObserver()
         let loop = try loop(
+            of: try scored(),
             observers: reporters() + (monitor.map { [$0] } ?? []) + observers,
             policies: monitor.map { [$0.policy] } ?? [])
         if let checkpoint {
@@ -219,14 +288,23 @@ package struct TrainingSession {
 
     /// The loop of this run, ready to start; nothing is written before it does.
     package func loop(observers: [any RunObserver] = [], policies: [any RunPolicy] = []) throws -> TrainingLoop {
+        try loop(of: examples, observers: observers, policies: policies)
+    }
+
+    private func loop(
+        of examples: ExampleSides.Sides, observers: [any RunObserver], policies: [any RunPolicy]
+    ) throws -> TrainingLoop {
+        let arguments = configuration.arguments
         return try TrainingLoop(
             model: model.decoder, training: examples.training, evaluation: examples.evaluation,
-            arguments: configuration.arguments,
+            arguments: arguments,
+            objective: try arguments.objective.objective(
+                labelSmoothing: arguments.labelSmoothing, reference: reference.model),
             observers: observers, policies: policies, stages: evaluationStages,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
                 settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
-            logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
+            processes: ProcessGroup(), logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
             shouldStop: shouldStop)
     }
 
@@ -339,6 +417,8 @@ extension RunConfiguration {
         var arguments = training
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
+        // exp of a loss of preferences is no perplexity.
+        if arguments.objective.kind != .sft, arguments.bestMetric == .perplexity { arguments.bestMetric = .loss }
         return arguments
     }
 
@@ -357,5 +437,16 @@ extension RunConfiguration {
     fileprivate var formToResume: SavedForm {
         lora.map { .adapter($0.settings, baseModel: model.nameOrPath) }
             ?? .model(source: URL(filePath: model.nameOrPath))
+    }
+}
+
+extension ObjectiveOptions.Kind {
+    /// What its examples are made of.
+    fileprivate var unit: ExampleBuilder.Unit {
+        switch self {
+        case .sft: .completions
+        case .kto: .judged
+        default: .pairs
+        }
     }
 }

@@ -46,6 +46,7 @@ struct RecordDecoder {
 
     private static let shapes = [
         Shape(format: .messages, keys: ["messages"]), Shape(format: .conversations, keys: ["conversations"]),
+        Shape(format: .preference, keys: ["chosen", "rejected", "prompt"]),
         Shape(format: .promptCompletion, keys: ["prompt", "completion"]), Shape(format: .text, keys: ["text"]),
     ]
     /// The keys by which records are known.
@@ -82,6 +83,7 @@ struct RecordDecoder {
                 messages.insert(ChatMessage(.system, text), at: 0)
             }
             return Record(place: "", content: .dialogue(messages))
+        case .preference: return try PreferenceDecoder().record(value)
         case .promptCompletion:
             if value["prompt"]?.array != nil || value["completion"]?.array != nil {
                 let prompt = try DialogueDecoder(key: "prompt").turns(value["prompt"])

@@ -13,7 +13,7 @@ public final class LoRAAdapter {
     /// α / r, or α / √r where ranks are stabilised.
     public let scaling: Double
     /// The probability with which each element of the input is dropped while training.
-    public let dropout: Double
+    public internal(set) var dropout: Double
     /// Stands for the layer where random numbers are concerned.
     private let identifier: UInt64
 

@@ -7,8 +7,13 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case tokenAccuracy = "token_accuracy"
     case completionLoss = "completion_loss"
     case completionPerplexity = "completion_perplexity"
+    case rewardAccuracies = "rewards/accuracies"
+    case rewardMargins = "rewards/margins"
 
-    public var greaterIsBetter: Bool { self == .tokenAccuracy }
+    public var greaterIsBetter: Bool { [.tokenAccuracy, .rewardAccuracies, .rewardMargins].contains(self) }
+
+    /// Whether only objectives of preferences measure it.
+    package var isOfPreferences: Bool { [.rewardAccuracies, .rewardMargins].contains(self) }
 
     /// Whether a value is better than another one; with no other, it is. A value that is not a number never is.
     func isBetter(_ value: Double, than other: Double?, by threshold: Double = 0) -> Bool {
@@ -24,6 +29,8 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
         case .tokenAccuracy: metrics.tokenAccuracy
         case .completionLoss: metrics.completionLoss
         case .completionPerplexity: metrics.completionPerplexity
+        case .rewardAccuracies: metrics.objective?[.rewardAccuracies]
+        case .rewardMargins: metrics.objective?[.rewardMargins]
         }
     }
 
@@ -35,6 +42,8 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
         case .tokenAccuracy: entry.evalTokenAccuracy
         case .completionLoss: entry.evalCompletionLoss
         case .completionPerplexity: entry.evalCompletionLoss.map { exp($0) }
+        case .rewardAccuracies: entry.objective?[.rewardAccuracies]
+        case .rewardMargins: entry.objective?[.rewardMargins]
         }
     }
 }

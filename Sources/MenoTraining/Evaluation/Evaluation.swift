@@ -1,4 +1,5 @@
 internal import Foundation
+package import MenoMetrics
 
 /// What predicting the labels of some examples cost.
 public struct Evaluation: Sendable, Hashable {
@@ -13,13 +14,33 @@ public struct Evaluation: Sendable, Hashable {
         /// The same over what the assistant writes.
         public var completionTokens = 0
         public var completionNegativeLogLikelihood = 0.0
+        /// What an objective of preferences makes its loss of.
+        package var preference: PreferenceRow?
 
         public init() {}
+
+        /// Adds what was computed of the same example in another pass.
+        mutating func add(_ other: Row) {
+            tokens += other.tokens
+            negativeLogLikelihood += other.negativeLogLikelihood
+            correct += other.correct
+            completionTokens += other.completionTokens
+            completionNegativeLogLikelihood += other.completionNegativeLogLikelihood
+            preference = preference?.adding(other.preference) ?? other.preference
+        }
+    }
+
+    /// What an objective makes of all rows together.
+    package struct Summary: Sendable, Hashable {
+        package var loss: Double
+        package var metrics: ObjectiveMetrics
     }
 
     /// In the order of the examples.
     public var rows: [Row]
     public var seconds: Double
+    /// The objective's own loss and what else it measures; `nil` where the loss is that of the labels.
+    package var summary: Summary?
 
     public init(rows: [Row], seconds: Double) {
         self.rows = rows
@@ -30,8 +51,10 @@ public struct Evaluation: Sendable, Hashable {
     public var tokens: Int { rows.reduce(0) { $0 + $1.tokens } }
 
     /// Σ negative log-likelihood / Σ labels over all examples, in nats. It depends neither on how the examples were
-    /// grouped nor on padding. Lower is better.
-    public var loss: Double { ratio(rows.reduce(0) { $0 + $1.negativeLogLikelihood }, tokens) }
+    /// grouped nor on padding. Of an objective that is not this mean, its own loss. Lower is better.
+    public var loss: Double { summary?.loss ?? labelLoss }
+
+    private var labelLoss: Double { ratio(rows.reduce(0) { $0 + $1.negativeLogLikelihood }, tokens) }
 
     /// exp(``loss``). Lower is better.
     public var perplexity: Double { exp(loss) }
