@@ -26,11 +26,12 @@ struct RunReference {
 
     /// - Parameters:
     ///   - model: of the run, before its first step.
-    ///   - loads: loads another model by its name.
-    ///   - identity: what tells the run's model apart, with what it begins with.
+    ///   - adapter: what its adapter begins with; `nil`: a new one, or none.
+    ///   - identity: what tells the run's model apart.
+    ///   - loads: loads a model: another one, or the run's own as it is without any adapter or before any training.
     init(
         _ options: ObjectiveOptions, of model: Decoder, adapter: String?, identity: String,
-        loads: (String) throws -> Decoder
+        loads: (Source) throws -> Decoder
     ) throws {
         guard options.usesReference else {
             self = .none
@@ -38,7 +39,7 @@ struct RunReference {
         }
         let precomputes = options.precomputesReference && !options.needsReferenceInSteps
         if case .path(let path) = options.reference {
-            let other = try loads(path)
+            let other = try loads(.other(path))
             let identity = "\(path) \(identity)"
             self.init(
                 model: options.needsReferenceInSteps ? .decoder(other) : .none,
@@ -54,14 +55,23 @@ struct RunReference {
                 scorer: precomputes ? Scorer(adapters: snapshot, identity: "\(identity) \(state)") : nil)
             return
         }
+        // What is trained beside adapters is changed in its place: asked for in steps, its start needs a copy.
         guard !options.needsReferenceInSteps else {
-            // What is trained is changed in its place: the state at the start needs a copy.
-            self.init(model: .decoder(try loads("")), scorer: nil)
+            self.init(model: .decoder(try loads(isBase ? .base : .start)), scorer: nil)
             return
         }
-        let snapshot = options.reference == .base ? model.withoutAdapters : nil
+        // A saved adapter brings such modules along, so that the model without it is another one.
+        let base = isBase && adapter != nil ? try loads(.base) : nil
         self.init(
-            model: .none, scorer: Scorer(adapters: snapshot, identity: "\(identity) \(adapter ?? "start") \(options.reference)"))
+            model: .none,
+            scorer: Scorer(decoder: base, identity: "\(identity) \(isBase ? "base" : adapter ?? "")"))
+    }
+
+    /// What is loaded to be a reference.
+    enum Source {
+        case other(String)
+        /// The run's model without an adapter, and with the one that it begins with.
+        case base, start
     }
 
     private init(model: ReferenceModel, scorer: Scorer?) {

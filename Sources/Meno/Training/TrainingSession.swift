@@ -17,20 +17,20 @@ package struct TrainingSession {
     package let configuration: RunConfiguration
     package let model: LoadedModel
     package let template: ChatTemplate?
-    private let examples: ExampleSides.Sides
-    private let reference: RunReference
+    let examples: ExampleSides.Sides
+    let reference: RunReference
     private let form: SavedForm
     private let dialogues: DialogueForm
     private let dataDigest: FileDigest
-    private let folders: RunFolders
-    private let log: any SessionLog
+    let folders: RunFolders
+    let log: any SessionLog
     private let resumption: FineTuning.Resumption
     private let allowsChanges: Bool
     /// What the result is exported as.
     private let exports: [ExportForm]
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
-    private let shouldStop: () -> Bool
+    let shouldStop: () -> Bool
 
     /// Loads model and data and shows what will be trained on.
     /// - Parameters:
@@ -103,8 +103,8 @@ package struct TrainingSession {
         reference = try RunReference(
             configuration.training.objective, of: model.decoder, adapter: configuration.lora?.initialAdapter,
             identity: "\(place.path) \(model.decoder.precision)"
-        ) { [configuration] path in
-            try Self.reference(path, beside: model, configuration, log)
+        ) { [configuration] source in
+            try Self.reference(source, beside: model, configuration, log)
         }
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
@@ -152,61 +152,6 @@ package struct TrainingSession {
             return try decoder.attachLoRA(lora.settings)
         }
         return .adapter(settings, baseModel: model.reference)
-    }
-
-    /// A model that a run is compared with.
-    /// - Parameter path: a model or an adapter of the run's model; empty: the run's model as it is before any training.
-    private static func reference(
-        _ path: String, beside model: LoadedModel, _ configuration: RunConfiguration, _ log: any SessionLog
-    ) throws -> Decoder {
-        let base = configuration.model.nameOrPath
-        let adapter = path.isEmpty ? configuration.lora?.initialAdapter : AdapterFolder(URL(filePath: path)).map { _ in path }
-        let name = path.isEmpty || adapter != nil ? base : path
-        log.note("loading the reference: \(path.isEmpty ? base : path)")
-        let decoder = model.decoder
-        let reference = try LoadedModel(
-            name, dtype: decoder.weightType, device: decoder.device, adapter: adapter, log: log
-        ).decoder
-        guard reference.configuration.vocabularySize == decoder.configuration.vocabularySize else {
-            throw ConfigurationError(
-                place: "training.reference",
-                "\(path) has a vocabulary of \(reference.configuration.vocabularySize) tokens, the model one of "
-                    + "\(decoder.configuration.vocabularySize).", advice: "Name a model with the same tokenizer.")
-        }
-        return reference
-    }
-
-    /// The examples with what the reference gives them, where that is computed before the first step.
-    private func scored() throws -> ExampleSides.Sides {
-        guard let scorer = reference.scorer else { return examples }
-        let all = examples.training + examples.evaluation
-        let url = folders.base.appending(path: ReferenceFile.name)
-        let key = ReferenceFile.key(of: all, identity: scorer.identity)
-        let scores: [ReferenceScores]
-        if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
-            scores = kept
-            log.note("the reference's log-probabilities are those of \(url.path)")
-        } else {
-            log.note("computing the reference's log-probabilities of \(all.count) examples")
-            let decoder = scorer.decoder ?? model.decoder
-            let scoring = ReferenceScoring(decoder, arePairs: configuration.training.objective.kind.isOfPairs)
-            let compute = {
-                try scoring.scores(of: all) { done in
-                    log.progress("\(done) of \(all.count)")
-                    return !shouldStop()
-                } onShortage: {
-                    log.warn($0)
-                }
-            }
-            scores = try scorer.adapters.map { try decoder.computing(with: $0, compute) } ?? compute()
-            try ReferenceFile(key: key, scores: scores).write(to: url)
-        }
-        var sides = examples
-        for index in sides.training.indices { sides.training[index].preference?.reference = scores[index] }
-        for index in sides.evaluation.indices {
-            sides.evaluation[index].preference?.reference = scores[sides.training.count + index]
-        }
-        return sides
     }
 
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
@@ -437,16 +382,5 @@ extension RunConfiguration {
     fileprivate var formToResume: SavedForm {
         lora.map { .adapter($0.settings, baseModel: model.nameOrPath) }
             ?? .model(source: URL(filePath: model.nameOrPath))
-    }
-}
-
-extension ObjectiveOptions.Kind {
-    /// What its examples are made of.
-    fileprivate var unit: ExampleBuilder.Unit {
-        switch self {
-        case .sft: .completions
-        case .kto: .judged
-        default: .pairs
-        }
     }
 }
