@@ -25,6 +25,8 @@ public typealias LoRASettings = MenoModels.LoRASettings
 public typealias MonitorConfiguration = MenoMonitor.MonitorConfiguration
 /// Which tokens carry loss.
 public typealias LossTarget = MenoData.LossTarget
+/// What a run minimizes: supervised fine-tuning, or a loss of preferences such as DPO.
+public typealias ObjectiveOptions = MenoTraining.ObjectiveOptions
 /// How tokens are drawn.
 public typealias Sampling = MenoModels.Sampling
 /// A value for a chat template.
@@ -42,6 +44,9 @@ public typealias RunEvent = MenoMetrics.RunEvent
 public typealias StepMetrics = MenoMetrics.StepMetrics
 /// What an evaluation on the held-out examples computed.
 public typealias EvaluationMetrics = MenoMetrics.EvaluationMetrics
+/// What an objective of preferences measures beside its loss, and the values of it.
+public typealias ObjectiveMetric = MenoMetrics.ObjectiveMetric
+public typealias ObjectiveMetrics = MenoMetrics.ObjectiveMetrics
 /// How a run ended.
 public typealias RunOutcome = MenoMetrics.RunOutcome
 /// Losses of records, in nats, with perplexity and accuracy.

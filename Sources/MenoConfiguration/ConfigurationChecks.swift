@@ -51,8 +51,42 @@ extension RunConfiguration {
                 .invalid, at: name,
                 "`training.early_stopping_patience` needs evaluations, which `training.eval_strategy: no` forbids.")
         }
+        try checkObjective(name)
         try checkSchedule(name)
         try checkMonitor(name)
+    }
+
+    /// The keys of what an objective is made of.
+    private static let objectiveKeys = [
+        "beta": "beta", "lossTypes": "loss_type", "lossWeights": "loss_weights", "labelSmoothing": "label_smoothing",
+    ]
+
+    private func checkObjective(_ name: String) throws {
+        let objective = training.objective
+        do {
+            try objective.validate()
+        } catch let fault as ObjectiveOptions.Fault {
+            let key = Self.objectiveKeys[fault.property] ?? fault.property
+            throw ConfigurationError(.invalid, at: name, "`training.\(key)` \(fault.message)")
+        }
+        let isSupervised = objective.kind == .sft
+        if isSupervised, training.bestMetric.isOfPreferences {
+            throw ConfigurationError(
+                .invalid, at: name,
+                "`training.metric_for_best_model: \(training.bestMetric.rawValue)` is measured by objectives of preferences; "
+                    + "`training.objective` is sft.")
+        }
+        if !isSupervised, training.labelSmoothing > 0 {
+            throw ConfigurationError(
+                .invalid, at: name,
+                "`training.label_smoothing_factor` is of supervised fine-tuning; `training.objective` is "
+                    + "\(objective.kind.rawValue).", advice: "Write `training.label_smoothing` for that of preferences.")
+        }
+        if objective.reference == .base, lora == nil {
+            throw ConfigurationError(
+                .invalid, at: name, "`training.reference: base` is the model without its adapter, and `lora: null` has none.",
+                advice: "Write `reference: initial`, or name a model.")
+        }
     }
 
     private func checkQuantization(_ name: String) throws {

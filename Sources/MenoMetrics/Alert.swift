@@ -29,6 +29,12 @@ public struct Alert: Sendable, Hashable, Codable {
         /// Answers do not end by themselves.
         case answersTruncated = "answers_truncated"
         case wrongLanguage = "wrong_language"
+        /// The margin between chosen and rejected rewards is so large that nothing is left to learn but the examples themselves.
+        case rewardMarginsExplode = "reward_margins_explode"
+        /// The chosen completions become less probable, not only the rejected ones.
+        case chosenLogProbabilityFalls = "chosen_logps_fall"
+        /// The model tells chosen from rejected no better than a coin.
+        case preferencesAtChance = "preferences_at_chance"
     }
 
     /// How much it matters.

@@ -6,7 +6,7 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
     public var step: Int
     /// Epochs done, with the part of the present one.
     public var epoch: Double
-    /// Σ negative log-likelihood / Σ labelled tokens, in nats. Lower is better.
+    /// Σ negative log-likelihood / Σ labelled tokens, in nats; of another objective, its own loss. Lower is better.
     public var loss: Double
     /// Share of labelled tokens that the model ranks first, 0…1. Higher is better.
     public var tokenAccuracy: Double
@@ -18,10 +18,12 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
     public var samples: Int
     /// How long it took, in seconds.
     public var seconds: Double
+    /// What the objective measured beside its loss; `nil` where it measures nothing else.
+    public var objective: ObjectiveMetrics?
 
     package init(
         step: Int, epoch: Double, loss: Double, tokenAccuracy: Double, completionLoss: Double?, tokens: Int,
-        samples: Int, seconds: Double
+        samples: Int, seconds: Double, objective: ObjectiveMetrics? = nil
     ) {
         self.step = step
         self.epoch = epoch
@@ -31,6 +33,7 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
         self.tokens = tokens
         self.samples = samples
         self.seconds = seconds
+        self.objective = objective
     }
 
     /// exp(``loss``). Lower is better.

@@ -4,7 +4,7 @@ public struct StepMetrics: Sendable, Hashable, Codable {
     public var step: Int
     /// Passes over the training data, with the part of the present one: 1.5 in the middle of the second.
     public var epoch: Double
-    /// Mean negative log-likelihood of the step's labelled tokens, in nats.
+    /// Mean negative log-likelihood of the step's labelled tokens, in nats; of another objective, its own loss.
     public var loss: Double
     /// L2 norm of all gradients, before clipping.
     public var gradientNorm: Double
@@ -16,10 +16,12 @@ public struct StepMetrics: Sendable, Hashable, Codable {
     public var labels: Int
     /// Wall-clock time of the step.
     public var seconds: Double
+    /// What the objective measured beside its loss; `nil` where it measures nothing else.
+    public var objective: ObjectiveMetrics?
 
     package init(
         step: Int, epoch: Double, loss: Double, gradientNorm: Double, learningRate: Double, tokens: Int, labels: Int,
-        seconds: Double
+        seconds: Double, objective: ObjectiveMetrics? = nil
     ) {
         self.step = step
         self.epoch = epoch
@@ -29,6 +31,7 @@ public struct StepMetrics: Sendable, Hashable, Codable {
         self.tokens = tokens
         self.labels = labels
         self.seconds = seconds
+        self.objective = objective
     }
 
     /// Tokens trained a second; 0 where the time is not known.

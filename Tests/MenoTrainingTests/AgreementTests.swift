@@ -82,10 +82,10 @@ import Testing
 
         func weight(of pass: Pass) -> Int { supervised.weight(of: pass) }
 
-        func loss(of pass: Pass, by model: Decoder) throws -> PassLoss {
+        func loss(of pass: Pass, in step: StepTotals, by model: Decoder) throws -> PassLoss {
             passes += 1
             if let error = fault(passes) { throw error }
-            return try supervised.loss(of: pass, by: model)
+            return try supervised.loss(of: pass, in: step, by: model)
         }
 
         func evaluate(_ part: PassPlan.Part, of examples: [Example], by model: Decoder) throws -> [Evaluation.Row] {

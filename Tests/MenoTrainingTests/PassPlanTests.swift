@@ -1,6 +1,7 @@
 import MenoData
-import MenoTraining
 import Testing
+
+@testable import MenoTraining
 
 @Suite struct PassPlanTests {
     private func examples(_ ids: [[Int32]]) -> [Example] {
@@ -74,5 +75,48 @@ import Testing
         let plan = PassPlan(examples((0..<12).map { beginning + [100 + $0] }), tokens: 30, sharing: true)
         #expect(plan.parts.allSatisfy { $0.pass.layout.sequenceTokenCount <= 120 })
         #expect(plan.parts.count == 2)
+    }
+
+    /// Pairs of a prompt and two sides of some lengths, all of different tokens.
+    private func pairs(prompt: Int, sides: [(Int, Int)]) -> [Example] {
+        var next: Int32 = 0
+        let fresh = { (count: Int) in (0..<count).map { _ -> Int32 in next += 1; return next } }
+        return sides.map { chosen, rejected in
+            let start = fresh(prompt)
+            let ids = start + fresh(chosen)
+            var example = Example(
+                ids: ids, labels: ids.enumerated().map { $0 < prompt ? Example.ignoredLabel : $1 },
+                isCompletion: ids.indices.map { $0 >= prompt }, place: "")
+            example.preference = Preference(promptLength: prompt, rejected: start + fresh(rejected))
+            return example
+        }
+    }
+
+    /// Both sides of a pair are in one pass, and a long prompt lies there once; short ones are not worth a pass each.
+    @Test func aPairIsNotDivided() {
+        let long = PassPlan(
+            pairs(prompt: 200, sides: [(10, 20), (30, 5)]), as: .pairs(learnsPrompt: false), tokens: 4096, sharing: true)
+        #expect(long.parts.map(\.pass.layout.sharedPrefix) == [200, 200])
+        #expect(long.parts.map(\.pass.inputIDs.count) == [230, 235])
+        #expect(long.parts.map { $0.pass.members.map(\.role) } == [[.chosen, .rejected], [.chosen, .rejected]])
+        let short = PassPlan(
+            pairs(prompt: 10, sides: [(10, 20), (30, 5), (7, 7)]), as: .pairs(learnsPrompt: false), tokens: 4096,
+            sharing: true)
+        #expect(short.parts.map(\.examples) == [[0, 1, 2]])
+        #expect(short.parts[0].pass.members.map(\.example) == [0, 0, 1, 1, 2, 2])
+        // A pair that is longer than the limit goes alone.
+        let narrow = PassPlan(
+            pairs(prompt: 10, sides: [(10, 20), (30, 5), (7, 7)]), as: .pairs(learnsPrompt: false), tokens: 20,
+            sharing: false)
+        #expect(narrow.parts.map(\.examples) == [[0], [1], [2]])
+    }
+
+    /// KTO's divergence is asked of each completion beside the prompt of the next example, also where only some are divided.
+    @Test func completionsAreMismatchedInACircle() {
+        let examples = pairs(prompt: 3, sides: [(1, 1), (2, 2), (3, 3)])
+        let all = PassPlan(examples, as: .mismatched, tokens: 4096, sharing: false)
+        #expect(all.parts[0].pass.layout.lengths == [3 + 3, 3 + 1, 3 + 2])
+        let some = PassPlan(examples, at: [1], as: .mismatched, tokens: 4096, sharing: false)
+        #expect(some.parts.map(\.pass.inputIDs) == [Array(examples[1].ids.prefix(3) + examples[0].ids.dropFirst(3))])
     }
 }

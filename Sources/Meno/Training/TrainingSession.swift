@@ -17,19 +17,20 @@ package struct TrainingSession {
     package let configuration: RunConfiguration
     package let model: LoadedModel
     package let template: ChatTemplate?
-    private let examples: ExampleSides.Sides
+    let examples: ExampleSides.Sides
+    let reference: RunReference
     private let form: SavedForm
     private let dialogues: DialogueForm
     private let dataDigest: FileDigest
-    private let folders: RunFolders
-    private let log: any SessionLog
+    let folders: RunFolders
+    let log: any SessionLog
     private let resumption: FineTuning.Resumption
     private let allowsChanges: Bool
     /// What the result is exported as.
     private let exports: [ExportForm]
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
-    private let shouldStop: () -> Bool
+    let shouldStop: () -> Bool
 
     /// Loads model and data and shows what will be trained on.
     /// - Parameters:
@@ -72,16 +73,20 @@ package struct TrainingSession {
         let contents = try RecordFile.contents(of: file)
         // Of the bytes that are trained on, even if the file changes later.
         dataDigest = FileDigest(of: contents)
-        var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
+        let objective = configuration.training.objective.kind
+        // Records of pairs often hold other shapes beside them.
+        let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
+        var (records, report) = try RecordFile.read(contents, of: file, format: format, onInvalid: data.onInvalid)
         let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
         let tokenized = try TokenizedModel(place, adapter: initialAdapter, log: log)
         dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
         template = dialogues.answering
-        let all = try ExampleBuilder(
+        var builder = ExampleBuilder(
             tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
             lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
-            variables: data.chatTemplateKwargs
-        ).examples(from: records, report: &report)
+            variables: data.chatTemplateKwargs)
+        builder.unit = objective.unit
+        let all = try builder.examples(from: records, report: &report)
         records.removeAll()
         log.data(report, path: data.path, template: template)
         let sides = try ExampleSides(all, data)
@@ -92,10 +97,18 @@ package struct TrainingSession {
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
-        model = try LoadedModel(
+        let model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
             quantization: configuration.model.quantization, device: device)
+        self.model = model
         self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
+        if objective != .sft, configuration.training.objective.disablesDropout { model.decoder.disableDropout() }
+        reference = try RunReference(
+            configuration.training.objective, of: model.decoder, adapter: configuration.lora?.initialAdapter,
+            identity: "\(place.path) \(model.decoder.precision)"
+        ) { [configuration] source in
+            try Self.reference(source, beside: model, configuration, log)
+        }
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
     }
@@ -156,6 +169,7 @@ package struct TrainingSession {
         if case .none = resumption { try folders.requireOutside(inputs) }
         let monitor = try monitorObserver()
         let loop = try loop(
+            of: try scored(),
             observers: reporters() + (monitor.map { [$0] } ?? []) + observers,
             policies: monitor.map { [$0.policy] } ?? [])
         if let checkpoint {
@@ -223,14 +237,23 @@ package struct TrainingSession {
 
     /// The loop of this run, ready to start; nothing is written before it does.
     package func loop(observers: [any RunObserver] = [], policies: [any RunPolicy] = []) throws -> TrainingLoop {
+        try loop(of: examples, observers: observers, policies: policies)
+    }
+
+    private func loop(
+        of examples: ExampleSides.Sides, observers: [any RunObserver], policies: [any RunPolicy]
+    ) throws -> TrainingLoop {
+        let arguments = configuration.arguments
         return try TrainingLoop(
             model: model.decoder, training: examples.training, evaluation: examples.evaluation,
-            arguments: configuration.arguments,
+            arguments: arguments,
+            objective: try arguments.objective.objective(
+                labelSmoothing: arguments.labelSmoothing, reference: reference.model),
             observers: observers, policies: policies, stages: evaluationStages,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
                 settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
-            logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
+            processes: ProcessGroup(), logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
             shouldStop: shouldStop)
     }
 
@@ -343,6 +366,8 @@ extension RunConfiguration {
         var arguments = training
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
+        // exp of a loss of preferences is no perplexity.
+        if arguments.objective.kind != .sft, arguments.bestMetric == .perplexity { arguments.bestMetric = .loss }
         return arguments
     }
 

@@ -17,6 +17,8 @@ struct Demo: ParsableCommand {
     @Option(help: "gemma-3-270m or smollm2-135m.") var model: String?
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
+    @Flag(help: "Then train on pairs of answers too: prefer a question that leads on to an answer that tells.")
+    var preferences = false
     @Option(help: "Export the result too: safetensors, gguf:Q8_0 (or another type), gguf-lora, ollama:Q8_0.")
     var export: String?
 
@@ -32,17 +34,37 @@ struct Demo: ParsableCommand {
             let named =
                 (model.map { ["model.name_or_path=\($0)"] } ?? [])
                 + (export.map { ["training.export_at_end=[\($0)]"] } ?? [])
-            var configuration = try RunConfiguration.read(
-                root.appending(path: "Examples/demo.yaml"), overrides: named + overrides)
-            // The file's paths are relative to the checkout; the run goes where the user stands.
-            if !configuration.data.path.hasPrefix("/") {
-                configuration.data.path = root.appending(path: configuration.data.path).path
-            }
+            let configuration = try read("demo.yaml", in: root, named + overrides)
             try tellWhatIsReplaced(RunLayout(URL(filePath: configuration.baseOutputDirectory)))
             try CatalogModel.all.first { $0.name == configuration.model.nameOrPath }?.fetch()
-            try run(configuration)
+            let shares = try run(configuration)
+            guard preferences else { return }
+            var second = try read("preferences.yaml", in: root, model.map { ["model.name_or_path=\($0)"] } ?? [])
+            second.lora?.initialAdapter = RunLayout(URL(filePath: configuration.baseOutputDirectory)).model.path
+            second.model = configuration.model
+            if !overrides.isEmpty { second.baseOutputDirectory = configuration.baseOutputDirectory + "-preferences" }
+            try DemoOfPreferences(questions: Self.probes).run(second, before: shares)
         }
     }
+
+    private func read(_ name: String, in root: URL, _ overrides: [String]) throws -> RunConfiguration {
+        var configuration = try RunConfiguration.read(
+            root.appending(path: "Examples").appending(path: name), overrides: overrides)
+        // The file's paths are relative to the checkout; the run goes where the user stands.
+        if !configuration.data.path.hasPrefix("/") {
+            configuration.data.path = root.appending(path: configuration.data.path).path
+        }
+        return configuration
+    }
+
+    /// What is asked to see how many answers ask back.
+    private static let probes =
+        ProbeQuestions.japanese + ProbeQuestions.english + [
+            "部下に厳しくするべきですか？", "才能と努力、どちらが大切ですか？", "眠れない夜はどうすればいいですか？",
+            "嫌いな人とも付き合うべきでしょうか。", "歴史を学ぶ意味は何ですか？", "成功とは何でしょうか。", "ペットを飼うべきか迷っています。",
+            "人はなぜ働くのですか？", "Should I move to another city?", "What makes a good teacher?",
+            "I cannot make up my mind.", "Is ambition a good thing?",
+        ]
 
     /// Says before anything is done that an earlier run is replaced.
     private func tellWhatIsReplaced(_ run: RunLayout) throws {
@@ -56,11 +78,14 @@ struct Demo: ParsableCommand {
         if Consent.ask("Replace it?") == .no { throw ExitCode.success }
     }
 
-    private func run(_ configuration: RunConfiguration) throws {
+    /// - Returns: with `--preferences`, the share of answers that ask back, before and after.
+    private func run(_ configuration: RunConfiguration) throws -> [Double] {
         Interruption.outliveReaders()
         let session = try TrainingSession(
             configuration, overwrites: true, log: ConsoleLog(), shouldStop: { Interruption.isRequested })
         let before = try answers(session)
+        let probing = DemoOfPreferences(questions: Self.probes)
+        var shares = preferences ? [try probing.askingShare(session)] : []
         let evaluations = EvaluationCollector()
         Interruption.install()
         guard try session.run(observers: [evaluations]).reason != .interrupted else {
@@ -91,6 +116,8 @@ struct Demo: ParsableCommand {
         } else {
             print("the export           \(run.base.appending(path: "exports").relativePath)")
         }
+        if preferences { shares.append(try probing.askingShare(session)) }
+        return shares
     }
 
     private func answers(_ session: TrainingSession) throws -> [String] {
@@ -109,7 +136,7 @@ struct Demo: ParsableCommand {
 }
 
 /// Keeps the evaluations of a run.
-private final class EvaluationCollector: RunObserver {
+final class EvaluationCollector: RunObserver {
     private(set) var all: [EvaluationMetrics] = []
 
     func observe(_ event: RunEvent) {

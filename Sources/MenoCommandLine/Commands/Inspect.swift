@@ -93,6 +93,8 @@ struct Inspect: ParsableCommand {
         show(report.remarks)
         let sources = Set(records.compactMap(\.source)).count
         if sources > 0 { print("sources        \(sources)") }
+        let pairs = records.count { $0.rejected != nil }
+        if pairs > 0 { print("pairs          \(pairs) records have a chosen and a rejected side") }
         let characters = records.map(\.content.characterCount).sorted()
         print("characters     \(describe(characters)) a record")
         guard let model else { return }
@@ -101,15 +103,14 @@ struct Inspect: ParsableCommand {
         let template = try loaded.template(chatTemplate, for: records)
         if let template { print("chat template  \(template)") }
         let built = Result {
-            try ExampleBuilder(tokenizer: loaded.tokenizer, template: template, maxLength: .max)
-                .examples(from: records, report: &report)
+            try builder(records, loaded, template, maxLength: .max).examples(from: records, report: &report)
         }
         show(report.remarks.dropFirst(remarks))
         // What only the model's template and tokenizer find, also where no example is left.
         show(report.problems.dropFirst(known))
         var examples = try built.get()
         if report.repeated > 0 { print("repeated       \(report.repeated) examples equal an earlier one") }
-        print("tokens         \(describe(examples.map(\.ids.count).sorted())) an example")
+        print("tokens         \(describe(examples.map(\.tokenCount).sorted())) an example")
         if let maxLength { examples = try cut(records, loaded, template, to: maxLength) }
         if let first = examples.first { print("\n" + first.preview(loaded.tokenizer)) }
     }
@@ -119,7 +120,7 @@ struct Inspect: ParsableCommand {
         _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, to length: Int
     ) throws -> [Example] {
         var report = DataReport()
-        let examples = try ExampleBuilder(tokenizer: model.tokenizer, template: template, maxLength: length)
+        let examples = try builder(records, model, template, maxLength: length)
             .examples(from: records, report: &report)
         let (cut, lost) = (
             report.problems.filter { $0.kind == .tooLong }, report.problems.filter { $0.kind == .lostAnswer }
@@ -129,6 +130,15 @@ struct Inspect: ParsableCommand {
                 + "\(lost.count) cut before the answer begins")
         show(lost)
         return examples
+    }
+
+    /// Makes pairs where records have two sides, as objectives of preferences do.
+    private func builder(
+        _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, maxLength: Int
+    ) -> ExampleBuilder {
+        var builder = ExampleBuilder(tokenizer: model.tokenizer, template: template, maxLength: maxLength)
+        if records.contains(where: { $0.rejected != nil }) { builder.unit = .pairs }
+        return builder
     }
 
     private func show(_ problems: some Sequence<DataReport.Problem>) {

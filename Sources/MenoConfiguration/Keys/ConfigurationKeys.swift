@@ -1,13 +1,13 @@
 extension ConfigurationKey {
     /// Every key, section by section.
     package static let all: [ConfigurationKey] =
-        output + model + data + lora + training + telling + monitor + alerts + probes + report
+        output + model + data + lora + training + objective + telling + monitor + alerts + probes + report
 
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
     /// other values of them.
     private static let withoutInfluence: Set<String> = [
         "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.on_invalid",
-        "training.gradient_checkpointing",
+        "training.gradient_checkpointing", "training.precompute_ref_log_probs",
         "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
         "training.save_only_model",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
@@ -24,11 +24,11 @@ extension ConfigurationKey {
 
     /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints, which were made with their defaults: they
     /// are there only where they say something else.
-    static let addedLater: Set<String> = [
+    static let addedLater = Set([
         weightsPath, "model.load_in_4bit", "model.load_in_8bit", "model.bnb_4bit_quant_type",
         "model.bnb_4bit_use_double_quant", "model.llm_int8_skip_modules", "lora.exclude_modules",
         "data.chat_template_kwargs", "training.dataloader_drop_last",
-    ]
+    ]).union(objective.map(\.path))
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)
     var affectsResult: Bool { !path.hasPrefix("monitor.") && !Self.withoutInfluence.contains(path) }

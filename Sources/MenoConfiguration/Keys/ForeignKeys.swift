@@ -21,7 +21,7 @@ extension ConfigurationKey {
     }
 
     /// All of them, in the order of their names.
-    static let foreign: [Foreign] = (trainerKeys + olderTrainerKeys + peftKeys).sorted { $0.path < $1.path }
+    static let foreign: [Foreign] = (trainerKeys + olderTrainerKeys + preferenceKeys + peftKeys).sorted { $0.path < $1.path }
 
     private static let oneProcess = "a run has one process on one device."
     private static let network = "Meno never uses the network while it trains."
@@ -143,6 +143,32 @@ extension ConfigurationKey {
         Foreign("training.use_legacy_prediction_loop", ["false"], "no logits are kept."),
         Foreign("training.use_mps_device", ["false"], "write `model.device: mps`."),
         Foreign("training.xpu_backend", [], oneProcess),
+    ]
+
+    /// Those of TRL's trainers of preferences.
+    private static let preferenceKeys = [
+        Foreign("training.activation_offloading", ["false"], "layers are computed again where memory asks for it."),
+        Foreign("training.dataset_num_proc", nil, "records are read by one thread."),
+        Foreign("training.discopop_tau", nil, "there is no loss_type discopop."),
+        Foreign("training.f_alpha_divergence_coef", nil, "it only means something with alpha_divergence."),
+        Foreign("training.f_divergence_type", ["reverse_kl"], "the reverse divergence is the only one."),
+        Foreign("training.generate_during_eval", ["false"], "probe questions are asked at evaluations: `monitor.probes`."),
+        Foreign("training.is_encoder_decoder", ["false"], "models are causal language models."),
+        Foreign("training.ld_alpha", [], "every token of a completion counts alike."),
+        Foreign("training.max_completion_length", [], "write `data.max_length`, which is of prompt and completion."),
+        Foreign("training.max_prompt_length", [], "write `data.max_length`, which is of prompt and completion."),
+        Foreign("training.model_init_kwargs", ["{}"], "write the keys of `model`."),
+        Foreign("training.pad_to_multiple_of", nil, "nothing is padded."),
+        Foreign("training.padding_free", nil, "nothing is padded."),
+        Foreign("training.padding_value", nil, "nothing is padded."),
+        Foreign("training.precompute_ref_batch_size", nil, "memory decides what is computed together."),
+        Foreign("training.ref_model_mixup_alpha", nil, "it only means something with sync_ref_model."),
+        Foreign("training.ref_model_sync_steps", nil, "it only means something with sync_ref_model."),
+        Foreign("training.router_aux_loss_coef", ["0", "0.0"], "the loss of a router is not computed."),
+        Foreign("training.sync_ref_model", ["false"], "the reference stays as it is."),
+        Foreign("training.truncation_mode", ["keep_start"], "sequences are cut at their ends."),
+        Foreign("training.trust_remote_code", nil, "no code is run that comes with a model."),
+        Foreign("training.use_weighting", ["false"], "every pair counts alike."),
     ]
 
     /// Those of PEFT.

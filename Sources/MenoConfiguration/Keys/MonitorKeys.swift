@@ -105,6 +105,18 @@ extension ConfigurationKey {
         ConfigurationKey(
             "monitor.alerts.memory_growth_mib", \.monitor.thresholds.alerts.memoryGrowthMiB, .notNegative,
             "… and by so many MiB.", example: "256"),
+        ConfigurationKey(
+            "monitor.alerts.max_reward_margin", \.monitor.thresholds.alerts.maxRewardMargin, .positive,
+            "Objectives of preferences: the median reward margin of ten steps above which pairs are known by heart.",
+            example: "30"),
+        ConfigurationKey(
+            "monitor.alerts.chosen_logps_fall", \.monitor.thresholds.alerts.chosenLogProbabilityFall, .positive,
+            "Objectives of preferences: the share by which the log-probability of held-out chosen completions may lie below its "
+                + "best.", example: "0.3"),
+        ConfigurationKey(
+            "monitor.alerts.min_reward_accuracy", \.monitor.thresholds.alerts.minPreferenceAccuracy, .fraction,
+            "Objectives of preferences: the share of pairs that must be told right when half of the run is done.",
+            example: "0.6"),
     ]
 
     /// `monitor.probes:`

@@ -14,6 +14,8 @@ package struct Example: Sendable, Hashable {
     /// Where the record stands in its file.
     package var place: String
     package var source: String?
+    /// What a preference says of it; `nil` where it is learnt for itself.
+    package var preference: Preference?
 
     package init(ids: [TokenID], labels: [TokenID], isCompletion: [Bool], place: String, source: String? = nil) {
         precondition(ids.count == labels.count && ids.count == isCompletion.count)
@@ -26,4 +28,10 @@ package struct Example: Sendable, Hashable {
 
     /// Labels that are predicted: all that count, but for the first token's.
     package var labelCount: Int { labels.dropFirst().count { $0 != Self.ignoredLabel } }
+
+    /// Tokens of all of its sequences.
+    package var tokenCount: Int { ids.count + (preference?.rejected?.count ?? 0) }
+
+    /// Tokens of the longest of its sequences.
+    package var longestSequence: Int { max(ids.count, preference?.rejected?.count ?? 0) }
 }

@@ -14,6 +14,18 @@ package struct ExampleBuilder: Sendable {
     package var invalidPolicy: InvalidRecordPolicy
     /// What the template is given with every dialogue that brings no such value of its own.
     package var variables: [JSONValue.Member]
+    /// What examples are made of.
+    package var unit = Unit.completions
+
+    /// What a record becomes.
+    package enum Unit: Sendable, Hashable {
+        /// An example that is learnt for itself; of a pair, its chosen side.
+        case completions
+        /// A pair of completions.
+        case pairs
+        /// A completion that is good or is not: of a pair, two of them.
+        case judged
+    }
 
     package init(
         tokenizer: Tokenizer, template: ChatTemplate?, maxLength: Int, lossTarget: LossTarget = .all,
@@ -34,8 +46,15 @@ package struct ExampleBuilder: Sendable {
     ///   example is left.
     package func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
         var notes = Notes()
-        let examples = try records.compactMap { try example(from: $0, report: &report, &notes) }
+        let examples = try records.flatMap { record in
+            switch unit {
+            case .completions: try example(from: record, report: &report, &notes).map { [$0] } ?? []
+            case .pairs: try pair(from: record, report: &report, &notes).map { [$0] } ?? []
+            case .judged: try judged(from: record, report: &report, &notes)
+            }
+        }
         report.remarks += notes.remarks
+        if unit == .completions { remarkOnPairs(records, &report) }
         if invalidPolicy == .stop { try report.requireFitRecords(path: nil) }
         if tokenizer.eosID == nil, records.contains(where: { !$0.isDialogue }) {
             report.remarks.append(
@@ -56,7 +75,7 @@ package struct ExampleBuilder: Sendable {
     }
 
     /// What is good to know of all records together.
-    private struct Notes {
+    struct Notes {
         var use = MemberUse()
         var merged = 0
         var firstMerged = ""
@@ -108,50 +127,59 @@ package struct ExampleBuilder: Sendable {
         return fit(encoding, learnt, record: record, report: &report)
     }
 
-    /// A dialogue as its template writes it; `nil` where it is left out.
+    /// A dialogue as its template writes it, and what is learnt of it; `nil` where it is left out.
     private func dialogue(
         _ messages: [ChatMessage], _ record: Record, _ report: inout DataReport, _ notes: inout Notes
     ) throws -> (Encoding, LearntBytes)? {
-        guard let template else {
-            throw DataError(.malformed, at: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
-        }
-        let refuse = { (report: inout DataReport, reason: String) in
-            report.problems.append(.init(place: record.place, kind: .refusedByTemplate, reason: reason))
-        }
-        let variables = variables(of: record)
-        let chat: ChatText
-        do {
-            chat = try template.render(messages, variables: variables)
-        } catch let error as TokenizerError where error.code == .refused {
-            refuse(&report, error.description)
-            return nil
-        }
-        if messages.contains(where: { $0["tool_calls"] != nil }),
-            !MemberUse.isWritten("tool_calls", messages, variables, template: template, text: chat.text)
-        {
-            refuse(
-                &report,
-                "has \"tool_calls\", which \(template) does not write: without them, the model would learn not to call. "
-                    + "Use a template that knows tools.")
-            return nil
-        }
-        notes.use.note(messages, variables, template: template, text: chat.text)
+        guard let (template, chat) = try rendered(messages, record, &report, &notes) else { return nil }
         let encoding = tokenizer.encode(chat)
         countEnding(of: encoding, after: chat.completions, messages: messages, in: &report)
         do {
             return (encoding, try learntBytes(of: messages, in: chat, template: template, record: record))
         } catch .turn(let index) {
             refuse(
-                &report,
+                record, &report,
                 "has a turn that is not to be learnt (the \(index + 1). one), and it is not known where \(template) writes "
                     + "it. Use a built-in template, or leave the turn out.")
         } catch {
             refuse(
-                &report,
+                record, &report,
                 "is written by \(template) in such a way that it is not known which tokens the assistant writes. Use a "
                     + "built-in template, mark the answers with {% generation %}, or set `loss_on: all`.")
         }
         return nil
+    }
+
+    private func refuse(_ record: Record, _ report: inout DataReport, _ reason: String) {
+        report.problems.append(.init(place: record.place, kind: .refusedByTemplate, reason: reason))
+    }
+
+    /// The text of a dialogue; `nil` where the template does not take it.
+    func rendered(
+        _ messages: [ChatMessage], _ record: Record, _ report: inout DataReport, _ notes: inout Notes
+    ) throws -> (ChatTemplate, ChatText)? {
+        guard let template else {
+            throw DataError(.malformed, at: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
+        }
+        let variables = variables(of: record)
+        let chat: ChatText
+        do {
+            chat = try template.render(messages, variables: variables)
+        } catch let error as TokenizerError where error.code == .refused {
+            refuse(record, &report, error.description)
+            return nil
+        }
+        if messages.contains(where: { $0["tool_calls"] != nil }),
+            !MemberUse.isWritten("tool_calls", messages, variables, template: template, text: chat.text)
+        {
+            refuse(
+                record, &report,
+                "has \"tool_calls\", which \(template) does not write: without them, the model would learn not to call. "
+                    + "Use a template that knows tools.")
+            return nil
+        }
+        notes.use.note(messages, variables, template: template, text: chat.text)
+        return (template, chat)
     }
 
     /// The byte where the tokens of a text begin to differ from those of its beginning alone; `nil` where they do not. What
@@ -163,7 +191,7 @@ package struct ExampleBuilder: Sendable {
         return count < whole.ids.count ? whole.byteRanges[count].lowerBound : nil
     }
 
-    private func withoutRepeatedBOS(_ encoding: Encoding) -> Encoding {
+    func withoutRepeatedBOS(_ encoding: Encoding) -> Encoding {
         var encoding = encoding
         if let bos = tokenizer.bosID, encoding.ids.starts(with: [bos, bos]) {
             encoding.ids.remove(at: 1)
@@ -174,7 +202,7 @@ package struct ExampleBuilder: Sendable {
 
     /// Text that stands for itself: BOS where the tokenizer adds one, EOS at the end so that the model learns to stop;
     /// neither twice where the text brings its own.
-    private func plain(_ text: String) -> Encoding {
+    func plain(_ text: String) -> Encoding {
         var encoding = withoutRepeatedBOS(tokenizer.encode(text, addSpecialTokens: true))
         guard let eos = tokenizer.eosID else { return encoding }
         if encoding.ids.suffix(2) == [eos, eos] {

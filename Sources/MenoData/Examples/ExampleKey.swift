@@ -5,7 +5,12 @@ extension Example {
     package struct Key: Sendable, Hashable {
         let ids: [TokenID]
         let labels: [TokenID]
+        let rejected: [TokenID]?
+        let isDesirable: Bool
     }
 
-    package var key: Key { Key(ids: ids, labels: labels) }
+    package var key: Key {
+        Key(
+            ids: ids, labels: labels, rejected: preference?.rejected, isDesirable: preference?.isDesirable ?? true)
+    }
 }

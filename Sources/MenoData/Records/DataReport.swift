@@ -11,6 +11,9 @@ package struct DataReport: Sendable, Hashable {
             /// Cut, or left out, before any answer began.
             case lostAnswer = "too long, the answer lost"
             case noLoss = "nothing to learn"
+            case noPair = "no pair"
+            case equalSides = "chosen and rejected alike"
+            case noLabel = "no label"
         }
 
         /// `line 12`, `record 3`

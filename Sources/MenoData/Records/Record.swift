@@ -24,6 +24,8 @@ public struct Record: Sendable, Hashable {
     public var variables: [JSONValue.Member]
     /// How many turns of a dialogue are its `prompt`: answers among them are no completions.
     public var promptTurns: Int
+    /// The whole that is rejected, prompt included, where the record is a pair and ``content`` is the chosen one.
+    package var rejected: Content?
 
     var isDialogue: Bool { if case .dialogue = content { true } else { false } }
 
@@ -49,6 +51,8 @@ public enum RecordFormat: String, Sendable, Hashable, CaseIterable {
     case conversations
     /// `{"prompt": …, "completion": …}`, both a text or both turns.
     case promptCompletion = "prompt_completion"
+    /// `{"prompt": …, "chosen": …, "rejected": …}`, all texts or all turns; without `prompt`, both are whole conversations.
+    case preference
     /// `{"text": …}`
     case text
 }

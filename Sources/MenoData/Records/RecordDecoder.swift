@@ -42,10 +42,17 @@ struct RecordDecoder {
         var format: RecordFormat
         /// The first one tells the shape.
         var keys: [String]
+        /// Another one that does.
+        var other: String?
+
+        func isTold(by value: JSONValue, _ test: (JSONValue) -> Bool = { _ in true }) -> Bool {
+            [keys[0], other].compactMap { $0 }.contains { value[$0].map(test) ?? false }
+        }
     }
 
     private static let shapes = [
         Shape(format: .messages, keys: ["messages"]), Shape(format: .conversations, keys: ["conversations"]),
+        Shape(format: .preference, keys: ["chosen", "rejected", "prompt"], other: "rejected"),
         Shape(format: .promptCompletion, keys: ["prompt", "completion"]), Shape(format: .text, keys: ["text"]),
     ]
     /// The keys by which records are known.
@@ -55,9 +62,9 @@ struct RecordDecoder {
     private static let dialogueKeys = ["system", "chat_template_kwargs"]
 
     private func shape(of value: JSONValue) -> Shape? {
-        let present = Self.shapes.filter { (format == .auto || format == $0.format) && value[$0.keys[0]] != nil }
+        let present = Self.shapes.filter { (format == .auto || format == $0.format) && $0.isTold(by: value) }
         // Tables with a column for each shape have null in those that a record does not use.
-        return present.first { value[$0.keys[0]].map { !$0.isNull } ?? false } ?? present.first
+        return present.first { $0.isTold(by: value) { !$0.isNull } } ?? present.first
     }
 
     private func content(_ value: JSONValue) throws(Rejection) -> Record {
@@ -82,6 +89,7 @@ struct RecordDecoder {
                 messages.insert(ChatMessage(.system, text), at: 0)
             }
             return Record(place: "", content: .dialogue(messages))
+        case .preference: return try PreferenceDecoder().record(value)
         case .promptCompletion:
             if value["prompt"]?.array != nil || value["completion"]?.array != nil {
                 let prompt = try DialogueDecoder(key: "prompt").turns(value["prompt"])

@@ -107,7 +107,8 @@ package enum RecordFile {
         return DataError(
             .empty, at: url.path,
             "holds no usable record: \(report.summary). The first: \(first.place) \(first.reason)",
-            advice: "Known shapes: \"messages\", \"conversations\", \"prompt\"/\"completion\", \"text\".")
+            advice: "Known shapes: \"messages\", \"conversations\", \"prompt\"/\"completion\", "
+                + "\"prompt\"/\"chosen\"/\"rejected\", \"text\".")
     }
 
     /// The bytes of a file, mapped into memory where that can be.

@@ -32,6 +32,9 @@ extension Record {
         guard let system, case .dialogue(let messages) = content, messages.first?.role != .system else { return self }
         var record = self
         record.content = .dialogue([ChatMessage(.system, system)] + messages)
+        if case .dialogue(let others)? = rejected {
+            record.rejected = .dialogue([ChatMessage(.system, system)] + others)
+        }
         if promptTurns > 0 { record.promptTurns += 1 }
         return record
     }

@@ -13,7 +13,7 @@ package final class LoRAAdapter {
     /// α / r, or α / √r where ranks are stabilised.
     package let scaling: Double
     /// The probability with which each element of the input is dropped while training.
-    package let dropout: Double
+    package internal(set) var dropout: Double
     /// Stands for the layer where random numbers are concerned.
     private let identifier: UInt64
 

@@ -12,6 +12,8 @@ struct AlertBoard: Sendable, Hashable, Codable {
     private var throughput = ThroughputDetector()
     private var memory = MemoryDetector(accelerator: nil)
     private var acceleratorMemory: [Int: MemoryDetector] = [:]
+    /// `nil` until an objective measures what they look at: states of other runs stay as they were.
+    private var preferences: PreferenceDetectors?
 
     init() {}
 
@@ -53,7 +55,16 @@ struct AlertBoard: Sendable, Hashable, Codable {
         if metrics.tokens > 0, metrics.seconds > 0, metrics.tokensPerSecond.isMeasured {
             changes.append(throughput.observe(metrics.tokensPerSecond, step: step, thresholds: thresholds))
         }
-        return changes.compactMap { $0 }
+        return changes.compactMap { $0 } + observePreferences(metrics, totalSteps: totalSteps, thresholds)
+    }
+
+    private mutating func observePreferences(
+        _ metrics: StepMetrics, totalSteps: Int, _ thresholds: AlertThresholds
+    ) -> [AlertChange] {
+        guard metrics.objective != nil else { return [] }
+        var detectors = preferences ?? PreferenceDetectors()
+        defer { preferences = detectors }
+        return detectors.observe(metrics, totalSteps: totalSteps, thresholds: thresholds)
     }
 
     mutating func observe(_ metrics: EvaluationMetrics, totalSteps: Int, configuration: MonitorConfiguration)
@@ -66,7 +77,10 @@ struct AlertBoard: Sendable, Hashable, Codable {
         let flat = plateau.observe(
             metrics, totalSteps: totalSteps, isJudged: !lossLevel.hasDiverged && !overfitting.isOpen,
             thresholds: configuration.alerts)
-        return [change, flat].compactMap { $0 }
+        guard metrics.objective != nil else { return [change, flat].compactMap { $0 } }
+        var detectors = preferences ?? PreferenceDetectors()
+        defer { preferences = detectors }
+        return [change, flat, detectors.observe(metrics, thresholds: configuration.alerts)].compactMap { $0 }
     }
 
     mutating func observe(_ usage: ResourceUsage, totalSteps: Int, thresholds: AlertThresholds) -> [AlertChange] {

@@ -69,6 +69,32 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
     /// - Default: 32. Example: 256.
     public var memoryGrowthMiB = 32.0
 
+    /// Rewards of preferences: a median margin of ten steps above this is one of pairs that are known by heart.
+    /// - Default: 10. Example: 30, for a loss whose margins are not bounded by β.
+    public var maxRewardMargin: Double {
+        get { rewardMargin ?? 10 }
+        set { rewardMargin = newValue }
+    }
+
+    /// The mean log-probability of the held-out chosen completions has fallen when it lies below its best by this share of it
+    /// in two evaluations in a row.
+    /// - Default: 0.1. Example: 0.3.
+    public var chosenLogProbabilityFall: Double {
+        get { logProbabilityFall ?? 0.1 }
+        set { logProbabilityFall = newValue }
+    }
+
+    /// When half of a run of preferences is done, the chosen completion must have the greater reward in this share of the
+    /// pairs of the last steps.
+    /// - Default: 0.55. Example: 0, to switch this off.
+    public var minPreferenceAccuracy: Double {
+        get { preferenceAccuracy ?? 0.55 }
+        set { preferenceAccuracy = newValue }
+    }
+
+    // Monitors of older checkpoints were written without these.
+    private var rewardMargin, logProbabilityFall, preferenceAccuracy: Double?
+
     /// The defaults.
     public init() {}
 
@@ -87,6 +113,9 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
         case throughputShare = "throughput_share"
         case memoryGrowthShare = "memory_growth_share"
         case memoryGrowthMiB = "memory_growth_mib"
+        case rewardMargin = "max_reward_margin"
+        case logProbabilityFall = "chosen_logps_fall"
+        case preferenceAccuracy = "min_reward_accuracy"
     }
 
     func validate() throws(MonitorError) {
@@ -104,5 +133,8 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
         try Check.require("alerts.throughput_share", throughputShare, from: 0, through: 1)
         try Check.require("alerts.memory_growth_share", memoryGrowthShare, from: 0)
         try Check.require("alerts.memory_growth_mib", memoryGrowthMiB, from: 0)
+        try Check.require("alerts.max_reward_margin", maxRewardMargin, above: 0)
+        try Check.require("alerts.chosen_logps_fall", chosenLogProbabilityFall, above: 0)
+        try Check.require("alerts.min_reward_accuracy", minPreferenceAccuracy, from: 0, through: 1)
     }
 }

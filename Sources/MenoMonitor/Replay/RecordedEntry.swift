@@ -29,7 +29,8 @@ enum RecordedEntry {
                         step: step, epoch: epoch, loss: loss, tokenAccuracy: accuracy ?? .nan,
                         completionLoss: try entry.number("eval_completion_loss"),
                         tokens: try entry.count("eval_tokens") ?? 0, samples: try entry.count("eval_samples") ?? 0,
-                        seconds: try entry.number("eval_runtime") ?? 0)))
+                        seconds: try entry.number("eval_runtime") ?? 0,
+                        objective: try objective(entry, prefix: "eval_"))))
         }
         // The summary that ends a run.
         if let seconds = try entry.number("train_runtime") {
@@ -52,7 +53,17 @@ enum RecordedEntry {
             StepMetrics(
                 step: step, epoch: epoch, loss: loss, gradientNorm: norm ?? .nan,
                 learningRate: try entry.number("learning_rate") ?? .nan, tokens: try entry.count("tokens") ?? 0,
-                labels: try entry.count("labels") ?? 0, seconds: 0))
+                labels: try entry.count("labels") ?? 0, seconds: 0, objective: try objective(entry, prefix: "")))
+    }
+
+    /// What an objective measured, as TRL's trainers log it; `nil` where they are not its.
+    private static func objective(_ entry: Fields, prefix: String) throws -> ObjectiveMetrics? {
+        var metrics = ObjectiveMetrics()
+        for metric in ObjectiveMetric.allCases {
+            guard let value = try entry.number(prefix + metric.rawValue), value.isMeasured else { continue }
+            metrics.values[metric] = value
+        }
+        return metrics.values.isEmpty ? nil : metrics
     }
 }
 

@@ -81,8 +81,11 @@ package final class ConsoleReporter: ResumableObserver {
         let isFirst = metrics.step == 1 && description?.logsFirstStep ?? false
         guard metrics.step % loggingSteps == 0 || metrics.step == total || isFirst else { return }
         loss = window.loss
+        let accuracy = window.accuracy.map { "accuracy \(fixed(100 * $0, 1)) %  " } ?? ""
+        let rewards = accuracy + (window.margin.map { "margin \(fixed($0, 3))  " } ?? "")
         write(
             "step \(metrics.step)/\(total)  epoch \(fixed(metrics.epoch, 2))  loss \(fixed(window.loss, 4))  "
+                + rewards
                 + "lr \(String(format: "%.2e", metrics.learningRate))  grad norm \(fixed(metrics.gradientNorm, 3))  "
                 + "\(fixed(window.tokensPerSecond, 0)) tokens/s  \(DurationText.english(left.seconds(after: metrics.step))) left"
         )
@@ -97,7 +100,8 @@ package final class ConsoleReporter: ResumableObserver {
         var parts = [
             "\(bar) \(metrics.step)/\(total)", "epoch \(fixed(metrics.epoch, 2))", "loss \(fixed(metrics.loss, 3))",
         ]
-        if let evaluation { parts.append("ppl \(fixed(evaluation.perplexity, 2))") }
+        if let evaluation, evaluation.objective == nil { parts.append("ppl \(fixed(evaluation.perplexity, 2))") }
+        if let accuracy = metrics.objective?[.rewardAccuracies] { parts.append("acc \(fixed(100 * accuracy, 0)) %") }
         parts.append("\(fixed(metrics.tokensPerSecond, 0)) tok/s")
         if resident > 0 { parts.append("\(resident >> 20) MiB") }
         parts.append("\(DurationText.english(left.seconds(after: metrics.step))) left")
@@ -105,10 +109,20 @@ package final class ConsoleReporter: ResumableObserver {
     }
 
     private func evaluated(_ metrics: EvaluationMetrics) {
-        var line =
-            "evaluation after step \(metrics.step): loss \(fixed(metrics.loss, 4))  perplexity "
-            + "\(fixed(metrics.perplexity, 3))  token accuracy \(fixed(100 * metrics.tokenAccuracy, 1)) %"
-        if let perplexity = metrics.completionPerplexity { line += "  completion perplexity \(fixed(perplexity, 3))" }
+        var line = "evaluation after step \(metrics.step): loss \(fixed(metrics.loss, 4))  "
+        if let objective = metrics.objective {
+            line += objective.ordered.map { metric, value in
+                metric == .rewardAccuracies
+                    ? "accuracy \(fixed(100 * value, 1)) %" : "\(metric.rawValue) \(fixed(value, 3))"
+            }.joined(separator: "  ")
+        } else {
+            line +=
+                "perplexity \(fixed(metrics.perplexity, 3))  token accuracy "
+                + "\(fixed(100 * metrics.tokenAccuracy, 1)) %"
+            if let perplexity = metrics.completionPerplexity {
+                line += "  completion perplexity \(fixed(perplexity, 3))"
+            }
+        }
         write(line + "  (\(metrics.samples) samples, \(metrics.tokens) tokens, \(fixed(metrics.seconds, 1)) s)")
     }
 
@@ -136,7 +150,10 @@ package final class ConsoleReporter: ResumableObserver {
         if let loss { write("Final training loss: \(fixed(loss, 4))") }
         if let evaluation {
             write("Final evaluation loss: \(fixed(evaluation.loss, 4))")
-            write("Final perplexity: \(fixed(evaluation.perplexity, 4))")
+            if evaluation.objective == nil { write("Final perplexity: \(fixed(evaluation.perplexity, 4))") }
+            if let accuracy = evaluation.objective?[.rewardAccuracies] {
+                write("Final accuracy of preferences: \(fixed(100 * accuracy, 1)) %")
+            }
         }
         if let seconds = outcome.observerSeconds, outcome.seconds > 0 {
             write("Observers: \(fixed(seconds, 2)) s, \(fixed(100 * seconds / outcome.seconds, 2)) % of the run")

@@ -16,11 +16,23 @@ package final class MetricsFile: ResumableObserver {
         var labels: Int
     }
 
+    /// A line with what an objective measured beside it.
+    private struct Line<Part: Encodable>: Encodable {
+        var part: Part
+        var objective: ObjectiveMetrics?
+        var prefix = ""
+
+        func encode(to encoder: any Encoder) throws {
+            try part.encode(to: encoder)
+            try objective?.encode(to: encoder, prefix: prefix)
+        }
+    }
+
     private struct EvaluationLine: Encodable {
         var step: Int
         var epoch: Double
         var evalLoss: Double
-        var evalPerplexity: Double
+        var evalPerplexity: Double?
         var evalTokenAccuracy: Double
         var evalCompletionLoss: Double?
         var evalTokens: Int
@@ -51,17 +63,17 @@ package final class MetricsFile: ResumableObserver {
         case .started where file == nil:
             try create()
         case .step(let metrics):
-            try write(
-                StepLine(
-                    step: metrics.step, epoch: metrics.epoch, loss: metrics.loss, gradNorm: metrics.gradientNorm,
-                    learningRate: metrics.learningRate, tokens: metrics.tokens, labels: metrics.labels))
+            let line = StepLine(
+                step: metrics.step, epoch: metrics.epoch, loss: metrics.loss, gradNorm: metrics.gradientNorm,
+                learningRate: metrics.learningRate, tokens: metrics.tokens, labels: metrics.labels)
+            try write(Line(part: line, objective: metrics.objective))
         case .evaluated(let metrics):
-            try write(
-                EvaluationLine(
-                    step: metrics.step, epoch: metrics.epoch, evalLoss: metrics.loss,
-                    evalPerplexity: metrics.perplexity, evalTokenAccuracy: metrics.tokenAccuracy,
-                    evalCompletionLoss: metrics.completionLoss, evalTokens: metrics.tokens,
-                    evalSamples: metrics.samples))
+            let line = EvaluationLine(
+                step: metrics.step, epoch: metrics.epoch, evalLoss: metrics.loss,
+                evalPerplexity: metrics.objective == nil ? metrics.perplexity : nil,
+                evalTokenAccuracy: metrics.tokenAccuracy, evalCompletionLoss: metrics.completionLoss,
+                evalTokens: metrics.tokens, evalSamples: metrics.samples)
+            try write(Line(part: line, objective: metrics.objective, prefix: "eval_"))
         case .stepSkipped(let step, let reason, let records):
             try write(SkippedLine(step: step, skipped: reason, records: records))
         default: break

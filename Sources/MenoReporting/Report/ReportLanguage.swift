@@ -49,6 +49,9 @@ extension Alert.Kind {
         case .answersEmpty: text("Empty answers", "空の回答")
         case .answersTruncated: text("Answers do not end", "回答が終わらない")
         case .wrongLanguage: text("Answers in another language", "回答の言語が違う")
+        case .rewardMarginsExplode: text("Reward margins explode", "報酬の差が膨らみすぎている")
+        case .chosenLogProbabilityFalls: text("Chosen completions become less probable", "選ばれた側の確率が下がっている")
+        case .preferencesAtChance: text("Preferences are not learnt", "好みを学べていない")
         }
     }
 
@@ -87,6 +90,9 @@ extension Alert.Kind {
         case .answersEmpty: "チャットテンプレートと終了トークンの扱いを確かめてください。"
         case .answersTruncated: "終了トークンが学習の対象になっているか、max_new_tokens が足りているかを確かめてください。"
         case .wrongLanguage: "データの言語の割合を確かめてください。"
+        case .rewardMarginsExplode: "前のチェックポイントを使うか、学習率を下げるか、beta を上げてください。loss_type: ipo は差を求めすぎません。"
+        case .chosenLogProbabilityFalls: "loss_type: [sigmoid, sft] で選ばれた側の尤度を加えるか、学習率を下げるか、beta を上げてください。"
+        case .preferencesAtChance: "学習率を上げるか、選ばれた側と退けられた側が入れ替わっていないかを確かめてください。"
         }
     }
 }

@@ -59,7 +59,12 @@ struct ReportPage {
         let summary = run.summary
         let first = run.evaluations.first
         var cards: [(String, String, String)] = []
-        if let perplexity = summary.finalPerplexity {
+        let last = run.evaluations.last
+        if let accuracy = last?.objective?[.rewardAccuracies] {
+            let margin = last?.objective?[.rewardMargins].map { text("margin \(fixed($0, 3))", "差 \(fixed($0, 3))") }
+            cards.append((text("pairs told right", "正しく順位づけた割合"), "\(fixed(100 * accuracy, 1)) %", margin ?? ""))
+        }
+        if let perplexity = summary.finalPerplexity, last?.objective == nil {
             let from = first.map { $0.step < (run.evaluations.last?.step ?? 0) ? fixed($0.perplexity, 2) : "" } ?? ""
             cards.append(
                 (
@@ -68,7 +73,7 @@ struct ReportPage {
                 ))
         }
         if let loss = summary.finalEvaluationLoss {
-            cards.append((text("evaluation loss", "評価損失"), fixed(loss, 4), text("nats a token", "nat/トークン")))
+            cards.append((text("evaluation loss", "評価損失"), fixed(loss, 4), last?.objective == nil ? text("nats a token", "nat/トークン") : ""))
         }
         if let loss = summary.finalTrainLoss { cards.append((text("training loss", "学習損失"), fixed(loss, 4), "")) }
         if let best = summary.bestStep {
@@ -212,7 +217,11 @@ struct ReportPage {
         let stable = run.monitor.policy.checkpoints
         let rows = run.checkpoints.sorted { ($0.step, $0.path) < ($1.step, $1.path) }.map { record -> HTML in
             let evaluation = run.evaluations.last { $0.step == record.step }
-            let loss = evaluation.map { "\(fixed($0.loss, 4)) / \(fixed($0.perplexity, 2))" } ?? ""
+            let loss =
+                evaluation.map { metrics in
+                    let second = metrics.objective.map { $0[.rewardAccuracies].map { fixed(100 * $0, 1) + " %" } ?? "" }
+                    return "\(fixed(metrics.loss, 4)) / \(second ?? fixed(metrics.perplexity, 2))"
+                } ?? ""
             let deviation = stable.first { $0.step == record.step && record.kind == .stable }.map {
                 "σ \(fixed($0.metrics.evaluationLossDeviation, 4))"
             }
@@ -225,7 +234,9 @@ struct ReportPage {
         }
         let head: HTML = """
             <tr><th>\(text("step", "ステップ"))</th><td>\(text("folder", "フォルダー"))</td>\
-            <td>\(text("evaluation loss / perplexity", "評価損失 / パープレキシティ"))</td><td></td></tr>
+            <td>\(run.evaluations.last?.objective == nil
+                ? text("evaluation loss / perplexity", "評価損失 / パープレキシティ")
+                : text("evaluation loss / pairs told right", "評価損失 / 正しく順位づけた割合"))</td><td></td></tr>
             """
         return section(text("Checkpoints", "チェックポイント"), "<table class=\"list\">\(head)\(rows)</table>")
     }

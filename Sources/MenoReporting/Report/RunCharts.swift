@@ -16,7 +16,7 @@ struct RunCharts {
     var all: [Chart] {
         let last = Double(max(1, run.steps.last?.step ?? 0, run.evaluations.last?.step ?? 0))
         let first = Double(min(run.steps.first?.step ?? 0, run.evaluations.first?.step ?? 0))
-        return [loss, perplexity, learningRate, gradientNorm, gap, memory, speed, probes].filter { !$0.isEmpty }.map {
+        return ([loss, isOfPreferences ? nil : perplexity] + preferences + [learningRate, gradientNorm, gap, memory, speed, probes]).compactMap { $0 }.filter { !$0.isEmpty }.map {
             var chart = $0
             for line in chart.lines.indices
             where chart.lines[line].style == .dots && chart.lines[line].points.count > 80 {
@@ -45,8 +45,8 @@ struct RunCharts {
         let evaluations = points(run.evaluations) { $0.loss }
         lines.append(Chart.Line(name: text("evaluation", "評価"), points: evaluations, style: .dots, color: 1))
         return Chart(
-            id: "loss", title: text("Loss", "損失"), unit: text("nats a token", "nat/トークン"), lines: lines,
-            marks: checkpointMarks { $0.loss }, spans: spans(of: Self.lossAlerts))
+            id: "loss", title: text("Loss", "損失"), unit: isOfPreferences ? "" : text("nats a token", "nat/トークン"),
+            lines: lines, marks: checkpointMarks { $0.loss }, spans: spans(of: Self.lossAlerts))
     }
 
     private var perplexity: Chart {
@@ -158,6 +158,50 @@ struct RunCharts {
                 line(text("repeat", "繰り返し"), 4, \.repetitiveShare),
                 line(text("do not end", "終わらない"), 1, \.truncatedShare),
             ], spans: spans(of: Self.answerAlerts))
+    }
+
+    // MARK: Preferences
+
+    private var isOfPreferences: Bool {
+        run.steps.contains { $0.objective != nil } || run.evaluations.contains { $0.objective != nil }
+    }
+
+    /// What objectives of preferences measure: in training as a course, in evaluations as dots.
+    private var preferences: [Chart] {
+        guard isOfPreferences else { return [] }
+        let (chosen, rejected) = (text("chosen", "選ばれた側"), text("rejected", "退けられた側"))
+        return [
+            preferenceChart(
+                "rewards", text("Rewards", "報酬"), unit: "β · nat",
+                [(chosen, .rewardsChosen, 2), (rejected, .rewardsRejected, 4)], spans: [.chosenLogProbabilityFalls]),
+            preferenceChart(
+                "reward_margins", text("Reward margins", "報酬の差"), unit: "β · nat", [("", .rewardMargins, 0)],
+                spans: [.rewardMarginsExplode]),
+            preferenceChart(
+                "reward_accuracies", text("Pairs told right", "正しく順位づけた割合"), unit: "%",
+                [("", .rewardAccuracies, 3)], scale: 100, spans: [.preferencesAtChance]),
+            preferenceChart(
+                "log_probabilities", text("Log-probabilities", "対数確率"), unit: "nat",
+                [(chosen, .logpsChosen, 2), (rejected, .logpsRejected, 4)], spans: [.chosenLogProbabilityFalls]),
+            preferenceChart("divergence", text("Divergence (KL)", "ダイバージェンス(KL)"), unit: "nat", [("", .divergence, 5)]),
+        ]
+    }
+
+    private func preferenceChart(
+        _ id: String, _ title: String, unit: String, _ metrics: [(name: String, metric: ObjectiveMetric, color: Int)],
+        scale: Double = 1, spans kinds: Set<Alert.Kind> = []
+    ) -> Chart {
+        let lines = metrics.flatMap { name, metric, color in
+            let steps = points(run.steps) { $0.objective?[metric].map { $0 * scale } ?? .nan }
+            let evaluations = points(run.evaluations) { $0.objective?[metric].map { $0 * scale } ?? .nan }
+            let held = text("evaluation", "評価")
+            return [
+                Chart.Line(name: name, points: Thinning.means(steps, count: 80), color: color),
+                Chart.Line(
+                    name: name.isEmpty ? held : "\(name), \(held)", points: evaluations, style: .dots, color: color),
+            ].filter { !$0.points.isEmpty }
+        }
+        return Chart(id: id, title: title, unit: unit, lines: lines, spans: spans(of: kinds))
     }
 
     // MARK: Parts

@@ -24,12 +24,14 @@ package final class TensorBoardFile: RunObserver {
                     ("train/loss", metrics.loss), ("train/grad_norm", metrics.gradientNorm),
                     ("train/learning_rate", metrics.learningRate), ("train/epoch", metrics.epoch),
                     ("train/tokens_per_second", metrics.tokensPerSecond),
-                ], step: metrics.step)
+                ] + Self.values(metrics.objective, under: "train"), step: metrics.step)
         case .evaluated(let metrics):
             var values = [
                 ("eval/loss", metrics.loss), ("eval/perplexity", metrics.perplexity),
                 ("eval/token_accuracy", metrics.tokenAccuracy), ("eval/runtime", metrics.seconds),
             ]
+            if metrics.objective != nil { values.remove(at: 1) }
+            values += Self.values(metrics.objective, under: "eval")
             if let perplexity = metrics.completionPerplexity {
                 values.append(("eval/completion_perplexity", perplexity))
             }
@@ -43,6 +45,10 @@ package final class TensorBoardFile: RunObserver {
         case .finished: try file?.synchronize()
         default: break
         }
+    }
+
+    private static func values(_ metrics: ObjectiveMetrics?, under tag: String) -> [(tag: String, value: Double)] {
+        (metrics?.ordered ?? []).map { ("\(tag)/\($0.metric.rawValue)", $0.value) }
     }
 
     // The numbers of fields are those of tensorflow/core/util/event.proto and framework/summary.proto.

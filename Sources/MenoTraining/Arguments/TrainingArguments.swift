@@ -2,6 +2,8 @@ package import MenoData
 
 /// How a model is trained, by the names of `TrainingArguments`; defaults are the reference notebook's, but for one epoch.
 public struct TrainingArguments: Sendable, Hashable {
+    /// What is minimized. Default supervised fine-tuning.
+    public var objective = ObjectiveOptions()
     /// Passes over the training data; a fraction ends within one. Default 1; 30 in `RUN.yaml`.
     public var epochs = 1.0
     /// Optimizer steps in all; overrides ``epochs``. `nil`: as the epochs ask for.
@@ -161,6 +163,11 @@ public struct TrainingArguments: Sendable, Hashable {
         }
         guard (0...1).contains(warmupRatio) else {
             throw TrainingError(.badArguments, "warmupRatio is \(warmupRatio); expected from 0 to 1.")
+        }
+        do {
+            try objective.validate()
+        } catch let fault as ObjectiveOptions.Fault {
+            throw TrainingError(.badArguments, "\(fault.property) \(fault.message)")
         }
         guard epochs > 0, epochs <= Self.mostEpochs else {
             throw TrainingError(.badArguments, "epochs is \(epochs); expected above 0, up to a million.")

@@ -7,9 +7,14 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case tokenAccuracy = "token_accuracy"
     case completionLoss = "completion_loss"
     case completionPerplexity = "completion_perplexity"
+    case rewardAccuracies = "rewards/accuracies"
+    case rewardMargins = "rewards/margins"
 
-    /// The direction: accuracy is better the higher it is; losses and perplexities, the lower.
-    public var greaterIsBetter: Bool { self == .tokenAccuracy }
+    /// The direction: accuracy, rewards and margins are better the higher they are; losses and perplexities, the lower.
+    public var greaterIsBetter: Bool { [.tokenAccuracy, .rewardAccuracies, .rewardMargins].contains(self) }
+
+    /// Whether only objectives of preferences measure it.
+    package var isOfPreferences: Bool { [.rewardAccuracies, .rewardMargins].contains(self) }
 
     /// Whether a value is better than another one; with no other, it is. A value that is not a number never is.
     func isBetter(_ value: Double, than other: Double?, by threshold: Double = 0) -> Bool {
@@ -25,6 +30,8 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
         case .tokenAccuracy: metrics.tokenAccuracy
         case .completionLoss: metrics.completionLoss
         case .completionPerplexity: metrics.completionPerplexity
+        case .rewardAccuracies: metrics.objective?[.rewardAccuracies]
+        case .rewardMargins: metrics.objective?[.rewardMargins]
         }
     }
 
@@ -36,6 +43,8 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
         case .tokenAccuracy: entry.evalTokenAccuracy
         case .completionLoss: entry.evalCompletionLoss
         case .completionPerplexity: entry.evalCompletionLoss.map { exp($0) }
+        case .rewardAccuracies: entry.objective?[.rewardAccuracies]
+        case .rewardMargins: entry.objective?[.rewardMargins]
         }
     }
 }

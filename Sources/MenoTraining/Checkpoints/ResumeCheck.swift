@@ -20,7 +20,7 @@ package struct ResumeCheck {
         self.settings = settings.merging(Self.dataSettings(training: training, evaluation: evaluation)) { $1 }
         self.form = form
         self.arguments = arguments
-        totalSteps = arguments.totalSteps(arguments.batches(lengths: training.map(\.ids.count)))
+        totalSteps = arguments.totalSteps(arguments.batches(lengths: training.map(\.tokenCount)))
     }
 
     /// - Parameter folder: a checkpoint; `nil`: the run is a new one.
@@ -66,6 +66,10 @@ package struct ResumeCheck {
             mix(Int32(truncatingIfNeeded: example.ids.count))
             example.ids.forEach(mix)
             example.labels.forEach(mix)
+            guard let preference = example.preference else { continue }
+            mix(Int32(truncatingIfNeeded: preference.rejected?.count ?? -1))
+            preference.rejected?.forEach(mix)
+            mix(preference.isDesirable ? 1 : 0)
         }
         return "\(examples.count) examples, \(String(hash, radix: 16))"
     }

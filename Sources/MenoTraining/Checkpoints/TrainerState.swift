@@ -16,6 +16,8 @@ struct TrainerState: Codable {
         var evalPerplexity: Double?
         var evalTokenAccuracy: Double?
         var evalCompletionLoss: Double?
+        /// What an objective measured beside its loss, in a line of steps or of an evaluation.
+        var objective: ObjectiveMetrics?
     }
 
     var bestGlobalStep: Int?

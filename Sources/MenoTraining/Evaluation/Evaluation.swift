@@ -1,4 +1,5 @@
 internal import Foundation
+package import MenoMetrics
 
 /// What predicting the labels of some examples cost.
 public struct Evaluation: Sendable, Hashable {
@@ -14,14 +15,34 @@ public struct Evaluation: Sendable, Hashable {
         public var completionTokens = 0
         /// Σ of their negative log-likelihoods, in nats.
         public var completionNegativeLogLikelihood = 0.0
+        /// What an objective of preferences makes its loss of.
+        package var preference: PreferenceRow?
 
         package init() {}
+
+        /// Adds what was computed of the same example in another pass.
+        mutating func add(_ other: Row) {
+            tokens += other.tokens
+            negativeLogLikelihood += other.negativeLogLikelihood
+            correct += other.correct
+            completionTokens += other.completionTokens
+            completionNegativeLogLikelihood += other.completionNegativeLogLikelihood
+            preference = preference?.adding(other.preference) ?? other.preference
+        }
+    }
+
+    /// What an objective makes of all rows together.
+    package struct Summary: Sendable, Hashable {
+        package var loss: Double
+        package var metrics: ObjectiveMetrics
     }
 
     /// In the order of the examples.
     public var rows: [Row]
     /// How long it took, in seconds.
     public var seconds: Double
+    /// The objective's own loss and what else it measures; `nil` where the loss is that of the labels.
+    package var summary: Summary?
 
     package init(rows: [Row], seconds: Double) {
         self.rows = rows
@@ -32,8 +53,10 @@ public struct Evaluation: Sendable, Hashable {
     public var tokens: Int { rows.reduce(0) { $0 + $1.tokens } }
 
     /// Σ negative log-likelihood / Σ labels over all examples, in nats. It depends neither on how the examples were
-    /// grouped nor on padding. Lower is better.
-    public var loss: Double { ratio(rows.reduce(0) { $0 + $1.negativeLogLikelihood }, tokens) }
+    /// grouped nor on padding. Of an objective that is not this mean, its own loss. Lower is better.
+    public var loss: Double { summary?.loss ?? labelLoss }
+
+    private var labelLoss: Double { ratio(rows.reduce(0) { $0 + $1.negativeLogLikelihood }, tokens) }
 
     /// exp(``loss``). Lower is better.
     public var perplexity: Double { exp(loss) }

@@ -37,35 +37,44 @@ package struct Evaluator {
         let start = clock.now
         var rows = Array(repeating: Evaluation.Row(), count: examples.count)
         var done = 0
-        var parts = divided(Array(examples.indices), of: examples, tokens: tokensPerPass)[...]
+        let arrangements = objective.arrangements
+        for arrangement in arrangements {
+            try evaluate(examples, as: arrangement, &rows, onProgress: { new in
+                if arrangement == arrangements.last { done += new }
+                return onProgress(done)
+            }, onShortage: onShortage)
+        }
+        var evaluation = Evaluation(rows: rows, seconds: (clock.now - start) / .seconds(1))
+        evaluation.summary = objective.summary(rows)
+        return evaluation
+    }
+
+    /// - Parameter onProgress: called with how many more examples are done.
+    private func evaluate(
+        _ examples: [Example], as arrangement: PassArrangement, _ rows: inout [Evaluation.Row],
+        onProgress: (Int) -> Bool, onShortage: (_ tokensPerPass: Int, _ message: String) -> Void
+    ) throws {
+        let sharing = model.sharesBeginnings(training: false)
+        let divided = { (positions: [Int], tokens: Int) in
+            PassPlan(examples, at: positions, as: arrangement, tokens: tokens, sharing: sharing).parts[...]
+        }
+        var parts = divided(Array(examples.indices), tokensPerPass)
         try withoutGradient {
             while let part = parts.first {
                 do {
-                    for (index, row) in try zip(
-                        part.examples, objective.evaluate(part, of: examples, by: model))
-                    {
-                        rows[index] = row
+                    for (index, row) in try zip(part.examples, objective.evaluate(part, of: examples, by: model)) {
+                        rows[index].add(row)
                     }
                 } catch let error as TorchError where error.code == .outOfMemory {
                     let tokens = try tokensPerPass(after: part, error, onShortage)
-                    parts = divided(parts.flatMap(\.examples), of: examples, tokens: tokens)[...]
+                    parts = divided(parts.flatMap(\.examples), tokens)
                     continue
                 }
                 parts.removeFirst()
-                done += part.examples.count
-                guard onProgress(done) else {
+                guard onProgress(part.examples.count) else {
                     throw TrainingError(.interrupted, "the evaluation was interrupted.")
                 }
             }
-        }
-        return Evaluation(rows: rows, seconds: (clock.now - start) / .seconds(1))
-    }
-
-    /// The passes of the examples at some positions.
-    private func divided(_ positions: [Int], of examples: [Example], tokens: Int) -> [PassPlan.Part] {
-        let sharing = model.sharesBeginnings(training: false)
-        return PassPlan(positions.map { examples[$0] }, tokens: tokens, sharing: sharing).parts.map {
-            PassPlan.Part(examples: $0.examples.map { positions[$0] }, pass: $0.pass)
         }
     }
 

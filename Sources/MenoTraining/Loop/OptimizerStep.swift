@@ -1,3 +1,4 @@
+package import MenoMetrics
 package import MenoModels
 package import MenoTensor
 
@@ -10,6 +11,8 @@ package struct StepResult: Sendable, Hashable {
     package var labelCount: Int
     /// Those of every example, whether or not they were computed once for several.
     package var tokenCount: Int
+    /// What the objective measured beside its loss.
+    package var objective: ObjectiveMetrics?
 }
 
 /// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
@@ -49,7 +52,7 @@ package final class OptimizerStep {
     ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
     package func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
-        let loss = try agreement.together { try accumulate(passes) }
+        let (loss, metrics) = try agreement.together { try accumulate(passes) }
         let gradients = try parameters.compactMap { try $0.gradient() }
         let norm = try Gradients.norm(gradients)
         guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
@@ -62,29 +65,33 @@ package final class OptimizerStep {
                 "the optimizer's update broke off, with some parameters changed and others not: \(error)",
                 advice: "Resume from the last checkpoint.", settings: [.resumption])
         }
+        let learnt = passes.filter(\.isLearnt)
         return StepResult(
             loss: loss, gradientNorm: norm,
-            labelCount: passes.reduce(0) { $0 + $1.labelCount },
-            tokenCount: passes.reduce(0) { $0 + $1.layout.sequenceTokenCount })
+            labelCount: learnt.reduce(0) { $0 + $1.labelCount },
+            tokenCount: learnt.reduce(0) { $0 + $1.layout.sequenceTokenCount }, objective: metrics)
     }
 
     /// Adds up the gradients of all passes.
     /// - Returns: the loss of the step.
-    private func accumulate(_ passes: [Pass]) throws -> Double {
-        let weight = passes.reduce(0) { $0 + objective.weight(of: $1) }
+    private func accumulate(_ passes: [Pass]) throws -> (loss: Double, metrics: ObjectiveMetrics?) {
+        let totals = try objective.totals(of: passes, by: model)
+        let weight = totals.weight
         guard weight > 0 else {
             throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
         }
         var total = 0.0
+        var tallies = Tallies()
         for (index, pass) in passes.enumerated() {
-            let loss = try objective.loss(of: pass, by: model)
+            let loss = try objective.loss(of: pass, in: totals, by: model)
             guard loss.value.isFinite else {
                 throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
             }
             total += loss.value
+            tallies.add(loss.tallies)
             try loss.sum.map { try $0 / Double(weight) }?.backward()
         }
-        return total / Double(weight)
+        return (total / Double(weight), objective.metrics(tallies))
     }
 
     private func notFinite(_ message: String) -> TrainingError {

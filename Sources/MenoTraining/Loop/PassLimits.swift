@@ -38,7 +38,7 @@ struct PassLimits: Codable, Hashable {
     /// Halves the largest pass of several examples, after one did not fit.
     /// - Returns: the tokens that it had; `nil` where each pass was one example already, and nothing is changed.
     mutating func halve(after passes: [Pass]) -> Int? {
-        let largest = passes.filter { $0.layout.lengths.count > 1 }.map(\.inputIDs.count).max()
+        let largest = passes.filter { $0.exampleCount > 1 }.map(\.inputIDs.count).max()
         guard let largest else { return nil }
         training = max(1, largest / 2)
         return largest

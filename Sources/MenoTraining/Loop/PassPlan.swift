@@ -19,51 +19,77 @@ package struct PassPlan: Sendable {
     /// - Parameter sharing: what the examples of a pass begin with in common lies there once, and examples are in the order
     ///   of their tokens, so that those that begin alike are neighbours. Otherwise they stay in their order.
     package init(_ examples: [Example], tokens: Int, sharing: Bool) {
-        var order = Array(examples.indices)
+        self.init(examples, as: .examples, tokens: tokens, sharing: sharing)
+    }
+
+    /// - Parameters:
+    ///   - positions: of the examples that are divided; `nil`: all.
+    ///   - arrangement: which sequences the examples are; the others as above.
+    package init(
+        _ examples: [Example], at positions: [Int]? = nil, as arrangement: PassArrangement, tokens: Int, sharing: Bool
+    ) {
+        let groups = arrangement.sequences(of: examples)
+        var order = (positions ?? Array(groups.indices)).filter { !groups[$0].isEmpty }
         if sharing {
             order.sort { a, b in
-                let (first, second) = (examples[a].ids, examples[b].ids)
+                let (first, second) = (groups[a][0].ids, groups[b][0].ids)
                 return first == second ? a < b : first.lexicographicallyPrecedes(second)
             }
         }
-        let division = Division(order.map { examples[$0] }, sharing: sharing)
+        // What dropout does to a sequence does not depend on the order of passes.
+        let firstNumbers = groups.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+        let division = Division(order.map { groups[$0] }, sharing: sharing)
         parts = division.passes(tokens: tokens).map { range in
             Part(
                 examples: Array(order[range]),
                 pass: Pass(
-                    order[range].map { examples[$0] }, sharedPrefix: division.sharedPrefix(of: range),
-                    numbers: Array(order[range])))
+                    order[range].flatMap { groups[$0] }, sharedPrefix: division.sharedPrefix(of: range),
+                    numbers: order[range].flatMap { firstNumbers[$0]..<firstNumbers[$0] + groups[$0].count }))
         }
     }
 }
 
-/// Examples in their order as a division sees them.
+/// Examples in their order as a division sees them: groups of sequences that go through the model together.
 private struct Division {
-    let lengths: [Int]
+    /// Tokens of each group's sequences, and how many these are.
+    private let lengths: [Int]
+    private let counts: [Int]
+    /// Tokens that each group begins with in common with the one before it, not all of either.
+    private let common: [Int]
+    /// Tokens that all sequences of a group begin with; of a single one, as many as there could be.
+    private let inner: [Int]
     /// Tokens that a pass costs beside those in it: reading and packing the weights.
     private static let passCost = 64
-    /// Tokens that each begins with in common with the one before it, not all of either.
-    let common: [Int]
 
-    init(_ examples: [Example], sharing: Bool) {
-        lengths = examples.map(\.ids.count)
-        common =
-            sharing
-            ? [0] + zip(examples, examples.dropFirst()).map(Self.common)
-            : Array(repeating: 0, count: examples.count)
+    init(_ groups: [[PassSequence]], sharing: Bool) {
+        lengths = groups.map { $0.reduce(0) { $0 + $1.ids.count } }
+        counts = groups.map(\.count)
+        guard sharing else {
+            common = groups.map { _ in 0 }
+            inner = groups.map { $0.count == 1 ? .max : 0 }
+            return
+        }
+        common = [0] + zip(groups, groups.dropFirst()).map { Self.common($0[$0.count - 1], $1[0]) }
+        inner = groups.map { group in zip(group, group.dropFirst()).map(Self.common).min() ?? .max }
     }
 
-    private static func common(_ a: Example, _ b: Example) -> Int {
+    private static func common(_ a: PassSequence, _ b: PassSequence) -> Int {
         let most = min(a.ids.count, b.ids.count) - 1
         return (0..<max(0, most)).first { a.ids[$0] != b.ids[$0] || a.labels[$0] != b.labels[$0] } ?? max(0, most)
     }
 
-    func sharedPrefix(of range: Range<Int>) -> Int { common[range.dropFirst()].min() ?? 0 }
+    func sharedPrefix(of range: Range<Int>) -> Int {
+        let shared = min(common[range.dropFirst()].min() ?? .max, inner[range].min() ?? .max)
+        return shared == .max ? 0 : shared
+    }
+
+    /// Tokens of a group that is alone in its pass.
+    private func alone(_ group: Int) -> Int { lengths[group] - (counts[group] > 1 ? (counts[group] - 1) * inner[group] : 0) }
 
     func passes(tokens: Int) -> [Range<Int>] {
         let fewest = filled(tokens: tokens).count
         // Memory is taken for the largest: the smallest limit that needs no more passes.
-        var (low, high) = (min(tokens, lengths.max() ?? 0), tokens)
+        var (low, high) = (min(tokens, lengths.indices.map(alone).max() ?? 0), tokens)
         while low < high {
             let middle = low + (high - low) / 2
             if filled(tokens: middle).count > fewest { low = middle + 1 } else { high = middle }
@@ -76,20 +102,21 @@ private struct Division {
     private func filled(tokens: Int) -> [Range<Int>] {
         var passes: [Range<Int>] = []
         var start = 0
-        var (total, shared) = (0, Int.max)
+        var (total, shared, count) = (0, Int.max, 0)
         for (index, length) in lengths.enumerated() {
             if index > start {
-                let (wider, narrower) = (total + length, min(shared, common[index]))
-                let (laid, more) = (total - (index - start - 1) * shared, wider - (index - start) * narrower)
-                if more <= tokens, more - laid <= length + Self.passCost,
+                let (wider, narrower) = (total + length, min(shared, common[index], inner[index]))
+                let laid = total - (count > 1 ? (count - 1) * shared : 0)
+                let more = wider - (count + counts[index] - 1) * narrower
+                if more <= tokens, more - laid <= alone(index) + Self.passCost,
                     wider <= PassPlan.mostSequenceTokens * tokens
                 {
-                    (total, shared) = (wider, narrower)
+                    (total, shared, count) = (wider, narrower, count + counts[index])
                     continue
                 }
                 passes.append(start..<index)
             }
-            (start, total, shared) = (index, length, .max)
+            (start, total, shared, count) = (index, length, inner[index], counts[index])
         }
         if start < lengths.count { passes.append(start..<lengths.count) }
         return passes

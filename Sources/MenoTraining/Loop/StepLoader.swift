@@ -21,8 +21,12 @@ final class StepLoader {
     /// - Parameters:
     ///   - sharing: see ``PassPlan/init(_:tokens:sharing:)``.
     ///   - depth: steps that are prepared ahead; 0: each when it is asked for.
-    init(_ batches: BatchSchedule, examples: [Example], sharing: Bool, depth: Int, totalSteps: Int) {
-        source = Source(batches: batches, examples: examples, sharing: sharing)
+    ///   - arrangements: which sequences the examples are; the passes of each come after those of the one before.
+    init(
+        _ batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement] = [.examples], sharing: Bool,
+        depth: Int, totalSteps: Int
+    ) {
+        source = Source(batches: batches, examples: examples, arrangements: arrangements, sharing: sharing)
         self.depth = depth
         self.totalSteps = totalSteps
     }
@@ -46,6 +50,7 @@ final class StepLoader {
     private final class Source: Sendable {
         private let batches: BatchSchedule
         private let examples: [Example]
+        private let arrangements: [PassArrangement]
         private let sharing: Bool
         private let known = Mutex<KnownOrder?>(nil)
 
@@ -54,9 +59,10 @@ final class StepLoader {
             var order: [Int]
         }
 
-        init(batches: BatchSchedule, examples: [Example], sharing: Bool) {
+        init(batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement], sharing: Bool) {
             self.batches = batches
             self.examples = examples
+            self.arrangements = arrangements
             self.sharing = sharing
         }
 
@@ -64,8 +70,11 @@ final class StepLoader {
             let (epoch, within) = step.quotientAndRemainder(dividingBy: batches.stepsPerEpoch)
             let order = order(ofEpoch: epoch)
             let chosen = batches.examples(ofStep: within, in: order)
-            let plan = PassPlan(chosen.map { examples[$0] }, tokens: tokensPerPass, sharing: sharing)
-            return PreparedStep(examples: chosen, passes: plan.parts.map(\.pass))
+            let units = chosen.map { examples[$0] }
+            let passes = arrangements.flatMap { arrangement in
+                PassPlan(units, as: arrangement, tokens: tokensPerPass, sharing: sharing).parts.map(\.pass)
+            }
+            return PreparedStep(examples: chosen, passes: passes)
         }
 
         private func order(ofEpoch epoch: Int) -> [Int] {

@@ -15,9 +15,9 @@ extension TrainingLoop {
             // A run without a log has one line, at its end.
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
             logsFirstStep: arguments.logsFirstStep,
-            labelEntropy: arguments.labelSmoothing == 0 ? training.labelEntropy : nil,
+            labelEntropy: objective is SupervisedObjective && arguments.labelSmoothing == 0 ? training.labelEntropy : nil,
             evaluationSteps: evaluation.isEmpty ? nil : arguments.evaluationInterval(batches),
-            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.ids.count })
+            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount })
     }
 
     func outcome(_ reason: RunOutcome.Reason, message: String?) -> RunOutcome {
@@ -43,7 +43,7 @@ extension TrainingLoop {
 
     /// Positions that the model has never seen are neither refused nor learnt well.
     private func warnOfLength() {
-        let longest = (training + evaluation).reduce(0) { max($0, $1.ids.count) }
+        let longest = (training + evaluation).reduce(0) { max($0, $1.longestSequence) }
         let context = model.configuration.maximumPositions
         guard longest > context else { return }
         observers.emit(

@@ -16,7 +16,7 @@ extension TrainingLoop {
         let metrics = EvaluationMetrics(
             step: stepsDone, epoch: epoch(after: stepsDone), loss: result.loss, tokenAccuracy: result.tokenAccuracy,
             completionLoss: result.completionLoss, tokens: result.tokens, samples: result.rows.count,
-            seconds: result.seconds)
+            seconds: result.seconds, objective: result.summary?.metrics)
         progress.log.add(metrics)
         // A checkpoint that an interruption left of this step lacks its evaluation.
         savedStep = nil

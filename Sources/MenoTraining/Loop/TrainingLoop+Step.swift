@@ -13,7 +13,7 @@ extension TrainingLoop {
         let metrics = StepMetrics(
             step: step + 1, epoch: epoch(after: step + 1), loss: result.loss, gradientNorm: result.gradientNorm,
             learningRate: rate, tokens: result.tokenCount, labels: result.labelCount,
-            seconds: (clock.now - start) / .seconds(1))
+            seconds: (clock.now - start) / .seconds(1), objective: result.objective)
         progress.log.add(metrics, isLogged: isLogged(step + 1))
         observers.emit(.step(metrics))
     }

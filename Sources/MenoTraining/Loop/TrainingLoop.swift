@@ -91,7 +91,7 @@ package final class TrainingLoop {
         saving?.settings.merge(ResumeCheck.dataSettings(training: training, evaluation: evaluation)) { $1 }
         self.saving = saving
         writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
-        batches = arguments.batches(lengths: training.map(\.ids.count))
+        batches = arguments.batches(lengths: training.map(\.tokenCount))
         totalSteps = arguments.totalSteps(batches)
         progress.passLimits.training = arguments.tokensPerPass
         rates = arguments.learningRates(totalSteps: totalSteps)
@@ -102,7 +102,7 @@ package final class TrainingLoop {
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
         loader = StepLoader(
-            batches, examples: training, sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
+            batches, examples: training, arrangements: objective.arrangements, sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
             totalSteps: totalSteps)
     }
 

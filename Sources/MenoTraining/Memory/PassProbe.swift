@@ -47,16 +47,17 @@ struct PassProbe {
             guard let before = try startMeasuring() else { return nil }
             result.resident = before
             var last = (pass: step[0], seconds: 0.0)
+            let totals = try objective.totals(of: step, by: model)
             for pass in step {
                 let start = clock.now
-                try objective.loss(of: pass, by: model).sum?.backward()
+                try objective.loss(of: pass, in: totals, by: model).sum?.backward()
                 try model.device.synchronize()
                 last = (pass, (clock.now - start) / .seconds(1))
             }
             result.bytes.append(max(0, try peak() - before))
             for parameter in model.trainedParameters { try parameter.tensor.setGradient(nil) }
             let start = clock.now
-            _ = try withoutGradient { try objective.loss(of: last.pass, by: model) }
+            _ = try withoutGradient { try objective.loss(of: last.pass, in: totals, by: model) }
             try model.device.synchronize()
             let tokens = Double(last.pass.inputIDs.count)
             result.trainingSecondsPerToken = last.seconds / tokens
@@ -67,9 +68,9 @@ struct PassProbe {
 
     /// Ids do not matter to memory or time.
     private func synthetic(length: Int, examples: Int) -> Pass {
-        let ids = (0..<length * examples).map { Int32($0 % model.configuration.vocabularySize) }
-        return Pass(
-            inputIDs: ids, labels: ids, layout: SequenceLayout(lengths: Array(repeating: length, count: examples)))
+        let arrangement = objective.arrangements.last ?? .examples
+        return arrangement.synthetic(
+            length: length, examples: examples, vocabularySize: model.configuration.vocabularySize)
     }
 
     /// - Returns: bytes held now.

@@ -68,10 +68,13 @@ extension TrainingLoop {
         let evaluations =
             evaluation.isEmpty
             ? 0 : interval.map { (totalSteps + $0 - 1) / $0 + (arguments.evaluatesOnStart ? 1 : 0) } ?? 0
-        let evaluationTokens = evaluation.reduce(0) { $0 + $1.ids.count }
-        let evaluationPlan = PassPlan(
-            evaluation, tokens: passSizes.evaluation(besides: limit), sharing: model.sharesBeginnings(training: false))
-        let computedInEvaluation = evaluationPlan.parts.reduce(0) { $0 + $1.pass.inputIDs.count }
+        let evaluationTokens = evaluation.reduce(0) { $0 + $1.tokenCount }
+        let computedInEvaluation = objective.arrangements.reduce(0) { sum, arrangement in
+            let plan = PassPlan(
+                evaluation, as: arrangement, tokens: passSizes.evaluation(besides: limit),
+                sharing: model.sharesBeginnings(training: false))
+            return sum + plan.parts.reduce(0) { $0 + $1.pass.inputIDs.count }
+        }
         let disk = diskForecast
         // While a checkpoint is being written its values are held a second time.
         let peak = plan.peak(tokens: largest) + (disk.checkpoints > 0 ? disk.checkpoint : 0)
@@ -108,7 +111,10 @@ extension TrainingLoop {
             let order = batches.order(ofEpoch: epoch)
             for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch) {
                 let batch = batches.examples(ofStep: step, in: order).map { training[$0] }
-                for part in PassPlan(batch, tokens: tokensPerPass, sharing: sharing).parts {
+                let plans = objective.arrangements.map {
+                    PassPlan(batch, as: $0, tokens: tokensPerPass, sharing: sharing)
+                }
+                for part in plans.flatMap(\.parts) {
                     let size = part.pass.inputIDs.count
                     tokens += part.pass.layout.sequenceTokenCount
                     computed += size

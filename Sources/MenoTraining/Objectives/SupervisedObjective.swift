@@ -11,7 +11,7 @@ package struct SupervisedObjective: Objective {
 
     package func weight(of pass: Pass) -> Int { pass.labelCount }
 
-    package func loss(of pass: Pass, by model: Decoder) throws -> PassLoss {
+    package func loss(of pass: Pass, in step: StepTotals, by model: Decoder) throws -> PassLoss {
         let losses = try model.loss(
             inputIDs: pass.inputIDs, labels: pass.labels, layout: pass.layout, labelSmoothing: labelSmoothing
         ).losses

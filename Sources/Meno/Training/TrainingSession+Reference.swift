@@ -1,0 +1,86 @@
+internal import Foundation
+internal import MenoConfiguration
+internal import MenoData
+internal import MenoModels
+internal import MenoTraining
+
+/// What a run's model is compared with.
+extension TrainingSession {
+    /// A model that a run is compared with.
+    static func reference(
+        _ source: RunReference.Source, beside model: LoadedModel, _ configuration: RunConfiguration,
+        _ log: any SessionLog
+    ) throws -> Decoder {
+        let decoder = model.decoder
+        var (name, adapter) = (configuration.model.nameOrPath, configuration.lora?.initialAdapter)
+        if case .base = source { adapter = nil }
+        var isOther = false
+        if case .other(let path) = source {
+            isOther = AdapterFolder(URL(filePath: path)) == nil
+            (name, adapter) = isOther ? (path, nil) : (name, path)
+        }
+        log.note("loading the reference: \([name, adapter].compactMap { $0 }.joined(separator: " with "))")
+        guard isOther else {
+            // The run's own model has its weights as the run has them.
+            let files = try ModelFiles(model.url)
+            let form = configuration.model.weights.form(of: files, dtype: decoder.weightType, device: decoder.device)
+            let reference = try files.load(
+                dtype: decoder.weightType, form: form, quantization: configuration.model.quantization,
+                device: decoder.device)
+            if let adapter { try LoRAFiles.attach(URL(filePath: adapter), to: reference, warn: { log.warn($0) }) }
+            return reference
+        }
+        let reference = try LoadedModel(name, dtype: decoder.weightType, device: decoder.device, log: log).decoder
+        guard reference.configuration.vocabularySize == decoder.configuration.vocabularySize else {
+            throw ConfigurationError(
+                .invalid, at: "training.reference",
+                "\(name) has a vocabulary of \(reference.configuration.vocabularySize) tokens, the model one of "
+                    + "\(decoder.configuration.vocabularySize).", advice: "Name a model with the same tokenizer.")
+        }
+        return reference
+    }
+
+    /// The examples with what the reference gives them, where that is computed before the first step.
+    func scored() throws -> ExampleSides.Sides {
+        guard let scorer = reference.scorer else { return examples }
+        let all = examples.training + examples.evaluation
+        let url = folders.base.appending(path: ReferenceFile.name)
+        let key = ReferenceFile.key(of: all, identity: scorer.identity)
+        let scores: [ReferenceScores]
+        if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
+            scores = kept
+            log.note("the reference's log-probabilities are those of \(url.path)")
+        } else {
+            log.note("computing the reference's log-probabilities of \(all.count) examples")
+            let decoder = scorer.decoder ?? model.decoder
+            let scoring = ReferenceScoring(decoder, arePairs: configuration.training.objective.kind.isOfPairs)
+            let compute = {
+                try scoring.scores(of: all) { done in
+                    log.progress("\(done) of \(all.count)")
+                    return !shouldStop()
+                } onShortage: {
+                    log.warn($0)
+                }
+            }
+            scores = try scorer.adapters.map { try decoder.computing(with: $0, compute) } ?? compute()
+            try ReferenceFile(key: key, scores: scores).write(to: url)
+        }
+        var sides = examples
+        for index in sides.training.indices { sides.training[index].preference?.reference = scores[index] }
+        for index in sides.evaluation.indices {
+            sides.evaluation[index].preference?.reference = scores[sides.training.count + index]
+        }
+        return sides
+    }
+}
+
+extension ObjectiveOptions.Kind {
+    /// What its examples are made of.
+    var unit: ExampleBuilder.Unit {
+        switch self {
+        case .sft: .completions
+        case .kto: .judged
+        default: .pairs
+        }
+    }
+}
