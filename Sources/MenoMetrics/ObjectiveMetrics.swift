@@ -1,5 +1,5 @@
 /// What an objective measures beside its loss, by TRL's names.
-package enum ObjectiveMetric: String, Sendable, Hashable, CaseIterable, Codable {
+public enum ObjectiveMetric: String, Sendable, Hashable, CaseIterable, Codable {
     /// Mean of β (log p − log p of the reference) over the chosen completions, and over the rejected ones.
     case rewardsChosen = "rewards/chosen"
     case rewardsRejected = "rewards/rejected"
@@ -20,23 +20,26 @@ package enum ObjectiveMetric: String, Sendable, Hashable, CaseIterable, Codable 
 }
 
 /// Values of some of ``ObjectiveMetric``.
-package struct ObjectiveMetrics: Sendable, Hashable, Codable {
+public struct ObjectiveMetrics: Sendable, Hashable, Codable {
     package var values: [ObjectiveMetric: Double]
 
     package init(_ values: [ObjectiveMetric: Double] = [:]) { self.values = values }
 
-    package subscript(metric: ObjectiveMetric) -> Double? { values[metric] }
+    /// The value of one; `nil` where it was not measured.
+    public subscript(metric: ObjectiveMetric) -> Double? { values[metric] }
 
     /// The values in the order of ``ObjectiveMetric``.
     package var ordered: [(metric: ObjectiveMetric, value: Double)] {
         ObjectiveMetric.allCases.compactMap { metric in values[metric].map { (metric, $0) } }
     }
 
-    package init(from decoder: any Decoder) throws {
+    /// Reads values by their names.
+    public init(from decoder: any Decoder) throws {
         self.init(try ObjectiveMetrics(from: decoder, prefix: "")?.values ?? [:])
     }
 
-    package func encode(to encoder: any Encoder) throws { try encode(to: encoder, prefix: "") }
+    /// Writes each value under its name.
+    public func encode(to encoder: any Encoder) throws { try encode(to: encoder, prefix: "") }
 
     /// Writes each value under its name, beside what else an object holds.
     /// - Parameter prefix: `eval_`, or nothing.

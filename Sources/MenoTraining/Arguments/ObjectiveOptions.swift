@@ -1,7 +1,7 @@
 /// What a run minimizes, by the names of TRL's trainers and their configurations.
-package struct ObjectiveOptions: Sendable, Hashable {
+public struct ObjectiveOptions: Sendable, Hashable {
     /// Which objective.
-    package enum Kind: String, Sendable, Hashable, CaseIterable {
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Supervised fine-tuning.
         case sft
         /// Direct preference optimization, and its variant with a squared loss of means over tokens.
@@ -16,7 +16,7 @@ package struct ObjectiveOptions: Sendable, Hashable {
     }
 
     /// What a model is compared with.
-    package enum Reference: Sendable, Hashable {
+    public enum Reference: Sendable, Hashable {
         /// Its own state at the start of the run.
         case initial
         /// The model without any adapter.
@@ -26,34 +26,35 @@ package struct ObjectiveOptions: Sendable, Hashable {
     }
 
     /// Which objective. Default supervised fine-tuning.
-    package var kind = Kind.sft
+    public var kind = Kind.sft
     /// β: how much the difference from the reference model, or between the sides, counts. Default 0.1.
-    package var beta = 0.1
+    public var beta = 0.1
     /// The losses that are added up, by TRL's names; none: the objective's own.
-    package var lossTypes: [String] = []
+    public var lossTypes: [String] = []
     /// How much each loss counts; none: 1 each.
-    package var lossWeights: [Double] = []
+    public var lossWeights: [Double] = []
     /// The share of labels that are taken to be wrong. Default 0.
-    package var labelSmoothing = 0.0
-    /// How much desirable and undesirable completions count in KTO. Default 1 each.
-    package var desirableWeight = 1.0
-    package var undesirableWeight = 1.0
+    public var labelSmoothing = 0.0
+    /// How much desirable completions count in KTO, beside ``undesirableWeight`` for the others. Default 1 each.
+    public var desirableWeight = 1.0
+    /// See ``desirableWeight``.
+    public var undesirableWeight = 1.0
     /// How much the likelihood of chosen completions counts in CPO; `nil`: 1 in CPO and 0 in SimPO.
-    package var cpoAlpha: Double?
+    public var cpoAlpha: Double?
     /// The margin that SimPO asks for. Default 0.5.
-    package var simpoGamma = 0.5
+    public var simpoGamma = 0.5
     /// α of AlphaPO's rewards in CPO and SimPO; 0: log-probabilities. Default 0.
-    package var alpha = 0.0
+    public var alpha = 0.0
     /// Whether objectives of preferences switch dropout off. Default true.
-    package var disablesDropout = true
+    public var disablesDropout = true
     /// What the model is compared with. Default its state at the start.
-    package var reference = Reference.initial
+    public var reference = Reference.initial
     /// Whether the reference's log-probabilities are computed once, before the first step. Default false; where nothing else can
     /// be done, they are.
-    package var precomputesReference = false
+    public var precomputesReference = false
 
     /// Supervised fine-tuning.
-    package init() {}
+    public init() {}
 }
 
 extension ObjectiveOptions {

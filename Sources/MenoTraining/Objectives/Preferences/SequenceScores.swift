@@ -1,4 +1,4 @@
-package import MenoData
+internal import MenoData
 package import MenoModels
 internal import MenoTensor
 
