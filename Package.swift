@@ -19,6 +19,7 @@ let package = Package(
         .executable(name: "meno", targets: ["MenoCommandLine"]),
         .library(name: "Meno", targets: ["Meno"]),
         .library(name: "MenoFormats", targets: ["MenoFormats"]),
+        .library(name: "MenoHub", targets: ["MenoHub"]),
         .library(name: "MenoTokenizers", targets: ["MenoTokenizers"]),
         .library(name: "MenoData", targets: ["MenoData"]),
         .library(name: "MenoTensor", targets: ["MenoTensor"]),
@@ -35,9 +36,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // libtorch
@@ -60,6 +63,18 @@ let package = Package(
         .target(name: "MenoFormats", swiftSettings: swiftSettings),
         .target(name: "MenoTokenizers", dependencies: ["MenoFormats"], swiftSettings: swiftSettings),
         .target(name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats"], swiftSettings: swiftSettings),
+
+        // Models by their Hugging Face id: no libtorch
+        .target(
+            name: "MenoHub",
+            dependencies: [
+                "MenoFormats",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings),
 
         // What a run tells, and what is decided from it: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
@@ -103,7 +118,7 @@ let package = Package(
             name: "Meno",
             dependencies: [
                 "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
-                "MenoFormats",
+                "MenoFormats", "MenoHub",
                 "MenoReporting", "MenoMonitor", "MenoMetrics", logging,
             ],
             swiftSettings: swiftSettings),
@@ -113,7 +128,7 @@ let package = Package(
             name: "MenoCommandLine",
             dependencies: [
                 "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
-                "MenoFormats",
+                "MenoFormats", "MenoHub",
                 "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
@@ -128,6 +143,17 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
+        .target(
+            name: "HubServer",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/HubServer", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoHubTests", dependencies: ["MenoHub", "HubServer", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),

@@ -1,0 +1,4 @@
+internal import AsyncHTTPClient
+internal import Crypto
+internal import NIOCore
+internal import NIOHTTP1
