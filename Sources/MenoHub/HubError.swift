@@ -1,6 +1,7 @@
 /// What is wrong with a repository of the Hugging Face Hub, its cache, or the way to them.
-package struct HubError: Error, Sendable, CustomStringConvertible {
-    package enum Code: String, Sendable {
+public struct HubError: Error, Sendable, CustomStringConvertible {
+    /// Kinds of failures.
+    public enum Code: String, Sendable {
         /// There is no such repository, revision or file.
         case notFound
         /// The repository is there, and this user may not read it.
@@ -23,21 +24,25 @@ package struct HubError: Error, Sendable, CustomStringConvertible {
         case badSetting
     }
 
-    package var code: Code
+    /// What kind of failure it is.
+    public var code: Code
     /// The repository, the file or the setting that the error is about.
-    package var place: String
-    package var message: String
+    public var place: String
+    /// What is wrong there, and what was expected.
+    public var message: String
     /// What the user can do, when there is something.
-    package var advice: String?
+    public var advice: String?
 
-    package init(_ code: Code, _ place: String, _ message: String, advice: String? = nil) {
+    /// Describes a failure.
+    public init(_ code: Code, _ place: String, _ message: String, advice: String? = nil) {
         self.code = code
         self.place = place
         self.message = message
         self.advice = advice
     }
 
-    package var description: String {
+    /// The error in a sentence or two.
+    public var description: String {
         ["\(place): \(message)", advice].compactMap { $0 }.joined(separator: " ")
     }
 }

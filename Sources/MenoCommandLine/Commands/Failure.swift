@@ -4,6 +4,7 @@ import MenoConfiguration
 import MenoData
 import MenoExport
 import MenoFormats
+import MenoHub
 import MenoModels
 import MenoMonitor
 import MenoReporting
@@ -44,6 +45,12 @@ private func status(of error: any Error) -> Int32? {
     switch error {
     case let error as FormatError: error.code == .notFound ? Status.notFound : Status.badInput
     case let error as ModelError: error.code == .notFound ? Status.notFound : Status.badInput
+    case let error as HubError:
+        switch error.code {
+        case .notFound, .forbidden, .offline: Status.notFound
+        case .unsupported, .badSetting: Status.badInput
+        case .network, .rateLimited, .damaged, .noSpace, .inputOutput: Status.failed
+        }
     case let error as DataError: error.code == .notFound ? Status.notFound : Status.badInput
     case is MonitorError, is ReportError: Status.badInput
     case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput

@@ -31,7 +31,7 @@ struct Inspect: ParsableCommand {
             case .other:
                 let url = URL(filePath: path)
                 if let summary = try GGUFAdapterFile.summary(url) { return describeAdapter(summary, url) }
-                try describeModel(ModelFiles(CatalogModel.locate(path, log: ConsoleLog())))
+                try describeModel(ModelFiles(ModelReference.locate(path, log: ConsoleLog())))
             }
         }
     }

@@ -22,7 +22,7 @@ struct Tokenize: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let log = ConsoleLog()
-            let tokenizer = try Tokenizer.load(CatalogModel.locate(model, log: log), log: log)
+            let tokenizer = try Tokenizer.load(ModelReference.locate(model, .tokenizer, log: log), log: log)
             let texts = try texts()
             if count { return try count(texts, tokenizer) }
             for text in texts { try show(text, tokenizer) }

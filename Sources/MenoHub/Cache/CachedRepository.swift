@@ -34,7 +34,15 @@ package struct CachedRepository: Sendable {
     /// `org/name` of a folder's name.
     static func id(ofFolder name: String) -> String? {
         guard name.hasPrefix(prefix), case let rest = name.dropFirst(prefix.count), !rest.isEmpty else { return nil }
-        return String(rest).replacing("--", with: "/")
+        return String(rest).replacing("--", with: "/", maxReplacements: 1)
+    }
+
+    /// The repository and the commit of what lies in a cache, whichever that is: `…/models--org--name/snapshots/COMMIT/…`.
+    package static func place(of url: URL) -> (id: String, commit: String)? {
+        guard let match = url.standardizedFileURL.path.firstMatch(of: #/\/(models--[^\/]+)\/snapshots\/([^\/]+)/#),
+            let id = id(ofFolder: String(match.1))
+        else { return nil }
+        return (id, String(match.2))
     }
 
     var blobs: URL { folder.appending(path: "blobs", directoryHint: .isDirectory) }
