@@ -29,9 +29,7 @@ package struct Hub: Sendable {
         if let cached, cached.isComplete, !isRenewed { return cached.snapshot }
         if let variable = settings.offlineBecause {
             if let cached { return cached.snapshot }
-            throw HubError(
-                .offline, reference.description, "is not in \(settings.cache.path), and \(variable) is set.",
-                advice: "Unset \(variable) to download it.")
+            throw absence(reference, because: variable)
         }
         var settings = settings
         // What is there can be used: whether there is more is not worth a long wait.
@@ -44,8 +42,8 @@ package struct Hub: Sendable {
                 let folder = CachedRepository(reference.id, in: settings.cache).snapshot(commit)
                 return Snapshot(url: file.map { folder.appending(path: $0) } ?? folder, commit: commit)
             }
-        } catch let error as HubError where cached != nil && !isRenewed {
-            guard let cached else { throw error }
+        } catch let error as HubError {
+            guard let cached, !isRenewed else { throw explained(error, reference) }
             events(.note("\(reference): taken as it is in the cache, since \(error.place) \(error.message)"))
             return cached.snapshot
         }
@@ -55,14 +53,32 @@ package struct Hub: Sendable {
     package func forecast(_ reference: HubReference, parts: HubParts = .model) async throws -> DownloadForecast? {
         if CachedSnapshot(reference, parts, in: settings.cache) != nil { return nil }
         if let variable = settings.offlineBecause {
-            throw HubError(
-                .offline, reference.description, "is not in \(settings.cache.path), and \(variable) is set.",
-                advice: "Unset \(variable) to look it up.")
+            throw absence(reference, because: variable)
         }
-        return try await HubTransport.with(settings) { transport in
-            try await RepositoryDownload(
-                reference: reference, parts: parts, transport: transport, events: { _ in }, approve: { _ in }
-            ).forecast()
+        do {
+            return try await HubTransport.with(settings) { transport in
+                try await RepositoryDownload(
+                    reference: reference, parts: parts, transport: transport, events: { _ in }, approve: { _ in }
+                ).forecast()
+            }
+        } catch let error as HubError {
+            throw explained(error, reference)
         }
+    }
+
+    private func absence(_ reference: HubReference, because variable: String) -> HubError {
+        HubError(
+            .offline, reference.description, "is neither a file or folder nor a model in \(settings.cache.path), and "
+                + "\(variable) is set.",
+            advice: "Unset \(variable) to download it.")
+    }
+
+    /// What was given may have been meant as a path: an error that only tells of a server would not help.
+    private func explained(_ error: HubError, _ reference: HubReference) -> HubError {
+        guard error.code == .network, !error.place.hasPrefix(reference.id) else { return error }
+        return HubError(
+            .network, reference.description, "is neither a file or folder nor a model in \(settings.cache.path), and "
+                + "\(error.place) \(error.message)",
+            advice: error.advice)
     }
 }

@@ -55,17 +55,15 @@ struct FileDownload: Sendable {
         var backoff = Backoff(settings)
         var before = partial.count
         while partial.count != file.size {
-            do {
-                try await receive(&partial)
+            guard let problem = try await receive(&partial) else {
                 // Where the size is not known, an end is the end.
                 if file.size == nil { return }
-                throw HubError(.network, reference.id, "the connection ended before the file did.")
-            } catch let error as HubError where error.code == .network {
-                if partial.count > before { backoff.reset() }
-                before = partial.count
-                guard let delay = backoff.next() else { throw interrupted(error, at: partial.count) }
-                try await Task.sleep(for: delay)
+                continue
             }
+            if partial.count > before { backoff.reset() }
+            before = partial.count
+            guard let delay = backoff.next() else { throw interrupted(problem, at: partial.count) }
+            try await Task.sleep(for: delay)
         }
     }
 
@@ -78,18 +76,25 @@ struct FileDownload: Sendable {
     }
 
     /// Receives what one answer brings.
-    private func receive(_ partial: inout PartialFile) async throws {
-        let response = try await transport.answer(
-            to: .init(url: file.url, offset: partial.count), onWait: { progress.note($0) },
-            refusal: { .refused($0, reference, file: file.name, settings) })
+    /// - Returns: why it broke off; `nil` where it ended well.
+    private func receive(_ partial: inout PartialFile) async throws -> HubError? {
+        let response: HTTPClientResponse
+        do {
+            response = try await transport.answer(
+                to: .init(url: file.url, offset: partial.count), onWait: { progress.note($0) },
+                refusal: { .refused($0, reference, file: file.name, settings) })
+        } catch let error as HubError where error.code == .network {
+            throw interrupted(error, at: partial.count)
+        }
         if partial.count > 0, response.status != .partialContent || !continues(response, at: partial.count) {
             // The server sends the file from its first byte, or another part than was asked for.
             progress.add(-partial.count)
             try partial.restart()
             guard response.status == .ok else {
-                throw HubError(.network, reference.id, "the server sent another part of the file than was asked for.")
+                return HubError(.network, reference.id, "the server sent another part of the file than was asked for.")
             }
         }
+        let before = partial.count
         do {
             for try await buffer in response.body {
                 guard partial.count + buffer.readableBytes <= file.size ?? .max else {
@@ -103,8 +108,10 @@ struct FileDownload: Sendable {
         } catch let error as HubError {
             throw error
         } catch {
-            throw try HubError.network(error, host: URL(string: file.url)?.host ?? "", settings)
+            return try HubError.network(error, host: URL(string: file.url)?.host ?? "", settings)
         }
+        return partial.count > before || file.size == partial.count
+            ? nil : HubError(.network, reference.id, "the server sent nothing.")
     }
 
     private func continues(_ response: HTTPClientResponse, at offset: Int) -> Bool {

@@ -23,7 +23,8 @@ package struct HubSettings: Sendable {
     package var parallelFiles = 8
     let proxies: ProxySettings
 
-    package var isOffline: Bool { offlineBecause != nil }
+    /// Bytes that are free where the cache lies, or will lie.
+    package var freeSpace: Int? { DiskSpace.free(at: cache) }
 
     /// - Throws: ``HubError`` `badSetting` where a variable says what cannot be.
     package init(_ environment: [String: String] = ProcessInfo.processInfo.environment) throws {

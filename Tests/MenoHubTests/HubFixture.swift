@@ -45,19 +45,3 @@ struct HubFixture {
         try await hub(environment).snapshot(try #require(HubReference(text ?? id)))
     }
 }
-
-@Suite struct HubTests {
-    @Test func aModelIsDownloadedOnceAndThenFound() async throws {
-        let fixture = try HubFixture()
-        let snapshot = try await fixture.fetch()
-        #expect(snapshot.commit == fixture.commit)
-        for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-            #expect(try Data(contentsOf: snapshot.url.appending(path: name)) == fixture.files[name])
-        }
-        let names = try FileManager.default.contentsOfDirectory(atPath: snapshot.url.path)
-        #expect(names.count == 4)
-        #expect(!fixture.server.takeRequests().isEmpty)
-        #expect(try await fixture.fetch() == snapshot)
-        #expect(fixture.server.takeRequests().isEmpty)
-    }
-}
