@@ -55,6 +55,7 @@ final class HubHandler: ChannelInboundHandler {
         case .wrongRange: answer.headers["Content-Range"] = "bytes 0-1/\(answer.body.count)"
         case .slow(let bytes): rate = bytes
         case .without(let name): answer.headers[name] = nil
+        case .with(let name, let value): answer.headers[name] = value
         case .wholeFile, nil: break
         }
         var headers = HTTPHeaders(answer.headers.map { ($0.key, $0.value) })

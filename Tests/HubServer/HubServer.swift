@@ -100,6 +100,8 @@ public struct Trouble: Sendable {
         case slow(Int)
         /// A header is left out.
         case without(String)
+        /// A header has this value.
+        case with(String, String)
     }
 
     let path: String

@@ -8,8 +8,8 @@ import Testing
 /// Downloads that go well, and those that break off and are resumed.
 @Suite struct HubDownloadTests {
     /// The requests for bytes of the weights.
-    private func ranges(_ server: HubServer) -> [String?] {
-        server.takeRequests().filter { $0.isCDN && $0.method == "GET" }.map(\.range)
+    private func ranges(_ fixture: HubFixture) -> [String?] {
+        fixture.server.takeRequests().filter { $0.path.contains(fixture.weightsPath) }.map(\.range)
     }
 
     private func blob(_ fixture: HubFixture, _ name: String = "model.safetensors") throws -> URL {
@@ -44,7 +44,7 @@ import Testing
         try requireWhole(try await fixture.fetch(nil, ["HF_TOKEN": "hf_abc"]), fixture)
         let requests = fixture.server.takeRequests()
         #expect(requests.filter { !$0.isCDN }.allSatisfy { $0.authorization == "Bearer hf_abc" })
-        #expect(requests.filter(\.isCDN).count == 1 && requests.filter(\.isCDN).allSatisfy { $0.authorization == nil })
+        #expect(requests.filter(\.isCDN).count == 2 && requests.filter(\.isCDN).allSatisfy { $0.authorization == nil })
         for case let path as String in try #require(FileManager.default.enumerator(atPath: fixture.folder.url.path)) {
             let data = try? Data(contentsOf: fixture.folder.url.appending(path: path))
             #expect(data?.range(of: Data("hf_abc".utf8)) == nil, "\(path)")
@@ -53,9 +53,9 @@ import Testing
 
     @Test func aBrokenConnectionIsResumed() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.cut(after: 70_000), "/xorbs/", times: 2)
+        fixture.server.trouble(.cut(after: 70_000), fixture.weightsPath, times: 2)
         try requireWhole(try await fixture.fetch(), fixture)
-        let ranges = ranges(fixture.server)
+        let ranges = ranges(fixture)
         #expect(ranges.count == 3 && ranges[0] == nil)
         // What the connection brought before it broke is not asked for again.
         #expect(ranges.dropFirst().allSatisfy { $0?.hasPrefix("bytes=") == true && $0 != "bytes=0-" }, "\(ranges)")
@@ -68,7 +68,7 @@ import Testing
         let data = try #require(fixture.files["model.safetensors"])
         try data.prefix(150_000).write(to: URL(filePath: blob.path + ".incomplete"))
         try requireWhole(try await fixture.fetch(), fixture)
-        #expect(ranges(fixture.server) == ["bytes=150000-"])
+        #expect(ranges(fixture) == ["bytes=150000-"])
     }
 
     @Test func whatIsThereMayBeWrongOrTooLong() async throws {
@@ -79,45 +79,46 @@ import Testing
                 at: blob.deletingLastPathComponent(), withIntermediateDirectories: true)
             try wrong.write(to: URL(filePath: blob.path + ".incomplete"))
             try requireWhole(try await fixture.fetch(), fixture)
-            #expect(ranges(fixture.server).last == .some(nil))
+            #expect(ranges(fixture).last == .some(nil))
         }
     }
 
     @Test func aServerThatHeedsNoRangeSendsTheWholeFile() async throws {
         for trouble in [Trouble.Kind.wholeFile, .wrongRange] {
             let fixture = try HubFixture()
-            fixture.server.trouble(.cut(after: 70_000), "/xorbs/", times: 1)
-            fixture.server.trouble(trouble, "/xorbs/", times: 1)
+            fixture.server.trouble(.cut(after: 70_000), fixture.weightsPath, times: 1)
+            fixture.server.trouble(trouble, fixture.weightsPath, times: 1)
             try requireWhole(try await fixture.fetch(), fixture)
         }
     }
 
     @Test func aConnectionThatBringsNothingIsGivenUp() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.cut(after: 0), "/xorbs/")
+        fixture.server.trouble(.cut(after: 0), fixture.weightsPath)
         let error = await #expect(throws: HubError.self) { try await fixture.fetch() }
         #expect(error?.code == .network && error?.advice?.contains("resumes") == true, "\(String(describing: error))")
-        #expect(ranges(fixture.server).count == 6)
+        #expect(ranges(fixture).count == 6)
     }
 
     @Test func aConnectionThatFallsSilentIsResumed() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.stall(after: 70_000), "/xorbs/", times: 1)
+        fixture.server.trouble(.stall(after: 70_000), fixture.weightsPath, times: 1)
         var settings = try fixture.settings()
         settings.readTimeout = .milliseconds(300)
         let hub = Hub(settings)
         try requireWhole(try await hub.snapshot(HubReference(id: fixture.id)), fixture)
-        #expect(ranges(fixture.server).count == 2)
+        #expect(ranges(fixture).count >= 2)
     }
 
     @Test func aWrongChecksumIsTriedOnceMore() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.corrupt, "/xorbs/", times: 1)
+        fixture.server.trouble(.corrupt, fixture.weightsPath, times: 1)
         try requireWhole(try await fixture.fetch(), fixture)
-        #expect(ranges(fixture.server) == [nil, nil])
+        #expect(ranges(fixture) == [nil, nil])
 
-        for (name, path) in [("model.safetensors", "/xorbs/"), ("config.json", "/resolve-cache/")] {
+        for name in ["model.safetensors", "config.json"] {
             let damaged = try HubFixture()
+            let path = name == "config.json" ? "/resolve-cache/" : damaged.weightsPath
             damaged.server.trouble(.corrupt, path, method: "GET")
             let error = await #expect(throws: HubError.self) { try await damaged.fetch() }
             #expect(error?.code == .damaged && error?.message.contains(name == "config.json" ? "git SHA-1" : "SHA-256") == true)
@@ -128,20 +129,20 @@ import Testing
 
     @Test func moreBytesThanAnnouncedAreRefused() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.tooLong, "/xorbs/")
+        fixture.server.trouble(.tooLong, fixture.weightsPath)
         let error = await #expect(throws: HubError.self) { try await fixture.fetch() }
         #expect(error?.code == .damaged, "\(String(describing: error))")
     }
 
     @Test func twoAtOnceDownloadOnce() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.slow(400_000), "/xorbs/", times: 1)
+        fixture.server.trouble(.slow(400_000), fixture.weightsPath, times: 1)
         async let first = fixture.fetch()
         async let second = fixture.fetch()
         let (a, b) = try await (first, second)
         #expect(a == b)
         try requireWhole(a, fixture)
-        #expect(ranges(fixture.server) == [nil])
+        #expect(ranges(fixture) == [nil])
     }
 
     @Test func shardsComeByTheirIndex() async throws {
@@ -173,7 +174,7 @@ import Testing
         await #expect(throws: Unsupported.self) {
             _ = try await fixture.hub().snapshot(HubReference(id: fixture.id), approve: { _ in throw Unsupported() })
         }
-        #expect(ranges(fixture.server).count == 1, "only tokenizer.json, which is large here, too")
+        #expect(ranges(fixture).isEmpty)
     }
 
     @Test func aBranchThatWentOnIsRenewedWhenThatIsAskedFor() async throws {
@@ -188,7 +189,7 @@ import Testing
         let new = try await fixture.hub().snapshot(HubReference(id: fixture.id), isRenewed: true)
         #expect(new.commit == commit && new.commit != old.commit)
         // The weights are the same, and are not downloaded again.
-        #expect(ranges(fixture.server).isEmpty)
+        #expect(ranges(fixture).isEmpty)
         #expect(try await fixture.fetch("\(fixture.id)@\(old.commit)") == old)
     }
 

@@ -15,12 +15,14 @@ struct HubFixture {
     let id = "some-org/tiny.Model_1"
 
     var cache: URL { folder.url.appending(path: "hub") }
+    /// Where the weights come from.
+    var weightsPath: String { "/xorbs/" + ServedRepository.sha256(files["model.safetensors"] ?? Data()) }
     var commit: String { repository.refs["main"] ?? "" }
 
     init(_ change: (inout ServedRepository) -> Void = { _ in }) throws {
         folder = try TemporaryFolder()
-        var random = SystemRandomNumberGenerator()
-        let weights = Data((0..<200_000).map { _ in UInt8.random(in: 0...255, using: &random) })
+        let random = try FileHandle(forReadingFrom: URL(filePath: "/dev/urandom"))
+        let weights = try random.read(upToCount: 200_000) ?? Data()
         files = [
             "config.json": Data(#"{"model_type": "llama"}"#.utf8), "model.safetensors": weights,
             "tokenizer.json": Data(#"{"model": {}}"#.utf8), "tokenizer_config.json": Data("{}".utf8),

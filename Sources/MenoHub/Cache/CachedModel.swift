@@ -66,7 +66,7 @@ extension CachedRepository {
     /// The branches and tags that were looked up.
     var refNames: [String] {
         let names = FileManager.default.enumerator(atPath: refs.path)?.compactMap { $0 as? String } ?? []
-        return names.filter { commit(of: $0) != nil && !HubReference.isCommit($0) }.sorted()
+        return names.filter { !$0.hasSuffix(".tmp") && !HubReference.isCommit($0) && commit(of: $0) != nil }.sorted()
     }
 
     /// Parts of files that are or were being downloaded, ours and those of other programs.

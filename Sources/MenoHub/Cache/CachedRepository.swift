@@ -113,7 +113,16 @@ package struct CachedRepository: Sendable {
         guard revision != commit, self.commit(of: revision) != commit else { return }
         let file = refs.appending(path: revision)
         try createFolder(file.deletingLastPathComponent())
-        try writing { try WholeFile.write(Data(commit.utf8), to: file, durability: .contents, isShared: true) }
+        // Others may be doing the same: each has a file of its own until it has its name.
+        let partial = file.appendingPathExtension("\(UUID().uuidString.prefix(8)).tmp")
+        do {
+            try WholeFile.write(Data(commit.utf8), to: partial, durability: .contents)
+        } catch let error as FormatError {
+            throw HubError(.inputOutput, file.path, error.message, advice: Self.elsewhere)
+        }
+        guard rename(partial.path, file.path) == 0 else {
+            throw HubError(systemError: errno, file.path, "cannot get its name")
+        }
     }
 
     /// Records that a commit has no file of a name. That only saves a question later: a cache that cannot be written is none
@@ -151,14 +160,6 @@ package struct CachedRepository: Sendable {
         } catch {
             throw HubError(
                 .inputOutput, url.path, "cannot be created (\(error.localizedDescription)).", advice: Self.elsewhere)
-        }
-    }
-
-    private func writing(_ body: () throws -> Void) throws {
-        do {
-            try body()
-        } catch let error as FormatError {
-            throw HubError(.inputOutput, error.path ?? folder.path, error.message, advice: Self.elsewhere)
         }
     }
 
