@@ -186,7 +186,8 @@ let package = Package(
         .testTarget(
             name: "MenoTests", dependencies: ["Meno", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoHub", "HubServer", "MenoTesting"],
+            swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20
 )

@@ -1,4 +1,5 @@
 package import Foundation
+internal import MenoHub
 internal import MenoMetrics
 internal import MenoModels
 
@@ -28,11 +29,12 @@ package struct AdapterFolder {
     /// What to do with it where a model is expected.
     package var refusal: ModelError {
         let model = base.map { $0.contains(" ") ? "\"\($0)\"" : $0 } ?? "BASE"
+        let adapter = CachedRepository.place(of: url)?.id ?? url.path
         return ModelError(
-            .unsupported, path: url.path,
+            .unsupported, path: adapter,
             "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
             advice:
-                "Give its base model and the adapter: --model \(model) --adapter \(url.path). In a RUN.yaml they are "
+                "Give its base model and the adapter: --model \(model) --adapter \(adapter). In a RUN.yaml they are "
                 + "`model.name_or_path` and `lora.init_adapter`.")
     }
 }

@@ -42,6 +42,9 @@ struct RunModel {
         return (name, pinned)
     }
 
+    /// The commit of a base model, where that is the repository that the run's model came from.
+    func revision(of base: String) -> String? { HubReference(name)?.id == base ? commit : nil }
+
     /// What belongs to the settings of a checkpoint.
     var settings: [String: String] { commit.map { [Self.commitKey: $0] } ?? [:] }
 

@@ -102,7 +102,7 @@ package struct TrainingSession {
         model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
             quantization: configuration.model.quantization, device: device)
-        self.form = try Self.prepare(model, configuration, initialAdapter, log).accompanied(by: model.tokenizerFiles(template))
+        self.form = try Self.prepare(model, configuration, runModel, initialAdapter, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
     }
@@ -124,8 +124,13 @@ package struct TrainingSession {
 
     /// Attaches the adapter that is trained, or makes every weight trained.
     private static func prepare(
-        _ model: LoadedModel, _ configuration: RunConfiguration, _ initialAdapter: URL?, _ log: any SessionLog
+        _ model: LoadedModel, _ configuration: RunConfiguration, _ runModel: RunModel, _ initialAdapter: URL?,
+        _ log: any SessionLog
     ) throws -> SavedForm {
+        let adapter = { (settings: LoRASettings) in
+            SavedForm.adapter(
+                settings, baseModel: model.reference, revision: runModel.revision(of: model.reference))
+        }
         let decoder = model.decoder
         guard let lora = configuration.lora else {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
@@ -142,13 +147,13 @@ package struct TrainingSession {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             let settings = try LoRAFiles.attach(
                 initialAdapter, to: decoder, forTraining: true, warn: { log.warn($0) })
-            return .adapter(settings, baseModel: model.reference)
+            return adapter(settings)
         }
         let settings = try SharedGenerator.exclusively {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             return try decoder.attachLoRA(lora.settings)
         }
-        return .adapter(settings, baseModel: model.reference)
+        return adapter(settings)
     }
 
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
