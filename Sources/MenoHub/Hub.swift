@@ -68,7 +68,8 @@ package struct Hub: Sendable {
 
     private func absence(_ reference: HubReference, because variable: String) -> HubError {
         HubError(
-            .offline, reference.description, "is neither a file or folder nor a model in \(settings.cache.path), and "
+            .offline, reference.description,
+            "is neither a file or folder nor a model in \(settings.cache.path), and "
                 + "\(variable) is set.",
             advice: "Unset \(variable) to download it.")
     }
@@ -77,7 +78,8 @@ package struct Hub: Sendable {
     private func explained(_ error: HubError, _ reference: HubReference) -> HubError {
         guard error.code == .network, !error.place.hasPrefix(reference.id) else { return error }
         return HubError(
-            .network, reference.description, "is neither a file or folder nor a model in \(settings.cache.path), and "
+            .network, reference.description,
+            "is neither a file or folder nor a model in \(settings.cache.path), and "
                 + "\(error.place) \(error.message)",
             advice: error.advice)
     }

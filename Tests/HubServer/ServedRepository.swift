@@ -22,17 +22,23 @@ public struct ServedRepository: Sendable {
     /// Adds a commit to a branch.
     /// - Returns: the commit.
     @discardableResult public mutating func add(_ files: [String: Data], to branch: String = "main") -> String {
-        let text = files.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.gitSHA1($0.value))" }.joined(separator: "\n")
+        let text = files.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.gitSHA1($0.value))" }.joined(
+            separator: "\n")
         let commit = Self.gitSHA1(Data("\(id)\n\(commits.count)\n\(text)".utf8))
         commits[commit] = files
         refs[branch] = commit
         return commit
     }
 
-    /// The files of a folder, by their names.
+    /// The files of a folder, by their names; not those in folders.
     public static func files(in folder: URL) throws -> [String: Data] {
         var files: [String: Data] = [:]
         for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+            var isFolder: ObjCBool = false
+            let path = folder.appending(path: name).path
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+                continue
+            }
             files[name] = try Data(contentsOf: folder.appending(path: name), options: .alwaysMapped)
         }
         return files

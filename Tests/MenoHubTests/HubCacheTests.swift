@@ -22,7 +22,9 @@ import Testing
         let config = ServedRepository.gitSHA1(try #require(fixture.files["config.json"]))
         #expect(FileManager.default.fileExists(atPath: root.appending(path: "blobs/\(config)").path))
         for name in ["chat_template.jinja", "model.safetensors.index.json", "generation_config.json"] {
-            #expect(FileManager.default.fileExists(atPath: root.appending(path: ".no_exist/\(fixture.commit)/\(name)").path))
+            #expect(
+                FileManager.default.fileExists(atPath: root.appending(path: ".no_exist/\(fixture.commit)/\(name)").path)
+            )
         }
         let lock = fixture.cache.appending(path: ".locks/models--some-org--tiny.Model_1/\(etag).lock")
         #expect(FileManager.default.fileExists(atPath: lock.path))
@@ -70,7 +72,10 @@ import Testing
 
     @Test func anAdapter() async throws {
         let fixture = try HubFixture {
-            $0.add(["adapter_config.json": Data("{}".utf8), "adapter_model.safetensors": Data("x".utf8), "README.md": Data()])
+            $0.add([
+                "adapter_config.json": Data("{}".utf8), "adapter_model.safetensors": Data("x".utf8),
+                "README.md": Data(),
+            ])
         }
         let hub = try fixture.hub()
         let snapshot = try await hub.snapshot(HubReference(id: fixture.id), parts: .adapter)
@@ -89,7 +94,8 @@ import Testing
     @Test func ggufFiles() async throws {
         let fixture = try HubFixture {
             $0.add([
-                "config.json": Data("{}".utf8), "m-Q4_K_M.gguf": Data("four".utf8), "sub/m-Q8_0.gguf": Data("eight".utf8),
+                "config.json": Data("{}".utf8), "m-Q4_K_M.gguf": Data("four".utf8),
+                "sub/m-Q8_0.gguf": Data("eight".utf8),
             ])
         }
         let four = try await fixture.fetch("\(fixture.id):Q4_K_M")
@@ -131,7 +137,9 @@ import Testing
         let rest = try #require(CachedModel.all(in: fixture.cache).first)
         #expect(rest.revisions.map(\.commit) == [fixture.commit] && rest.size == model.size - one.size)
         #expect(try await offline(fixture).commit == fixture.commit)
-        #expect(throws: HubError.self) { try CacheRemoval(HubReference(id: fixture.id, revision: commit), in: fixture.cache) }
+        #expect(throws: HubError.self) {
+            try CacheRemoval(HubReference(id: fixture.id, revision: commit), in: fixture.cache)
+        }
 
         let all = try CacheRemoval(HubReference(id: fixture.id), in: fixture.cache)
         #expect(all.size == rest.size)

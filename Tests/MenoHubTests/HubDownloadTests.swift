@@ -51,6 +51,17 @@ import Testing
         }
     }
 
+    @Test func aProxyIsUsed() async throws {
+        let fixture = try HubFixture()
+        let snapshot = try await fixture.fetch(
+            nil,
+            [
+                "http_proxy": fixture.server.endpoint, "HF_ENDPOINT": "http://hub.invalid", "no_proxy": "127.0.0.1",
+            ])
+        try requireWhole(snapshot, fixture)
+        #expect(fixture.server.takeRequests().allSatisfy { $0.isProxied != $0.isCDN })
+    }
+
     @Test func aBrokenConnectionIsResumed() async throws {
         let fixture = try HubFixture()
         fixture.server.trouble(.cut(after: 70_000), fixture.weightsPath, times: 2)
@@ -121,7 +132,9 @@ import Testing
             let path = name == "config.json" ? "/resolve-cache/" : damaged.weightsPath
             damaged.server.trouble(.corrupt, path, method: "GET")
             let error = await #expect(throws: HubError.self) { try await damaged.fetch() }
-            #expect(error?.code == .damaged && error?.message.contains(name == "config.json" ? "git SHA-1" : "SHA-256") == true)
+            #expect(
+                error?.code == .damaged
+                    && error?.message.contains(name == "config.json" ? "git SHA-1" : "SHA-256") == true)
             #expect(!FileManager.default.fileExists(atPath: try blob(damaged, name).path))
             #expect(CachedSnapshot(HubReference(id: damaged.id), .model, in: damaged.cache) == nil)
         }
@@ -146,7 +159,8 @@ import Testing
     }
 
     @Test func shardsComeByTheirIndex() async throws {
-        let index = #"{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}"#
+        let index =
+            #"{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}"#
         let fixture = try HubFixture { repository in
             var files = repository.commits.values.first ?? [:]
             files["model.safetensors"] = nil

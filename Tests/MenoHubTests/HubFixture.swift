@@ -36,7 +36,8 @@ struct HubFixture {
     func settings(_ environment: [String: String] = [:]) throws -> HubSettings {
         var settings = try HubSettings(
             ["HF_ENDPOINT": server.endpoint, "HF_HOME": folder.url.path, "HF_HUB_DOWNLOAD_TIMEOUT": "2"].merging(
-                environment) { $1 })
+                environment
+            ) { $1 })
         settings.retryDelay = .milliseconds(10)
         return settings
     }

@@ -8,15 +8,18 @@ import Testing
         #expect(HubReference("Qwen/Qwen3-0.6B") == HubReference(id: "Qwen/Qwen3-0.6B"))
         #expect(HubReference("a/b@refs/pr/1") == HubReference(id: "a/b", revision: "refs/pr/1"))
         #expect(HubReference("a/b:Q4_K_M") == HubReference(id: "a/b", selector: "Q4_K_M"))
-        #expect(HubReference("a/b@v1.0:dir/m.gguf") == HubReference(id: "a/b", revision: "v1.0", selector: "dir/m.gguf"))
+        #expect(
+            HubReference("a/b@v1.0:dir/m.gguf") == HubReference(id: "a/b", revision: "v1.0", selector: "dir/m.gguf"))
         for text in ["Qwen/Qwen3-0.6B", "a/b@refs/pr/1", "a/b:Q4_K_M", "a/b@v1.0:dir/m.gguf"] {
             #expect(HubReference(text)?.description == text)
         }
     }
 
     @Test(arguments: [
-        "", "gpt2", "a/b/c", "/a/b", "a/b/", "./a", "../a", "a/..", "~/a", "a b/c", "a/b@", "a/b:", "a/b@:x", "-a/b", "a/b.",
-        "a--b/c", "a/b@../x", "a/b@.x", "a/b@x/", "a/b:../../etc", "a/b:/etc/x.gguf", "ä/b", "a/b\n", "runs/é", "a/b@x y",
+        "", "gpt2", "a/b/c", "/a/b", "a/b/", "./a", "../a", "a/..", "~/a", "a b/c", "a/b@", "a/b:", "a/b@:x", "-a/b",
+        "a/b.",
+        "a--b/c", "a/b@../x", "a/b@.x", "a/b@x/", "a/b:../../etc", "a/b:/etc/x.gguf", "ä/b", "a/b\n", "runs/é",
+        "a/b@x y",
         "a/b:x\\y.gguf",
     ]) func whatIsNone(_ text: String) { #expect(HubReference(text) == nil) }
 
@@ -35,7 +38,8 @@ import Testing
 
     @Test func aQuantizationNamesAFile() throws {
         let names = [
-            "README.md", "Tiny-Q4_K_M.gguf", "Tiny-IQ4_K_M.gguf", "Tiny-Q4_K_S.gguf", "tiny.q8_0.gguf", "mmproj-Tiny-F16.gguf",
+            "README.md", "Tiny-Q4_K_M.gguf", "Tiny-IQ4_K_M.gguf", "Tiny-Q4_K_S.gguf", "tiny.q8_0.gguf",
+            "mmproj-Tiny-F16.gguf",
             "F16/Tiny.gguf", "Tiny-UD-Q2_K_XL.gguf",
         ]
         #expect(try choice("a/b:Q4_K_M", names) == "Tiny-Q4_K_M.gguf")

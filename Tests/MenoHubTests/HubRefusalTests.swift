@@ -75,7 +75,8 @@ import Testing
         fixture.server.trouble(.status(429, ["RateLimit": "\"api\";r=0;t=5000"]), "/api/models/")
         let hub = try fixture.hub(["HF_HUB_CACHE": fixture.folder.url.appending(path: "other").path])
         let error = await #expect(throws: HubError.self) { try await hub.snapshot(HubReference(id: fixture.id)) }
-        #expect(error?.code == .rateLimited && error?.message.contains("5000 s") == true, "\(String(describing: error))")
+        #expect(
+            error?.code == .rateLimited && error?.message.contains("5000 s") == true, "\(String(describing: error))")
         #expect(error?.advice?.contains("token") == true)
     }
 
@@ -148,7 +149,8 @@ import Testing
 
     @Test func aFullDiskIsForeseen() async throws {
         let fixture = try HubFixture()
-        fixture.server.trouble(.with("X-Linked-Size", "9000000000000000"), "/resolve/\(fixture.commit)/model.safetensors")
+        fixture.server.trouble(
+            .with("X-Linked-Size", "9000000000000000"), "/resolve/\(fixture.commit)/model.safetensors")
         let error = try await refusal(fixture)
         #expect(error.code == .noSpace && error.message.contains("9000 TB"), "\(error)")
         #expect(fixture.server.takeRequests().allSatisfy { !$0.path.contains(fixture.weightsPath) })

@@ -18,12 +18,15 @@ import Testing
 
     @Test func endpointAndOffline() throws {
         #expect(try HubSettings([:]).endpoint == "https://huggingface.co")
-        #expect(try HubSettings(["HF_ENDPOINT": "https://mirror.example/hub/"]).endpoint == "https://mirror.example/hub")
+        #expect(
+            try HubSettings(["HF_ENDPOINT": "https://mirror.example/hub/"]).endpoint == "https://mirror.example/hub")
         for text in ["mirror", "ftp://x", "https://"] {
             let error = #expect(throws: HubError.self) { try HubSettings(["HF_ENDPOINT": text]) }
             #expect(error?.place == "HF_ENDPOINT")
         }
-        for (value, isOffline) in [("1", true), ("yes", true), ("TRUE", true), ("on", true), ("0", false), ("no", false)] {
+        for (value, isOffline) in [
+            ("1", true), ("yes", true), ("TRUE", true), ("on", true), ("0", false), ("no", false),
+        ] {
             #expect((try HubSettings(["HF_HUB_OFFLINE": value]).offlineBecause != nil) == isOffline)
             #expect((try HubSettings(["TRANSFORMERS_OFFLINE": value]).offlineBecause != nil) == isOffline)
         }
@@ -60,7 +63,8 @@ import Testing
 
     @Test func proxies() throws {
         let proxies = ProxySettings([
-            "https_proxy": "http://user:pass@proxy.example:3128", "HTTP_PROXY": "plain.example", "NO_PROXY": "localhost,.intern.example",
+            "https_proxy": "http://user:pass@proxy.example:3128", "HTTP_PROXY": "plain.example",
+            "NO_PROXY": "localhost,.intern.example",
         ])
         let proxy = { (text: String) in proxies.proxy(for: URL(string: text)!) }
         #expect(proxy("https://huggingface.co/x")?.host == "proxy.example")

@@ -90,7 +90,8 @@ package struct ModelExporter {
             name == "auto"
             ? try? tokenized.template(name, warnsOfOther: false) : try tokenized.template(name, warnsOfOther: false)
         return Subject(
-            url: url, name: exportName(run), adapter: folder, tokenized: tokenized, template: template, templateName: name, run: run)
+            url: url, name: exportName(run), adapter: folder, tokenized: tokenized, template: template,
+            templateName: name, run: run)
     }
 
     private func exportName(_ run: TrainedRun?) -> String {
@@ -186,7 +187,9 @@ package struct ModelExporter {
 
     private func writeCard(_ subject: Subject, _ merged: MergedModel, _ written: Written, to stage: ExportStage) throws
     {
-        var card = ModelCard(name: subject.name, base: ModelReference.withoutRevision(subject.run?.configuration.model.nameOrPath ?? model))
+        var card = ModelCard(
+            name: subject.name,
+            base: ModelReference.withoutRevision(subject.run?.configuration.model.nameOrPath ?? model))
         card.isGGUF = form.format != .safetensors
         card.dataHash = subject.run?.dataHash
         card.settings = subject.run?.settings ?? []

@@ -10,7 +10,9 @@ extension ModelReference {
     /// - Parameter url: the model's files.
     static func baseModel(_ url: URL) -> String {
         let path = url.standardizedFileURL.resolvingSymlinksInPath().path
-        if let model = CatalogModel.all.first(where: { $0.url.resolvingSymlinksInPath().path == path }) { return model.hubID }
+        if let model = CatalogModel.all.first(where: { $0.url.resolvingSymlinksInPath().path == path }) {
+            return model.hubID
+        }
         let isGGUF = url.pathExtension.lowercased() == "gguf"
         // PEFT loads no GGUF file by the id of its repository alone: what it was made of comes first.
         if isGGUF, let id = hubID(ofGGUF: url) { return id }

@@ -24,7 +24,8 @@ extension Hub {
     }
 
     /// What a download of a reference would bring; `nil` where the cache has everything.
-    package func forecast(_ reference: HubReference, _ parts: HubParts, log: any SessionLog) throws -> DownloadForecast? {
+    package func forecast(_ reference: HubReference, _ parts: HubParts, log: any SessionLog) throws -> DownloadForecast?
+    {
         try waiting(log: log, isCancelled: { false }) { _ in try await forecast(reference, parts: parts) }
     }
 

@@ -22,7 +22,8 @@ package enum ModelReference: Sendable {
         } else {
             throw ModelError(
                 .notFound, path: text, "is neither a file or folder, nor the name of a model, nor a Hugging Face id.",
-                advice: "Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")). An id is ORGANIZATION/NAME, such as "
+                advice:
+                    "Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")). An id is ORGANIZATION/NAME, such as "
                     + "Qwen/Qwen3-0.6B.")
         }
     }

@@ -48,6 +48,9 @@ struct RunModel {
     /// What belongs to the settings of a checkpoint.
     var settings: [String: String] { commit.map { [Self.commitKey: $0] } ?? [:] }
 
+    /// Where the run's files are found without asking anybody.
+    var place: String { commit == nil ? name : url.path }
+
     /// A name that means these weights forever, for the run's own configuration.
     var lastingName: String {
         guard let commit, let reference = HubReference(name) else { return name }

@@ -102,7 +102,8 @@ package struct TrainingSession {
         model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
             quantization: configuration.model.quantization, device: device)
-        self.form = try Self.prepare(model, configuration, runModel, initialAdapter, log).accompanied(by: model.tokenizerFiles(template))
+        self.form = try Self.prepare(model, configuration, runModel, initialAdapter, log).accompanied(
+            by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
     }
@@ -201,7 +202,7 @@ package struct TrainingSession {
         guard let target = free else { return }
         let isAdapter = configuration.lora != nil
         let exporter = ModelExporter(
-            model: isAdapter ? runModel.lastingName : folders.model.path,
+            model: isAdapter ? runModel.place : folders.model.path,
             adapter: isAdapter ? folders.model.path : nil, form: form, target: target, log: log)
         try exporter.run()
         log.note("the export is in \(target.path)")

@@ -34,7 +34,8 @@ struct Doctor: ParsableCommand {
             print("hub cache      \(settings.cache.path), \(models.count) models, \(size)\(free)")
             let token = settings.token.map { "token of \($0.source)" } ?? "no token"
             print(
-                "hub            \(settings.endpoint), \(settings.offlineBecause.map { "offline by \($0)" } ?? "online"), \(token)")
+                "hub            \(settings.endpoint), \(settings.offlineBecause.map { "offline by \($0)" } ?? "online"), \(token)"
+            )
         } catch {
             print("hub            cannot be used: \(error)")
         }

@@ -7,10 +7,14 @@ import MenoModels
 import MenoTokenizers
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Describes a model, an adapter or a data file.",
+    static let configuration = CommandConfiguration(
+        abstract: "Describes a model, an adapter or a data file.",
         discussion: "Of a Hugging Face id that is not in the cache it shows what a download would bring.")
 
-    @Argument(help: "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a .json or .jsonl file of records.")
+    @Argument(
+        help:
+            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a .json or .jsonl file of records."
+    )
     var path: String
     @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
     @Option(

@@ -83,7 +83,8 @@ struct Models: ParsableCommand {
                 switch try ModelReference(name) {
                 case .path(let url):
                     throw ModelError(
-                        .unsupported, path: url.path, "is a file or folder of yours; only what was downloaded is removed.")
+                        .unsupported, path: url.path,
+                        "is a file or folder of yours; only what was downloaded is removed.")
                 case .named(let model):
                     guard model.isFetched else { throw model.absence }
                     let size = (try? model.url.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0

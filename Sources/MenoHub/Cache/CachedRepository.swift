@@ -104,7 +104,8 @@ package struct CachedRepository: Sendable {
         let tag = cache.appending(path: "CACHEDIR.TAG")
         guard !exists(tag) else { return }
         // Signature of https://bford.info/cachedir/
-        let text = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds models that can be downloaded again.\n"
+        let text =
+            "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds models that can be downloaded again.\n"
         try? WholeFile.write(Data(text.utf8), to: tag, durability: .none, isShared: true)
     }
 

@@ -53,7 +53,8 @@ struct CachedSnapshot {
             }
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
             let others = names.filter { $0.hasSuffix(".safetensors") && presence($0) == .present }
-            return others.count == 1 && presence(ModelFileNames.weights) == .absent && presence(ModelFileNames.index) == .absent
+            return others.count == 1 && presence(ModelFileNames.weights) == .absent
+                && presence(ModelFileNames.index) == .absent
         }
     }
 }

@@ -27,7 +27,9 @@ final class FileLock: Sendable {
         }
         var (held, named) = (stat(), stat())
         // Another process may have removed the file, and a third made and locked a new one.
-        guard fstat(descriptor, &held) == 0, stat(url.path, &named) == 0, held.st_ino == named.st_ino else { return nil }
+        guard fstat(descriptor, &held) == 0, stat(url.path, &named) == 0, held.st_ino == named.st_ino else {
+            return nil
+        }
         return lock
     }
 

@@ -17,6 +17,8 @@ final class DownloadProgress: Sendable {
         var start: Int?
         var began = ContinuousClock.now
         var told = ContinuousClock.now
+        /// When it was last told in a line that stays, for those who read a log.
+        var noted = ContinuousClock.now
     }
 
     private let name: String
@@ -33,7 +35,7 @@ final class DownloadProgress: Sendable {
 
     /// - Parameter bytes: negative where something is downloaded again.
     func add(_ bytes: Int) {
-        let text: String? = state.withLock { state in
+        let event: HubEvent? = state.withLock { state in
             state.done += bytes
             let now = ContinuousClock.now
             guard now - state.told > .milliseconds(200) else { return nil }
@@ -42,9 +44,21 @@ final class DownloadProgress: Sendable {
             let start = state.start ?? state.done
             state.start = start
             let seconds = (now - state.began) / .seconds(1)
-            return Self.text(name, state.done, of: state.total, speed: Double(state.done - start) / seconds)
+            let text = Self.text(name, state.done, of: state.total, speed: Double(state.done - start) / seconds)
+            guard now - state.noted > .seconds(60) else { return .progress(text) }
+            state.noted = now
+            return .note(text)
         }
-        if let text { send(.progress(text)) }
+        if let event { send(event) }
+    }
+
+    /// Says that everything is there.
+    func finish() {
+        let text = state.withLock { state in
+            let seconds = (ContinuousClock.now - state.began) / .seconds(1)
+            return "\(name): \(ByteText.english(state.total)) in \(String(format: "%.1f", seconds)) s"
+        }
+        send(.note(text))
     }
 
     private static func text(_ name: String, _ done: Int, of total: Int, speed: Double) -> String {

@@ -81,7 +81,7 @@ struct FileDownload: Sendable {
         let response: HTTPClientResponse
         do {
             response = try await transport.answer(
-                to: .init(url: file.url, offset: partial.count), onWait: { progress.note($0) },
+                to: .init(url: file.url, offset: partial.count, connectionRetries: nil), onWait: { progress.note($0) },
                 refusal: { .refused($0, reference, file: file.name, settings) })
         } catch let error as HubError where error.code == .network {
             throw interrupted(error, at: partial.count)
@@ -99,7 +99,8 @@ struct FileDownload: Sendable {
             for try await buffer in response.body {
                 guard partial.count + buffer.readableBytes <= file.size ?? .max else {
                     throw HubError(
-                        .damaged, "\(reference.id)/\(file.name)", "the server sends more than the "
+                        .damaged, "\(reference.id)/\(file.name)",
+                        "the server sends more than the "
                             + "\(file.size ?? 0) bytes that it announced.")
                 }
                 try buffer.withUnsafeReadableBytes { try partial.append($0) }

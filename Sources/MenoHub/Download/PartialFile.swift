@@ -54,7 +54,9 @@ struct PartialFile: ~Copyable {
         while let start = rest.baseAddress, !rest.isEmpty {
             let written = pwrite(descriptor, start, min(rest.count, 1 << 30), off_t(count))
             if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw HubError(systemError: written < 0 ? errno : ENOSPC, url.path, "cannot be written") }
+            guard written > 0 else {
+                throw HubError(systemError: written < 0 ? errno : ENOSPC, url.path, "cannot be written")
+            }
             checksum.update(UnsafeRawBufferPointer(rebasing: rest[..<written]))
             rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
             count += written
@@ -69,8 +71,12 @@ struct PartialFile: ~Copyable {
 
     /// Gives the file its name, when its bytes are on the disk.
     func finish(as blob: URL) throws {
-        guard fsync(descriptor) == 0 else { throw HubError(systemError: errno, url.path, "cannot be brought to the disk") }
-        guard rename(url.path, blob.path) == 0 else { throw HubError(systemError: errno, blob.path, "cannot get its name") }
+        guard fsync(descriptor) == 0 else {
+            throw HubError(systemError: errno, url.path, "cannot be brought to the disk")
+        }
+        guard rename(url.path, blob.path) == 0 else {
+            throw HubError(systemError: errno, blob.path, "cannot get its name")
+        }
     }
 
     func remove() { unlink(url.path) }

@@ -113,6 +113,7 @@ struct RepositoryDownload: Sendable {
                 progress: progress
             ).run()
         }
+        if isForecast { progress.finish() }
         try? WholeFile.synchronize(repository.blobs)
     }
 

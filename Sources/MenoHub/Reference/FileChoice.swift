@@ -41,7 +41,8 @@ struct FileChoice {
                 // What is not a model is refused by what its files say.
                 guard has(ModelFileNames.adapterConfiguration) else {
                     throw HubError(
-                        .unsupported, reference.id, "is no model that can be read: it has neither config.json nor a "
+                        .unsupported, reference.id,
+                        "is no model that can be read: it has neither config.json nor a "
                             + ".gguf file.")
                 }
                 (companions, weights, index) = ([ModelFileNames.adapterConfiguration], [], nil)
@@ -54,6 +55,9 @@ struct FileChoice {
         }
     }
 
+    /// The same weights under the names that Mistral's own library has for them.
+    private static let consolidated = "consolidated"
+
     private static func holdsGGUFAlone(_ names: [String]) -> Bool {
         !ModelFileNames.models(names).isEmpty && !names.contains { $0.hasSuffix(".safetensors") && !$0.contains("/") }
     }
@@ -63,11 +67,13 @@ struct FileChoice {
         if wanted.allSatisfy(names.contains) { return wanted }
         let others = names.filter {
             $0.hasSuffix(".safetensors") && !$0.contains("/") && !$0.hasPrefix("adapter_model")
+                && !$0.hasPrefix(consolidated)
         }
         if others.count == 1, wanted == [ModelFileNames.weights] { return others }
         guard others.isEmpty else {
             throw HubError(
-                .unsupported, reference.id, "has \(others.count) safetensors files and no \(ModelFileNames.index): "
+                .unsupported, reference.id,
+                "has \(others.count) safetensors files and no \(ModelFileNames.index): "
                     + "\(others.prefix(8).joined(separator: ", ")).")
         }
         guard let foreign = names.first(where: ModelFileNames.isForeignWeights) else {
@@ -76,7 +82,8 @@ struct FileChoice {
         throw HubError(
             .unsupported, reference.id,
             "its weights are \(foreign), which is not downloaded: such files can run programs when they are read.",
-            advice: "Look for a revision in safetensors, such as \(reference.id)@refs/pr/1 where the pull requests of its page "
+            advice:
+                "Look for a revision in safetensors, such as \(reference.id)@refs/pr/1 where the pull requests of its page "
                 + "offer one, or convert it: transformers' `from_pretrained` and `save_pretrained` write safetensors.")
     }
 

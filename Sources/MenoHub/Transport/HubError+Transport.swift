@@ -54,7 +54,8 @@ extension HubError {
         case (_, "RevisionNotFound"):
             return HubError(
                 .notFound, id, "has no revision \"\(reference.requestedRevision)\".",
-                advice: "A revision is a branch, a tag or a commit: \(settings.endpoint)/\(id)/commits/main lists them.")
+                advice: "A revision is a branch, a tag or a commit: \(settings.endpoint)/\(id)/commits/main lists them."
+            )
         case (_, "EntryNotFound"):
             return HubError(.notFound, id, "has no file \(file ?? "of this name") at this revision.")
         case (401, _) where words == invalidCredentials, (401, _) where settings.token != nil && kind != "RepoNotFound":

@@ -63,6 +63,8 @@ final class HubTransport: Sendable {
         var url: String
         /// The first byte that is wanted.
         var offset = 0
+        /// How often it is repeated where the server cannot be reached; `nil`: as often as any.
+        var connectionRetries: Int? = 2
         /// Whether a redirect to another server is followed. The answer to a question about a file is on the redirect itself.
         var leavesHub = true
     }
@@ -129,6 +131,7 @@ final class HubTransport: Sendable {
         to request: Request, onWait: @Sendable (String) -> Void, refusal: (HTTPClientResponse) -> HubError
     ) async throws -> HTTPClientResponse {
         var backoff = Backoff(settings)
+        var lost = 0
         while true {
             let (problem, delay): (HubError, Duration?)
             do {
@@ -136,10 +139,13 @@ final class HubTransport: Sendable {
                 guard response.status.code >= 400 else { return response }
                 (problem, delay) = (refusal(response), backoff.delay(after: response))
             } catch let error as HubError where error.code == .network {
-                (problem, delay) = (error, backoff.next())
+                lost += 1
+                (problem, delay) = (error, lost > request.connectionRetries ?? .max ? nil : backoff.next())
             }
             guard let delay else { throw problem }
-            if delay > .seconds(1) { onWait("\(problem.place): \(problem.message) Trying again in \(delay.seconds) s.") }
+            if delay > .seconds(1) {
+                onWait("\(problem.place): \(problem.message) Trying again in \(delay.seconds) s.")
+            }
             try await Task.sleep(for: delay)
         }
     }

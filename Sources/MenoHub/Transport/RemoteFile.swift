@@ -41,5 +41,7 @@ struct RemoteFile: Sendable {
         (etag.hasPrefix("W/") ? String(etag.dropFirst(2)) : etag).replacing("\"", with: "")
     }
 
-    private static func isBlobName(_ text: String) -> Bool { text.wholeMatch(of: #/[A-Za-z0-9][A-Za-z0-9_-]{0,199}/#) != nil }
+    private static func isBlobName(_ text: String) -> Bool {
+        text.wholeMatch(of: #/[A-Za-z0-9][A-Za-z0-9_-]{0,199}/#) != nil
+    }
 }
