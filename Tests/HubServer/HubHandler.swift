@@ -27,10 +27,9 @@ final class HubHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let path = head.uri.replacing(#/^http:\/\/[^\/]+/#, with: "")
         let request = HubServer.Request(
-            method: head.method.rawValue, path: path, isCDN: isCDN, range: head.headers.first(name: "Range"),
-            authorization: head.headers.first(name: "Authorization"), isProxied: path != head.uri)
+            method: head.method.rawValue, path: head.uri, isCDN: isCDN, range: head.headers.first(name: "Range"),
+            authorization: head.headers.first(name: "Authorization"))
         let (values, trouble) = state.take(request)
         var heedsRange = true
         if case .wholeFile = trouble { heedsRange = false }

@@ -14,8 +14,6 @@ public final class HubServer: Sendable {
         public let isCDN: Bool
         public let range: String?
         public let authorization: String?
-        /// Whether it was sent as to a proxy.
-        public let isProxied: Bool
     }
 
     private let state = HubState()

@@ -72,6 +72,26 @@ import Testing
             doctor.output.contains("offline by HF_HUB_OFFLINE") && doctor.output.contains("\(cache.path), 1 models"))
     }
 
+    @Test func ggufFilesAndAdaptersByTheirIds() throws {
+        let gguf = try Data(contentsOf: Fixtures.url("models/arcee-tiny/model.gguf"))
+        server.set(ServedRepository("some-org/quants", ["t-F32.gguf": gguf, "t-Q8_0.gguf": Data("none".utf8)]))
+        let fetched = try run("models", "fetch", "some-org/quants:F32")
+        #expect(fetched.status == 0 && fetched.output.hasSuffix("/t-F32.gguf\n"), "\(fetched)")
+        let offline = ["HF_HUB_OFFLINE": "1"]
+        let shown = try run("inspect", "some-org/quants:F32", environment: offline)
+        #expect(shown.status == 0 && shown.output.contains("architecture   arcee"), "\(shown)")
+        #expect(try run("inspect", "some-org/quants").errors.contains("t-Q8_0.gguf"))
+
+        let folder = tiny.model.appending(path: "adapter")
+        server.set(ServedRepository("some-org/adapter", try ServedRepository.files(in: folder)))
+        let evaluate = ["evaluate", "--model", tiny.model.path, "--data", tiny.data.path, "--adapter"]
+        let byID = try meno(evaluate + ["some-org/adapter"], threads: 1, environment: environment)
+        let byPath = try meno(evaluate + [folder.path], threads: 1)
+        #expect(byID.status == 0 && byID.output.prefix(60) == byPath.output.prefix(60), "\(byID)")
+        let misplaced = try run("chat", "--model", "some-org/adapter", "--prompt", "a")
+        #expect(misplaced.status == 65 && misplaced.errors.contains("--adapter some-org/adapter."), "\(misplaced)")
+    }
+
     @Test mutating func aRunKeepsTheCommitThatItBeganWith() throws {
         try tiny.write("max_steps: 4, save_steps: 2, eval_strategy: \"no\"")
         let train = ["train", tiny.file.path, "--set", "model.name_or_path=\(id)"]

@@ -51,15 +51,16 @@ import Testing
         }
     }
 
-    @Test func aProxyIsUsed() async throws {
+    @Test func aProxyIsAsked() async throws {
         let fixture = try HubFixture()
-        let snapshot = try await fixture.fetch(
-            nil,
-            [
-                "http_proxy": fixture.server.endpoint, "HF_ENDPOINT": "http://hub.invalid", "no_proxy": "127.0.0.1",
-            ])
-        try requireWhole(snapshot, fixture)
-        #expect(fixture.server.takeRequests().allSatisfy { $0.isProxied != $0.isCDN })
+        let error = await #expect(throws: HubError.self) {
+            try await fixture.fetch(
+                nil, ["http_proxy": fixture.server.endpoint, "HF_ENDPOINT": "http://hub.invalid", "HF_TOKEN": "hf_abc"])
+        }
+        // This server is no proxy, and says so.
+        #expect(error?.code == .network && error?.message.contains("proxy") == true, "\(String(describing: error))")
+        let request = try #require(fixture.server.takeRequests().first)
+        #expect(request.method == "CONNECT" && request.path == "hub.invalid:80" && request.authorization == nil)
     }
 
     @Test func aBrokenConnectionIsResumed() async throws {

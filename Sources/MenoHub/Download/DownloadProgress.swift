@@ -56,7 +56,7 @@ final class DownloadProgress: Sendable {
     func finish() {
         let text = state.withLock { state in
             let seconds = (ContinuousClock.now - state.began) / .seconds(1)
-            return "\(name): \(ByteText.english(state.total)) in \(String(format: "%.1f", seconds)) s"
+            return "downloaded \(name) in \(String(format: "%.1f", seconds)) s"
         }
         send(.note(text))
     }
