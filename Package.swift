@@ -57,18 +57,27 @@ let package = Package(
             // Compiled while the program runs; Accelerator/DeviceCode.cpp has its text.
             exclude: ["Accelerator/Layers.cu"],
             cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
-        .target(name: "MenoTensor", dependencies: ["CTorch", "CMenoKernels"], swiftSettings: swiftSettings),
+        .target(
+            name: "MenoTensor", dependencies: ["CTorch", "CMenoKernels", "MenoErrors"], swiftSettings: swiftSettings),
+
+        // What every error is
+        .target(name: "MenoErrors", swiftSettings: swiftSettings),
 
         // Files, text and data: no libtorch
-        .target(name: "MenoFormats", swiftSettings: swiftSettings),
-        .target(name: "MenoTokenizers", dependencies: ["MenoFormats"], swiftSettings: swiftSettings),
-        .target(name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats"], swiftSettings: swiftSettings),
+        .target(name: "MenoFormats", dependencies: ["MenoErrors"], swiftSettings: swiftSettings),
+        .target(name: "MenoJinja", swiftSettings: swiftSettings),
+        .target(
+            name: "MenoTokenizers", dependencies: ["MenoJinja", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
 
         // Models by their Hugging Face id: no libtorch
         .target(
             name: "MenoHub",
             dependencies: [
-                "MenoFormats",
+                "MenoFormats", "MenoErrors",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -79,9 +88,11 @@ let package = Package(
 
         // What a run tells, and what is decided from it: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
-        .target(name: "MenoMonitor", dependencies: ["MenoMetrics", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats"],
+            name: "MenoMonitor", dependencies: ["MenoMetrics", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
 
         .target(
@@ -94,14 +105,16 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         // Models and their training
-        .target(name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats"], swiftSettings: swiftSettings),
         .target(
-            name: "MenoExport", dependencies: ["MenoModels", "MenoTensor", "MenoTokenizers", "MenoFormats"],
+            name: "MenoModels", dependencies: ["MenoTensor", "MenoFormats", "MenoErrors"], swiftSettings: swiftSettings),
+        .target(
+            name: "MenoExport",
+            dependencies: ["MenoModels", "MenoTensor", "MenoTokenizers", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
         .target(
             name: "MenoTraining",
             dependencies: [
-                "MenoModels", "MenoTensor", "MenoFormats", "MenoData", "MenoMetrics", logging,
+                "MenoModels", "MenoTensor", "MenoFormats", "MenoData", "MenoMetrics", "MenoErrors", logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings),
@@ -109,7 +122,7 @@ let package = Package(
         .target(
             name: "MenoConfiguration",
             dependencies: [
-                "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoFormats", "MenoMonitor",
+                "MenoTraining", "MenoModels", "MenoTensor", "MenoData", "MenoFormats", "MenoMonitor", "MenoErrors",
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: swiftSettings),
@@ -118,9 +131,9 @@ let package = Package(
         .target(
             name: "Meno",
             dependencies: [
-                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
-                "MenoFormats", "MenoHub",
-                "MenoReporting", "MenoMonitor", "MenoMetrics", logging,
+                "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
+                "MenoTokenizers",
+                "MenoFormats", "MenoHub", "MenoReporting", "MenoMonitor", "MenoMetrics", "MenoErrors", logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -128,9 +141,9 @@ let package = Package(
         .executableTarget(
             name: "MenoCommandLine",
             dependencies: [
-                "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData", "MenoTokenizers",
-                "MenoFormats", "MenoHub",
-                "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics",
+                "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
+                "MenoTokenizers",
+                "MenoFormats", "MenoHub", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics", "MenoErrors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
             ],
@@ -156,10 +169,13 @@ let package = Package(
         .testTarget(
             name: "MenoHubTests", dependencies: ["MenoHub", "HubServer", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "MenoJinjaTests", dependencies: ["MenoJinja", "MenoTesting"], swiftSettings: swiftSettings),
+        .testTarget(
             name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoMonitorTests", dependencies: ["MenoMonitor", "MenoMetrics", "MenoTesting"],
             swiftSettings: swiftSettings),

@@ -27,7 +27,7 @@ public struct EvaluationOptions: Sendable {
     /// Tokens of the longest example; longer ones are cut. Default 2,048.
     public var maxLength = 2048
     /// Which tokens count. Default: all.
-    public var lossOn = ExampleBuilder.LossTarget.all
+    public var lossOn = LossTarget.all
     /// Seeds the choice of the records. Default 42.
     public var seed: UInt64 = 42
     /// A system turn before dialogues that have none; `nil`: none.

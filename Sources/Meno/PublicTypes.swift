@@ -4,10 +4,12 @@
 
 public import MenoConfiguration
 public import MenoData
+public import MenoErrors
 public import MenoFormats
 public import MenoHub
 public import MenoMetrics
 public import MenoModels
+public import MenoMonitor
 public import MenoTensor
 public import MenoTokenizers
 public import MenoTraining
@@ -18,6 +20,12 @@ public import MenoTraining
 public typealias RunConfiguration = MenoConfiguration.RunConfiguration
 /// How a model is trained: steps, learning rate, optimizer, evaluations, checkpoints.
 public typealias TrainingArguments = MenoTraining.TrainingArguments
+/// How a model is adapted: rank, α, dropout, layers.
+public typealias LoRASettings = MenoModels.LoRASettings
+/// What the monitor judges by.
+public typealias MonitorConfiguration = MenoMonitor.MonitorConfiguration
+/// Which tokens carry loss.
+public typealias LossTarget = MenoData.LossTarget
 /// How tokens are drawn.
 public typealias Sampling = MenoModels.Sampling
 /// A value for a chat template.
@@ -43,6 +51,13 @@ public typealias Evaluation = MenoTraining.Evaluation
 public typealias GenerationEnd = MenoModels.GenerationEnd
 
 // MARK: Errors
+
+/// The shape of every error: kind, place, message, advice, settings.
+public typealias MenoError = MenoErrors.MenoError
+/// What a program makes of an error.
+public typealias ErrorKind = MenoErrors.ErrorKind
+/// A choice that an error points at.
+public typealias Setting = MenoErrors.Setting
 
 /// A setting that cannot be used, or a run's folder that cannot.
 public typealias ConfigurationError = MenoConfiguration.ConfigurationError

@@ -6,11 +6,12 @@ extension RunConfiguration {
     /// - Throws: ``ConfigurationError`` of what is missing, or of values that contradict each other.
     package func validated(_ name: String) throws -> RunConfiguration {
         for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
-            throw ConfigurationError(place: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
+            throw ConfigurationError(
+                .invalid, at: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
         }
         if training.evaluationStrategy != .no, data.trainFraction == 1 || data.maxEvaluationSamples == 0 {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` asks for evaluations, but "
                     + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
                 advice: "Set `training.eval_strategy: no`, or hold examples out.")
@@ -23,23 +24,23 @@ extension RunConfiguration {
     private func checkContradictions(_ name: String) throws {
         if computesInFloat16 {
             throw ConfigurationError(
-                place: name, "`training.fp16: true` is not honoured: float16 needs its losses scaled.",
+                .invalid, at: name, "`training.fp16: true` is not honoured: float16 needs its losses scaled.",
                 advice: "Use `training.bf16: true`, or `model.dtype: float32`.")
         }
         if usesNoCUDA, model.device == .cuda || model.device == .mps {
             throw ConfigurationError(
-                place: name, "`training.no_cuda: true` contradicts `model.device: \(model.device.rawValue)`.",
+                .invalid, at: name, "`training.no_cuda: true` contradicts `model.device: \(model.device.rawValue)`.",
                 advice: "Leave one of them out.")
         }
         if model.dtype == .float16 {
             throw ConfigurationError(
-                place: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
+                .invalid, at: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
                 advice: "Use `bfloat16` or `float32`.")
         }
         if model.quantization != nil { try checkQuantization(name) }
         if let greaterIsBetter, greaterIsBetter != training.bestMetric.greaterIsBetter {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`training.greater_is_better: \(greaterIsBetter)` contradicts `training.metric_for_best_model: "
                     + "\(training.bestMetric.rawValue)`, of which "
                     + (training.bestMetric.greaterIsBetter ? "greater" : "lower") + " values are better.",
@@ -47,7 +48,7 @@ extension RunConfiguration {
         }
         if training.earlyStoppingPatience != nil, training.evaluationStrategy == .no {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`training.early_stopping_patience` needs evaluations, which `training.eval_strategy: no` forbids.")
         }
         try checkSchedule(name)
@@ -57,17 +58,17 @@ extension RunConfiguration {
     private func checkQuantization(_ name: String) throws {
         if model.loadsInFourBits, model.loadsInEightBits {
             throw ConfigurationError(
-                place: name, "`model.load_in_4bit` and `model.load_in_8bit` contradict each other.",
+                .invalid, at: name, "`model.load_in_4bit` and `model.load_in_8bit` contradict each other.",
                 advice: "Leave one of them out.")
         }
         if lora == nil {
             throw ConfigurationError(
-                place: name, "`lora: null` trains every weight, and quantised ones cannot be trained.",
+                .invalid, at: name, "`lora: null` trains every weight, and quantised ones cannot be trained.",
                 advice: "Train an adapter, or leave `load_in_4bit` and `load_in_8bit` out.")
         }
         if model.weights != .auto {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`model.weights: \(model.weights.rawValue)` says how a file's own quantised weights are held; "
                     + "`load_in_4bit` and `load_in_8bit` quantise weights that are not.",
                 advice: "Leave one of them out.")
@@ -79,11 +80,12 @@ extension RunConfiguration {
             try monitor.thresholds.validate()
         } catch {
             throw ConfigurationError(
-                place: name, "`\(error.place ?? "monitor")` \(error.message)", advice: error.advice)
+                .invalid, at: name, "`monitor\(error.place.map { ".\($0)" } ?? "")` \(error.message)",
+                advice: error.advice)
         }
         guard (monitor.onAlert == .command) == (monitor.alertCommand != nil) else {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`monitor.on_alert: \(monitor.onAlert.rawValue)` and `monitor.alert_command` contradict each other: the "
                     + "command is for `on_alert: command`, which needs one.")
         }
@@ -96,26 +98,26 @@ extension RunConfiguration {
         if let other = ScheduleOption.all.first(where: { !isTaken($0) && $0.write(options) != nil }) {
             let taken = ScheduleOption.all.filter(isTaken).map(\.name)
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`training.lr_scheduler_kwargs`: `training.lr_scheduler_type: \(training.schedule.rawValue)` has no "
                     + "`\(other.name)`.",
                 advice: "It takes \(taken.isEmpty ? "no such keys" : taken.joined(separator: ", ")).")
         }
         if training.schedule == .cosineWithRestarts, let cycles = options.cycles, cycles != cycles.rounded() {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is no whole number, which "
                     + "`cosine_with_restarts` needs.")
         }
         if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`num_decay_steps` (\(decaySteps)) of `training.lr_scheduler_kwargs` is more than `training.max_steps` "
                     + "(\(maxSteps)).")
         }
         if training.schedule == .polynomial, options.endRate >= training.learningRate, training.learningRate > 0 {
             throw ConfigurationError(
-                place: name,
+                .invalid, at: name,
                 "`lr_end` (\(options.endRate)) of `training.lr_scheduler_kwargs` is not below `training.learning_rate` "
                     + "(\(training.learningRate)).")
         }
@@ -127,7 +129,7 @@ extension RunConfiguration {
             training.learningRates(totalSteps: maxSteps).fault() != nil
         else { return }
         throw ConfigurationError(
-            place: name,
+            .invalid, at: name,
             "`training.warmup_steps` (\(warmup)) is more than `training.max_steps` (\(maxSteps)): "
                 + "the learning rate would never reach its peak.")
     }

@@ -1,26 +1,16 @@
-/// What is wrong with a configuration file or an override.
-public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
-    public enum Code: String, Sendable {
-        case notFound
-        /// The text is not YAML, a key is unknown, a value is impossible, or two contradict each other.
-        case invalid
-    }
+public import MenoErrors
 
-    public var code: Code
-    /// The file and line, or the option that the value came from.
-    public var place: String?
-    public var message: String
-    /// What the user can do, when there is something.
-    public var advice: String?
+/// What is wrong with a configuration file or an override. Its place is the file and line, the key, or the option that the value came from.
+public typealias ConfigurationError = CodedError<ConfigurationErrorCode>
 
-    public init(_ code: Code = .invalid, place: String?, _ message: String, advice: String? = nil) {
-        self.code = code
-        self.place = place
-        self.message = message
-        self.advice = advice
-    }
+/// What a ``ConfigurationError`` is about.
+public enum ConfigurationErrorCode: String, ErrorCode {
+    case notFound
+    /// The text is not YAML, a key is unknown, a value is impossible, or two contradict each other.
+    case invalid
 
-    public var description: String {
-        [place.map { "\($0): \(message)" } ?? message, advice].compactMap { $0 }.joined(separator: " ")
+    /// What a program makes of the error.
+    public var kind: ErrorKind {
+        self == .notFound ? .notFound : .badInput
     }
 }

@@ -1,14 +1,14 @@
 internal import Yams
 
 /// A key of `RUN.yaml`: what it means, and how its value reaches a ``RunConfiguration``.
-public struct ConfigurationKey: Sendable {
+package struct ConfigurationKey: Sendable {
     /// `training.learning_rate`; keys of the top level have no dot.
-    public let path: String
-    public let meaning: String
+    package let path: String
+    package let meaning: String
     /// What the value may be, completing "expected …".
-    public let expected: String
-    public let example: String
-    public let caveat: String?
+    package let expected: String
+    package let example: String
+    package let caveat: String?
 
     /// `false` where the value is not of the kind.
     let read: @Sendable (Node, inout RunConfiguration) -> Bool
@@ -32,7 +32,7 @@ public struct ConfigurationKey: Sendable {
     }
 
     /// The value where nothing is said.
-    public var defaultValue: String { write(.notebook) }
+    package var defaultValue: String { write(.notebook) }
 
     /// `training`, or `monitor.probes`; `nil` of a key of the top level.
     var section: String? { path.lastIndex(of: ".").map { String(path[..<$0]) } }

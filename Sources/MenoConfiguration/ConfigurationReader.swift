@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 internal import MenoModels
 internal import Yams
 
@@ -6,26 +6,26 @@ extension RunConfiguration {
     /// Reads a file, then the overrides.
     /// - Parameter overrides: `key.path=value`, the value in YAML; later ones win.
     /// - Throws: ``ConfigurationError``, which names the file and line or the override.
-    public static func read(_ url: URL, overrides: [String] = []) throws -> RunConfiguration {
+    package static func read(_ url: URL, overrides: [String] = []) throws -> RunConfiguration {
         guard FileManager.default.fileExists(atPath: url.path) else {
-            throw ConfigurationError(.notFound, place: url.path, "does not exist.")
+            throw ConfigurationError(.notFound, at: url.path, "does not exist.")
         }
         let data: Foundation.Data
         do {
             // Through a handle, as it may be a pipe.
             data = try FileHandle(forReadingFrom: url).readToEnd() ?? Foundation.Data()
         } catch {
-            throw ConfigurationError(.notFound, place: url.path, "cannot be read (\(error.localizedDescription)).")
+            throw ConfigurationError(.notFound, at: url.path, "cannot be read (\(error.localizedDescription)).")
         }
         guard let text = String(data: data, encoding: .utf8) else {
-            throw ConfigurationError(place: url.path, "is not UTF-8 text.")
+            throw ConfigurationError(.invalid, at: url.path, "is not UTF-8 text.")
         }
         return try read(yaml: text, name: url.path, overrides: overrides)
     }
 
     /// Reads YAML text.
     /// - Parameter name: what the text is called in errors.
-    public static func read(yaml: String, name: String, overrides: [String] = []) throws -> RunConfiguration {
+    package static func read(yaml: String, name: String, overrides: [String] = []) throws -> RunConfiguration {
         var reader = ConfigurationReader(name: name)
         try reader.read(yaml)
         for override in overrides { try reader.apply(override) }
@@ -77,11 +77,11 @@ private struct ConfigurationReader {
         do {
             root = try Yams.compose(yaml: yaml)
         } catch {
-            throw ConfigurationError(place: name, "is not YAML (\(cut("\(error)"))).")
+            throw ConfigurationError(.invalid, at: name, "is not YAML (\(cut("\(error)"))).")
         }
         guard let root, !isNull(root) else { return }
         guard let mapping = root.mapping else {
-            throw ConfigurationError(place: name, "is no mapping of keys to values.")
+            throw ConfigurationError(.invalid, at: name, "is no mapping of keys to values.")
         }
         try read(mapping, under: nil)
     }
@@ -102,7 +102,7 @@ private struct ConfigurationReader {
             } else if let entries = node.mapping {
                 try read(entries, under: path)
             } else {
-                throw ConfigurationError(place: place(node), "`\(path)` is no mapping of keys to values.")
+                throw ConfigurationError(.invalid, at: place(node), "`\(path)` is no mapping of keys to values.")
             }
         }
     }
@@ -114,7 +114,7 @@ private struct ConfigurationReader {
         if let other = written.updateValue(place, forKey: key) {
             let isOther = key == path ? "" : ", of which `\(path)` is another name"
             throw ConfigurationError(
-                place: place, "`\(key)` is written twice\(isOther); first at \(other).",
+                .invalid, at: place, "`\(key)` is written twice\(isOther); first at \(other).",
                 advice: "Leave one of them out.")
         }
         try checkSwitchedOff()
@@ -125,7 +125,7 @@ private struct ConfigurationReader {
         for (section, place) in switchedOff {
             guard let (key, other) = written.first(where: { OptionalSection(of: $0.key) == section }) else { continue }
             throw ConfigurationError(
-                place: place, "`\(section)` is switched off, so that `\(key)` (\(other)) would mean nothing.",
+                .invalid, at: place, "`\(section)` is switched off, so that `\(key)` (\(other)) would mean nothing.",
                 advice: "Leave one of them out.")
         }
     }
@@ -135,7 +135,7 @@ private struct ConfigurationReader {
         guard path != "monitor.enabled" else { return }
         guard let section = OptionalSection(of: path), !section.isOn(in: configuration) else { return }
         throw ConfigurationError(
-            place: place, "`\(section)` is switched off, so that `\(path)` would mean nothing.",
+            .invalid, at: place, "`\(section)` is switched off, so that `\(path)` would mean nothing.",
             advice: "Switch it on by `--set '\(section)={}'` before, or leave `\(path)` out.")
     }
 
@@ -143,14 +143,14 @@ private struct ConfigurationReader {
         (written, switchedOff) = ([:], [:])
         let place = "--set \(cut(override))"
         guard let equals = override.firstIndex(of: "=") else {
-            throw ConfigurationError(place: place, "expected key.path=value.")
+            throw ConfigurationError(.invalid, at: place, "expected key.path=value.")
         }
         let path = String(override[..<equals]).trimmingCharacters(in: .whitespaces)
         let node: Node
         do {
             node = try Yams.compose(yaml: String(override[override.index(after: equals)...])) ?? Node("")
         } catch {
-            throw ConfigurationError(place: place, "the value is not YAML (\(cut("\(error)"))).")
+            throw ConfigurationError(.invalid, at: place, "the value is not YAML (\(cut("\(error)"))).")
         }
         guard Self.sections.contains(path) else {
             try requireOn(ConfigurationKey.synonyms[path] ?? path, place: place)
@@ -166,7 +166,7 @@ private struct ConfigurationReader {
         } else {
             let key = ConfigurationKey.all.first { $0.section == path }
             throw ConfigurationError(
-                place: place, "`\(path)` is a section of keys, and has no value of its own.",
+                .invalid, at: place, "`\(path)` is a section of keys, and has no value of its own.",
                 advice: key.map { "Name one of its keys, for example --set \($0.path)=\($0.example)." })
         }
     }
@@ -179,12 +179,12 @@ private struct ConfigurationReader {
         if let foreign = ConfigurationKey.foreign.first(where: { $0.path == path }) {
             if isNull(node) || foreign.accepts(flow(node)) { return }
             throw ConfigurationError(
-                place: place, "`\(path): \(cut(flow(node)))` is not honoured: \(foreign.reason)")
+                .invalid, at: place, "`\(path): \(cut(flow(node)))` is not honoured: \(foreign.reason)")
         }
         guard let key = Self.keys[path] else { throw unknown(path, place: place) }
         guard key.read(node, &configuration) else {
             throw ConfigurationError(
-                place: place, "`\(path)` is \(shown(node)); expected \(key.expected).",
+                .invalid, at: place, "`\(path)` is \(shown(node)); expected \(key.expected).",
                 advice: "For example `\(key.name): \(key.example)`.")
         }
         if key.section == "lora" { configuration.givenLoRAKeys.insert(path) }
@@ -195,7 +195,7 @@ private struct ConfigurationReader {
         guard let meaning = choice.meanings.first(where: { $0.value == node.scalar?.string }) else {
             let values = choice.meanings.map(\.value).joined(separator: ", ")
             throw ConfigurationError(
-                place: place, "`\(choice.path)` is \(shown(node)); expected one of \(values).",
+                .invalid, at: place, "`\(choice.path)` is \(shown(node)); expected one of \(values).",
                 advice: "For example `\(choice.path.split(separator: ".").last ?? ""): \(choice.meanings[0].value)`.")
         }
         for key in meaning.keys {
@@ -214,7 +214,7 @@ private struct ConfigurationReader {
 
     private func unknown(_ path: String, place: String) -> ConfigurationError {
         let advice = nearestName(to: path, among: Array(Self.keys.keys) + Self.sections).map { "Did you mean `\($0)`?" }
-        return ConfigurationError(place: place, "there is no key `\(path)`.", advice: advice)
+        return ConfigurationError(.invalid, at: place, "there is no key `\(path)`.", advice: advice)
     }
 
     private func place(_ node: Node) -> String { override ?? node.mark.map { "\(name):\($0.line)" } ?? name }

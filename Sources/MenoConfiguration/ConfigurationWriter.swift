@@ -1,6 +1,6 @@
 extension RunConfiguration {
     /// The configuration as YAML with every key, as it is read back.
-    public var yaml: String {
+    package var yaml: String {
         var lines: [String] = []
         var section: String?
         for key in ConfigurationKey.all {
@@ -26,7 +26,7 @@ extension RunConfiguration {
 
 extension RunConfiguration {
     /// The values of the keys that change what a run computes, beyond rounding; a checkpoint is of one such set.
-    public var resultSettings: [String: String] {
+    package var resultSettings: [String: String] {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
@@ -44,7 +44,7 @@ extension RunConfiguration {
 
 extension ConfigurationKey {
     /// The reference of every key, in Markdown.
-    public static var reference: String {
+    package static var reference: String {
         var text =
             "# Keys of RUN.yaml\n\nMade by `meno keys` from the tables in `Sources/MenoConfiguration/Keys`.\n"
         var section: String?

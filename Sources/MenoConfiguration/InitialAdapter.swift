@@ -1,29 +1,24 @@
-public import MenoModels
+package import MenoModels
 
 extension RunConfiguration {
     /// The configuration of a run that goes on from `lora.init_adapter`: the settings of `lora` are the adapter's.
     /// - Throws: ``ConfigurationError`` where a key was given that the adapter contradicts.
-    public func adopting(_ adapter: LoRASettings) throws -> RunConfiguration {
+    package func adopting(_ adapter: LoRASettings) throws -> RunConfiguration {
         guard let before = lora else { return self }
         var configuration = self
         var lora = before
-        lora.rank = adapter.rank
-        lora.alpha = adapter.alpha
-        lora.dropout = adapter.dropout
+        lora.settings = adapter
+        // What is saved holds the head and the embedding both.
+        lora.settings.ensuresWeightTying = before.settings.ensuresWeightTying
         lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts, meaning: Self.layers)
-        lora.usesRankStabilization = adapter.usesRankStabilization
-        lora.usesDoRA = adapter.usesDoRA
-        lora.layersToTransform = adapter.layersToTransform
-        lora.rankPattern = adapter.rankPattern
-        lora.alphaPattern = adapter.alphaPattern
-        lora.excludedModules = Self.chosen(before.excludedModules, adapter.excludedModules?.texts ?? []) { Set($0) }
+        lora.excludedModules = Self.chosen(before.excludedModules, lora.excludedModules) { Set($0) }
         lora.modulesToSave = Self.chosen(before.modulesToSave, adapter.modulesToSave) { Set($0.map(Self.module)) }
         configuration.lora = lora
         for key in ConfigurationKey.lora where givenLoRAKeys.contains(key.path) {
             let (given, real) = (key.write(self), key.write(configuration))
             guard given != real else { continue }
             throw ConfigurationError(
-                place: key.path, "is \(given); the adapter of `lora.init_adapter` has \(real), and keeps it.",
+                .invalid, at: key.path, "is \(given); the adapter of `lora.init_adapter` has \(real), and keeps it.",
                 advice: "Leave `\(key.path)` out, or train a new adapter without `lora.init_adapter`.")
         }
         return configuration
@@ -74,17 +69,15 @@ extension LoRATargets {
 }
 
 extension RunConfiguration.LoRA {
-    /// What a new adapter is made by.
-    public var settings: LoRASettings {
-        var settings = LoRASettings(
-            rank: rank, alpha: alpha, dropout: dropout, targets: LoRATargets(targetModules),
-            usesRankStabilization: usesRankStabilization)
-        settings.usesDoRA = usesDoRA
-        settings.layersToTransform = layersToTransform
-        settings.rankPattern = rankPattern
-        settings.alphaPattern = alphaPattern
-        settings.modulesToSave = modulesToSave
-        settings.excludedModules = excludedModules.isEmpty ? nil : LoRATargets(excludedModules)
-        return settings
+    /// `lora.target_modules`: names, one regular expression, or `all-linear`.
+    package var targetModules: [String] {
+        get { settings.targets.texts }
+        set { settings.targets = LoRATargets(newValue) }
+    }
+
+    /// `lora.exclude_modules`.
+    package var excludedModules: [String] {
+        get { settings.excludedModules?.texts ?? [] }
+        set { settings.excludedModules = newValue.isEmpty ? nil : LoRATargets(newValue) }
     }
 }

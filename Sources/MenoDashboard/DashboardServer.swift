@@ -1,13 +1,13 @@
-public import Foundation
+package import Foundation
 internal import HTTPTypes
 internal import Hummingbird
-public import Logging
-public import MenoMonitor
-public import MenoReporting
+package import Logging
+package import MenoMonitor
+package import MenoReporting
 internal import ServiceLifecycle
 
 /// A live page of runs that other processes train, on the loopback interface.
-public struct DashboardServer: Sendable {
+package struct DashboardServer: Sendable {
     private let pages: DashboardPages
     private let port: Int
     private let logger: Logger
@@ -19,7 +19,7 @@ public struct DashboardServer: Sendable {
     ///   - port: 0: any that is free.
     ///   - isRunning: whether a process trains in a run's folder; `nil` where that is not known.
     ///   - thresholds: that a run is judged by, where it had no monitor of its own.
-    public init(
+    package init(
         _ folder: URL, port: Int, language: ReportLanguage, logger: Logger, interval: Duration = .milliseconds(700),
         isRunning: @escaping @Sendable (URL) -> Bool? = { _ in nil },
         thresholds: @escaping @Sendable (URL) -> MonitorConfiguration
@@ -35,7 +35,7 @@ public struct DashboardServer: Sendable {
 
     /// Serves until SIGINT or SIGTERM.
     /// - Parameter onStart: called with the address once requests are answered.
-    public func run(onStart: @escaping @Sendable (String) -> Void) async throws {
+    package func run(onStart: @escaping @Sendable (String) -> Void) async throws {
         let router = Router()
         router.add(middleware: LoopbackOnly())
         for path: RouterPath in ["/", "**"] { router.get(path) { request, _ in await respond(to: request) } }

@@ -1,16 +1,16 @@
-public import Foundation
+package import Foundation
 internal import MenoMetrics
 internal import MenoReporting
 
 /// The runs that a dashboard shows: that of a folder, or those of the folders in it. Nothing outside is ever read: a link
 /// that leads out is no run.
-public struct RunCatalog: Sendable {
-    public let folder: URL
+package struct RunCatalog: Sendable {
+    package let folder: URL
 
-    public init(_ folder: URL) { self.folder = folder.standardizedFileURL.resolvingSymlinksInPath() }
+    package init(_ folder: URL) { self.folder = folder.standardizedFileURL.resolvingSymlinksInPath() }
 
     /// Names and folders, the newest run first.
-    public var runs: [(name: String, url: URL)] {
+    package var runs: [(name: String, url: URL)] {
         if holdsRun(folder) { return [(folder.lastPathComponent, folder)] }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.filter { !$0.hasPrefix(".") }.map { ($0, folder.appending(path: $0)) }
@@ -21,7 +21,7 @@ public struct RunCatalog: Sendable {
     }
 
     /// `nil` where no run has the name. A name is compared, never made part of a path.
-    public func run(named name: String) -> URL? { runs.first { $0.name == name }?.url }
+    package func run(named name: String) -> URL? { runs.first { $0.name == name }?.url }
 
     /// Changes when there is something new to tell of a run.
     func stamp(of run: URL) -> String { recorded(by: run).map { "\($0.size) \($0.date.timeIntervalSince1970)" } ?? "" }

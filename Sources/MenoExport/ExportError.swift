@@ -1,29 +1,23 @@
-/// What is wrong with an export: where, what was expected, and what to do.
-package struct ExportError: Error, Sendable, CustomStringConvertible {
-    package enum Code: String, Sendable {
-        /// Something is at the place of the result already.
-        case exists
-        /// The format cannot hold the model or the adapter, or its options contradict each other.
-        case unsupported
-        /// What was written does not do what the trained model does.
-        case differs
-        /// The operating system refused a write.
-        case cannotWrite
-    }
+package import MenoErrors
 
-    package var code: Code
-    package var path: String?
-    package var message: String
-    package var advice: String?
+/// What is wrong with an export. Its place is the file or folder.
+package typealias ExportError = CodedError<ExportErrorCode>
 
-    package init(_ code: Code, path: String? = nil, _ message: String, advice: String? = nil) {
-        self.code = code
-        self.path = path
-        self.message = message
-        self.advice = advice
-    }
+/// What a ``ExportError`` is about.
+package enum ExportErrorCode: String, ErrorCode {
+    /// Something is at the place of the result already.
+    case exists
+    /// The format cannot hold the model or the adapter, or its options contradict each other.
+    case unsupported
+    /// What was written does not do what the trained model does.
+    case differs
+    /// The operating system refused a write.
+    case cannotWrite
 
-    package var description: String {
-        [path.map { "\($0): \(message)" } ?? message, advice].compactMap { $0 }.joined(separator: " ")
+    package var kind: ErrorKind {
+        switch self {
+        case .exists, .unsupported: .badInput
+        case .differs, .cannotWrite: .failed
+        }
     }
 }

@@ -16,7 +16,7 @@ package final class ExportStage {
         folder = target.deletingLastPathComponent().appending(path: ".\(target.lastPathComponent).partial")
         guard !FileManager.default.fileExists(atPath: target.path) else {
             throw ExportError(
-                .exists, path: target.path, "is there already.", advice: "Choose another place, or remove it first.")
+                .exists, at: target.path, "is there already.", advice: "Choose another place, or remove it first.")
         }
         do {
             // What an export that was killed has left.
@@ -24,7 +24,7 @@ package final class ExportStage {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
             throw ExportError(
-                .cannotWrite, path: folder.path, "cannot be created (\(error.localizedDescription)).",
+                .cannotWrite, at: folder.path, "cannot be created (\(error.localizedDescription)).",
                 advice: "Choose a place that you may write to.")
         }
     }
@@ -47,7 +47,7 @@ package final class ExportStage {
         // A rename replaces what came there meanwhile only where both are files.
         guard !FileManager.default.fileExists(atPath: target.path), rename(source.path, target.path) == 0 else {
             throw ExportError(
-                .cannotWrite, path: target.path, "cannot take its place: \(String(cString: strerror(errno))).")
+                .cannotWrite, at: target.path, "cannot take its place: \(String(cString: strerror(errno))).")
         }
         try Self.synchronize(target.deletingLastPathComponent())
     }
@@ -55,11 +55,11 @@ package final class ExportStage {
     /// Waits until a file or the names in a folder are on the disk.
     private static func synchronize(_ url: URL) throws {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ExportError(.cannotWrite, path: url.path, "cannot be opened.") }
+        guard descriptor >= 0 else { throw ExportError(.cannotWrite, at: url.path, "cannot be opened.") }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else {
             throw ExportError(
-                .cannotWrite, path: url.path, "cannot be written to the disk: \(String(cString: strerror(errno))).")
+                .cannotWrite, at: url.path, "cannot be written to the disk: \(String(cString: strerror(errno))).")
         }
     }
 }

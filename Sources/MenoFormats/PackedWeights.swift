@@ -1,14 +1,14 @@
 /// How a tensor's values are packed in a file, row by row.
-public struct PackedBlocks: Sendable, Hashable {
+package struct PackedBlocks: Sendable, Hashable {
     /// The type's name: `Q4_K`, …
-    public var type: String
+    package var type: String
     /// Values and bytes of a block; every row is a whole number of blocks.
-    public var elements: Int
-    public var bytes: Int
+    package var elements: Int
+    package var bytes: Int
 }
 
 /// Weights of which some are packed, and can be taken as they are.
-public protocol PackedWeightSource: WeightSource {
+package protocol PackedWeightSource: WeightSource {
     /// How a tensor's values are packed; `nil` where each is a number of its own, or there is no such tensor.
     func packing(of name: String) -> PackedBlocks?
 
@@ -19,7 +19,7 @@ public protocol PackedWeightSource: WeightSource {
 }
 
 extension GGUFFile: PackedWeightSource {
-    public func packing(of name: String) -> PackedBlocks? {
+    package func packing(of name: String) -> PackedBlocks? {
         guard let type = tensor(named: name)?.type, type.storage != nil else { return nil }
         // Numbers of two bytes count as packed: they are no bfloat16.
         if type == .F16 { return PackedBlocks(type: type.name, elements: 32, bytes: 64) }
@@ -27,11 +27,11 @@ extension GGUFFile: PackedWeightSource {
             ? PackedBlocks(type: type.name, elements: type.block.elements, bytes: type.block.bytes) : nil
     }
 
-    public func readPacked(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
+    package func readPacked(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
         guard let tensor = tensor(named: name) else { throw FormatError.noTensor(name, path: file.path) }
         guard destination.count == tensor.bytes.count else {
             throw FormatError(
-                .malformed, path: file.path,
+                .malformed, at: file.path,
                 "tensor '\(name)' \(tensor.shape) has \(tensor.bytes.count) bytes as \(tensor.type.name), but the destination "
                     + "holds \(destination.count).",
                 advice: "The configuration and the weights disagree about this tensor's shape.")

@@ -1,7 +1,7 @@
-public import Foundation
+package import Foundation
 
 /// Finds and opens the weights of a model.
-public enum WeightFiles {
+package enum WeightFiles {
     /// Opens the weights at a path.
     ///
     /// A file may be `.safetensors`, an index of shards (`.index.json`) or `.gguf` (known by content). In a folder,
@@ -9,11 +9,11 @@ public enum WeightFiles {
     /// `.safetensors` file.
     /// - Throws: ``FormatError``: `notFound` when there are no weights, `unsupported` when they are in another format
     ///   or when a folder leaves the choice open, `malformed` when the files are damaged.
-    public static func open(_ url: URL) throws -> any WeightSource {
+    package static func open(_ url: URL) throws -> any WeightSource {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
             throw FormatError(
-                .notFound, path: url.path, "does not exist.",
+                .notFound, at: url.path, "does not exist.",
                 advice: "Give a model's folder, or its .safetensors or .gguf file.")
         }
         return try isFolder.boolValue ? openFolder(url) : openFile(url)
@@ -28,7 +28,7 @@ public enum WeightFiles {
         case "json" where url.lastPathComponent.hasSuffix(".index.json"): return try ShardedSafetensors(index: url)
         case let other:
             throw FormatError(
-                .unsupported, path: url.path, "is not in a format that Meno reads (extension '\(other)').",
+                .unsupported, at: url.path, "is not in a format that Meno reads (extension '\(other)').",
                 advice: "Weights can be .safetensors, .safetensors.index.json or .gguf. Convert others, such as "
                     + "PyTorch's .bin, to safetensors.")
         }
@@ -39,7 +39,7 @@ public enum WeightFiles {
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
         } catch {
-            throw FormatError(.inputOutput, path: folder.path, "cannot be listed: \(error.localizedDescription)")
+            throw FormatError(.inputOutput, at: folder.path, "cannot be listed: \(error.localizedDescription)")
         }
         for name in ["model.safetensors", "model.safetensors.index.json"] where names.contains(name) {
             return try openFile(folder.appending(path: name))
@@ -50,12 +50,12 @@ public enum WeightFiles {
         let candidates = gguf.isEmpty ? safetensors : gguf
         guard let only = candidates.first else {
             throw FormatError(
-                .notFound, path: folder.path, "holds no weights.",
+                .notFound, at: folder.path, "holds no weights.",
                 advice: "Expected model.safetensors, model.safetensors.index.json with its shards, or a .gguf file.")
         }
         guard candidates.count == 1 else {
             throw FormatError(
-                .unsupported, path: folder.path,
+                .unsupported, at: folder.path,
                 "holds \(candidates.count) weight files: \(candidates.prefix(8).joined(separator: ", "))"
                     + "\(candidates.count > 8 ? ", …" : "").",
                 advice: "Give the path of the one to use.")

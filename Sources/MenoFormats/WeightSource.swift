@@ -1,32 +1,32 @@
 /// The element types in which a model asks for its weights.
-public enum WeightElementType: Sendable, Hashable, CaseIterable {
+package enum WeightElementType: Sendable, Hashable, CaseIterable {
     case float32, bfloat16, float16
 
     /// Bytes per element.
-    public var size: Int { self == .float32 ? 4 : 2 }
+    package var size: Int { self == .float32 ? 4 : 2 }
 }
 
 /// One tensor of a weight file, as the file describes it.
-public struct WeightInfo: Sendable, Hashable {
+package struct WeightInfo: Sendable, Hashable {
     /// The tensor's name in the file's own naming scheme.
-    public var name: String
+    package var name: String
     /// Row-major shape, outermost dimension first (a linear layer is `[outFeatures, inFeatures]`).
-    public var shape: [Int]
+    package var shape: [Int]
     /// How the file stores it: `F32`, `BF16`, `Q4_K`, …
-    public var storage: String
+    package var storage: String
 
-    public init(name: String, shape: [Int], storage: String) {
+    package init(name: String, shape: [Int], storage: String) {
         self.name = name
         self.shape = shape
         self.storage = storage
     }
 
     /// The number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    package var count: Int { shape.reduce(1, *) }
 }
 
 /// Named weights that can be read as floating-point numbers, whatever their storage.
-public protocol WeightSource: Sendable {
+package protocol WeightSource: Sendable {
     /// Every tensor, in the file's order.
     var weights: [WeightInfo] { get }
 
@@ -50,7 +50,7 @@ public protocol WeightSource: Sendable {
 }
 
 extension WeightSource {
-    public func read(
+    package func read(
         _ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer
     ) throws {
         try read(name, elements: 0..<(weight(named: name)?.count ?? 0), as: elementType, into: destination)

@@ -44,7 +44,7 @@ package struct Hub: Sendable {
             }
         } catch let error as HubError {
             guard let cached, !isRenewed else { throw explained(error, reference) }
-            events(.note("\(reference): taken as it is in the cache, since \(error.place) \(error.message)"))
+            events(.note("\(reference): taken as it is in the cache, since \(error.text)"))
             return cached.snapshot
         }
     }
@@ -68,7 +68,7 @@ package struct Hub: Sendable {
 
     private func absence(_ reference: HubReference, because variable: String) -> HubError {
         HubError(
-            .offline, reference.description,
+            .offline, at: reference.description,
             "is neither a file or folder nor a model in \(settings.cache.path), and "
                 + "\(variable) is set.",
             advice: "Unset \(variable) to download it.")
@@ -76,11 +76,11 @@ package struct Hub: Sendable {
 
     /// What was given may have been meant as a path: an error that only tells of a server would not help.
     private func explained(_ error: HubError, _ reference: HubReference) -> HubError {
-        guard error.code == .network, !error.place.hasPrefix(reference.id) else { return error }
+        guard error.code == .network, error.place?.hasPrefix(reference.id) != true else { return error }
         return HubError(
-            .network, reference.description,
+            .network, at: reference.description,
             "is neither a file or folder nor a model in \(settings.cache.path), and "
-                + "\(error.place) \(error.message)",
+                + "\(error.text)",
             advice: error.advice)
     }
 }

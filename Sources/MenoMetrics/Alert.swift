@@ -1,5 +1,6 @@
 /// A trouble that was noticed in a run: from when to when, with the numbers it was noticed by and what can be done.
 public struct Alert: Sendable, Hashable, Codable {
+    /// What was noticed.
     public enum Kind: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
         /// The loss does not fall any more, though the learning rate is still high.
         case lossPlateau = "loss_plateau"
@@ -30,17 +31,21 @@ public struct Alert: Sendable, Hashable, Codable {
         case wrongLanguage = "wrong_language"
     }
 
+    /// How much it matters.
     public enum Severity: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
         case info
         case warning
         /// The run is unlikely to give anything useful if it goes on.
         case critical
 
+        /// From the least to the most severe.
         public static func < (a: Severity, b: Severity) -> Bool { a.rank < b.rank }
         private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
     }
 
+    /// What was noticed.
     public var kind: Kind
+    /// How much it matters.
     public var severity: Severity
     /// The step at which the trouble began, as far as can be told afterwards.
     public var startStep: Int
@@ -55,7 +60,7 @@ public struct Alert: Sendable, Hashable, Codable {
     /// The numbers that the decision was made by, all finite, for programs and for messages in other languages.
     public var values: [String: Double]
 
-    public init(
+    package init(
         kind: Kind, severity: Severity, startStep: Int, detectedStep: Int, endStep: Int? = nil, message: String,
         advice: String, values: [String: Double] = [:]
     ) {

@@ -4,6 +4,7 @@ internal import Foundation
 public struct EvaluationMetrics: Sendable, Hashable, Codable {
     /// Optimizer steps done when it ran.
     public var step: Int
+    /// Epochs done, with the part of the present one.
     public var epoch: Double
     /// Σ negative log-likelihood / Σ labelled tokens, in nats. Lower is better.
     public var loss: Double
@@ -13,10 +14,12 @@ public struct EvaluationMetrics: Sendable, Hashable, Codable {
     public var completionLoss: Double?
     /// Labelled tokens.
     public var tokens: Int
+    /// Examples evaluated.
     public var samples: Int
+    /// How long it took, in seconds.
     public var seconds: Double
 
-    public init(
+    package init(
         step: Int, epoch: Double, loss: Double, tokenAccuracy: Double, completionLoss: Double?, tokens: Int,
         samples: Int, seconds: Double
     ) {

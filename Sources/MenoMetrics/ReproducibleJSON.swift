@@ -1,9 +1,9 @@
-public import Foundation
+package import Foundation
 
 extension JSONEncoder {
     /// One that gives the same text for the same values. Numbers that are not finite are the texts "NaN", "Infinity" and
     /// "-Infinity", as JSON has none.
-    public static func reproducible(isPretty: Bool = false, snakeCase: Bool = false) -> JSONEncoder {
+    package static func reproducible(isPretty: Bool = false, snakeCase: Bool = false) -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }
@@ -16,7 +16,7 @@ extension JSONEncoder {
 
 extension JSONDecoder {
     /// One that reads what ``JSONEncoder/reproducible(isPretty:snakeCase:)`` writes.
-    public static func reproducible(snakeCase: Bool = false) -> JSONDecoder {
+    package static func reproducible(snakeCase: Bool = false) -> JSONDecoder {
         let decoder = JSONDecoder()
         if snakeCase { decoder.keyDecodingStrategy = .convertFromSnakeCase }
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(

@@ -1,6 +1,8 @@
 /// Memory in use at one moment, in bytes.
 public struct ResourceUsage: Sendable, Hashable, Codable {
+    /// The memory of one accelerator, in bytes.
     public struct Accelerator: Sendable, Hashable, Codable {
+        /// Its number, from 0.
         public var index: Int
         /// Bytes in tensors now.
         public var allocated: Int
@@ -11,7 +13,7 @@ public struct ResourceUsage: Sendable, Hashable, Codable {
         /// Share of time in which a kernel ran, 0…1, where the driver tells.
         public var utilization: Double?
 
-        public init(index: Int, allocated: Int, reserved: Int, peakAllocated: Int, utilization: Double? = nil) {
+        package init(index: Int, allocated: Int, reserved: Int, peakAllocated: Int, utilization: Double? = nil) {
             self.index = index
             self.allocated = allocated
             self.reserved = reserved
@@ -20,14 +22,16 @@ public struct ResourceUsage: Sendable, Hashable, Codable {
         }
     }
 
+    /// Optimizer steps done when it was measured.
     public var step: Int
     /// Resident size of the process.
     public var resident: Int
     /// The largest that the resident size has been.
     public var peakResident: Int
+    /// One entry for each accelerator in use.
     public var accelerators: [Accelerator]
 
-    public init(step: Int, resident: Int, peakResident: Int, accelerators: [Accelerator] = []) {
+    package init(step: Int, resident: Int, peakResident: Int, accelerators: [Accelerator] = []) {
         self.step = step
         self.resident = resident
         self.peakResident = peakResident

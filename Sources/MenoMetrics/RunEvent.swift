@@ -22,16 +22,25 @@ public enum RunEvent: Sendable, Hashable, Codable {
 
 /// What is known of a run before its first step.
 public struct RunDescription: Sendable, Hashable, Codable {
+    /// The model's name or path.
     public var model: String
+    /// The model's `model_type`.
     public var architecture: String
+    /// Where it computes: `cpu`, `cuda:0`, `mps`.
     public var device: String
+    /// What frozen weights are kept in.
     public var dtype: String
+    /// Training examples.
     public var trainSamples: Int
+    /// Held-out examples.
     public var evaluationSamples: Int
+    /// Optimizer steps of the whole run.
     public var totalSteps: Int
+    /// Optimizer steps of an epoch.
     public var stepsPerEpoch: Int
     /// Values that the optimizer changes, and all values of the model.
     public var trainedParameters: Int
+    /// Parameters of the model, trained and frozen.
     public var totalParameters: Int
     /// The step that the run goes on from; 0 for a new run.
     public var resumedAtStep: Int
@@ -49,7 +58,7 @@ public struct RunDescription: Sendable, Hashable, Codable {
     /// Tokens of an evaluation; `nil` where it was not recorded.
     public var evaluationTokens: Int?
 
-    public init(
+    package init(
         model: String, architecture: String, device: String, dtype: String, trainSamples: Int,
         evaluationSamples: Int, totalSteps: Int, stepsPerEpoch: Int, trainedParameters: Int, totalParameters: Int,
         resumedAtStep: Int = 0, loggingSteps: Int? = nil, logsFirstStep: Bool? = nil,
@@ -76,6 +85,7 @@ public struct RunDescription: Sendable, Hashable, Codable {
 
 /// A checkpoint on disk.
 public struct CheckpointRecord: Sendable, Hashable, Codable {
+    /// Why a checkpoint was saved.
     public enum Kind: String, Sendable, Hashable, Codable {
         case regular
         /// Kept because the monitor found the run stable.
@@ -84,13 +94,16 @@ public struct CheckpointRecord: Sendable, Hashable, Codable {
         case final
     }
 
+    /// Optimizer steps done.
     public var step: Int
+    /// Why it was saved.
     public var kind: Kind
     /// The folder, relative to the run's own.
     public var path: String
+    /// How long it took, in seconds.
     public var seconds: Double
 
-    public init(step: Int, kind: Kind, path: String, seconds: Double) {
+    package init(step: Int, kind: Kind, path: String, seconds: Double) {
         self.step = step
         self.kind = kind
         self.path = path
@@ -98,15 +111,20 @@ public struct CheckpointRecord: Sendable, Hashable, Codable {
     }
 }
 
+/// The model's answer to one of the monitor's questions.
 public struct ProbeAnswer: Sendable, Hashable, Codable {
+    /// What was asked.
     public var question: String
+    /// What the model generated.
     public var answer: String
     /// Whether the answer ended by itself, before the limit of tokens.
     public var isComplete: Bool
+    /// Tokens generated.
     public var tokens: Int
+    /// How long it took, in seconds.
     public var seconds: Double
 
-    public init(question: String, answer: String, isComplete: Bool, tokens: Int, seconds: Double) {
+    package init(question: String, answer: String, isComplete: Bool, tokens: Int, seconds: Double) {
         self.question = question
         self.answer = answer
         self.isComplete = isComplete
@@ -117,6 +135,7 @@ public struct ProbeAnswer: Sendable, Hashable, Codable {
 
 /// How a run ended.
 public struct RunOutcome: Sendable, Hashable, Codable {
+    /// Why a run ended.
     public enum Reason: String, Sendable, Hashable, Codable {
         case completed
         case stoppedEarly
@@ -124,18 +143,23 @@ public struct RunOutcome: Sendable, Hashable, Codable {
         case failed
     }
 
+    /// Why it ended.
     public var reason: Reason
+    /// More about the reason, where there is more to say.
     public var message: String?
+    /// Optimizer steps done.
     public var step: Int
+    /// How long it took, in seconds.
     public var seconds: Double
     /// The part of ``seconds`` that observers took: what they did when they were told of something, and to write down
     /// their state. Probe answers, which tell their own time, are not in it, nor is what comes after the end, as a report.
     public var observerSeconds: Double?
     /// The step with the best value of the metric that chooses the best model.
     public var bestStep: Int?
+    /// The value of the best model, by the run's metric.
     public var bestMetric: Double?
 
-    public init(
+    package init(
         reason: Reason, message: String? = nil, step: Int, seconds: Double, bestStep: Int? = nil,
         bestMetric: Double? = nil, observerSeconds: Double? = nil
     ) {

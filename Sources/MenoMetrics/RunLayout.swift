@@ -1,57 +1,57 @@
-public import Foundation
+package import Foundation
 
 /// Where a run's files lie in its folder.
-public struct RunLayout: Sendable {
+package struct RunLayout: Sendable {
     /// The run's folder.
-    public let base: URL
+    package let base: URL
 
-    public init(_ base: URL) { self.base = base }
+    package init(_ base: URL) { self.base = base }
 
     /// Every key of the configuration as it was used.
-    public var configuration: URL { base.appending(path: "run.yaml") }
+    package var configuration: URL { base.appending(path: "run.yaml") }
     /// The trained adapter or model, and the checkpoints.
-    public var model: URL { base.appending(path: "model") }
+    package var model: URL { base.appending(path: "model") }
     /// Logs, unless the configuration names another folder.
-    public var logs: URL { base.appending(path: "logs") }
+    package var logs: URL { base.appending(path: "logs") }
     /// What is told of the run.
-    public var progress: URL { base.appending(path: "training_progress") }
+    package var progress: URL { base.appending(path: "training_progress") }
     /// Every event, with what it took.
-    public var events: URL { progress.appending(path: Self.eventsName) }
+    package var events: URL { progress.appending(path: Self.eventsName) }
     /// What steps and evaluations computed, without times.
-    public var metrics: URL { progress.appending(path: Self.metricsName) }
+    package var metrics: URL { progress.appending(path: Self.metricsName) }
     /// The page.
-    public var report: URL { progress.appending(path: Self.reportName) }
+    package var report: URL { progress.appending(path: Self.reportName) }
 
-    public static let eventsName = "events.jsonl"
-    public static let metricsName = "metrics.jsonl"
-    public static let reportName = "report.html"
-    public static let summaryName = "training_summary.json"
-    public static let trainingMetricsName = "training_metrics.json"
-    public static let stableCheckpointsName = "stable_checkpoints_summary.json"
+    package static let eventsName = "events.jsonl"
+    package static let metricsName = "metrics.jsonl"
+    package static let reportName = "report.html"
+    package static let summaryName = "training_summary.json"
+    package static let trainingMetricsName = "training_metrics.json"
+    package static let stableCheckpointsName = "stable_checkpoints_summary.json"
     /// The record of `Trainer` in each checkpoint, its own or ours.
-    public static let trainerStateName = "trainer_state.json"
+    package static let trainerStateName = "trainer_state.json"
     /// The file of a chart.
-    public static func chartName(_ id: String) -> String { "chart_\(id).svg" }
+    package static func chartName(_ id: String) -> String { "chart_\(id).svg" }
 
     /// Begins a checkpoint's name; its step follows.
-    public static let checkpointPrefix = "checkpoint-"
+    package static let checkpointPrefix = "checkpoint-"
     /// Begins the name of one that the monitor keeps.
-    public static let stableCheckpointPrefix = "stable_checkpoint-"
+    package static let stableCheckpointPrefix = "stable_checkpoint-"
     /// Begins the names of checkpoints of either kind that are no part of the run any more.
-    public static let abandonedPrefix = "abandoned_"
+    package static let abandonedPrefix = "abandoned_"
 
     /// The step of a checkpoint by its name; `nil`: it is none's.
-    public static func step(ofCheckpoint name: String, prefix: String = checkpointPrefix) -> Int? {
+    package static func step(ofCheckpoint name: String, prefix: String = checkpointPrefix) -> Int? {
         name.hasPrefix(prefix) ? Int(name.dropFirst(prefix.count)) : nil
     }
 
     /// Whether a run gives a checkpoint this name, one set aside included.
-    public static func isCheckpoint(_ name: String) -> Bool {
+    package static func isCheckpoint(_ name: String) -> Bool {
         name.wholeMatch(of: /(abandoned_)?(stable_)?checkpoint-[0-9]+(\.[0-9]+)?/) != nil
     }
 
     /// Whether a run writes a file of this name to ``progress``.
-    public static func isRecord(_ name: String) -> Bool {
+    package static func isRecord(_ name: String) -> Bool {
         let names = [eventsName, metricsName, reportName, summaryName, trainingMetricsName, stableCheckpointsName]
         return names.contains(name) || name.wholeMatch(of: /chart_.*\.svg/) != nil
     }

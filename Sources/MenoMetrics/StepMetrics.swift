@@ -17,7 +17,7 @@ public struct StepMetrics: Sendable, Hashable, Codable {
     /// Wall-clock time of the step.
     public var seconds: Double
 
-    public init(
+    package init(
         step: Int, epoch: Double, loss: Double, gradientNorm: Double, learningRate: Double, tokens: Int, labels: Int,
         seconds: Double
     ) {
@@ -31,5 +31,6 @@ public struct StepMetrics: Sendable, Hashable, Codable {
         self.seconds = seconds
     }
 
+    /// Tokens trained a second; 0 where the time is not known.
     public var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
 }

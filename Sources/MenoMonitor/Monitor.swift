@@ -1,4 +1,4 @@
-public import MenoMetrics
+package import MenoMetrics
 
 /// Follows a run by its events and decides what is worth keeping and what is worth telling.
 ///
@@ -7,18 +7,18 @@ public import MenoMetrics
 ///
 /// - Note: In `StepMetrics` a gradient norm or learning rate that is NaN, and in any event a duration of 0, count as not
 ///   measured: recorded runs lack some of them.
-public struct Monitor: Sendable, Hashable, Codable {
-    public private(set) var configuration: MonitorConfiguration
-    public private(set) var history = History()
-    public private(set) var policy = StableCheckpointPolicy()
+package struct Monitor: Sendable, Hashable, Codable {
+    package private(set) var configuration: MonitorConfiguration
+    package private(set) var history = History()
+    package private(set) var policy = StableCheckpointPolicy()
     /// Scores of the probe answers, step by step.
-    public private(set) var probes = ProbeHistory()
+    package private(set) var probes = ProbeHistory()
     /// Time, tokens and memory.
-    public private(set) var totals = RunTotals()
+    package private(set) var totals = RunTotals()
     /// Every alert so far, in the order they began; those that last have no end.
-    public private(set) var alerts: [Alert] = []
+    package private(set) var alerts: [Alert] = []
     /// The judgement of the last evaluation.
-    public private(set) var lastVerdict: StableCheckpointVerdict?
+    package private(set) var lastVerdict: StableCheckpointVerdict?
 
     private var board = AlertBoard()
     private var totalSteps = 0
@@ -29,20 +29,20 @@ public struct Monitor: Sendable, Hashable, Codable {
     private static let steps = 0...(1 << 52)
 
     /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
-    public init(configuration: MonitorConfiguration = MonitorConfiguration()) throws {
+    package init(configuration: MonitorConfiguration = MonitorConfiguration()) throws {
         try configuration.validate()
         self.configuration = configuration
     }
 
     /// Goes on with other thresholds; what was seen and decided stays.
     /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
-    public mutating func reconfigure(_ configuration: MonitorConfiguration) throws {
+    package mutating func reconfigure(_ configuration: MonitorConfiguration) throws {
         try configuration.validate()
         self.configuration = configuration
     }
 
     /// Takes in an event of the run, in order.
-    public mutating func observe(_ event: RunEvent) -> [MonitorDecision] {
+    package mutating func observe(_ event: RunEvent) -> [MonitorDecision] {
         guard isInRange(event) else { return [] }
         totals.add(event)
         switch event {
@@ -84,7 +84,7 @@ public struct Monitor: Sendable, Hashable, Codable {
     }
 
     /// Forgets stable checkpoints that are not on disk, for a run that goes on after a break.
-    public mutating func keepStableCheckpoints(at paths: Set<String>) { policy.keepOnly(paths: paths) }
+    package mutating func keepStableCheckpoints(at paths: Set<String>) { policy.keepOnly(paths: paths) }
 
     private func isInRange(_ event: RunEvent) -> Bool {
         switch event {

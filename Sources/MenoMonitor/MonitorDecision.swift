@@ -1,7 +1,7 @@
-public import MenoMetrics
+package import MenoMetrics
 
 /// What the monitor wants done, or told.
-public enum MonitorDecision: Sendable, Hashable, Codable {
+package enum MonitorDecision: Sendable, Hashable, Codable {
     /// Save the present state as a stable checkpoint, and let the monitor hear of the outcome: `.checkpointSaved` of
     /// kind `stable` at this step, or `.checkpointFailed`.
     case saveStableCheckpoint(StableCheckpointVerdict)

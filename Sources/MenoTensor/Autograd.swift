@@ -3,30 +3,30 @@ internal import Synchronization
 
 extension Tensor {
     /// Whether autograd follows this tensor. Settable on leaves only.
-    public var requiresGradient: Bool { ct_tensor_requires_grad(handle) }
+    package var requiresGradient: Bool { ct_tensor_requires_grad(handle) }
 
     /// Makes this leaf a parameter, or no longer one.
-    @discardableResult public func requiringGradient(_ required: Bool = true) throws -> Tensor {
+    @discardableResult package func requiringGradient(_ required: Bool = true) throws -> Tensor {
         try check(ct_tensor_set_requires_grad(handle, required), "requires_grad")
         return self
     }
 
     /// The gradient accumulated in this leaf so far.
-    public func gradient() throws -> Tensor? {
+    package func gradient() throws -> Tensor? {
         var result: OpaquePointer?
         try check(ct_tensor_grad(handle, &result), "grad")
         return result.map(Tensor.init(owning:))
     }
 
     /// Replaces the accumulated gradient; `nil` frees it.
-    public func setGradient(_ gradient: Tensor?) throws {
+    package func setGradient(_ gradient: Tensor?) throws {
         try check(ct_tensor_set_grad(handle, gradient?.handle), "grad")
     }
 
     /// Adds d(self · gradient)/dp to the gradient of every leaf p.
     /// - Parameter gradient: of this tensor's shape; `nil` stands for 1, for scalars only.
     /// - Throws: ``TorchError``, or what a ``customNode(inputs:outputs:backward:)`` closure threw.
-    public func backward(gradient: Tensor? = nil) throws {
+    package func backward(gradient: Tensor? = nil) throws {
         var outputs: [OpaquePointer?] = [handle]
         var gradients: [OpaquePointer?] = [gradient?.handle]
         CallbackErrors.clear()
@@ -36,7 +36,7 @@ extension Tensor {
 
     /// d(Σ outputs · outputGradients)/d(inputs), leaving every accumulated gradient alone.
     /// - Returns: one gradient for each input, `nil` where no output depends on it.
-    public static func gradients(
+    package static func gradients(
         of outputs: [Tensor], outputGradients: [Tensor], withRespectTo inputs: [Tensor]
     ) throws -> [Tensor?] {
         precondition(outputs.count == outputGradients.count)
@@ -59,7 +59,7 @@ extension Tensor {
     ///   - backward: from the gradients of the outputs (`nil` where undefined) to those of the inputs (`nil`: none).
     ///     Called at most once, on the thread that runs the backward pass.
     /// - Returns: the outputs, as results of the new node.
-    public static func customNode(
+    package static func customNode(
         inputs: [Tensor], outputs: [Tensor], backward: @escaping ([Tensor?]) throws -> [Tensor?]
     ) throws -> [Tensor] {
         var inputHandles: [OpaquePointer?] = inputs.map(\.handle)
@@ -120,12 +120,12 @@ enum CallbackErrors {
 }
 
 /// Runs `body` with autograd off on this thread.
-public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+package func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
     try withGradient(enabled: false, body)
 }
 
 /// Runs `body` with autograd on or off on this thread, and puts it back as it was.
-public func withGradient<Result>(enabled: Bool, _ body: () throws -> Result) rethrows -> Result {
+package func withGradient<Result>(enabled: Bool, _ body: () throws -> Result) rethrows -> Result {
     let before = ct_grad_enabled()
     ct_set_grad_enabled(enabled)
     defer { ct_set_grad_enabled(before) }
@@ -133,4 +133,4 @@ public func withGradient<Result>(enabled: Bool, _ body: () throws -> Result) ret
 }
 
 /// Whether autograd records on this thread.
-public var isGradientEnabled: Bool { ct_grad_enabled() }
+package var isGradientEnabled: Bool { ct_grad_enabled() }

@@ -1,7 +1,7 @@
 internal import CTorch
 
 /// The element type of a tensor.
-public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+package enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     case uint8 = 0
     case int32 = 3
     case int64 = 4
@@ -12,7 +12,7 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
     case bfloat16 = 15
 
     /// Bytes per element.
-    public var size: Int {
+    package var size: Int {
         switch self {
         case .uint8, .bool: 1
         case .float16, .bfloat16: 2
@@ -21,7 +21,7 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .uint8: "uint8"
         case .int32: "int32"
@@ -36,13 +36,13 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
 }
 
 /// A Swift type whose values tensors can be made from and read into.
-public protocol TensorElement: BitwiseCopyable, Sendable {
+package protocol TensorElement: BitwiseCopyable, Sendable {
     static var dtype: DType { get }
 }
 
-extension Float: TensorElement { public static var dtype: DType { .float32 } }
-extension Double: TensorElement { public static var dtype: DType { .float64 } }
-extension Int64: TensorElement { public static var dtype: DType { .int64 } }
-extension Int32: TensorElement { public static var dtype: DType { .int32 } }
-extension UInt8: TensorElement { public static var dtype: DType { .uint8 } }
-extension Bool: TensorElement { public static var dtype: DType { .bool } }
+extension Float: TensorElement { package static var dtype: DType { .float32 } }
+extension Double: TensorElement { package static var dtype: DType { .float64 } }
+extension Int64: TensorElement { package static var dtype: DType { .int64 } }
+extension Int32: TensorElement { package static var dtype: DType { .int32 } }
+extension UInt8: TensorElement { package static var dtype: DType { .uint8 } }
+extension Bool: TensorElement { package static var dtype: DType { .bool } }

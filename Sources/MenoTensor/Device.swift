@@ -1,34 +1,34 @@
 internal import CTorch
 
 /// Where a tensor lives.
-public struct Device: Sendable, Hashable, CustomStringConvertible {
-    public enum Kind: Sendable, Hashable { case cpu, cuda, mps }
+package struct Device: Sendable, Hashable, CustomStringConvertible {
+    package enum Kind: Sendable, Hashable { case cpu, cuda, mps }
 
-    public var kind: Kind
+    package var kind: Kind
     /// Which device of this kind, from 0.
-    public var index: Int
+    package var index: Int
 
-    public init(_ kind: Kind, index: Int = 0) {
+    package init(_ kind: Kind, index: Int = 0) {
         self.kind = kind
         self.index = index
     }
 
-    public static let cpu = Device(.cpu)
-    public static let cuda = Device(.cuda)
-    public static let mps = Device(.mps)
+    package static let cpu = Device(.cpu)
+    package static let cuda = Device(.cuda)
+    package static let mps = Device(.mps)
 
     /// How many devices of a kind libtorch can use on this machine.
-    public static func count(of kind: Kind) -> Int { Int(ct_device_count(Device(kind).raw.type)) }
+    package static func count(of kind: Kind) -> Int { Int(ct_device_count(Device(kind).raw.type)) }
 
     /// The best device there is: CUDA, then MPS, then the CPU.
-    public static var best: Device {
+    package static var best: Device {
         if count(of: .cuda) > 0 { return .cuda }
         if count(of: .mps) > 0 { return .mps }
         return .cpu
     }
 
     /// Why this project's own kernels cannot be used on this device; `nil` where they can.
-    public var kernelFault: String? {
+    package var kernelFault: String? {
         do {
             _ = try Kernels.requireKernels(.device(self))
             return nil
@@ -37,7 +37,7 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch kind {
         case .cpu: "cpu"
         case .cuda: "cuda:\(index)"

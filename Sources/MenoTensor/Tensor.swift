@@ -4,7 +4,7 @@ internal import CTorch
 ///
 /// A tensor owns one handle and releases it when it is deinitialised. It is not `Sendable`: it stays in the
 /// isolation that made it, and only plain values leave a training loop.
-public final class Tensor {
+package final class Tensor {
     let handle: OpaquePointer
 
     /// Takes over a handle.
@@ -13,43 +13,43 @@ public final class Tensor {
     deinit { ct_tensor_release(handle) }
 
     /// How many tensors are alive in the process; for leak tests.
-    public static var liveCount: Int { Int(ct_tensor_live_count()) }
+    package static var liveCount: Int { Int(ct_tensor_live_count()) }
 
     // MARK: Description
 
     /// The size of each dimension, outermost first.
-    public var shape: [Int] {
+    package var shape: [Int] {
         (0..<ct_tensor_dimensions(handle)).map { Int(ct_tensor_size(handle, $0)) }
     }
 
     /// The number of dimensions.
-    public var rank: Int { Int(ct_tensor_dimensions(handle)) }
+    package var rank: Int { Int(ct_tensor_dimensions(handle)) }
 
     /// The number of elements.
-    public var count: Int { Int(ct_tensor_count(handle)) }
+    package var count: Int { Int(ct_tensor_count(handle)) }
 
     /// The size of one dimension; negative ones count from the end.
-    public func size(_ dimension: Int) -> Int {
+    package func size(_ dimension: Int) -> Int {
         let rank = self.rank
         let index = dimension < 0 ? dimension + rank : dimension
         precondition(index >= 0 && index < rank, "dimension \(dimension) of a tensor of rank \(rank)")
         return Int(ct_tensor_size(handle, Int64(index)))
     }
 
-    public var dtype: DType {
+    package var dtype: DType {
         guard let dtype = DType(rawValue: ct_tensor_dtype(handle)) else {
             preconditionFailure("a tensor of an element type that Meno never makes")
         }
         return dtype
     }
 
-    public var device: Device { Device(raw: ct_tensor_device(handle)) }
+    package var device: Device { Device(raw: ct_tensor_device(handle)) }
 
     // MARK: Making tensors
 
     /// Copies elements, row-major.
     /// - Precondition: `elements.count` is the product of `shape`.
-    public convenience init<Element: TensorElement>(
+    package convenience init<Element: TensorElement>(
         _ elements: [Element], shape: [Int], device: Device = .cpu
     ) throws {
         self.init(
@@ -59,12 +59,12 @@ public final class Tensor {
     }
 
     /// A vector.
-    public convenience init<Element: TensorElement>(_ elements: [Element], device: Device = .cpu) throws {
+    package convenience init<Element: TensorElement>(_ elements: [Element], device: Device = .cpu) throws {
         try self.init(elements, shape: [elements.count], device: device)
     }
 
     /// A tensor of uninitialised elements.
-    public convenience init(uninitialized shape: [Int], dtype: DType, device: Device = .cpu) throws {
+    package convenience init(uninitialized shape: [Int], dtype: DType, device: Device = .cpu) throws {
         var result: OpaquePointer?
         let sizes = shape.map(Int64.init)
         try check(ct_tensor_empty(sizes, Int64(sizes.count), dtype.rawValue, device.raw, &result), "empty")
@@ -87,9 +87,9 @@ public final class Tensor {
 
     /// The elements, row-major. On an accelerator this waits for them.
     /// - Throws: ``TorchError`` when the tensor's element type is not `Element`'s.
-    public func array<Element: TensorElement>(of: Element.Type = Element.self) throws -> [Element] {
+    package func array<Element: TensorElement>(of: Element.Type = Element.self) throws -> [Element] {
         guard dtype == Element.dtype else {
-            throw TorchError(.invalid, "the elements are \(dtype), not \(Element.dtype)", operation: "array")
+            throw TorchError(.invalid, at: "array", "the elements are \(dtype), not \(Element.dtype)")
         }
         let count = self.count
         return try Array(unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -100,13 +100,13 @@ public final class Tensor {
 
     /// The elements' bytes, row-major.
     /// - Precondition: `destination` has exactly `count × dtype.size` bytes.
-    public func copyBytes(to destination: UnsafeMutableRawBufferPointer) throws {
+    package func copyBytes(to destination: UnsafeMutableRawBufferPointer) throws {
         try check(
             ct_tensor_to_bytes(handle, destination.baseAddress, Int64(destination.count)), "bytes of a tensor")
     }
 
     /// Calls `body` with the memory of a contiguous tensor on the CPU.
-    public func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) throws -> Result {
+    package func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) throws -> Result) throws -> Result {
         var address: UnsafeMutableRawPointer?
         try check(ct_tensor_data(handle, &address), "memory of a tensor")
         return try withExtendedLifetime(self) {
@@ -115,7 +115,7 @@ public final class Tensor {
     }
 
     /// The element of a one-element tensor. On an accelerator this waits for it.
-    public func item() throws -> Double {
+    package func item() throws -> Double {
         var value = 0.0
         try check(ct_tensor_item(handle, &value), "item")
         return value

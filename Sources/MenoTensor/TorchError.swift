@@ -1,29 +1,20 @@
 internal import CTorch
+public import MenoErrors
 
-/// What libtorch refused to do, with its own message.
-public struct TorchError: Error, Sendable, CustomStringConvertible {
-    public enum Code: Sendable, Hashable {
-        /// Shapes, element types or arguments that do not fit.
-        case invalid
-        /// The device's or the host's allocator refused. The computation can be tried again in smaller pieces.
-        case outOfMemory
-        /// The linked libtorch has no operator of this name.
-        case unknownOperator
-    }
+/// What libtorch refused to do, with its own message, without its C++ backtrace. Its place is the operator or function that failed.
+public typealias TorchError = CodedError<TorchErrorCode>
 
-    public var code: Code
-    /// libtorch's message, without its C++ backtrace.
-    public var message: String
-    /// The operator or function that failed.
-    public var operation: String
+/// What a ``TorchError`` is about.
+public enum TorchErrorCode: String, ErrorCode {
+    /// Shapes, element types or arguments that do not fit.
+    case invalid
+    /// The device's or the host's allocator refused. The computation can be tried again in smaller pieces.
+    case outOfMemory
+    /// The linked libtorch has no operator of this name.
+    case unknownOperator
 
-    public init(_ code: Code, _ message: String, operation: String) {
-        self.code = code
-        self.message = message
-        self.operation = operation
-    }
-
-    public var description: String { "\(operation): \(message)" }
+    /// What a program makes of the error.
+    public var kind: ErrorKind { .failed }
 }
 
 /// Throws what a status reports; for a failed backward callback, the callback's own error.
@@ -37,11 +28,11 @@ private func fail(_ status: ct_status, _ operation: String) throws {
     let message = String(cString: status.message)
     ct_string_free(status.message)
     switch status.code {
-    case CT_OUT_OF_MEMORY: throw TorchError(.outOfMemory, message, operation: operation)
-    case CT_UNKNOWN_OPERATOR: throw TorchError(.unknownOperator, message, operation: operation)
+    case CT_OUT_OF_MEMORY: throw TorchError(.outOfMemory, at: operation, message)
+    case CT_UNKNOWN_OPERATOR: throw TorchError(.unknownOperator, at: operation, message)
     case CT_CALLBACK_FAILED:
         if let error = CallbackErrors.take() { throw error }
-        throw TorchError(.invalid, message, operation: operation)
-    default: throw TorchError(.invalid, message, operation: operation)
+        throw TorchError(.invalid, at: operation, message)
+    default: throw TorchError(.invalid, at: operation, message)
     }
 }

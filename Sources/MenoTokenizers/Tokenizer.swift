@@ -1,11 +1,11 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 
 /// The tokens of a text.
-public struct Encoding: Sendable, Hashable {
-    public var ids: [TokenID]
+package struct Encoding: Sendable, Hashable {
+    package var ids: [TokenID]
     /// For each token the UTF-8 bytes of the text that it came from.
-    public var byteRanges: [Range<Int>]
+    package var byteRanges: [Range<Int>]
 
     mutating func append(_ id: TokenID, _ range: Range<Int>) {
         ids.append(id)
@@ -23,7 +23,7 @@ public struct Encoding: Sendable, Hashable {
 ///
 /// A text goes through the steps that `tokenizer.json` describes: tokens added to the vocabulary are found, what lies
 /// between them is normalised, cut into pieces, and each piece is encoded by the model.
-public final class Tokenizer: Sendable {
+package final class Tokenizer: Sendable {
     enum Model: Sendable {
         case bpe(BPE)
         case unigram(Unigram)
@@ -68,7 +68,7 @@ public final class Tokenizer: Sendable {
 
     private let parts: Parts
     /// Every token that ends a generation.
-    public let endOfTurnIDs: [TokenID]
+    package let endOfTurnIDs: [TokenID]
 
     init(_ parts: Parts) {
         self.parts = parts
@@ -88,7 +88,7 @@ public final class Tokenizer: Sendable {
     /// Reads a tokenizer.
     /// - Parameter url: a Hugging Face folder with `tokenizer.json`, such a file, or a `.gguf` file.
     /// - Throws: ``TokenizerError`` or `FormatError`, which name the file and what is wrong with it.
-    public static func load(_ url: URL) throws -> Tokenizer {
+    package static func load(_ url: URL) throws -> Tokenizer {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue {
             return try TokenizerFolder.load(url)
@@ -98,35 +98,35 @@ public final class Tokenizer: Sendable {
         case "json": return try Tokenizer(TokenizerJSON.read(url))
         default:
             throw TokenizerError(
-                .unsupported, path: url.path, "holds no tokenizer that can be read.",
+                .unsupported, at: url.path, "holds no tokenizer that can be read.",
                 advice: "Give a Hugging Face folder with tokenizer.json, or a .gguf file.")
         }
     }
 
     /// Tokens that are no text: turn markers, BOS, EOS and the like.
-    public var specialTokenIDs: Set<TokenID> { parts.specialTokenIDs }
+    package var specialTokenIDs: Set<TokenID> { parts.specialTokenIDs }
     /// What may be wrong with the tokenizer's file, in whole sentences. The tokens may be others than the model was trained on.
-    public var warnings: [String] { parts.warnings }
-    public var bosID: TokenID? { parts.markers.bos }
-    public var eosID: TokenID? { parts.markers.eos }
-    public var padID: TokenID? { parts.markers.pad }
-    public var unknownID: TokenID? { parts.markers.unknown }
+    package var warnings: [String] { parts.warnings }
+    package var bosID: TokenID? { parts.markers.bos }
+    package var eosID: TokenID? { parts.markers.eos }
+    package var padID: TokenID? { parts.markers.pad }
+    package var unknownID: TokenID? { parts.markers.unknown }
     /// Whether a text that stands for itself begins with BOS.
-    public var addsBOS: Bool { bosID.map(parts.prefix.contains) ?? false }
+    package var addsBOS: Bool { bosID.map(parts.prefix.contains) ?? false }
     /// The chat template that came with the tokenizer, in Jinja.
-    public var chatTemplateSource: String? { parts.markers.chatTemplate }
-    public var vocabularySize: Int { parts.names.count }
+    package var chatTemplateSource: String? { parts.markers.chatTemplate }
+    package var vocabularySize: Int { parts.names.count }
     /// The number of a token by its exact name.
-    public func id(of token: String) -> TokenID? { parts.names.id(of: token) }
+    package func id(of token: String) -> TokenID? { parts.names.id(of: token) }
     /// The name of a token.
-    public func token(of id: TokenID) -> String? {
+    package func token(of id: TokenID) -> String? {
         (0..<vocabularySize).contains(Int(id)) ? String(decoding: parts.names.bytes(of: id), as: UTF8.self) : nil
     }
 
     /// Special tokens written in the text become those tokens.
     /// - Parameter addSpecialTokens: whether what the tokenizer puts around a text that stands for itself is added: BOS,
     ///   for most.
-    public func encode(_ text: String, addSpecialTokens: Bool = false) -> Encoding {
+    package func encode(_ text: String, addSpecialTokens: Bool = false) -> Encoding {
         var encoding = Encoding(ids: [], byteRanges: [])
         var queue = MergeQueue()
         let bytes = Array(text.utf8)
@@ -160,7 +160,7 @@ public final class Tokenizer: Sendable {
     }
 
     /// The text of tokens; bytes that are no UTF-8 become U+FFFD, numbers outside the vocabulary nothing.
-    public func decode(_ ids: [TokenID], skipSpecialTokens: Bool = false) -> String {
+    package func decode(_ ids: [TokenID], skipSpecialTokens: Bool = false) -> String {
         parts.decoder.text(
             of: ids.filter { id in
                 (0..<vocabularySize).contains(Int(id)) && !(skipSpecialTokens && specialTokenIDs.contains(id))

@@ -6,14 +6,14 @@ internal import Synchronization
 /// A server on loopback that speaks the Hub's protocol, and a second one that large files come from, as from a CDN.
 ///
 /// Everything can go wrong that goes wrong with the Hub and the network: see ``Trouble``.
-public final class HubServer: Sendable {
+package final class HubServer: Sendable {
     /// What a request was.
-    public struct Request: Sendable, Hashable {
-        public let method: String
-        public let path: String
-        public let isCDN: Bool
-        public let range: String?
-        public let authorization: String?
+    package struct Request: Sendable, Hashable {
+        package let method: String
+        package let path: String
+        package let isCDN: Bool
+        package let range: String?
+        package let authorization: String?
     }
 
     private let state = HubState()
@@ -21,7 +21,7 @@ public final class HubServer: Sendable {
     private let hub: any Channel
     private let cdn: any Channel
 
-    public init(_ repositories: ServedRepository...) throws {
+    package init(_ repositories: ServedRepository...) throws {
         hub = try Self.listen(state, isCDN: false, group)
         cdn = try Self.listen(state, isCDN: true, group)
         state.values.withLock { [cdn] in $0.cdn = "http://127.0.0.1:\(cdn.localAddress?.port ?? 0)" }
@@ -47,31 +47,31 @@ public final class HubServer: Sendable {
     }
 
     /// For `HF_ENDPOINT`.
-    public var endpoint: String { "http://127.0.0.1:\(hub.localAddress?.port ?? 0)" }
+    package var endpoint: String { "http://127.0.0.1:\(hub.localAddress?.port ?? 0)" }
 
     /// Adds a repository, or replaces the one of its id.
-    public func set(_ repository: ServedRepository) {
+    package func set(_ repository: ServedRepository) {
         state.values.withLock { $0.repositories[repository.id] = repository }
     }
 
     /// Lets requests for one id be sent on to another.
-    public func move(_ id: String, to other: String) { state.values.withLock { $0.moved[id] = other } }
+    package func move(_ id: String, to other: String) { state.values.withLock { $0.moved[id] = other } }
 
     /// The token that private and gated repositories can be read with.
-    public func accept(token: String?) { state.values.withLock { $0.token = token } }
+    package func accept(token: String?) { state.values.withLock { $0.token = token } }
 
     /// - Parameters:
     ///   - path: a text that the path of a request contains.
     ///   - method: `HEAD` or `GET`; `nil`: both.
     ///   - times: so many requests; then everything is well again.
-    public func trouble(_ kind: Trouble.Kind, _ path: String, method: String? = nil, times: Int = .max) {
+    package func trouble(_ kind: Trouble.Kind, _ path: String, method: String? = nil, times: Int = .max) {
         state.values.withLock { $0.troubles.append(Trouble(path: path, method: method, kind: kind, times: times)) }
     }
 
-    public func clearTroubles() { state.values.withLock { $0.troubles = [] } }
+    package func clearTroubles() { state.values.withLock { $0.troubles = [] } }
 
     /// The requests since this was last called.
-    public func takeRequests() -> [Request] {
+    package func takeRequests() -> [Request] {
         state.values.withLock { state in
             defer { state.requests = [] }
             return state.requests
@@ -80,8 +80,8 @@ public final class HubServer: Sendable {
 }
 
 /// What goes wrong with some requests.
-public struct Trouble: Sendable {
-    public enum Kind: Sendable {
+package struct Trouble: Sendable {
+    package enum Kind: Sendable {
         /// An answer with this status.
         case status(Int, [String: String] = [:])
         /// The connection is closed after so many bytes of the body.

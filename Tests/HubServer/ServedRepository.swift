@@ -1,27 +1,27 @@
 internal import Crypto
-public import Foundation
+package import Foundation
 
 /// A repository that the server has.
-public struct ServedRepository: Sendable {
-    public let id: String
+package struct ServedRepository: Sendable {
+    package let id: String
     /// The files of each commit.
-    public var commits: [String: [String: Data]] = [:]
+    package var commits: [String: [String: Data]] = [:]
     /// The commit of each branch and tag.
-    public var refs: [String: String] = [:]
+    package var refs: [String: String] = [:]
     /// Whether its conditions must be accepted.
-    public var isGated = false
+    package var isGated = false
     /// Whether others than its owner do not even see it.
-    public var isPrivate = false
+    package var isPrivate = false
 
     /// A repository with one commit, on `main`.
-    public init(_ id: String, _ files: [String: Data]) {
+    package init(_ id: String, _ files: [String: Data]) {
         self.id = id
         add(files)
     }
 
     /// Adds a commit to a branch.
     /// - Returns: the commit.
-    @discardableResult public mutating func add(_ files: [String: Data], to branch: String = "main") -> String {
+    @discardableResult package mutating func add(_ files: [String: Data], to branch: String = "main") -> String {
         let text = files.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.gitSHA1($0.value))" }.joined(
             separator: "\n")
         let commit = Self.gitSHA1(Data("\(id)\n\(commits.count)\n\(text)".utf8))
@@ -31,7 +31,7 @@ public struct ServedRepository: Sendable {
     }
 
     /// The files of a folder, by their names; not those in folders.
-    public static func files(in folder: URL) throws -> [String: Data] {
+    package static func files(in folder: URL) throws -> [String: Data] {
         var files: [String: Data] = [:]
         for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
             var isFolder: ObjCBool = false
@@ -47,18 +47,18 @@ public struct ServedRepository: Sendable {
     func commit(of revision: String) -> String? { refs[revision] ?? (commits[revision] == nil ? nil : revision) }
 
     /// Whether git has only a pointer to a file, as it has for those that the Hub's `.gitattributes` name.
-    public static func isLarge(_ name: String) -> Bool {
+    package static func isLarge(_ name: String) -> Bool {
         [".safetensors", ".gguf", ".bin"].contains { name.hasSuffix($0) } || name == "tokenizer.json"
     }
 
     /// The checksum that stands in a file's etag.
-    public static func etag(_ name: String, _ data: Data) -> String { isLarge(name) ? sha256(data) : gitSHA1(data) }
+    package static func etag(_ name: String, _ data: Data) -> String { isLarge(name) ? sha256(data) : gitSHA1(data) }
 
-    public static func gitSHA1(_ data: Data) -> String {
+    package static func gitSHA1(_ data: Data) -> String {
         hex(Insecure.SHA1.hash(data: Data("blob \(data.count)\0".utf8) + data))
     }
 
-    public static func sha256(_ data: Data) -> String { hex(SHA256.hash(data: data)) }
+    package static func sha256(_ data: Data) -> String { hex(SHA256.hash(data: data)) }
 
     private static func hex(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()

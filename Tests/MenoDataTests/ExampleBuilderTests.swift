@@ -142,7 +142,7 @@ import Testing
     }
 
     private func learnt(
-        _ messages: [ChatMessage], _ target: ExampleBuilder.LossTarget, template: ChatTemplate = .chatML,
+        _ messages: [ChatMessage], _ target: LossTarget, template: ChatTemplate = .chatML,
         promptTurns: Int = 0
     ) throws -> String {
         let tokenizer = try tokenizer()

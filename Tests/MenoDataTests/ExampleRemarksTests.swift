@@ -41,7 +41,7 @@ import Testing
     }
 
     private func remarks(
-        _ template: ChatTemplate, _ records: [Record], _ target: ExampleBuilder.LossTarget = .all
+        _ template: ChatTemplate, _ records: [Record], _ target: LossTarget = .all
     ) throws -> [String] {
         var report = DataReport()
         _ = try ExampleBuilder(tokenizer: tokenizer, template: template, maxLength: 64, lossTarget: target)
@@ -51,7 +51,7 @@ import Testing
 
     @Test func aTemplateWithoutAStopTokenIsRemarkedOn() throws {
         let records = [dialogue("what", "that"), dialogue("who", "me")]
-        for target in ExampleBuilder.LossTarget.allCases {
+        for target in LossTarget.allCases {
             #expect(
                 try remarks(template(""), records, target).count { $0.contains("no token at which generation stops") }
                     == 1)

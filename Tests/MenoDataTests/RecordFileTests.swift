@@ -177,7 +177,7 @@ import Testing
 
     @Test func aFileWithoutRecordsIsAnError() throws {
         for (text, code) in [
-            ("", DataError.Code.malformed), ("[]", .empty), ("[{\"text\": \"a\"}", .malformed), ("[] x", .malformed),
+            ("", DataErrorCode.malformed), ("[]", .empty), ("[{\"text\": \"a\"}", .malformed), ("[] x", .malformed),
             ("[{\"question\": 1}]", .empty),
         ] {
             #expect(throws: DataError.self, "\(text)") { try read(text, "none.json") }.map { #expect($0.code == code) }
@@ -216,7 +216,7 @@ import Testing
     }
 
     private func read(
-        _ text: String, _ name: String, onInvalid: RecordFile.InvalidRecordPolicy = .skip
+        _ text: String, _ name: String, onInvalid: InvalidRecordPolicy = .skip
     ) throws -> (records: [Record], report: DataReport) {
         try RecordFile.read(file(name, Data(text.utf8)), onInvalid: onInvalid)
     }

@@ -27,7 +27,7 @@ import Testing
         let url = folder.url.appending(path: "config.json")
         try WholeFile.createFolder(url.appending(path: "a/b"))
         let error = #expect(throws: FormatError.self) { try WholeFile.write(Data("{}".utf8), to: url) }
-        #expect(error?.code == .inputOutput && error?.path == url.path)
+        #expect(error?.code == .inputOutput && error?.place == url.path)
         #expect(try names == ["config.json"])
         let missing = folder.url.appending(path: "missing/config.json")
         let absent = #expect(throws: FormatError.self) { try WholeFile.write(Data("{}".utf8), to: missing) }

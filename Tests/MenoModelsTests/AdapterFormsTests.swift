@@ -79,10 +79,10 @@ import Testing
         settings.excludedModules = .names(["v_porj"])
         let unknown = #expect(throws: ModelError.self) { try model().attachLoRA(settings) }
         #expect(
-            unknown?.message.contains("lora.exclude_modules") == true && unknown?.message.contains("v_porj") == true)
+            unknown?.settings == [.excludedModules] && unknown?.message.contains("v_porj") == true)
         settings.excludedModules = .names(["q_proj", "v_proj"])
         let nothing = #expect(throws: ModelError.self) { try model().attachLoRA(settings) }
-        #expect(nothing?.message.contains("exclude_modules") == true)
+        #expect(nothing?.settings.entries.contains { $0.setting == .excludedModules } == true)
     }
 
     /// `mlp` stands for the layers in it, which PEFT then does not adapt.
@@ -217,9 +217,9 @@ import Testing
         let weights = adapter.appending(path: LoRAFiles.weightsName)
         try FileManager.default.moveItem(at: weights, to: adapter.appending(path: "adapter_model.bin"))
         let error = #expect(throws: ModelError.self) { try LoRAFiles.attach(adapter, to: model()) }
-        #expect(error?.description.contains("weights_only=True") == true && error?.path?.hasSuffix(".bin") == true)
+        #expect(error?.description.contains("weights_only=True") == true && error?.place?.hasSuffix(".bin") == true)
         try FileManager.default.removeItem(at: adapter.appending(path: "adapter_model.bin"))
         let missing = #expect(throws: ModelError.self) { try LoRAFiles.attach(adapter, to: model()) }
-        #expect(missing?.code == .notFound && missing?.path == weights.path)
+        #expect(missing?.code == .notFound && missing?.place == weights.path)
     }
 }

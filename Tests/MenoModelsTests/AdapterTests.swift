@@ -282,9 +282,9 @@ import Testing
         #expect(try refusal(["q_proj"]) { $0.layersToTransform = [0, 99] }.contains("\"99\""))
         #expect(
             try refusal(["q_proj"]) { $0.rankPattern = LayerPatterns([("q_proj", 3), ("v_proj", 3)]) }
-                .contains("lora.rank_pattern: of what it names, these match no adapted layer: \"v_proj\""))
+                .contains("rank patterns that match no adapted layer: \"v_proj\""))
         #expect(
-            try refusal(["q_proj"]) { $0.alphaPattern = LayerPatterns([("k_proj", 3)]) }.contains("lora.alpha_pattern"))
+            try refusal(["q_proj"]) { $0.alphaPattern = LayerPatterns([("k_proj", 3)]) }.contains("alpha patterns"))
     }
 
     @Test func onlyTheNamedLayersAreAdapted() throws {

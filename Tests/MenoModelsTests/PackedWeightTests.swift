@@ -69,7 +69,7 @@ import Testing
         let info = try #require(file.weight(named: "\(name).values"))
         let values = try Tensor(file.elements(info.name, as: Float.self), shape: info.shape)
         let isNested = name.hasSuffix("_nested")
-        let type = try #require(FrozenMatrix.FourBitType(rawValue: String(name.prefix(3))))
+        let type = try #require(FourBitType(rawValue: String(name.prefix(3))))
         let matrix = try FrozenMatrix.fourBits(values, type: type, nested: isNested)
         let expected = try file.elements("\(name).decoded", as: Float.self)
         let found = try matrix.values(.float32).array(of: Float.self)

@@ -92,16 +92,16 @@ struct MonitorTests {
                 return nil
             } catch { return (error as? MonitorError)?.place }
         }
-        #expect(refused { $0.windowSize = 0 } == "monitor.window_size")
-        #expect(refused { $0.varianceBiasWindow = -1 } == "monitor.variance_bias_window")
-        #expect(refused { $0.perplexityThreshold = .nan } == "monitor.perplexity_threshold")
-        #expect(refused { $0.gradientNormBounds = 0.1 ... .infinity } == "monitor.grad_norm_bounds")
-        #expect(refused { $0.maxConsecutiveErrors = 0 } == "monitor.max_consecutive_errors")
-        #expect(refused { $0.loggingSteps = 0 } == "monitor.logging_steps")
-        #expect(refused { $0.alerts.confidence = 1 } == "monitor.alerts.confidence")
-        #expect(refused { $0.alerts.minContextGain = -0.1 } == "monitor.alerts.min_context_gain")
-        #expect(refused { $0.alerts.gradientNormWindow = 0 } == "monitor.alerts.grad_norm_window")
-        #expect(refused { $0.probes.minAskingShare = 1.5 } == "monitor.probes.min_asking_share")
+        #expect(refused { $0.windowSize = 0 } == "window_size")
+        #expect(refused { $0.varianceBiasWindow = -1 } == "variance_bias_window")
+        #expect(refused { $0.perplexityThreshold = .nan } == "perplexity_threshold")
+        #expect(refused { $0.gradientNormBounds = 0.1 ... .infinity } == "grad_norm_bounds")
+        #expect(refused { $0.maxConsecutiveErrors = 0 } == "max_consecutive_errors")
+        #expect(refused { $0.loggingSteps = 0 } == "logging_steps")
+        #expect(refused { $0.alerts.confidence = 1 } == "alerts.confidence")
+        #expect(refused { $0.alerts.minContextGain = -0.1 } == "alerts.min_context_gain")
+        #expect(refused { $0.alerts.gradientNormWindow = 0 } == "alerts.grad_norm_window")
+        #expect(refused { $0.probes.minAskingShare = 1.5 } == "probes.min_asking_share")
         #expect(refused { _ in } == nil)
     }
 

@@ -21,7 +21,7 @@ import Testing
         let a = try Tensor.ones([2, 3])
         let error = #expect(throws: TorchError.self) { try a.mm(a) }
         #expect(error?.code == .invalid)
-        #expect(error?.operation == "aten::mm")
+        #expect(error?.place == "aten::mm")
         #expect(error?.message.contains("cannot be multiplied") == true)
     }
 

@@ -1,13 +1,13 @@
-public import Foundation
+package import Foundation
 
 /// Finds files that tests read.
-public enum Fixtures {
+package enum Fixtures {
     /// The repository's root.
-    public static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    package static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
     /// Tiny models of the families that came after Gemma 2, Gemma 3 and Llama, in `models`.
-    public static let families = [
+    package static let families = [
         "qwen2-tiny", "qwen2-yarn", "qwen3-tiny", "llama-dynamic", "mistral-tiny", "ministral-tiny", "ministral3-tiny",
         "phi3-tiny", "gemma-tiny", "olmo2-tiny", "olmo3-tiny", "granite-tiny", "smollm3-tiny", "glm-tiny", "glm4-tiny",
         "cohere-tiny", "cohere-normalized", "cohere2-tiny", "stablelm-tiny", "stablelm-parallel", "exaone4-tiny",
@@ -15,16 +15,16 @@ public enum Fixtures {
     ]
 
     /// A committed fixture under `Tests/Reference/fixtures`.
-    public static func url(_ path: String) -> URL {
+    package static func url(_ path: String) -> URL {
         repository.appending(path: "Tests/Reference/fixtures").appending(path: path)
     }
 
     /// The 2,000 real dialogues beside the checkout, where present.
-    public static let socraticDialogues = existing(
+    package static let socraticDialogues = existing(
         repository.appending(path: "../shared/data/socratic_dialogues.ja.json"))
 
     /// A downloaded model of the user's cache (`meno models fetch`), where present.
-    public static func model(_ file: String) -> URL? {
+    package static func model(_ file: String) -> URL? {
         let environment = ProcessInfo.processInfo.environment
         let cache =
             environment["MENO_CACHE"].map { URL(filePath: $0) }

@@ -1,10 +1,10 @@
 /// A small seeded generator (SplitMix64), so that a failing mutation can be repeated.
-public struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    public init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -14,7 +14,7 @@ public struct SeededGenerator: RandomNumberGenerator {
 }
 
 /// A damaged copy of a valid file: bits flipped, bytes replaced, lengths made huge, parts cut out, doubled or lost.
-public func mutated(_ original: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
+package func mutated(_ original: [UInt8], using generator: inout SeededGenerator) -> [UInt8] {
     var bytes = original
     for _ in 0..<Int.random(in: 1...4, using: &generator) where !bytes.isEmpty {
         let place = Int.random(in: 0..<bytes.count, using: &generator)

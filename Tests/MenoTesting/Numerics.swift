@@ -1,5 +1,5 @@
 /// The largest |a − b| / max(|b|, floor) over two sequences of equal length; infinite where one is not a number.
-public func maximumRelativeDifference(_ a: [Float], _ b: [Float], floor: Float = 1e-6) -> Float {
+package func maximumRelativeDifference(_ a: [Float], _ b: [Float], floor: Float = 1e-6) -> Float {
     precondition(a.count == b.count)
     return zip(a, b).reduce(0) { worst, pair in
         let difference = abs(pair.0 - pair.1) / max(abs(pair.1), floor)
@@ -8,7 +8,7 @@ public func maximumRelativeDifference(_ a: [Float], _ b: [Float], floor: Float =
 }
 
 /// The largest |a − b| over two sequences of equal length; infinite where one is not a number.
-public func maximumDifference(_ a: [Float], _ b: [Float]) -> Float {
+package func maximumDifference(_ a: [Float], _ b: [Float]) -> Float {
     precondition(a.count == b.count)
     return zip(a, b).reduce(0) { worst, pair in
         let difference = abs(pair.0 - pair.1)
@@ -17,7 +17,7 @@ public func maximumDifference(_ a: [Float], _ b: [Float]) -> Float {
 }
 
 /// ‖a − b‖ / ‖b‖: the error of a tensor as a whole, for gradients whose small elements are rounding.
-public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
+package func relativeError(_ a: [Float], _ b: [Float]) -> Double {
     precondition(a.count == b.count)
     var difference = 0.0
     var size = 0.0

@@ -1,11 +1,11 @@
-public import Testing
+package import Testing
 
 /// Tests that draw random numbers or train: libtorch's generators belong to the whole process, so that they run one at a time.
-public struct DrawsRandomNumbers: TestTrait, SuiteTrait, TestScoping {
-    public var isRecursive: Bool { true }
+package struct DrawsRandomNumbers: TestTrait, SuiteTrait, TestScoping {
+    package var isRecursive: Bool { true }
     private static let turn = Turn()
 
-    public func provideScope(
+    package func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
         guard testCase != nil else { return try await function() }
@@ -21,7 +21,7 @@ public struct DrawsRandomNumbers: TestTrait, SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == DrawsRandomNumbers {
-    public static var drawsRandomNumbers: Self { DrawsRandomNumbers() }
+    package static var drawsRandomNumbers: Self { DrawsRandomNumbers() }
 }
 
 private actor Turn {

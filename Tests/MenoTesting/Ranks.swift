@@ -2,10 +2,10 @@ import Foundation
 import Synchronization
 
 /// Ranks of a process group, as threads: what passes between them goes through sockets all the same.
-public enum Ranks {
+package enum Ranks {
     /// Runs a body for every rank at the same time, with a free port to meet at.
     /// - Returns: what each returned, by rank.
-    public static func run<Value: Sendable>(
+    package static func run<Value: Sendable>(
         _ size: Int, _ body: @escaping @Sendable (_ rank: Int, _ port: UInt16) throws -> Value
     ) throws -> [Value] {
         let port = try freePort()
@@ -27,7 +27,7 @@ public enum Ranks {
     private struct NoPort: Error {}
 
     /// A port of this machine that nobody listens on.
-    public static func freePort() throws -> UInt16 {
+    package static func freePort() throws -> UInt16 {
         #if canImport(Glibc)
             let kind = Int32(SOCK_STREAM.rawValue)
         #else

@@ -1,13 +1,13 @@
-public import Foundation
+package import Foundation
 
 /// A Gemma 3 of 96 tokens with a tokenizer of single characters, and a corpus to train it on: whole runs in a second.
-public struct TinyModel {
-    public let folder = try! TemporaryFolder()
-    public var model: URL { folder.url.appending(path: "tiny") }
-    public var run: URL { folder.url.appending(path: "run") }
-    public var progress: URL { run.appending(path: "training_progress") }
+package struct TinyModel {
+    package let folder = try! TemporaryFolder()
+    package var model: URL { folder.url.appending(path: "tiny") }
+    package var run: URL { folder.url.appending(path: "run") }
+    package var progress: URL { run.appending(path: "training_progress") }
 
-    public init() throws {
+    package init() throws {
         try FileManager.default.copyItem(at: Fixtures.url("models/gemma3-tiny"), to: model)
         var vocabulary = ["<pad>": 0, "<bos>": 1, "<eos>": 2, "<unk>": 3]
         for character in "abcdefghijklmnopqrstuvwxyz ,.?" { vocabulary[String(character)] = vocabulary.count }
@@ -29,5 +29,5 @@ public struct TinyModel {
         try lines.joined(separator: "\n").write(to: data, atomically: true, encoding: .utf8)
     }
 
-    public var data: URL { folder.url.appending(path: "data.jsonl") }
+    package var data: URL { folder.url.appending(path: "data.jsonl") }
 }

@@ -40,7 +40,7 @@ import Testing
 
     @Test func theWorstEndingIsEverybodys() throws {
         struct Other: Error {}
-        let memory = TorchError(.outOfMemory, "none", operation: "test")
+        let memory = TorchError(.outOfMemory, at: "test", "none")
         let notFinite = TrainingError(.notFinite, "NaN")
         let cases: [([any Error], [String])] = [
             ([], ["0", "1"]),
@@ -67,7 +67,7 @@ import Testing
         let alone = Agreement(ProcessGroup())
         #expect(try alone.any(true) && !alone.any(false))
         #expect(try alone.together { 3 } == 3)
-        let error = TorchError(.outOfMemory, "none", operation: "test")
+        let error = TorchError(.outOfMemory, at: "test", "none")
         let thrown = #expect(throws: TorchError.self) { try alone.together { throw error } }
         #expect(thrown?.message == error.message)
     }
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test func memoryThatOneLacksLetsAllRepeatTheStep() throws {
-        let runs = try train { $0 == 2 ? TorchError(.outOfMemory, "none", operation: "test") : nil }
+        let runs = try train { $0 == 2 ? TorchError(.outOfMemory, at: "test", "none") : nil }
         let losses = runs.map { run in
             run.events.compactMap { if case .step(let metrics) = $0 { metrics.loss } else { nil } }
         }

@@ -25,7 +25,7 @@ import Testing
         // An example longer than what is preferred goes alone.
         #expect(try plan(available: 100 << 30, length: 5000).tokensPerPass() == 5000)
         let error = #expect(throws: TrainingError.self) { try plan(available: 120 << 20).tokensPerPass() }
-        #expect(error?.code == .outOfMemory && error?.description.contains("gradient_checkpointing") == true)
+        #expect(error?.code == .outOfMemory && error?.settings.entries.first?.setting == .gradientCheckpointing)
     }
 
     @Test func asFewLayersAreCheckpointedAsMemoryAsksFor() {

@@ -171,7 +171,7 @@ import Testing
             model: model, training: TinyRun.examples(1), evaluation: [long], arguments: arguments, observers: [events]
         ).run(model: "tiny")
         let warnings = events.all.compactMap { if case .warning(let text) = $0 { text } else { nil } }
-        #expect(warnings.contains { $0.contains("129 tokens") && $0.contains("max_length: 128") }, "\(warnings)")
+        #expect(warnings.contains { $0.contains("129 tokens") && $0.contains("128 tokens or fewer") }, "\(warnings)")
     }
 
     @Test func countsThatNoRunCanHaveAreRefused() {
@@ -271,7 +271,7 @@ private final class ScarceMemory: Objective {
     func evaluate(_ part: PassPlan.Part, of examples: [Example], by model: Decoder) throws -> [Evaluation.Row] {
         passes += 1
         if passes > 1, part.pass.inputIDs.count > tokens {
-            throw TorchError(.outOfMemory, "none", operation: "test")
+            throw TorchError(.outOfMemory, at: "test", "none")
         }
         return try supervised.evaluate(part, of: examples, by: model)
     }

@@ -116,7 +116,8 @@ package struct ModelExporter {
         case .gguf, .ollama: written = try writeGGUF(subject, merged, to: stage)
         case .ggufLoRA:
             guard let adapter = merged.adapter else {
-                throw ExportError(.unsupported, "gguf-lora is the form of an adapter: give one with --adapter.")
+                throw ExportError(
+                    .unsupported, "gguf-lora is the form of an adapter, and none is given.", settings: [.adapter])
             }
             let file =
                 target.pathExtension.lowercased() == "gguf" ? target.lastPathComponent : "\(subject.name)-lora.gguf"

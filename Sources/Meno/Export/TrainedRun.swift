@@ -47,7 +47,7 @@ struct TrainedRun {
     /// The examples of a file.
     static func examples(
         _ file: URL, format: RecordFormat = .auto, template name: String, _ model: TokenizedModel, maxLength: Int,
-        lossOn: ExampleBuilder.LossTarget = .all
+        lossOn: LossTarget = .all
     ) throws -> [Example] {
         var (records, report) = try RecordFile.read(file, format: format, onInvalid: .skip)
         let template = try model.template(name, for: records, warnsOfOther: false)

@@ -31,10 +31,9 @@ package struct AdapterFolder {
         let model = base.map { $0.contains(" ") ? "\"\($0)\"" : $0 } ?? "BASE"
         let adapter = CachedRepository.place(of: url)?.id ?? url.path
         return ModelError(
-            .unsupported, path: adapter,
+            .unsupported, at: adapter,
             "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
-            advice:
-                "Give its base model and the adapter: --model \(model) --adapter \(adapter). In a RUN.yaml they are "
-                + "`model.name_or_path` and `lora.init_adapter`.")
+            advice: "Give its base model as the model, and this folder as the adapter.",
+            settings: [.model: model, .adapter: adapter])
     }
 }

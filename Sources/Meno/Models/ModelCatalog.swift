@@ -26,7 +26,8 @@ package struct CatalogModel: Sendable {
     /// The error of a model that has not been downloaded.
     package var absence: ModelError {
         ModelError(
-            .notFound, path: name, "is not there yet: \(description).", advice: "Run `meno models fetch \(name)`.")
+            .notFound, at: name, "is not there yet: \(description).", advice: "Download it first.",
+            settings: [.modelDownload: name])
     }
 
     /// The user's cache folder of Meno, which holds the models.

@@ -24,8 +24,8 @@ extension RunConfiguration.DeviceChoice {
             }
         guard device == .cpu || Device.count(of: device.kind) > 0 else {
             throw ConfigurationError(
-                place: "device", "there is no \(rawValue) device that this libtorch can use.",
-                advice: "Use `auto` or `cpu`; `meno doctor` shows what there is.")
+                .invalid, at: "device", "there is no \(rawValue) device that this libtorch can use.",
+                advice: "Use auto or cpu.", settings: [.device])
         }
         return device
     }

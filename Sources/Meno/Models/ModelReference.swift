@@ -21,10 +21,10 @@ package enum ModelReference: Sendable {
             self = .hub(reference)
         } else {
             throw ModelError(
-                .notFound, path: text, "is neither a file or folder, nor the name of a model, nor a Hugging Face id.",
+                .notFound, at: text, "is neither a file or folder, nor the name of a model, nor a Hugging Face id.",
                 advice:
                     "Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")). An id is ORGANIZATION/NAME, such as "
-                    + "Qwen/Qwen3-0.6B.")
+                    + "Qwen/Qwen3-0.6B.", settings: [.modelDownload: "NAME"])
         }
     }
 

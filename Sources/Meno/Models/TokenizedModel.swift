@@ -45,10 +45,10 @@ package struct TokenizedModel {
         guard name != "auto", name != "tokenizer" else { return template }
         if let trained = try? trained() {
             if differs(template, trained) {
-                warn("the adapter was trained with another chat template than \(name): its own is --chat-template auto")
+                warn("the adapter was trained with another chat template than \(name): auto takes its own")
             }
         } else if warnsOfOther, let own = try? ChatTemplate.named("tokenizer", for: tokenizer), differs(template, own) {
-            warn("the model brings another chat template than \(name): its own is --chat-template tokenizer")
+            warn("the model brings another chat template than \(name): tokenizer takes its own")
         }
         return template
     }

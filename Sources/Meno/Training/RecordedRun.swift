@@ -1,7 +1,7 @@
 package import Foundation
 internal import MenoConfiguration
 internal import MenoMetrics
-package import MenoMonitor
+internal import MenoMonitor
 
 /// A run on the disk, with the configuration that it was made by, where it has one.
 package struct RecordedRun {
@@ -15,7 +15,7 @@ package struct RecordedRun {
     package init(_ path: String, configuration named: String?) throws {
         url = URL(filePath: path).standardizedFileURL
         guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationError(.notFound, place: path, "there is no such run.")
+            throw ConfigurationError(.notFound, at: path, "there is no such run.")
         }
         if let named {
             configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])

@@ -51,13 +51,14 @@ struct RunFolders {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: base.path, isDirectory: &isFolder), !isFolder.boolValue {
             throw ConfigurationError(
-                place: base.path, "is a file.", advice: "`base_output_dir` must be a folder; it need not be there yet.")
+                .invalid, at: base.path, "is a file.",
+                advice: "`base_output_dir` must be a folder; it need not be there yet.")
         }
         let newest = CheckpointStore(model).progress
         let result = result
         if let result, newest == nil, !isOfARun {
             throw ConfigurationError(
-                place: result.path,
+                .invalid, at: result.path,
                 "is there, and no run left it: neither a run.yaml nor a record of one is in \(base.path).",
                 advice: "Choose another `base_output_dir`: the result of this run would replace it.")
         }
@@ -66,26 +67,28 @@ struct RunFolders {
         guard newest != nil || hasResult else { return }
         if newest != nil, case .newest = resumption {
             throw ConfigurationError(
-                place: model.path,
+                .invalid, at: model.path,
                 "there is no checkpoint that a run can be resumed from: those here hold the model alone "
-                    + "(training.save_only_model).",
-                advice: "Start from scratch with --overwrite, or choose another `base_output_dir`.")
+                    + "(save_only_model).",
+                advice: "Overwrite it, or choose another folder.", settings: [.overwrites, .baseOutputDirectory])
         }
         let steps = newest.map { newest in " (step \(newest.step)\(newest.total.map { " of \($0)" } ?? ""))" } ?? ""
         let isUnfinished = newest.map { newest in newest.total.map { newest.step < $0 } ?? true } ?? false
         guard hasResult, !isUnfinished else {
             throw ConfigurationError(
-                place: model.path, "an unfinished run is here already\(steps).",
-                advice: (CheckpointStore(model).isResumable ? "Resume it with --resume auto, start" : "Start")
-                    + " from scratch with --overwrite, or choose another `base_output_dir`.")
+                .invalid, at: model.path, "an unfinished run is here already\(steps).",
+                advice: (CheckpointStore(model).isResumable ? "Resume it, overwrite it" : "Overwrite it")
+                    + ", or choose another folder.",
+                settings: CheckpointStore(model).isResumable
+                    ? [.resumption, .overwrites, .baseOutputDirectory] : [.overwrites, .baseOutputDirectory])
         }
-        let longer =
-            newest == nil
-            ? "Start"
-            : "Train longer with a higher `training.num_train_epochs` (or `max_steps`), --resume auto and --allow-changes; start"
         throw ConfigurationError(
-            place: model.path, "a run has been finished here already\(steps).",
-            advice: "\(longer) from scratch with --overwrite, or choose another `base_output_dir`.")
+            .invalid, at: model.path, "a run has been finished here already\(steps).",
+            advice: (newest == nil ? "Overwrite" : "Train longer by resuming it with more epochs, overwrite")
+                + " it, or choose another folder.",
+            settings: newest == nil
+                ? [.overwrites, .baseOutputDirectory]
+                : [.epochs, .resumption, .allowedChanges, .overwrites, .baseOutputDirectory])
     }
 
     /// - Throws: ``ConfigurationError`` where a result is here, and no checkpoint that it could be resumed from: a new run would
@@ -93,9 +96,9 @@ struct RunFolders {
     func requireNoResult(_ faults: [String]) throws {
         guard let result, !overwrites else { return }
         throw ConfigurationError(
-            place: result.path, "is the result of a run, and none of its checkpoints can be resumed from.",
+            .invalid, at: result.path, "is the result of a run, and none of its checkpoints can be resumed from.",
             advice: (faults.first.map { "\($0) " } ?? "")
-                + "Start from scratch with --overwrite, or choose another `base_output_dir`.")
+                + "Overwrite it, or choose another folder.", settings: [.overwrites, .baseOutputDirectory])
     }
 
     /// - Throws: ``ConfigurationError`` where there is a newer checkpoint, which was not there when this was made.
@@ -104,7 +107,7 @@ struct RunFolders {
         let known = checkpoint.flatMap { RunLayout.step(ofCheckpoint: $0.lastPathComponent) } ?? -1
         guard let newer = store.steps.last(where: { $0 > known && !steps.contains($0) }) else { return }
         throw ConfigurationError(
-            place: store.url(step: newer).path,
+            .invalid, at: store.url(step: newer).path,
             "has appeared while this process was starting: another one trained here.",
             advice: "Give the command again.")
     }
@@ -156,8 +159,8 @@ struct RunFolders {
             try body()
         } catch {
             throw ConfigurationError(
-                place: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
-                advice: "Remove it by hand, or choose another `base_output_dir`.")
+                .invalid, at: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
+                advice: "Remove it by hand, or choose another folder.", settings: [.baseOutputDirectory])
         }
     }
 
@@ -167,7 +170,8 @@ struct RunFolders {
         for input in inputs.map({ $0.resolvingSymlinksInPath().path })
         where paths.contains(where: { input == $0 || input.hasPrefix($0 + "/") }) {
             throw ConfigurationError(
-                place: input, "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
+                .invalid, at: input,
+                "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
                 advice: "Copy it elsewhere first, or choose another `base_output_dir`.")
         }
     }
@@ -189,8 +193,8 @@ struct RunFolders {
                 try WholeFile.createFolder(folder)
             } catch {
                 throw ConfigurationError(
-                    place: folder.path, "cannot be created (\(error.localizedDescription)).",
-                    advice: "`base_output_dir` must be a folder that you may write to.")
+                    .invalid, at: folder.path, "cannot be created (\(error.localizedDescription)).",
+                    advice: "Choose a folder that you may write to.", settings: [.baseOutputDirectory])
             }
         }
         try requireWritable()
@@ -205,7 +209,7 @@ struct RunFolders {
             guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { continue }
             guard isFolder.boolValue else {
                 throw ConfigurationError(
-                    place: folder.path, "is a file.",
+                    .invalid, at: folder.path, "is a file.",
                     advice: "A run writes a folder of this name: move the file elsewhere.")
             }
             // A name by which the next run clears it away, should this process end before it does.
@@ -215,8 +219,8 @@ struct RunFolders {
             if descriptor < 0, errno == ENOSPC || errno == EDQUOT { continue }
             guard descriptor >= 0 else {
                 throw ConfigurationError(
-                    place: folder.path, "cannot be written to (\(String(cString: strerror(errno)))).",
-                    advice: "`base_output_dir` must be a folder that you may write to.")
+                    .invalid, at: folder.path, "cannot be written to (\(String(cString: strerror(errno)))).",
+                    advice: "Choose a folder that you may write to.", settings: [.baseOutputDirectory])
             }
             close(descriptor)
             unlink(file.path)
@@ -230,8 +234,8 @@ struct RunFolders {
             try WholeFile.write(Data(text.utf8), to: file)
         } catch {
             throw ConfigurationError(
-                place: file.path, "cannot be written (\(error.localizedDescription)).",
-                advice: "`base_output_dir` must be a folder with some room that you may write to.")
+                .invalid, at: file.path, "cannot be written (\(error.localizedDescription)).",
+                advice: "Choose a folder that has room and that you may write to.", settings: [.baseOutputDirectory])
         }
     }
 }

@@ -64,7 +64,7 @@ package final class RunLock {
             (try? String(contentsOf: file(of: folder), encoding: .utf8))
             .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? ""
         return ConfigurationError(
-            place: folder.path, "another process\(holder.isEmpty ? "" : " (\(holder))") trains in this folder.",
+            .invalid, at: folder.path, "another process\(holder.isEmpty ? "" : " (\(holder))") trains in this folder.",
             advice: "Wait until it has ended, or choose another `base_output_dir`.")
     }
 }

@@ -11,7 +11,7 @@ extension ExampleSides {
             shuffles: data.shuffle)
         guard !current.training.isEmpty else {
             throw ConfigurationError(
-                place: "data.train_fraction",
+                .invalid, at: "data.train_fraction",
                 "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
                 advice: "Give a larger fraction, or more records.")
         }

@@ -137,7 +137,7 @@ package struct TrainingSession {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             guard FileManager.default.fileExists(atPath: model.url.appending(path: "config.json").path) else {
                 throw ConfigurationError(
-                    place: model.url.path,
+                    .invalid, at: model.url.path,
                     "`lora: null` trains every weight, which needs a Hugging Face folder to start from.",
                     advice: "A .gguf file can be fine-tuned with LoRA.")
             }
@@ -216,8 +216,9 @@ package struct TrainingSession {
             let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
             throw TrainingError(
                 .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
-                advice: newest.map { "Make room there, then resume from \($0) with --resume auto." }
-                    ?? "Nothing of the run could be saved.")
+                advice: newest.map { "Make room there, then resume from \($0)." }
+                    ?? "Nothing of the run could be saved.",
+                settings: newest == nil ? [] : [.resumption])
         }
         log.note("the final \(result) is in \(folders.model.path)")
     }
@@ -283,8 +284,8 @@ package struct TrainingSession {
             return try LogFile(in: folder)
         } catch {
             throw ConfigurationError(
-                place: folder.path, "the log cannot be written there (\(error.localizedDescription)).",
-                advice: "`training.logging_dir` must be a folder that you may write to.")
+                .invalid, at: folder.path, "the log cannot be written there (\(error.localizedDescription)).",
+                advice: "Choose a folder that you may write to.", settings: [.loggingDirectory])
         }
     }
 
@@ -327,12 +328,12 @@ package struct TrainingSession {
     /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
     private static func requireCheckpoint(_ url: URL) throws {
         guard FileManager.default.fileExists(atPath: url.path) else {
-            throw ConfigurationError(.notFound, place: url.path, "there is no such checkpoint.")
+            throw ConfigurationError(.notFound, at: url.path, "there is no such checkpoint.")
         }
         for folder in [RunLayout(url).model, url] {
             guard let newest = CheckpointStore(folder).progress else { continue }
             throw ConfigurationError(
-                place: url.path, "is a run's folder, and no checkpoint.",
+                .invalid, at: url.path, "is a run's folder, and no checkpoint.",
                 advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
                     + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
         }

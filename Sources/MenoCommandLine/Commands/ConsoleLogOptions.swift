@@ -6,5 +6,5 @@ struct ConsoleLogOptions: ParsableArguments {
     @Option(help: "text, or json: every event as a line of JSON on standard error.") var logFormat: ConsoleLog.Style =
         .text
 
-    var log: ConsoleLog { ConsoleLog(style: logFormat, isQuiet: quiet) }
+    var log: ConsoleLog { ConsoleLog(style: logFormat, isQuiet: quiet, settingNames: .keys) }
 }

@@ -24,7 +24,7 @@ struct Dashboard: AsyncParsableCommand {
         try await reportingErrors {
             var isFolder: ObjCBool = false
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-                throw ConfigurationError(.notFound, place: path, "there is no such folder.")
+                throw ConfigurationError(.notFound, at: path, "there is no such folder.")
             }
             var logger = Logger(label: "meno.dashboard")
             logger.logLevel = .error
@@ -37,7 +37,7 @@ struct Dashboard: AsyncParsableCommand {
                 try await server.run { try? Console.result("\($0)\n") }
             } catch {
                 throw ConfigurationError(
-                    place: "port \(port)", "the page cannot be served there (\(error)).",
+                    .invalid, at: "port \(port)", "the page cannot be served there (\(error)).",
                     advice: "Another dashboard may be running; give another --port, or 0.")
             }
         }

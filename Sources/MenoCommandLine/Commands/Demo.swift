@@ -26,7 +26,7 @@ struct Demo: ParsableCommand {
         try reportingErrors {
             guard let root = Installation.root else {
                 throw ConfigurationError(
-                    .notFound, place: "Examples/demo.yaml", "the checkout that holds it was not found.",
+                    .notFound, at: "Examples/demo.yaml", "the checkout that holds it was not found.",
                     advice: "Run `./meno demo` there, or set MENO_ROOT to it.")
             }
             let named =

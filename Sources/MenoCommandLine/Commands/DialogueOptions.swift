@@ -26,7 +26,7 @@ struct DialogueOptions: ParsableArguments {
             return variables.overridden(by: members)
         } catch {
             throw ConfigurationError(
-                place: "--template-kwargs", "is not a JSON object (byte \(error.offset)): \(error.message).",
+                .invalid, at: "--template-kwargs", "is not a JSON object (byte \(error.offset)): \(error.message).",
                 advice: "For example --template-kwargs '{\"enable_thinking\": false}'.")
         }
     }
@@ -37,7 +37,7 @@ struct DialogueOptions: ParsableArguments {
             text = try String(contentsOf: URL(filePath: file), encoding: .utf8)
         } catch {
             throw ConfigurationError(
-                .notFound, place: "--tools \(file)", "cannot be read (\(error.localizedDescription)).")
+                .notFound, at: "--tools \(file)", "cannot be read (\(error.localizedDescription)).")
         }
         do throws(JSONReader.Fault) {
             let value = try JSONReader.value(of: text)
@@ -47,7 +47,8 @@ struct DialogueOptions: ParsableArguments {
             return tools
         } catch {
             throw ConfigurationError(
-                place: "--tools \(file)", "is not a JSON array of tools (byte \(error.offset)): \(error.message).")
+                .invalid, at: "--tools \(file)",
+                "is not a JSON array of tools (byte \(error.offset)): \(error.message).")
         }
     }
 

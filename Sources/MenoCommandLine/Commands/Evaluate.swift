@@ -16,7 +16,7 @@ struct Evaluate: ParsableCommand {
     @Option(help: "A .json or .jsonl file of records.") var data: String
     @Option(help: "At most this many records, chosen evenly over sources and lengths.") var maxSamples = 100
     @Option(help: "Tokens of the longest example; longer ones are cut.") var maxLength = 2048
-    @Option(help: "Which tokens count: all, completions or last_completion.") var lossOn = ExampleBuilder.LossTarget.all
+    @Option(help: "Which tokens count: all, completions or last_completion.") var lossOn = LossTarget.all
     @Option(help: "Seeds the choice of the records.") var seed: UInt64 = 42
     @Flag(help: "Print the result as JSON.") var json = false
     @Option(
@@ -32,7 +32,7 @@ struct Evaluate: ParsableCommand {
         try reportingErrors {
             guard try options.dtype != .float16 || options.device.device() != .cpu else {
                 throw ConfigurationError(
-                    place: "--dtype float16", "a model in float16 cannot be evaluated on a CPU.",
+                    .invalid, at: "--dtype float16", "a model in float16 cannot be evaluated on a CPU.",
                     advice: "Use bfloat16 or float32.")
             }
             try logits.map(requirePlace)
@@ -72,7 +72,7 @@ struct Evaluate: ParsableCommand {
         let folder = URL(filePath: file).deletingLastPathComponent().path
         guard FileManager.default.isWritableFile(atPath: folder) else {
             throw ConfigurationError(
-                place: "--logits \(file)", "cannot be written: \(folder) is no folder that you may write to.")
+                .invalid, at: "--logits \(file)", "cannot be written: \(folder) is no folder that you may write to.")
         }
     }
 

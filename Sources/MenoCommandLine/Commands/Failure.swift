@@ -1,16 +1,5 @@
 import ArgumentParser
-import Foundation
-import MenoConfiguration
-import MenoData
-import MenoExport
-import MenoFormats
-import MenoHub
-import MenoModels
-import MenoMonitor
-import MenoReporting
-import MenoTensor
-import MenoTokenizers
-import MenoTraining
+import MenoErrors
 
 /// Exit codes, by sysexits.h where it has one.
 enum Status {
@@ -18,6 +7,15 @@ enum Status {
     static let badInput: Int32 = 65
     static let notFound: Int32 = 66
     static let interrupted: Int32 = 130
+
+    static func code(of kind: ErrorKind) -> Int32 {
+        switch kind {
+        case .notFound: notFound
+        case .badInput: badInput
+        case .failed: failed
+        case .interrupted: interrupted
+        }
+    }
 }
 
 /// Runs a command's body; an error is written to standard error and becomes its exit code.
@@ -27,9 +25,9 @@ func reportingErrors(_ body: () throws -> Void) throws { try reportingErrors(Con
 func reportingErrors(_ log: ConsoleLog, _ body: () throws -> Void) throws {
     do {
         try body()
-    } catch let error as any CustomStringConvertible & Error where status(of: error) != nil {
+    } catch let error as any MenoError {
         log.fail(error)
-        throw ExitCode(status(of: error) ?? Status.failed)
+        throw ExitCode(Status.code(of: error.kind))
     }
 }
 
@@ -38,35 +36,5 @@ func reportingErrors(_ body: () async throws -> Void) async throws {
         try await body()
     } catch {
         try reportingErrors { throw error }
-    }
-}
-
-private func status(of error: any Error) -> Int32? {
-    switch error {
-    case let error as FormatError: error.code == .notFound ? Status.notFound : Status.badInput
-    case let error as ModelError: error.code == .notFound ? Status.notFound : Status.badInput
-    case let error as HubError:
-        switch error.code {
-        case .notFound, .forbidden, .offline: Status.notFound
-        case .unsupported, .badSetting: Status.badInput
-        case .network, .rateLimited, .damaged, .noSpace, .inputOutput: Status.failed
-        }
-    case let error as DataError: error.code == .notFound ? Status.notFound : Status.badInput
-    case is MonitorError, is ReportError: Status.badInput
-    case let error as ConfigurationError: error.code == .notFound ? Status.notFound : Status.badInput
-    case let error as TokenizerError: error.code == .notFound ? Status.notFound : Status.badInput
-    case let error as TrainingError:
-        switch error.code {
-        case .interrupted: Status.interrupted
-        case .badArguments, .cannotResume, .nothingToTrain: Status.badInput
-        default: Status.failed
-        }
-    case let error as ExportError:
-        switch error.code {
-        case .exists, .unsupported: Status.badInput
-        case .differs, .cannotWrite: Status.failed
-        }
-    case is TorchError, is OutputError: Status.failed
-    default: nil
     }
 }

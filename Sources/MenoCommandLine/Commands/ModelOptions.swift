@@ -20,4 +20,4 @@ struct ModelOptions: ParsableArguments {
 
 extension RunConfiguration.Precision: ExpressibleByArgument {}
 extension RunConfiguration.DeviceChoice: ExpressibleByArgument {}
-extension ExampleBuilder.LossTarget: ExpressibleByArgument {}
+extension LossTarget: ExpressibleByArgument {}

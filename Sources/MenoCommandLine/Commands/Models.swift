@@ -83,7 +83,7 @@ struct Models: ParsableCommand {
                 switch try ModelReference(name) {
                 case .path(let url):
                     throw ModelError(
-                        .unsupported, path: url.path,
+                        .unsupported, at: url.path,
                         "is a file or folder of yours; only what was downloaded is removed.")
                 case .named(let model):
                     guard model.isFetched else { throw model.absence }
@@ -107,7 +107,7 @@ struct Models: ParsableCommand {
             case .no: return false
             case .unasked:
                 throw HubError(
-                    .badSetting, name, "is not removed, as nobody is there who could be asked.", advice: "Give --yes.")
+                    .badSetting, at: name, "is not removed, as nobody is there who could be asked.", advice: "Give --yes.")
             }
         }
     }

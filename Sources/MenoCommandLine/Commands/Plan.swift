@@ -18,7 +18,7 @@ struct Plan: ParsableCommand {
     @Flag(help: "One object of JSON on standard output.") var json = false
 
     func run() throws {
-        try reportingErrors {
+        try reportingErrors(ConsoleLog(settingNames: .keys)) {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
             Interruption.outliveReaders()
             let session = try TrainingSession(

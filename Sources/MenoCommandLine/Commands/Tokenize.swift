@@ -45,7 +45,7 @@ struct Tokenize: ParsableCommand {
             // Through a handle, as it may be a pipe.
             data = try FileHandle(forReadingFrom: URL(filePath: file)).readToEnd() ?? Data()
         } catch {
-            throw FormatError(.notFound, path: file, "cannot be read (\(error.localizedDescription)).")
+            throw FormatError(.notFound, at: file, "cannot be read (\(error.localizedDescription)).")
         }
         return try data.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated().compactMap {
             index, line in
@@ -54,7 +54,7 @@ struct Tokenize: ParsableCommand {
                 return try JSONDecoder().decode(Line.self, from: line).text
             } catch {
                 throw FormatError(
-                    .malformed, path: file, "line \(index + 1) is no JSON object with a string \"text\".")
+                    .malformed, at: file, "line \(index + 1) is no JSON object with a string \"text\".")
             }
         }
     }

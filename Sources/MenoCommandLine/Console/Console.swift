@@ -1,5 +1,6 @@
 // C's `stdout` is a variable, which nobody changes.
 @preconcurrency import Foundation
+import MenoErrors
 
 #if canImport(Glibc)
     @preconcurrency import Glibc
@@ -56,10 +57,19 @@ enum Console {
 }
 
 /// A result that could not be written.
-struct OutputError: Error, CustomStringConvertible {
-    var reason: String
+typealias OutputError = CodedError<OutputErrorCode>
 
-    var description: String {
-        "standard output cannot be written (\(reason)); the result is not complete. Is the disk full, or the reader gone?"
+enum OutputErrorCode: String, ErrorCode {
+    case cannotWrite
+
+    var kind: ErrorKind { .failed }
+}
+
+extension OutputError {
+    init(reason: String) {
+        self.init(
+            .cannotWrite,
+            "standard output cannot be written (\(reason)); the result is not complete. Is the disk full, or the reader gone?"
+        )
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Meno
+import MenoErrors
 import MenoMetrics
 import MenoReporting
 
@@ -15,6 +16,8 @@ struct ConsoleLog: SessionLog {
     var style = Style.text
     /// Only what needs attention: warnings, alerts, failures.
     var isQuiet = false
+    /// How errors name settings.
+    var settingNames = SettingNames.options
 
     /// Tells what is good to know.
     func note(_ text: String) {
@@ -33,9 +36,9 @@ struct ConsoleLog: SessionLog {
     }
 
     /// Tells why the program ends.
-    func fail(_ error: any Error) {
-        guard style == .json, let line = try? EventLines.line(error: "\(error)") else {
-            return Console.note("meno: \(error)")
+    func fail(_ error: any MenoError) {
+        guard style == .json, let line = try? EventLines.line(error: error.text(settingNames)) else {
+            return Console.note("meno: \(error.text(settingNames))")
         }
         Console.note(line)
     }

@@ -9,7 +9,7 @@ extension CatalogModel {
         case .yes: try fetch()
         case .no, .unasked:
             throw ModelError(
-                .notFound, path: name, "is not there yet: \(description).",
+                .notFound, at: name, "is not there yet: \(description).",
                 advice:
                     "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded when they are "
                     + "needed.")

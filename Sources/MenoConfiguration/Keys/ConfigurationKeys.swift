@@ -1,6 +1,6 @@
 extension ConfigurationKey {
     /// Every key, section by section.
-    public static let all: [ConfigurationKey] =
+    package static let all: [ConfigurationKey] =
         output + model + data + lora + training + telling + monitor + alerts + probes + report
 
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
@@ -20,7 +20,7 @@ extension ConfigurationKey {
     ]
 
     /// The key of how frozen weights are held. Among ``RunConfiguration/resultSettings`` where they stay packed.
-    public static let weightsPath = "model.weights"
+    package static let weightsPath = "model.weights"
 
     /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints, which were made with their defaults: they
     /// are there only where they say something else.

@@ -1,21 +1,21 @@
-public import MenoTokenizers
+package import MenoTokenizers
 
 /// A record as a model is trained on it.
-public struct Example: Sendable, Hashable {
+package struct Example: Sendable, Hashable {
     /// The label of a token that carries no loss.
-    public static let ignoredLabel: TokenID = -100
+    package static let ignoredLabel: TokenID = -100
 
     /// `[length]`, BOS first where the model has one.
-    public var ids: [TokenID]
+    package var ids: [TokenID]
     /// `[length]`: the token itself, or ``ignoredLabel``. The label of a token is predicted at the one before it.
-    public var labels: [TokenID]
+    package var labels: [TokenID]
     /// `[length]`: whether the assistant writes the token.
-    public var isCompletion: [Bool]
+    package var isCompletion: [Bool]
     /// Where the record stands in its file.
-    public var place: String
-    public var source: String?
+    package var place: String
+    package var source: String?
 
-    public init(ids: [TokenID], labels: [TokenID], isCompletion: [Bool], place: String, source: String? = nil) {
+    package init(ids: [TokenID], labels: [TokenID], isCompletion: [Bool], place: String, source: String? = nil) {
         precondition(ids.count == labels.count && ids.count == isCompletion.count)
         self.ids = ids
         self.labels = labels
@@ -25,5 +25,5 @@ public struct Example: Sendable, Hashable {
     }
 
     /// Labels that are predicted: all that count, but for the first token's.
-    public var labelCount: Int { labels.dropFirst().count { $0 != Self.ignoredLabel } }
+    package var labelCount: Int { labels.dropFirst().count { $0 != Self.ignoredLabel } }
 }

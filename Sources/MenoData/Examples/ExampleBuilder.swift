@@ -1,43 +1,23 @@
-public import MenoFormats
-public import MenoTokenizers
+package import MenoFormats
+package import MenoTokenizers
 
 /// Turns records into examples.
-public struct ExampleBuilder: Sendable {
-    /// Which tokens carry loss.
-    public enum LossTarget: String, Sendable, Hashable, CaseIterable {
-        /// Every token but the first.
-        case all
-        /// What the assistant writes, with the token that ends its turn.
-        case completions
-        /// Only the last answer of a dialogue.
-        case lastCompletion = "last_completion"
-    }
-
-    /// What becomes of an example that is too long.
-    public enum LengthPolicy: String, Sendable, Hashable, CaseIterable {
-        /// It is cut at its end.
-        case truncate
-        /// It is left out.
-        case skip
-        /// It is cut at its end, and left out where nothing of an answer would be left.
-        case skipWithoutAnswer = "skip_without_answer"
-    }
-
-    public var tokenizer: Tokenizer
+package struct ExampleBuilder: Sendable {
+    package var tokenizer: Tokenizer
     /// Used for dialogues; `nil` where the data holds none.
-    public var template: ChatTemplate?
+    package var template: ChatTemplate?
     /// Tokens of the longest example.
-    public var maxLength: Int
-    public var lossTarget: LossTarget
-    public var lengthPolicy: LengthPolicy
+    package var maxLength: Int
+    package var lossTarget: LossTarget
+    package var lengthPolicy: LengthPolicy
     /// What happens when the template refuses a record, or a record has nothing to learn.
-    public var invalidPolicy: RecordFile.InvalidRecordPolicy
+    package var invalidPolicy: InvalidRecordPolicy
     /// What the template is given with every dialogue that brings no such value of its own.
-    public var variables: [JSONValue.Member]
+    package var variables: [JSONValue.Member]
 
-    public init(
+    package init(
         tokenizer: Tokenizer, template: ChatTemplate?, maxLength: Int, lossTarget: LossTarget = .all,
-        lengthPolicy: LengthPolicy = .truncate, invalidPolicy: RecordFile.InvalidRecordPolicy = .skip,
+        lengthPolicy: LengthPolicy = .truncate, invalidPolicy: InvalidRecordPolicy = .skip,
         variables: [JSONValue.Member] = []
     ) {
         self.tokenizer = tokenizer
@@ -52,7 +32,7 @@ public struct ExampleBuilder: Sendable {
     /// The examples of records; what had to be cut or left out is added to the report.
     /// - Throws: ``DataError`` when a dialogue has no template, a record is unfit that the policy does not allow, or no
     ///   example is left.
-    public func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
+    package func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
         var notes = Notes()
         let examples = try records.compactMap { try example(from: $0, report: &report, &notes) }
         report.remarks += notes.remarks
@@ -68,7 +48,7 @@ public struct ExampleBuilder: Sendable {
             let worst = report.counts.first { !$0.isUsed }?.kind
             let first = report.problems.first { !$0.isUsed && $0.kind == worst }
             throw DataError(
-                .empty, path: nil,
+                .empty, at: nil,
                 "no example is left: \(report.summary)."
                     + (first.map { " The first that is \($0.kind.rawValue): \($0.place) \($0.reason)" } ?? ""))
         }
@@ -133,7 +113,7 @@ public struct ExampleBuilder: Sendable {
         _ messages: [ChatMessage], _ record: Record, _ report: inout DataReport, _ notes: inout Notes
     ) throws -> (Encoding, LearntBytes)? {
         guard let template else {
-            throw DataError(.malformed, path: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
+            throw DataError(.malformed, at: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
         }
         let refuse = { (report: inout DataReport, reason: String) in
             report.problems.append(.init(place: record.place, kind: .refusedByTemplate, reason: reason))

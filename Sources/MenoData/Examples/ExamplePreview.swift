@@ -1,9 +1,9 @@
 internal import Foundation
-public import MenoTokenizers
+package import MenoTokenizers
 
 extension Example {
     /// The example as the model sees it: every token with its number, its text and whether it carries loss.
-    public func preview(_ tokenizer: Tokenizer, maxTokens: Int = 48) -> String {
+    package func preview(_ tokenizer: Tokenizer, maxTokens: Int = 48) -> String {
         let text = tokenizer.decode(ids)
         var lines = [
             "\(place): \(ids.count) tokens, \(labelCount) of them carry loss", "",

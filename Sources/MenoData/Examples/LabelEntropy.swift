@@ -10,7 +10,7 @@ extension Collection<Example> {
     /// - Note: Of few examples it is below the entropy of the source they were drawn from, by about
     ///   (different tokens − 1) / (2 · labels) (Miller 1955). It is not corrected: what it is held against is the loss over
     ///   the same labels.
-    public var labelEntropy: Double? {
+    package var labelEntropy: Double? {
         var counts: [TokenID: Int] = [:]
         for example in self {
             for label in example.labels.dropFirst() where label != Example.ignoredLabel {

@@ -1,7 +1,7 @@
 /// What reading a data file found, record by record.
-public struct DataReport: Sendable, Hashable {
-    public struct Problem: Sendable, Hashable {
-        public enum Kind: String, Sendable, Hashable, CaseIterable {
+package struct DataReport: Sendable, Hashable {
+    package struct Problem: Sendable, Hashable {
+        package enum Kind: String, Sendable, Hashable, CaseIterable {
             case notUTF8 = "not UTF-8"
             case notJSON = "not JSON"
             case unknownShape = "unknown shape"
@@ -14,13 +14,13 @@ public struct DataReport: Sendable, Hashable {
         }
 
         /// `line 12`, `record 3`
-        public var place: String
-        public var kind: Kind
-        public var reason: String
+        package var place: String
+        package var kind: Kind
+        package var reason: String
         /// Whether the record is used all the same, cut to the length allowed.
-        public var isUsed: Bool
+        package var isUsed: Bool
 
-        public init(place: String, kind: Kind, reason: String, isUsed: Bool = false) {
+        package init(place: String, kind: Kind, reason: String, isUsed: Bool = false) {
             self.place = place
             self.kind = kind
             self.reason = reason
@@ -29,17 +29,17 @@ public struct DataReport: Sendable, Hashable {
     }
 
     /// Records seen.
-    public var total = 0
-    public var problems: [Problem] = []
+    package var total = 0
+    package var problems: [Problem] = []
     /// What is good to know of all records together, in whole sentences.
-    public var remarks: [String] = []
+    package var remarks: [String] = []
     /// Dialogues that end in an answer, and those of them that no token ends at which generation stops.
     var answered = 0
     var unended = 0
     /// Examples that are equal to an earlier one.
-    public internal(set) var repeated = 0
+    package internal(set) var repeated = 0
 
-    public init() {}
+    package init() {}
 
     /// - Throws: ``DataError`` where a record is left out that was not to be: those too long have a policy of their own.
     func requireFitRecords(path: String?) throws {
@@ -47,23 +47,23 @@ public struct DataReport: Sendable, Hashable {
         guard let first = unfit.first else { return }
         let more = unfit.count > 1 ? " (and \(unfit.count - 1) more)" : ""
         throw DataError(
-            .invalidRecords, path: path, "\(first.place) \(first.reason)\(more)",
-            advice: "Fix the file, or leave such records out with `data.on_invalid: skip`.")
+            .invalidRecords, at: path, "\(first.place) \(first.reason)\(more)",
+            advice: "Fix the file, or skip such records.", settings: [.onInvalid: "skip"])
     }
 
     /// Records left out.
-    public var skipped: Int { problems.count { !$0.isUsed } }
-    public var used: Int { total - skipped }
+    package var skipped: Int { problems.count { !$0.isUsed } }
+    package var used: Int { total - skipped }
 
     /// Problems by kind, the most frequent first.
-    public var counts: [(kind: Problem.Kind, isUsed: Bool, count: Int)] {
+    package var counts: [(kind: Problem.Kind, isUsed: Bool, count: Int)] {
         Problem.Kind.allCases.flatMap { kind in
             [false, true].map { used in (kind, used, problems.count { $0.kind == kind && $0.isUsed == used }) }
         }.filter { $0.2 > 0 }.sorted { $0.2 > $1.2 }
     }
 
     /// `2000 records: 1990 used (12 cut: too long), 10 left out (8 not JSON, 2 empty)`
-    public var summary: String {
+    package var summary: String {
         let list = { (used: Bool, verb: String) in
             let parts = counts.filter { $0.isUsed == used }.map { "\(verb)\($0.count) \($0.kind.rawValue)" }
             return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"

@@ -3,6 +3,7 @@ public import MenoTokenizers
 
 /// One entry of a data file.
 public struct Record: Sendable, Hashable {
+    /// What a record holds.
     public enum Content: Sendable, Hashable {
         /// A conversation, in `messages` or `conversations`, or in `prompt` and `completion`.
         case dialogue([ChatMessage])
@@ -16,6 +17,7 @@ public struct Record: Sendable, Hashable {
     public var place: String
     /// What it was taken from (`source` or `source_file`), by which an evaluation set is balanced.
     public var source: String?
+    /// What it holds: a dialogue, a prompt with its completion, or a text.
     public var content: Content
     /// What else the record says, by name, such as `tools`, `documents` and the members of `chat_template_kwargs`: a
     /// dialogue's chat template is given all of it.
@@ -25,6 +27,7 @@ public struct Record: Sendable, Hashable {
 
     var isDialogue: Bool { if case .dialogue = content { true } else { false } }
 
+    /// - Parameters: as the properties.
     public init(
         place: String, source: String? = nil, content: Content, variables: [JSONValue.Member] = [], promptTurns: Int = 0
     ) {

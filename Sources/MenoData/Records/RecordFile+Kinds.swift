@@ -12,7 +12,7 @@ extension RecordFile {
         let start = data.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
         if let start, [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(start) { return }
         throw DataError(
-            .malformed, path: url.path, "is no file of records: they are JSON lines (.jsonl) or a JSON array (.json).",
+            .malformed, at: url.path, "is no file of records: they are JSON lines (.jsonl) or a JSON array (.json).",
             advice: advice(kind))
     }
 

@@ -1,23 +1,15 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 
 /// Reads the records of JSON and JSONL files.
-public enum RecordFile {
-    /// What happens when a record is unfit.
-    public enum InvalidRecordPolicy: String, Sendable, Hashable, CaseIterable {
-        /// It is left out, counted and reported.
-        case skip
-        /// Reading ends with an error that lists every such record.
-        case stop
-    }
-
+package enum RecordFile {
     /// Reads a file.
     ///
     /// A file is a JSON array of records, an object with such an array as its only one (`{"data": [ … ]}`), or objects one
     /// behind the other, each on a line of its own or on several. It is in UTF-8, or in UTF-16 with a byte order mark.
     /// - Throws: ``DataError`` when the file cannot be read, holds no usable record, or holds an unfit one that the
     ///   policy does not allow.
-    public static func read(
+    package static func read(
         _ url: URL, format: RecordFormat = .auto, onInvalid policy: InvalidRecordPolicy = .skip
     ) throws -> (records: [Record], report: DataReport) {
         try read(contents(of: url), of: url, format: format, onInvalid: policy)
@@ -26,12 +18,12 @@ public enum RecordFile {
     /// Reads what is in a file, where its bytes serve for more than its records.
     /// - Parameter data: from ``contents(of:)``.
     /// - Throws: ``DataError``, as ``read(_:format:onInvalid:)``.
-    public static func read(
+    package static func read(
         _ data: Data, of url: URL, format: RecordFormat = .auto, onInvalid policy: InvalidRecordPolicy = .skip
     ) throws -> (records: [Record], report: DataReport) {
         guard let text = TextEncodings.utf8(data) else {
             throw DataError(
-                .malformed, path: url.path, "begins with a byte order mark of UTF-16 or UTF-32, and is not such text.",
+                .malformed, at: url.path, "begins with a byte order mark of UTF-16 or UTF-32, and is not such text.",
                 advice: "Save it as UTF-8.")
         }
         let isLines = ["jsonl", "ndjson"].contains(url.pathExtension.lowercased())
@@ -49,7 +41,7 @@ public enum RecordFile {
         }
         if let fault {
             throw DataError(
-                .malformed, path: url.path, "cannot be read as JSON, at \(fault.position): \(fault.message).",
+                .malformed, at: url.path, "cannot be read as JSON, at \(fault.position): \(fault.message).",
                 advice: "Expected [ {…}, {…} ], or a .jsonl file with one object a line.")
         }
         let (records, report) = reading.finished
@@ -110,23 +102,25 @@ public enum RecordFile {
 
     private static func nothingUsable(_ report: DataReport, _ url: URL) -> DataError {
         guard let first = report.problems.first else {
-            return DataError(.empty, path: url.path, "holds no records.")
+            return DataError(.empty, at: url.path, "holds no records.")
         }
         return DataError(
-            .empty, path: url.path,
+            .empty, at: url.path,
             "holds no usable record: \(report.summary). The first: \(first.place) \(first.reason)",
             advice: "Known shapes: \"messages\", \"conversations\", \"prompt\"/\"completion\", \"text\".")
     }
 
     /// The bytes of a file, mapped into memory where that can be.
     /// - Throws: ``DataError`` when it cannot be read.
-    public static func contents(of url: URL) throws -> Data {
+    package static func contents(of url: URL) throws -> Data {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-            throw DataError(.notFound, path: url.path, "does not exist.", advice: "Check `data.path` or --data.")
+            throw DataError(
+                .notFound, at: url.path, "does not exist.", advice: "Check the path of the data.", settings: [.dataPath]
+            )
         }
         guard !isFolder.boolValue else {
-            throw DataError(.malformed, path: url.path, "is a folder.", advice: "Give a .json or .jsonl file in it.")
+            throw DataError(.malformed, at: url.path, "is a folder.", advice: "Give a .json or .jsonl file in it.")
         }
         do {
             var information = stat()
@@ -136,7 +130,7 @@ public enum RecordFile {
             }
             return try Data(contentsOf: url, options: .mappedIfSafe)
         } catch {
-            throw DataError(.notFound, path: url.path, "cannot be read (\(error.localizedDescription)).")
+            throw DataError(.notFound, at: url.path, "cannot be read (\(error.localizedDescription)).")
         }
     }
 }

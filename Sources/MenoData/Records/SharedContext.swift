@@ -1,16 +1,16 @@
-public import MenoFormats
-public import MenoTokenizers
+package import MenoFormats
+package import MenoTokenizers
 
 /// What every dialogue of a data set is written with beside its own turns. Who asks the model something in the same form asks
 /// it as it was trained.
-public struct SharedContext: Sendable, Hashable {
+package struct SharedContext: Sendable, Hashable {
     /// The system turn that all dialogues begin with.
-    public var opening: [ChatMessage] = []
+    package var opening: [ChatMessage] = []
     /// What all of them give the template, such as `tools` or `enable_thinking`.
-    public var variables: [JSONValue.Member] = []
+    package var variables: [JSONValue.Member] = []
 
     /// Of the dialogues among some records.
-    public init(of records: some Sequence<Record>) {
+    package init(of records: some Sequence<Record>) {
         var isFirst = true
         for record in records {
             guard case .dialogue(let messages) = record.content else { continue }
@@ -28,7 +28,7 @@ public struct SharedContext: Sendable, Hashable {
 
 extension Record {
     /// The record with a system turn before a dialogue that has none.
-    public func with(system: String?) -> Record {
+    package func with(system: String?) -> Record {
         guard let system, case .dialogue(let messages) = content, messages.first?.role != .system else { return self }
         var record = self
         record.content = .dialogue([ChatMessage(.system, system)] + messages)

@@ -1,20 +1,20 @@
 internal import Foundation
 
 /// Which examples each optimizer step of a run takes, counted as transformers counts them.
-public struct BatchSchedule: Sendable, Hashable {
-    public var exampleCount: Int
+package struct BatchSchedule: Sendable, Hashable {
+    package var exampleCount: Int
     /// Examples of a full step: those of a micro-batch times the micro-batches that are accumulated.
-    public var examplesPerStep: Int
-    public var seed: UInt64
+    package var examplesPerStep: Int
+    package var seed: UInt64
     /// `false` takes the examples in their own order, every epoch the same.
-    public var shuffles: Bool
+    package var shuffles: Bool
     /// `[exampleCount]`: lengths that examples of about the same are taken together by; `nil`: they are not.
-    public var lengths: [Int]?
+    package var lengths: [Int]?
     /// An epoch takes a multiple of so many examples, and leaves the rest of its order out.
-    public var microBatch: Int
+    package var microBatch: Int
 
     /// - Precondition: there is at least one micro-batch.
-    public init(
+    package init(
         exampleCount: Int, examplesPerStep: Int, seed: UInt64, shuffles: Bool, lengths: [Int]? = nil,
         microBatch: Int = 1
     ) {
@@ -32,13 +32,13 @@ public struct BatchSchedule: Sendable, Hashable {
     private var takenCount: Int { exampleCount / microBatch * microBatch }
 
     /// The last step of an epoch takes what is left.
-    public var stepsPerEpoch: Int { (takenCount + examplesPerStep - 1) / examplesPerStep }
+    package var stepsPerEpoch: Int { (takenCount + examplesPerStep - 1) / examplesPerStep }
 
     /// Steps of a run over (a fraction of) epochs, rounded up.
-    public func steps(epochs: Double) -> Int { Int((epochs * Double(stepsPerEpoch)).rounded(.up)) }
+    package func steps(epochs: Double) -> Int { Int((epochs * Double(stepsPerEpoch)).rounded(.up)) }
 
     /// The examples of an optimizer step; the first is step 0.
-    public func examples(ofStep step: Int) -> [Int] {
+    package func examples(ofStep step: Int) -> [Int] {
         let (epoch, within) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
         return examples(ofStep: within, in: order(ofEpoch: epoch))
     }
@@ -46,13 +46,13 @@ public struct BatchSchedule: Sendable, Hashable {
     /// - Parameters:
     ///   - step: counted from the beginning of the epoch.
     ///   - order: the epoch's order.
-    public func examples(ofStep step: Int, in order: [Int]) -> [Int] {
+    package func examples(ofStep step: Int, in order: [Int]) -> [Int] {
         Array(order[step * examplesPerStep..<min(takenCount, (step + 1) * examplesPerStep)])
     }
 
     /// The order of an epoch's examples; it depends on nothing but the seed and the epoch, so a run can be taken up
     /// anywhere.
-    public func order(ofEpoch epoch: Int) -> [Int] {
+    package func order(ofEpoch epoch: Int) -> [Int] {
         let order =
             shuffles
             ? Permutation.make(count: exampleCount, seed: seed, stream: UInt64(epoch) + 1) : Array(0..<exampleCount)

@@ -1,8 +1,8 @@
 /// Seeded random orders that are the same on every machine and with every version of Swift.
-public enum Permutation {
+package enum Permutation {
     /// The numbers 0..<count in the order that the seed and the stream give (Fisher–Yates over SplitMix64).
     /// - Parameter stream: tells apart the orders of one seed: the split, each epoch.
-    public static func make(count: Int, seed: UInt64, stream: UInt64 = 0) -> [Int] {
+    package static func make(count: Int, seed: UInt64, stream: UInt64 = 0) -> [Int] {
         var generator = SplitMix64(seed: seed, stream: stream)
         var order = Array(0..<count)
         for last in stride(from: count - 1, to: 0, by: -1) { order.swapAt(last, generator.below(last + 1)) }

@@ -1,13 +1,13 @@
 /// Which examples are trained on and which are held out.
-public struct Split: Sendable, Hashable {
+package struct Split: Sendable, Hashable {
     /// Positions of the training examples, in the order of the permutation.
-    public var training: [Int]
+    package var training: [Int]
     /// Positions of those held out.
-    public var heldOut: [Int]
+    package var heldOut: [Int]
 
     /// A seeded permutation of all examples is cut at `trainFraction`, rounded down, as the reference notebook does.
     /// - Parameter shuffles: `false` keeps the order of the file.
-    public init(count: Int, trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
+    package init(count: Int, trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
         let order = shuffles ? Permutation.make(count: count, seed: seed) : Array(0..<count)
         let cut = min(count, max(0, Int(Double(count) * trainFraction)))
         training = Array(order[..<cut])
@@ -19,7 +19,7 @@ public struct Split: Sendable, Hashable {
     ///
     /// The permutation is walked through; an example that was not met before goes, with all that equal it, to the training
     /// side until that side has its share.
-    public init(_ examples: [Example], trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
+    package init(_ examples: [Example], trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
         let plain = Split(count: examples.count, trainFraction: trainFraction, seed: seed, shuffles: shuffles)
         let groups = Dictionary(grouping: examples.indices) { examples[$0].key }
         guard groups.count < examples.count else {
@@ -41,12 +41,12 @@ public struct Split: Sendable, Hashable {
 }
 
 /// Chooses a few examples that stand for all.
-public enum BalancedSample {
+package enum BalancedSample {
     /// At most `limit` positions, spread evenly over sources and, within each, over lengths.
     ///
     /// The examples are laid in order of source and length, and every n-th is taken from a seeded start; the result
     /// keeps the order of the examples.
-    public static func positions(of examples: [Example], limit: Int, seed: UInt64) -> [Int] {
+    package static func positions(of examples: [Example], limit: Int, seed: UInt64) -> [Int] {
         guard examples.count > limit, limit > 0 else { return limit > 0 ? Array(examples.indices) : [] }
         let laidOut = examples.indices.sorted {
             let (a, b) = (examples[$0], examples[$1])

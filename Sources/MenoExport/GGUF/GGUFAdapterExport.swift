@@ -12,15 +12,15 @@ package struct GGUFAdapterExport {
 
     /// - Throws: ``ExportError`` for what llama.cpp's adapters cannot hold.
     package init(_ adapter: StoredAdapter, of model: StoredModel) throws {
-        let advice = "Merge it instead: --format gguf, or ollama."
+        let advice = "Merge it instead: export as gguf or ollama."
         guard !adapter.settings.usesDoRA else {
             throw ExportError(
-                .unsupported, path: adapter.folder.path,
+                .unsupported, at: adapter.folder.path,
                 "is a DoRA adapter (use_dora), which llama.cpp cannot load as an adapter.", advice: advice)
         }
         guard adapter.replaced.isEmpty else {
             throw ExportError(
-                .unsupported, path: adapter.folder.path,
+                .unsupported, at: adapter.folder.path,
                 "holds whole modules (modules_to_save: \(adapter.replaced.joined(separator: ", "))), which llama.cpp "
                     + "cannot load with an adapter.", advice: advice)
         }

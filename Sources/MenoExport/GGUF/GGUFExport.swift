@@ -29,7 +29,7 @@ package struct GGUFExport {
     ) throws {
         guard fileType != nil || merged.model.gguf != nil else {
             throw ExportError(
-                .unsupported, path: merged.model.url.path,
+                .unsupported, at: merged.model.url.path,
                 "a Hugging Face model becomes a GGUF file of one of the types "
                     + "\(GGUFFileType.allCases.map(\.rawValue).joined(separator: ", ")).")
         }

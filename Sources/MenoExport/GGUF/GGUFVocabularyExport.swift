@@ -95,7 +95,7 @@ package struct GGUFVocabularyExport {
     private func requireRow(_ id: Int, _ name: String) throws {
         guard id < rows else {
             throw ExportError(
-                .unsupported, path: file.path,
+                .unsupported, at: file.path,
                 "has the token \(id) (\"\(name)\"); the model's embedding has \(rows) rows.",
                 advice: "The tokenizer belongs to another model.")
         }
@@ -149,7 +149,7 @@ package struct GGUFVocabularyExport {
 
     private func unsupported(_ what: String) -> ExportError {
         ExportError(
-            .unsupported, path: file.path, "\(what) has no counterpart among llama.cpp's that Meno knows.",
+            .unsupported, at: file.path, "\(what) has no counterpart among llama.cpp's that Meno knows.",
             advice: "Export as safetensors.")
     }
 }

@@ -84,8 +84,8 @@ package enum ExportVerification {
                 "the exported model's loss on text \(worst + 1) is \(exported[worst]), the trained model's "
                     + "\(trained[worst]): a difference above \(outcome.bound), the bound of this format.",
                 advice:
-                    "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison."
-            )
+                    "Nothing was left at the place of the result. Please report this; the comparison can be left out.",
+                settings: [.verification])
         }
         return outcome
     }

@@ -107,7 +107,7 @@ extension WeightInfo {
         let needed = elements.count.multipliedReportingOverflow(by: elementType.size)
         guard !needed.overflow, destination.count == needed.partialValue else {
             throw FormatError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "tensor '\(name)' \(shape) needs \(needed.partialValue) bytes as \(elementType), "
                     + "but the destination holds \(destination.count).",
                 advice: "The configuration and the weights disagree about this tensor's shape.")

@@ -2,9 +2,9 @@
 ///
 /// Each accessor `x(_:)` throws when the key is absent or has another type; `x(_:default:)` returns the default where
 /// the key is absent, and still throws where it has another type.
-public struct GGUFMetadata: Sendable {
+package struct GGUFMetadata: Sendable {
     /// Every key, in the file's order.
-    public let keys: [String]
+    package let keys: [String]
     private let values: [String: GGUFValue]
     private let path: String
 
@@ -15,38 +15,38 @@ public struct GGUFMetadata: Sendable {
     }
 
     /// The value of a key, or `nil`.
-    public subscript(key: String) -> GGUFValue? { values[key] }
+    package subscript(key: String) -> GGUFValue? { values[key] }
 
-    public func contains(_ key: String) -> Bool { values[key] != nil }
+    package func contains(_ key: String) -> Bool { values[key] != nil }
 
-    public func string(_ key: String) throws -> String {
+    package func string(_ key: String) throws -> String {
         guard case .string(let value) = try required(key, "a string") else { throw mismatch(key, "a string") }
         return value
     }
 
     /// Any of the integer types, when the value fits `Int`.
-    public func int(_ key: String) throws -> Int {
+    package func int(_ key: String) throws -> Int {
         guard let value = try required(key, "an integer").integer else { throw mismatch(key, "an integer") }
         return value
     }
 
     /// A floating-point number or an integer.
-    public func double(_ key: String) throws -> Double {
+    package func double(_ key: String) throws -> Double {
         guard let value = try required(key, "a number").number else { throw mismatch(key, "a number") }
         return value
     }
 
-    public func bool(_ key: String) throws -> Bool {
+    package func bool(_ key: String) throws -> Bool {
         guard case .bool(let value) = try required(key, "a boolean") else { throw mismatch(key, "a boolean") }
         return value
     }
 
-    public func strings(_ key: String) throws -> [String] {
+    package func strings(_ key: String) throws -> [String] {
         try array(key, "an array of strings") { $0 == .string }.strings()
     }
 
     /// An array of floating-point numbers or integers.
-    public func floats(_ key: String) throws -> [Float] {
+    package func floats(_ key: String) throws -> [Float] {
         let array = try array(key, "an array of numbers") { $0.hasFixedSize && $0 != .bool }
         if array.elementType == .float32 {  // The scores of a vocabulary: hundreds of thousands.
             return try array.decode { reader, place in
@@ -60,7 +60,7 @@ public struct GGUFMetadata: Sendable {
     }
 
     /// An array of integers of any type.
-    public func ints(_ key: String) throws -> [Int] {
+    package func ints(_ key: String) throws -> [Int] {
         let array = try array(key, "an array of integers") {
             $0.hasFixedSize && ![.bool, .float32, .float64].contains($0)
         }
@@ -73,27 +73,27 @@ public struct GGUFMetadata: Sendable {
         }
     }
 
-    public func string(_ key: String, default value: String?) throws -> String? {
+    package func string(_ key: String, default value: String?) throws -> String? {
         contains(key) ? try string(key) : value
     }
 
-    public func int(_ key: String, default value: Int?) throws -> Int? { contains(key) ? try int(key) : value }
+    package func int(_ key: String, default value: Int?) throws -> Int? { contains(key) ? try int(key) : value }
 
-    public func double(_ key: String, default value: Double?) throws -> Double? {
+    package func double(_ key: String, default value: Double?) throws -> Double? {
         contains(key) ? try double(key) : value
     }
 
-    public func bool(_ key: String, default value: Bool?) throws -> Bool? { contains(key) ? try bool(key) : value }
+    package func bool(_ key: String, default value: Bool?) throws -> Bool? { contains(key) ? try bool(key) : value }
 
-    public func strings(_ key: String, default value: [String]?) throws -> [String]? {
+    package func strings(_ key: String, default value: [String]?) throws -> [String]? {
         contains(key) ? try strings(key) : value
     }
 
-    public func floats(_ key: String, default value: [Float]?) throws -> [Float]? {
+    package func floats(_ key: String, default value: [Float]?) throws -> [Float]? {
         contains(key) ? try floats(key) : value
     }
 
-    public func ints(_ key: String, default value: [Int]?) throws -> [Int]? { contains(key) ? try ints(key) : value }
+    package func ints(_ key: String, default value: [Int]?) throws -> [Int]? { contains(key) ? try ints(key) : value }
 
     private func array(
         _ key: String, _ expected: String, _ accepts: (GGUFValueType) -> Bool
@@ -106,11 +106,11 @@ public struct GGUFMetadata: Sendable {
 
     private func required(_ key: String, _ expected: String) throws -> GGUFValue {
         if let value = values[key] { return value }
-        throw FormatError(.malformed, path: path, "has no metadata '\(key)' (expected \(expected)).")
+        throw FormatError(.malformed, at: path, "has no metadata '\(key)' (expected \(expected)).")
     }
 
     private func mismatch(_ key: String, _ expected: String) -> FormatError {
         let found = values[key]?.typeDescription ?? "nothing"
-        return FormatError(.malformed, path: path, "metadata '\(key)' is \(found); expected \(expected).")
+        return FormatError(.malformed, at: path, "metadata '\(key)' is \(found); expected \(expected).")
     }
 }

@@ -17,7 +17,7 @@ struct GGUFParser {
     init(parsing file: MemoryMappedFile, _ bytes: UnsafeRawBufferPointer) throws {
         let path = file.path
         guard bytes.starts(with: GGUFFile.magic) else {
-            throw FormatError(.malformed, path: path, "is no GGUF file: it does not begin with 'GGUF'.")
+            throw FormatError(.malformed, at: path, "is no GGUF file: it does not begin with 'GGUF'.")
         }
         var reader = ByteReader(bytes, path: path, offset: GGUFFile.magic.count)
         version = try Self.version(&reader)
@@ -31,7 +31,7 @@ struct GGUFParser {
             let (tensor, offset) = try Self.tensor(&reader, index: index)
             guard indices.updateValue(index, forKey: tensor.name) == nil else {
                 throw FormatError(
-                    .malformed, path: path, "tensor '\(tensor.name)' appears twice.", advice: FormatError.damaged)
+                    .malformed, at: path, "tensor '\(tensor.name)' appears twice.", advice: FormatError.damaged)
             }
             tensors.append(tensor)
             offsets.append(offset)
@@ -44,7 +44,7 @@ struct GGUFParser {
         guard version == 2 || version == 3 else {
             let isSwapped = version.byteSwapped == 2 || version.byteSwapped == 3
             throw FormatError(
-                .unsupported, path: reader.path,
+                .unsupported, at: reader.path,
                 isSwapped ? "is a big-endian GGUF file." : "is a GGUF file of version \(version).",
                 advice: "Versions 2 and 3, little-endian, are read. Fetch or convert a newer file of the model.")
         }
@@ -67,7 +67,7 @@ struct GGUFParser {
                 : try value(of: type, &reader, "metadata '\(key)'", file: file, depth: 0)
             guard values.updateValue(value, forKey: key) == nil else {
                 throw FormatError(
-                    .malformed, path: reader.path, "metadata '\(key)' appears twice.", advice: FormatError.damaged)
+                    .malformed, at: reader.path, "metadata '\(key)' appears twice.", advice: FormatError.damaged)
             }
             keys.append(key)
         }
@@ -80,7 +80,7 @@ struct GGUFParser {
         let number: UInt32 = try reader.integer("the type of \(what())")
         guard let type = GGUFValueType(rawValue: number) else {
             throw FormatError(
-                .malformed, path: reader.path, "\(what()) at byte \(place) has the unknown type \(number).",
+                .malformed, at: reader.path, "\(what()) at byte \(place) has the unknown type \(number).",
                 advice: FormatError.damaged)
         }
         return type
@@ -109,7 +109,7 @@ struct GGUFParser {
             let byte: UInt8 = try reader.integer(what())
             guard byte <= 1 else {
                 throw FormatError(
-                    .malformed, path: reader.path,
+                    .malformed, at: reader.path,
                     "\(what()) at byte \(place) is the boolean \(byte); expected 0 or 1.", advice: FormatError.damaged)
             }
             return .bool(byte == 1)
@@ -122,7 +122,7 @@ struct GGUFParser {
     ) throws -> GGUFArray {
         guard depth <= depthLimit else {
             throw FormatError(
-                .malformed, path: reader.path, "metadata '\(key)' nests more than \(depthLimit) arrays.",
+                .malformed, at: reader.path, "metadata '\(key)' nests more than \(depthLimit) arrays.",
                 advice: FormatError.damaged)
         }
         let elementType = try valueType(&reader, "the elements of metadata '\(key)'")
@@ -149,7 +149,7 @@ struct GGUFParser {
         let value = try metadata.int("general.alignment", default: nil) ?? defaultAlignment
         guard value > 0, value & (value - 1) == 0, value <= 1 << 30 else {
             throw FormatError(
-                .malformed, path: path, "metadata 'general.alignment' is \(value); expected a power of two.",
+                .malformed, at: path, "metadata 'general.alignment' is \(value); expected a power of two.",
                 advice: FormatError.damaged)
         }
         return value
@@ -159,7 +159,7 @@ struct GGUFParser {
         let parts = try metadata.int("split.count", default: nil) ?? 0
         guard parts <= 1 else {
             throw FormatError(
-                .unsupported, path: path, "is one of \(parts) parts of a model.",
+                .unsupported, at: path, "is one of \(parts) parts of a model.",
                 advice: "Join the parts into one file with llama-gguf-split --merge.")
         }
     }
@@ -172,7 +172,7 @@ struct GGUFParser {
         let dimensions: UInt32 = try reader.integer("the number of dimensions of tensor '\(name)'")
         guard dimensions <= UInt32(dimensionLimit) else {
             throw FormatError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "tensor '\(name)' has \(dimensions) dimensions; at most \(dimensionLimit) are possible.",
                 advice: FormatError.damaged)
         }
@@ -184,18 +184,18 @@ struct GGUFParser {
         let number: UInt32 = try reader.integer("the type of tensor '\(name)'")
         guard let type = GGUFTensorType(rawValue: number) else {
             throw FormatError(
-                .unsupported, path: path, "tensor '\(name)' has the unknown type \(number).",
+                .unsupported, at: path, "tensor '\(name)' has the unknown type \(number).",
                 advice: GGUFTensorType.advice)
         }
         guard checkedCount(shape) != nil else {
             throw FormatError(
-                .malformed, path: path, "tensor '\(name)' has the shape \(shape), which is too large to exist.",
+                .malformed, at: path, "tensor '\(name)' has the shape \(shape), which is too large to exist.",
                 advice: FormatError.damaged)
         }
         let row = shape.last ?? 1
         guard row % type.block.elements == 0 else {
             throw FormatError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "tensor '\(name)' \(shape) has rows of \(row) elements; \(type.name) needs a multiple of "
                     + "\(type.block.elements).",
                 advice: FormatError.damaged)
@@ -214,7 +214,7 @@ struct GGUFParser {
             let offset = offsets[index]
             guard offset % UInt64(alignment) == 0 else {
                 throw FormatError(
-                    .malformed, path: path,
+                    .malformed, at: path,
                     "tensor '\(tensor.name)' begins at byte \(offset) of the data, not at a multiple of \(alignment).",
                     advice: FormatError.damaged)
             }
@@ -223,7 +223,7 @@ struct GGUFParser {
             let available = max(0, fileSize - dataStart)
             guard !overflow, size <= available, offset <= UInt64(available - size) else {
                 throw FormatError(
-                    .malformed, path: path,
+                    .malformed, at: path,
                     "tensor '\(tensor.name)' \(tensor.shape) of \(tensor.type.name) at byte \(offset) of the data "
                         + "reaches beyond the end of the file, whose data has \(available) bytes.",
                     advice: FormatError.damaged)
@@ -237,7 +237,7 @@ struct GGUFParser {
         for (first, second) in zip(ordered, ordered.dropFirst()) where first.bytes.upperBound > second.bytes.lowerBound
         {
             throw FormatError(
-                .malformed, path: path, "tensors '\(first.name)' and '\(second.name)' overlap.",
+                .malformed, at: path, "tensors '\(first.name)' and '\(second.name)' overlap.",
                 advice: FormatError.damaged)
         }
     }

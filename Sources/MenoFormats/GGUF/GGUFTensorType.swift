@@ -1,5 +1,5 @@
 /// The tensor types of GGML, with their identifiers in GGUF files.
-public enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
+package enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
     case F32 = 0
     case F16 = 1
     case Q4_0 = 2
@@ -36,10 +36,10 @@ public enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
     case Q1_0 = 41
 
     /// The name that llama.cpp's tools show.
-    public var name: String { String(describing: self) }
+    package var name: String { String(describing: self) }
 
     /// Elements and bytes of one block; every row of a tensor is a whole number of blocks.
-    public var block: (elements: Int, bytes: Int) {
+    package var block: (elements: Int, bytes: Int) {
         switch self {
         case .F32, .I32: (1, 4)
         case .F16, .BF16, .I16: (1, 2)
@@ -91,7 +91,7 @@ public enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
     }
 
     /// The types that can be read as weights.
-    public static let supported = allCases.filter { $0.storage != nil }
+    package static let supported = allCases.filter { $0.storage != nil }
 
     /// What to do about a type that cannot be read.
     static let advice =
@@ -100,16 +100,16 @@ public enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
 }
 
 /// One tensor of a GGUF file.
-public struct GGUFTensor: Sendable, Hashable {
-    public var name: String
-    public var type: GGUFTensorType
+package struct GGUFTensor: Sendable, Hashable {
+    package var name: String
+    package var type: GGUFTensorType
     /// Row-major, outermost dimension first (the reverse of the file's own order).
-    public var shape: [Int]
+    package var shape: [Int]
     /// Where its bytes are, counted from the start of the file.
-    public var bytes: Range<Int>
+    package var bytes: Range<Int>
 
     /// The number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    package var count: Int { shape.reduce(1, *) }
 
     var info: WeightInfo { WeightInfo(name: name, shape: shape, storage: type.name) }
 }

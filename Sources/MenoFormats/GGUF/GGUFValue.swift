@@ -1,5 +1,5 @@
 /// The types of GGUF metadata, with their identifiers in the file.
-public enum GGUFValueType: UInt32, Sendable, Hashable, CaseIterable {
+package enum GGUFValueType: UInt32, Sendable, Hashable, CaseIterable {
     case uint8 = 0
     case int8 = 1
     case uint16 = 2
@@ -29,7 +29,7 @@ public enum GGUFValueType: UInt32, Sendable, Hashable, CaseIterable {
 }
 
 /// A value of GGUF metadata.
-public enum GGUFValue: Sendable {
+package enum GGUFValue: Sendable {
     case uint8(UInt8)
     case int8(Int8)
     case uint16(UInt16)
@@ -44,7 +44,7 @@ public enum GGUFValue: Sendable {
     case int64(Int64)
     case float64(Double)
 
-    public var type: GGUFValueType {
+    package var type: GGUFValueType {
         switch self {
         case .uint8: .uint8
         case .int8: .int8
@@ -95,9 +95,9 @@ public enum GGUFValue: Sendable {
 }
 
 /// An array in GGUF metadata; it stays in the file until its elements are asked for.
-public struct GGUFArray: Sendable {
-    public let elementType: GGUFValueType
-    public let count: Int
+package struct GGUFArray: Sendable {
+    package let elementType: GGUFValueType
+    package let count: Int
     let key: String
     /// Where its elements are, counted from the start of the file.
     let bytes: Range<Int>
@@ -106,7 +106,7 @@ public struct GGUFArray: Sendable {
     /// Decodes the elements.
     /// - Parameter limit: decodes no more than this many.
     /// - Throws: ``FormatError`` when a string is not UTF-8 or a boolean is neither 0 nor 1.
-    public func values(limit: Int = .max) throws -> [GGUFValue] {
+    package func values(limit: Int = .max) throws -> [GGUFValue] {
         try decode(limit: limit) { reader, place in
             try GGUFParser.value(of: elementType, &reader, place(), file: file, depth: 1)
         }

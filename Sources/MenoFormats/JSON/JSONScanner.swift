@@ -132,7 +132,7 @@ package struct JSONScanner {
     /// An error at a byte (the current one unless given).
     func malformed(_ message: String, at place: Int? = nil) -> FormatError {
         FormatError(
-            .malformed, path: path, "byte \(place ?? offset) of the \(name): \(message)", advice: FormatError.damaged)
+            .malformed, at: path, "byte \(place ?? offset) of the \(name): \(message)", advice: FormatError.damaged)
     }
 
     // MARK: Characters

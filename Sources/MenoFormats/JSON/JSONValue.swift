@@ -1,9 +1,13 @@
 /// A JSON value whose objects keep the order of their members.
 public indirect enum JSONValue: Sendable, Hashable {
+    /// A name and its value in an object.
     public struct Member: Sendable, Hashable {
+        /// The name.
         public var key: String
+        /// The value.
         public var value: JSONValue
 
+        /// A name and its value.
         public init(_ key: String, _ value: JSONValue) {
             self.key = key
             self.value = value
@@ -25,6 +29,7 @@ public indirect enum JSONValue: Sendable, Hashable {
     public var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
     /// The members of an object.
     public var object: [Member]? { if case .object(let members) = self { members } else { nil } }
+    /// Whether it is `null`.
     public var isNull: Bool { if case .null = self { true } else { false } }
 
     /// The member of an object; `nil` where there is none.

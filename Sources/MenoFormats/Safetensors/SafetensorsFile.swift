@@ -1,27 +1,27 @@
-public import Foundation
+package import Foundation
 
 /// A safetensors file, memory-mapped: opening reads the header only.
 ///
 /// The header is checked wholly when the file is opened; afterwards only a wrong request can fail. Tensors need not be
 /// aligned in the file (the format does not demand it).
-public final class SafetensorsFile: WeightSource {
+package final class SafetensorsFile: WeightSource {
     /// The file that is mapped.
-    public let file: MemoryMappedFile
+    package let file: MemoryMappedFile
     /// The header's `__metadata__`.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
     /// Every tensor, in the header's order.
-    public let tensors: [SafetensorsTensor]
-    public let weights: [WeightInfo]
+    package let tensors: [SafetensorsTensor]
+    package let weights: [WeightInfo]
     private let indices: [String: Int]
 
     /// Opens and checks a file.
     /// - Throws: ``FormatError``, with the tensor and what is wrong with it.
-    public convenience init(contentsOf url: URL) throws {
+    package convenience init(contentsOf url: URL) throws {
         try self.init(MemoryMappedFile(contentsOf: url))
     }
 
     /// Checks the header of a file that is mapped already.
-    public init(_ file: MemoryMappedFile) throws {
+    package init(_ file: MemoryMappedFile) throws {
         self.file = file
         let header = try file.withUnsafeBytes { try SafetensorsHeader(parsing: $0, path: file.path) }
         metadata = header.metadata
@@ -31,17 +31,17 @@ public final class SafetensorsFile: WeightSource {
     }
 
     /// The tensor of this name, or `nil`.
-    public func tensor(named name: String) -> SafetensorsTensor? {
+    package func tensor(named name: String) -> SafetensorsTensor? {
         indices[name].map { tensors[$0] }
     }
 
-    public func weight(named name: String) -> WeightInfo? {
+    package func weight(named name: String) -> WeightInfo? {
         indices[name].map { weights[$0] }
     }
 
     /// Lends the stored bytes of a tensor (little-endian, any alignment), valid only while `body` runs.
     /// - Throws: ``FormatError`` `notFound` when there is no such tensor; what `body` throws.
-    public func withUnsafeBytes<Result>(
+    package func withUnsafeBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         try file.withUnsafeBytes(existing(name).bytes, body)
@@ -49,11 +49,11 @@ public final class SafetensorsFile: WeightSource {
 
     /// The elements of a tensor as they are stored, for what is no weight: steps, random states, masks.
     /// - Throws: ``FormatError`` when there is no such tensor or its elements have another size than `Element`.
-    public func elements<Element: BitwiseCopyable>(_ name: String, as _: Element.Type) throws -> [Element] {
+    package func elements<Element: BitwiseCopyable>(_ name: String, as _: Element.Type) throws -> [Element] {
         let tensor = try existing(name)
         guard tensor.type.size == MemoryLayout<Element>.stride else {
             throw FormatError(
-                .malformed, path: file.path,
+                .malformed, at: file.path,
                 "tensor '\(name)' holds \(tensor.type.rawValue) elements of \(tensor.type.size) bytes; "
                     + "\(Element.self) has \(MemoryLayout<Element>.stride).")
         }
@@ -65,14 +65,14 @@ public final class SafetensorsFile: WeightSource {
         }
     }
 
-    public func read(
+    package func read(
         _ name: String, elements: Range<Int>, as elementType: WeightElementType,
         into destination: UnsafeMutableRawBufferPointer
     ) throws {
         let tensor = try existing(name)
         guard let storage = tensor.type.storage else {
             throw FormatError(
-                .unsupported, path: file.path,
+                .unsupported, at: file.path,
                 "tensor '\(name)' holds \(tensor.type.rawValue), which cannot be read as weights.",
                 advice: "Weights can be F64, F32, F16 or BF16.")
         }
@@ -90,6 +90,6 @@ public final class SafetensorsFile: WeightSource {
 
 extension FormatError {
     static func noTensor(_ name: String, path: String) -> FormatError {
-        FormatError(.notFound, path: path, "has no tensor '\(name)'.")
+        FormatError(.notFound, at: path, "has no tensor '\(name)'.")
     }
 }

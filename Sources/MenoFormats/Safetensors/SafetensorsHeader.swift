@@ -22,7 +22,7 @@ struct SafetensorsHeader {
         let length: UInt64 = try reader.integer("the length of the header")
         guard length <= UInt64(Self.sizeLimit) else {
             throw FormatError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "the header claims \(length) bytes; at most \(Self.sizeLimit) are read.",
                 advice: "This is no safetensors file, or it is damaged.")
         }
@@ -75,7 +75,7 @@ struct SafetensorsHeader {
         }
         guard let type = SafetensorsType(rawValue: typeName) else {
             throw FormatError(
-                .unsupported, path: path, "tensor '\(name)' has the unknown dtype '\(typeName)'.",
+                .unsupported, at: path, "tensor '\(name)' has the unknown dtype '\(typeName)'.",
                 advice: "Known are \(SafetensorsType.names).")
         }
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
@@ -133,6 +133,6 @@ struct SafetensorsHeader {
     }
 
     private func malformed(_ message: String) -> FormatError {
-        FormatError(.malformed, path: path, message, advice: FormatError.damaged)
+        FormatError(.malformed, at: path, message, advice: FormatError.damaged)
     }
 }

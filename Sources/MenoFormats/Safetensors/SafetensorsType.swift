@@ -1,5 +1,5 @@
 /// The element types of a safetensors file.
-public enum SafetensorsType: String, Sendable, Hashable, CaseIterable {
+package enum SafetensorsType: String, Sendable, Hashable, CaseIterable {
     case float64 = "F64"
     case float32 = "F32"
     case float16 = "F16"
@@ -17,7 +17,7 @@ public enum SafetensorsType: String, Sendable, Hashable, CaseIterable {
     case bool = "BOOL"
 
     /// Bytes per element.
-    public var size: Int {
+    package var size: Int {
         switch self {
         case .float64, .int64, .uint64: 8
         case .float32, .int32, .uint32: 4
@@ -27,7 +27,7 @@ public enum SafetensorsType: String, Sendable, Hashable, CaseIterable {
     }
 
     /// The type that stores weights of this element type.
-    public init(_ elementType: WeightElementType) {
+    package init(_ elementType: WeightElementType) {
         switch elementType {
         case .float32: self = .float32
         case .bfloat16: self = .bfloat16
@@ -51,16 +51,16 @@ public enum SafetensorsType: String, Sendable, Hashable, CaseIterable {
 }
 
 /// One tensor of a safetensors file.
-public struct SafetensorsTensor: Sendable, Hashable {
-    public var name: String
-    public var type: SafetensorsType
+package struct SafetensorsTensor: Sendable, Hashable {
+    package var name: String
+    package var type: SafetensorsType
     /// Row-major, outermost dimension first.
-    public var shape: [Int]
+    package var shape: [Int]
     /// Where its bytes are, counted from the start of the file.
-    public var bytes: Range<Int>
+    package var bytes: Range<Int>
 
     /// The number of elements.
-    public var count: Int { shape.reduce(1, *) }
+    package var count: Int { shape.reduce(1, *) }
 
     var info: WeightInfo { WeightInfo(name: name, shape: shape, storage: type.rawValue) }
 }

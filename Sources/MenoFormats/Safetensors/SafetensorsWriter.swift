@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 
 /// Writes a safetensors file, one tensor at a time: no more than one tensor need be in memory.
 ///
@@ -12,15 +12,15 @@ public import Foundation
 /// try writer.write("a.weight", [1, 2, 3, 4] as [Float])
 /// try writer.finish(synchronize: true)
 /// ```
-public final class SafetensorsWriter {
+package final class SafetensorsWriter {
     /// What a tensor is called and looks like.
-    public struct Entry: Sendable, Hashable {
-        public var name: String
-        public var type: SafetensorsType
+    package struct Entry: Sendable, Hashable {
+        package var name: String
+        package var type: SafetensorsType
         /// Row-major, outermost dimension first.
-        public var shape: [Int]
+        package var shape: [Int]
 
-        public init(_ name: String, _ type: SafetensorsType, _ shape: [Int]) {
+        package init(_ name: String, _ type: SafetensorsType, _ shape: [Int]) {
             self.name = name
             self.type = type
             self.shape = shape
@@ -28,7 +28,7 @@ public final class SafetensorsWriter {
     }
 
     /// The bytes the file will have.
-    public let fileSize: Int
+    package let fileSize: Int
 
     private let file: StagedFile
     private var places: TensorPlaces
@@ -39,7 +39,7 @@ public final class SafetensorsWriter {
     ///   - metadata: the header's `__metadata__`; left out when empty. Hugging Face expects `["format": "pt"]`.
     /// - Throws: ``FormatError``: `malformed` for repeated names or impossible shapes, `inputOutput` when the system
     ///   refuses.
-    public init(to url: URL, tensors: [Entry], metadata: [String: String] = [:]) throws {
+    package init(to url: URL, tensors: [Entry], metadata: [String: String] = [:]) throws {
         places = TensorPlaces(path: url.path)
         // `sort` keeps equal elements in order.
         let ordered = tensors.enumerated().sorted {
@@ -83,18 +83,18 @@ public final class SafetensorsWriter {
 
     /// Writes a whole tensor; tensors may come in any order.
     /// - Parameter bytes: the elements, row-major and little-endian.
-    public func write(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
+    package func write(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
         try write(name, bytes, at: 0)
     }
 
     /// Writes a whole tensor from an array, for example `[Float]` for `F32` or `[UInt16]` for `BF16`.
-    public func write<Element: BitwiseCopyable>(_ name: String, _ elements: [Element]) throws {
+    package func write<Element: BitwiseCopyable>(_ name: String, _ elements: [Element]) throws {
         try elements.withUnsafeBytes { try write(name, $0, at: 0) }
     }
 
     /// Writes a part of a tensor; parts must come one after another.
     /// - Parameter offset: the bytes of this tensor that were written before.
-    public func write(_ name: String, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    package func write(_ name: String, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         guard !file.isFinished else { throw places.invalid("is finished; nothing more can be written.") }
         try file.write(bytes, at: places.start(name, count: bytes.count, at: offset))
         places.wrote(name, count: bytes.count)
@@ -103,14 +103,14 @@ public final class SafetensorsWriter {
     /// Completes the file and gives it its name, replacing what had it.
     /// - Parameter synchronize: whether to wait until the bytes and the name are on the disk (`fsync`).
     /// - Throws: ``FormatError`` when a tensor was not written wholly, or the system refuses.
-    public func finish(synchronize: Bool = false) throws {
+    package func finish(synchronize: Bool = false) throws {
         guard !file.isFinished else { throw places.invalid("is finished already.") }
         try places.requireAll()
         try file.finish(synchronize: synchronize)
     }
 
     private static func invalid(_ url: URL, _ message: String) -> FormatError {
-        FormatError(.malformed, path: url.path, message)
+        FormatError(.malformed, at: url.path, message)
     }
 
     private static func quote(_ text: String) -> String {

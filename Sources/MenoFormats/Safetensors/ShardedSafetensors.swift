@@ -1,20 +1,20 @@
-public import Foundation
+package import Foundation
 
 /// The index of a model in several safetensors files (`model.safetensors.index.json`).
-public struct SafetensorsIndex: Sendable {
+package struct SafetensorsIndex: Sendable {
     /// The shard of each tensor, in the order of the index.
-    public let entries: [(tensor: String, shard: String)]
+    package let entries: [(tensor: String, shard: String)]
     /// The file names of the shards, each once, in the order of their first mention.
-    public let shards: [String]
+    package let shards: [String]
 
     /// Reads an index.
     /// - Throws: ``FormatError`` when it is no index, names a tensor twice, or a shard outside its own folder.
-    public init(contentsOf url: URL) throws {
+    package init(contentsOf url: URL) throws {
         try self.init(MemoryMappedFile(contentsOf: url))
     }
 
     /// Reads an index that is mapped already.
-    public init(_ file: MemoryMappedFile) throws {
+    package init(_ file: MemoryMappedFile) throws {
         (entries, shards) = try file.withUnsafeBytes { try Self.parse($0, path: file.path) }
     }
 
@@ -47,7 +47,7 @@ public struct SafetensorsIndex: Sendable {
         try scanner.end()
         guard hasMap else {
             throw FormatError(
-                .malformed, path: path, "has no 'weight_map'.",
+                .malformed, at: path, "has no 'weight_map'.",
                 advice: "Expected {\"weight_map\": {\"tensor\": \"shard.safetensors\", …}}.")
         }
         return (entries, shards)
@@ -55,16 +55,16 @@ public struct SafetensorsIndex: Sendable {
 }
 
 /// A model in several safetensors files, read through its index.
-public final class ShardedSafetensors: WeightSource {
-    public let weights: [WeightInfo]
+package final class ShardedSafetensors: WeightSource {
+    package let weights: [WeightInfo]
     /// The shards, in the order of their first mention.
-    public let shards: [SafetensorsFile]
+    package let shards: [SafetensorsFile]
     private let places: [String: (shard: Int, weight: Int)]
     private let path: String
 
     /// Opens the index and every shard, and checks that each tensor is where the index says.
     /// - Throws: ``FormatError``, naming the missing shard, or the tensor that its shard lacks.
-    public init(index url: URL) throws {
+    package init(index url: URL) throws {
         let index = try SafetensorsIndex(contentsOf: url)
         path = url.path
         let folder = url.deletingLastPathComponent()
@@ -76,7 +76,7 @@ public final class ShardedSafetensors: WeightSource {
                 shards.append(try SafetensorsFile(contentsOf: folder.appending(path: name)))
             } catch let error as FormatError where error.code == .notFound {
                 throw FormatError(
-                    .notFound, path: url.path,
+                    .notFound, at: url.path,
                     "names the shard '\(name)', which is not in \(folder.path) (\(index.shards.count) shards in all).",
                     advice: "Download the missing file into that folder.")
             }
@@ -86,7 +86,7 @@ public final class ShardedSafetensors: WeightSource {
         for (tensor, shard) in index.entries {
             guard let number = numbers[shard], let weight = shards[number].weight(named: tensor) else {
                 throw FormatError(
-                    .malformed, path: url.path, "says that tensor '\(tensor)' is in '\(shard)', but it is not there.",
+                    .malformed, at: url.path, "says that tensor '\(tensor)' is in '\(shard)', but it is not there.",
                     advice: "The index and the shards belong to different versions of the model: fetch all again.")
             }
             places[tensor] = (number, weights.count)
@@ -97,11 +97,11 @@ public final class ShardedSafetensors: WeightSource {
         self.places = places
     }
 
-    public func weight(named name: String) -> WeightInfo? {
+    package func weight(named name: String) -> WeightInfo? {
         places[name].map { weights[$0.weight] }
     }
 
-    public func read(
+    package func read(
         _ name: String, elements: Range<Int>, as elementType: WeightElementType,
         into destination: UnsafeMutableRawBufferPointer
     ) throws {

@@ -27,7 +27,7 @@ struct ByteReader {
         let value: UInt64 = try integer(what())
         guard value <= UInt64(remaining / minimumSize) else {
             throw FormatError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "\(what()) at byte \(start) says \(value), but only \(remaining) bytes follow.",
                 advice: FormatError.damaged)
         }
@@ -42,7 +42,7 @@ struct ByteReader {
         let slice = UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
         guard let string = String(validating: slice, as: UTF8.self) else {
             throw FormatError(
-                .malformed, path: path, "\(what()) at byte \(start) is not UTF-8.", advice: FormatError.damaged)
+                .malformed, at: path, "\(what()) at byte \(start) is not UTF-8.", advice: FormatError.damaged)
         }
         return string
     }
@@ -50,7 +50,7 @@ struct ByteReader {
     mutating func skip(_ count: Int, _ what: @autoclosure () -> String) throws {
         guard count >= 0, count <= remaining else {
             throw FormatError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "ends at byte \(bytes.count), inside \(what()), which starts at byte \(offset).",
                 advice: FormatError.damaged)
         }
@@ -60,7 +60,7 @@ struct ByteReader {
 
 extension FormatError {
     /// What helps against most damaged files: they are truncated downloads.
-    static let damaged = "The file is damaged or was not downloaded completely: fetch it again."
+    static var damaged: String { "The file is damaged or was not downloaded completely: fetch it again." }
 }
 
 /// The number of elements of a shape, or `nil` when it (or a product of some of its dimensions) is negative or

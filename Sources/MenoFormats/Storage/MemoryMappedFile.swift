@@ -1,16 +1,16 @@
-public import Foundation
+package import Foundation
 
 /// A file whose bytes are read through memory mapping: opening costs nothing, pages are loaded when they are touched.
 ///
 /// The mapping is read-only and lives as long as this object. A file must not be shortened by another program
 /// while it is mapped: the operating system then ends the process (`SIGBUS`), as with every memory-mapped reader.
-public final class MemoryMappedFile: Sendable {
+package final class MemoryMappedFile: Sendable {
     private enum Owner: Sendable { case mapping, allocation }
 
     /// The path as the caller gave it, for messages.
-    public let path: String
+    package let path: String
     /// The number of bytes.
-    public let count: Int
+    package let count: Int
 
     // Never written after `init`, and freed only by `deinit`.
     private nonisolated(unsafe) let base: UnsafeRawPointer
@@ -19,20 +19,20 @@ public final class MemoryMappedFile: Sendable {
     /// Maps a regular file.
     /// - Throws: ``FormatError``: `notFound` when it does not exist or is not a regular file, `inputOutput` when the
     ///   system refuses to open or map it.
-    public init(contentsOf url: URL) throws {
+    package init(contentsOf url: URL) throws {
         path = url.path
         var status = stat()
         // Asked before opening: opening a named pipe would wait for a writer.
         guard stat(path, &status) == 0 else { throw Self.refusal(path, "cannot be opened", errno) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw FormatError(.notFound, path: path, "is not a regular file.", advice: "Give the path of a model file.")
+            throw FormatError(.notFound, at: path, "is not a regular file.", advice: "Give the path of a model file.")
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.refusal(path, "cannot be opened", errno) }
         defer { close(descriptor) }
         guard fstat(descriptor, &status) == 0 else { throw Self.refusal(path, "cannot be examined", errno) }
         guard let size = Int(exactly: status.st_size), size >= 0 else {
-            throw FormatError(.inputOutput, path: path, "has a size that this machine cannot address.")
+            throw FormatError(.inputOutput, at: path, "has a size that this machine cannot address.")
         }
         count = size
         guard size > 0 else {  // A mapping of zero bytes is an error for the system, but an empty file is not.
@@ -69,7 +69,7 @@ public final class MemoryMappedFile: Sendable {
 
     /// Lends bytes of the file; the buffer is valid only while `body` runs.
     /// - Parameter range: within `0..<count`; otherwise a programmer error.
-    public func withUnsafeBytes<Result>(
+    package func withUnsafeBytes<Result>(
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "range \(range) is outside \(path)")
@@ -79,7 +79,7 @@ public final class MemoryMappedFile: Sendable {
     }
 
     /// Lends all bytes of the file; the buffer is valid only while `body` runs.
-    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try withUnsafeBytes(0..<count, body)
     }
 
@@ -97,6 +97,6 @@ public final class MemoryMappedFile: Sendable {
     private static func refusal(_ path: String, _ what: String, _ number: Int32) -> FormatError {
         let reason = String(cString: strerror(number))
         return FormatError(
-            number == ENOENT || number == ENOTDIR ? .notFound : .inputOutput, path: path, "\(what): \(reason).")
+            number == ENOENT || number == ENOTDIR ? .notFound : .inputOutput, at: path, "\(what): \(reason).")
     }
 }

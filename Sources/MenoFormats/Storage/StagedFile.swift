@@ -67,6 +67,6 @@ final class StagedFile {
     private func refusal(_ what: String) -> FormatError { Self.refusal(target, what) }
 
     private static func refusal(_ url: URL, _ what: String) -> FormatError {
-        FormatError(.inputOutput, path: url.path, "\(what): \(String(cString: strerror(errno))).")
+        FormatError(.inputOutput, at: url.path, "\(what): \(String(cString: strerror(errno))).")
     }
 }

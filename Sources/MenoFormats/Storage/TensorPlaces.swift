@@ -45,5 +45,5 @@ struct TensorPlaces {
         }
     }
 
-    func invalid(_ message: String) -> FormatError { FormatError(.malformed, path: path, message) }
+    func invalid(_ message: String) -> FormatError { FormatError(.malformed, at: path, message) }
 }

@@ -99,6 +99,6 @@ package enum WholeFile {
     }
 
     private static func refusal(_ url: URL, _ what: String) -> FormatError {
-        FormatError(.inputOutput, path: url.path, "\(what) (\(String(cString: strerror(errno)))).")
+        FormatError(.inputOutput, at: url.path, "\(what) (\(String(cString: strerror(errno)))).")
     }
 }

@@ -14,14 +14,13 @@ package struct CacheRemoval: Sendable {
     package init(_ reference: HubReference, in cache: URL) throws {
         guard reference.selector == nil else {
             throw HubError(
-                .unsupported, reference.description, "single files are not removed.",
+                .unsupported, at: reference.description, "single files are not removed.",
                 advice: "Remove the model, \(reference.id), or one of its revisions.")
         }
         self.reference = reference
         repository = CachedRepository(reference.id, in: cache)
         guard let model = CachedModel.all(in: cache).first(where: { $0.id == reference.id }) else {
-            throw HubError(
-                .notFound, reference.id, "is not in \(cache.path).", advice: "`meno models list` shows what is there.")
+            throw HubError(.notFound, at: reference.id, "is not in \(cache.path).")
         }
         guard let revision = reference.revision else {
             commit = nil
@@ -33,7 +32,7 @@ package struct CacheRemoval: Sendable {
         else {
             let known = model.revisions.map { $0.names.first ?? $0.commit }
             throw HubError(
-                .notFound, reference.description, "this revision is not in \(cache.path).",
+                .notFound, at: reference.description, "this revision is not in \(cache.path).",
                 advice: "These are: \(known.joined(separator: ", ")).")
         }
         self.commit = commit
@@ -72,7 +71,7 @@ package struct CacheRemoval: Sendable {
             if let commit { try remove(commit) } else { try remove(repository.folder) }
         } catch {
             throw HubError(
-                .inputOutput, repository.folder.path, "cannot be removed wholly (\(error.localizedDescription)).")
+                .inputOutput, at: repository.folder.path, "cannot be removed wholly (\(error.localizedDescription)).")
         }
     }
 
@@ -100,7 +99,7 @@ package struct CacheRemoval: Sendable {
         return try names.map { name in
             guard let lock = try FileLock.attempt(repository.locks.appending(path: name)) else {
                 throw HubError(
-                    .inputOutput, reference.id, "is being downloaded by another process.",
+                    .inputOutput, at: reference.id, "is being downloaded by another process.",
                     advice: "Remove it when that has ended.")
             }
             return lock

@@ -1,4 +1,5 @@
 package import Foundation
+internal import MenoErrors
 internal import MenoFormats
 
 #if canImport(Glibc)
@@ -119,7 +120,7 @@ package struct CachedRepository: Sendable {
         do {
             try WholeFile.write(Data(commit.utf8), to: partial, durability: .contents)
         } catch let error as FormatError {
-            throw HubError(.inputOutput, file.path, error.message, advice: Self.elsewhere)
+            throw HubError(.inputOutput, at: file.path, error.message, advice: Self.elsewhere)
         }
         guard rename(partial.path, file.path) == 0 else {
             throw HubError(systemError: errno, file.path, "cannot get its name")
@@ -160,23 +161,23 @@ package struct CachedRepository: Sendable {
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         } catch {
             throw HubError(
-                .inputOutput, url.path, "cannot be created (\(error.localizedDescription)).", advice: Self.elsewhere)
+                .inputOutput, at: url.path, "cannot be created (\(error.localizedDescription)).", advice: Self.elsewhere)
         }
     }
 
     static let elsewhere = "HF_HUB_CACHE names another folder for the cache."
 }
 
-extension HubError {
+extension CodedError<HubErrorCode> {
     /// - Parameter code: of `errno`.
     init(systemError code: Int32, _ path: String, _ what: String) {
         let reason = String(cString: strerror(code))
         if code == ENOSPC || code == EDQUOT {
             self.init(
-                .noSpace, path, "\(what): the disk is full (\(reason)).",
+                .noSpace, at: path, "\(what): the disk is full (\(reason)).",
                 advice: "Make room, or give HF_HUB_CACHE a folder on another disk; what has arrived is kept.")
         } else {
-            self.init(.inputOutput, path, "\(what) (\(reason)).", advice: CachedRepository.elsewhere)
+            self.init(.inputOutput, at: path, "\(what) (\(reason)).", advice: CachedRepository.elsewhere)
         }
     }
 }

@@ -39,7 +39,7 @@ struct FileDownload: Sendable {
             guard isFirst else {
                 partial.remove()
                 throw HubError(
-                    .damaged, "\(reference.id)/\(file.name)", "\(fault), twice.",
+                    .damaged, at: "\(reference.id)/\(file.name)", "\(fault), twice.",
                     advice: "A proxy or the disk may change what is downloaded; nothing of it was kept.")
             }
             isFirst = false
@@ -70,8 +70,8 @@ struct FileDownload: Sendable {
     private func interrupted(_ error: HubError, at count: Int) -> HubError {
         let size = file.size.map { " of \(ByteText.english($0))" } ?? ""
         return HubError(
-            .network, "\(reference.id)/\(file.name)",
-            "the download broke off at \(ByteText.english(count))\(size): \(error.place) \(error.message)",
+            .network, at: "\(reference.id)/\(file.name)",
+            "the download broke off at \(ByteText.english(count))\(size): \(error.text)",
             advice: "Run the command again: it resumes there.")
     }
 
@@ -91,7 +91,7 @@ struct FileDownload: Sendable {
             progress.add(-partial.count)
             try partial.restart()
             guard response.status == .ok else {
-                return HubError(.network, reference.id, "the server sent another part of the file than was asked for.")
+                return HubError(.network, at: reference.id, "the server sent another part of the file than was asked for.")
             }
         }
         let before = partial.count
@@ -99,7 +99,7 @@ struct FileDownload: Sendable {
             for try await buffer in response.body {
                 guard partial.count + buffer.readableBytes <= file.size ?? .max else {
                     throw HubError(
-                        .damaged, "\(reference.id)/\(file.name)",
+                        .damaged, at: "\(reference.id)/\(file.name)",
                         "the server sends more than the "
                             + "\(file.size ?? 0) bytes that it announced.")
                 }
@@ -112,7 +112,7 @@ struct FileDownload: Sendable {
             return try HubError.network(error, host: URL(string: file.url)?.host ?? "", settings)
         }
         return partial.count > before || file.size == partial.count
-            ? nil : HubError(.network, reference.id, "the server sent nothing.")
+            ? nil : HubError(.network, at: reference.id, "the server sent nothing.")
     }
 
     private func continues(_ response: HTTPClientResponse, at offset: Int) -> Bool {

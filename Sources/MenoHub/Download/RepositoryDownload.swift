@@ -64,7 +64,7 @@ struct RepositoryDownload: Sendable {
         do {
             return choice.weights + (try SafetensorsIndex(contentsOf: url).shards)
         } catch let error as FormatError {
-            throw HubError(.damaged, "\(reference.id)/\(index)", error.message)
+            throw HubError(.damaged, at: "\(reference.id)/\(index)", error.message)
         }
     }
 
@@ -96,7 +96,7 @@ struct RepositoryDownload: Sendable {
         let forecast = forecast(files, commit)
         if let free = forecast.free, free < forecast.missing {
             throw HubError(
-                .noSpace, reference.id,
+                .noSpace, at: reference.id,
                 "\(ByteText.english(forecast.missing)) are still to be downloaded, and \(settings.cache.path) has "
                     + "\(ByteText.english(free)) free.",
                 advice: "Make room, or give HF_HUB_CACHE a folder on another disk.")

@@ -31,7 +31,7 @@ struct FileChoice {
         case .adapter:
             guard has(ModelFileNames.adapterConfiguration) else {
                 throw HubError(
-                    .unsupported, reference.id, "is no adapter: it has no \(ModelFileNames.adapterConfiguration).")
+                    .unsupported, at: reference.id, "is no adapter: it has no \(ModelFileNames.adapterConfiguration).")
             }
             (companions, weights, index) = (
                 wanted.filter(has), try Self.weights([ModelFileNames.adapterWeights], names, reference), nil
@@ -41,7 +41,7 @@ struct FileChoice {
                 // What is not a model is refused by what its files say.
                 guard has(ModelFileNames.adapterConfiguration) else {
                     throw HubError(
-                        .unsupported, reference.id,
+                        .unsupported, at: reference.id,
                         "is no model that can be read: it has neither config.json nor a "
                             + ".gguf file.")
                 }
@@ -72,15 +72,15 @@ struct FileChoice {
         if others.count == 1, wanted == [ModelFileNames.weights] { return others }
         guard others.isEmpty else {
             throw HubError(
-                .unsupported, reference.id,
+                .unsupported, at: reference.id,
                 "has \(others.count) safetensors files and no \(ModelFileNames.index): "
                     + "\(others.prefix(8).joined(separator: ", ")).")
         }
         guard let foreign = names.first(where: ModelFileNames.isForeignWeights) else {
-            throw HubError(.unsupported, reference.id, "holds no weights: no \(wanted[0]), no .gguf file.")
+            throw HubError(.unsupported, at: reference.id, "holds no weights: no \(wanted[0]), no .gguf file.")
         }
         throw HubError(
-            .unsupported, reference.id,
+            .unsupported, at: reference.id,
             "its weights are \(foreign), which is not downloaded: such files can run programs when they are read.",
             advice:
                 "Look for a revision in safetensors, such as \(reference.id)@refs/pr/1 where the pull requests of its page "

@@ -13,7 +13,7 @@ struct GGUFChoice {
         let models = ModelFileNames.models(names)
         guard !models.isEmpty else {
             throw HubError(
-                .unsupported, reference.id, "has no .gguf file\(asked).", advice: "Name the model by its id alone.")
+                .unsupported, at: reference.id, "has no .gguf file\(asked).", advice: "Name the model by its id alone.")
         }
         guard let selector = reference.selector else {
             guard models.count == 1 else { throw several(models, "has \(models.count) .gguf files") }
@@ -22,14 +22,14 @@ struct GGUFChoice {
         if selector.lowercased().hasSuffix(".gguf") {
             guard let name = names.first(where: { $0 == selector }) else {
                 throw HubError(
-                    .notFound, reference.id, "has no file \(selector).", advice: "It has \(Self.list(models)).")
+                    .notFound, at: reference.id, "has no file \(selector).", advice: "It has \(Self.list(models)).")
             }
             return try whole(name)
         }
         let matches = models.filter { Self.isQuantized($0, as: selector) }
         guard let first = matches.first else {
             throw HubError(
-                .notFound, reference.id, "has no .gguf file of the quantisation \(selector).",
+                .notFound, at: reference.id, "has no .gguf file of the quantisation \(selector).",
                 advice: "It has \(Self.list(models)).")
         }
         if matches.count > 1, matches.allSatisfy({ Self.isPart($0) }) { return try whole(first) }
@@ -41,14 +41,14 @@ struct GGUFChoice {
 
     private func several(_ names: [String], _ what: String) -> HubError {
         HubError(
-            .unsupported, reference.id, "\(what): \(Self.list(names)).",
+            .unsupported, at: reference.id, "\(what): \(Self.list(names)).",
             advice: "Name one, as in \(reference.id):\(names[0]), or its quantisation, as in \(reference.id):Q4_K_M.")
     }
 
     private func whole(_ name: String) throws -> String {
         guard !Self.isPart(name) else {
             throw HubError(
-                .unsupported, reference.id, "\(name) is a part of a model that is split over several files.",
+                .unsupported, at: reference.id, "\(name) is a part of a model that is split over several files.",
                 advice: "Join them with llama.cpp's `llama-gguf-split --merge`, and give the path of the result.")
         }
         return name

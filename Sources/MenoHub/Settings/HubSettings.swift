@@ -44,7 +44,7 @@ package struct HubSettings: Sendable {
         let seconds = { (name: String) throws -> Duration in
             guard let text = environment[name] else { return .seconds(10) }
             guard let value = Int(text), value > 0 else {
-                throw HubError(.badSetting, name, "is \"\(text)\"; expected a number of seconds above 0.")
+                throw HubError(.badSetting, at: name, "is \"\(text)\"; expected a number of seconds above 0.")
             }
             return .seconds(value)
         }
@@ -59,7 +59,7 @@ package struct HubSettings: Sendable {
             url.host?.isEmpty == false
         else {
             throw HubError(
-                .badSetting, "HF_ENDPOINT", "is \"\(text)\", which is no address.",
+                .badSetting, at: "HF_ENDPOINT", "is \"\(text)\", which is no address.",
                 advice: "Expected one such as https://huggingface.co.")
         }
         return String(text.reversed().drop { $0 == "/" }.reversed())

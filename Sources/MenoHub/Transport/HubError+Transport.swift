@@ -1,9 +1,13 @@
 internal import AsyncHTTPClient
 internal import Foundation
+internal import MenoErrors
 internal import NIOCore
 internal import NIOPosix
 
-extension HubError {
+extension CodedError<HubErrorCode> {
+    /// Place and message, for a sentence that goes on.
+    var text: String { [place, message].compactMap { $0 }.joined(separator: " ") }
+
     /// The error of a connection that fails.
     /// - Throws: `CancellationError` where the task was cancelled.
     static func network(_ error: any Error, host: String, _ settings: HubSettings) throws -> HubError {
@@ -19,7 +23,7 @@ extension HubError {
                 }
             default: "cannot be reached (\(Self.text(error)))."
             }
-        return HubError(.network, host, reason, advice: "Check the network, HF_ENDPOINT and HTTPS_PROXY.")
+        return HubError(.network, at: host, reason, advice: "Check the network, HF_ENDPOINT and HTTPS_PROXY.")
     }
 
     private static func reason(_ error: HTTPClientError, _ settings: HubSettings) -> String {
@@ -53,35 +57,35 @@ extension HubError {
         case (_, "GatedRepo"): return gated(id, settings)
         case (_, "RevisionNotFound"):
             return HubError(
-                .notFound, id, "has no revision \"\(reference.requestedRevision)\".",
+                .notFound, at: id, "has no revision \"\(reference.requestedRevision)\".",
                 advice: "A revision is a branch, a tag or a commit: \(settings.endpoint)/\(id)/commits/main lists them."
             )
         case (_, "EntryNotFound"):
-            return HubError(.notFound, id, "has no file \(file ?? "of this name") at this revision.")
+            return HubError(.notFound, at: id, "has no file \(file ?? "of this name") at this revision.")
         case (401, _) where words == invalidCredentials, (401, _) where settings.token != nil && kind != "RepoNotFound":
             return HubError(
-                .forbidden, id, "the token of \(settings.token?.source ?? "the request") is not accepted (401).",
+                .forbidden, at: id, "the token of \(settings.token?.source ?? "the request") is not accepted (401).",
                 advice: "It may have expired: run `hf auth login` again, or set HF_TOKEN to a new one.")
         case (401, _), (404, _), (_, "RepoNotFound"):
             return HubError(
-                .notFound, id, "is neither a file or folder here nor a model at \(settings.endpoint), or is private.",
+                .notFound, at: id, "is neither a file or folder here nor a model at \(settings.endpoint), or is private.",
                 advice: settings.token.map { "Check the spelling, and whether the token of \($0.source) may read it." }
                     ?? "Check the spelling. A private one needs a token: run `hf auth login`, or set HF_TOKEN.")
         case (403, _), (451, _):
             return HubError(
-                .forbidden, id, "may not be read (\(status)\(words.map { ": \($0)" } ?? "")).",
+                .forbidden, at: id, "may not be read (\(status)\(words.map { ": \($0)" } ?? "")).",
                 advice: settings.token.map {
                     "Give the token of \($0.source) the right to read it: \(settings.endpoint)/settings/tokens."
                 } ?? "It may need a token: run `hf auth login`, or set HF_TOKEN.")
         case (429, _):
             let wait = Backoff.wish(response).map { " for \($0.seconds) s" } ?? ""
             return HubError(
-                .rateLimited, host(settings), "wants no more requests\(wait) (429).",
+                .rateLimited, at: host(settings), "wants no more requests\(wait) (429).",
                 advice: "Run the command again later"
                     + (settings.token == nil ? "; with a token (`hf auth login`) more requests are allowed." : "."))
         default:
             return HubError(
-                .network, host(settings), "answers with the status \(status)\(words.map { ": \($0)" } ?? "").",
+                .network, at: host(settings), "answers with the status \(status)\(words.map { ": \($0)" } ?? "").",
                 advice: status >= 500 ? "Run the command again later." : nil)
         }
     }
@@ -89,13 +93,13 @@ extension HubError {
     private static func gated(_ id: String, _ settings: HubSettings) -> HubError {
         let page = "\(settings.endpoint)/\(id)"
         return HubError(
-            .forbidden, id, "is gated: its authors give access to those who accept their conditions.",
+            .forbidden, at: id, "is gated: its authors give access to those who accept their conditions.",
             advice: settings.token.map {
                 "Accept them at \(page) with the account whose token is in \($0.source); some authors answer only later."
             } ?? "Accept them at \(page), then run `hf auth login`, or set HF_TOKEN.")
     }
 
-    private static let invalidCredentials = "Invalid credentials in Authorization header"
+    private static var invalidCredentials: String { "Invalid credentials in Authorization header" }
 
     private static func host(_ settings: HubSettings) -> String {
         URL(string: settings.endpoint)?.host ?? settings.endpoint

@@ -94,18 +94,18 @@ final class HubTransport: Sendable {
                 ["http", "https"].contains(scheme), url.scheme == "http" || scheme == "https"
             else {
                 throw HubError(
-                    .network, url.host ?? "", "sends on to an address that is not followed: \(location.prefix(200)).")
+                    .network, at: url.host ?? "", "sends on to an address that is not followed: \(location.prefix(200)).")
             }
             if !request.leavesHub, !isHub(target) { return response }
             url = target
         }
-        throw HubError(.network, url.host ?? "", "sends on more than \(Self.redirectLimit) times.")
+        throw HubError(.network, at: url.host ?? "", "sends on more than \(Self.redirectLimit) times.")
     }
 
     private static let redirectLimit = 10
 
     private static func url(_ text: String) throws -> URL {
-        guard let url = URL(string: text) else { throw HubError(.badSetting, text, "is no address.") }
+        guard let url = URL(string: text) else { throw HubError(.badSetting, at: text, "is no address.") }
         return url
     }
 
@@ -144,7 +144,7 @@ final class HubTransport: Sendable {
             }
             guard let delay else { throw problem }
             if delay > .seconds(1) {
-                onWait("\(problem.place): \(problem.message) Trying again in \(delay.seconds) s.")
+                onWait("\(problem.text) Trying again in \(delay.seconds) s.")
             }
             try await Task.sleep(for: delay)
         }

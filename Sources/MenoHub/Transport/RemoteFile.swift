@@ -24,11 +24,11 @@ struct RemoteFile: Sendable {
         let header = { (name: String) in response.headers.first(name: name) }
         guard header("X-Repo-Commit") == commit else {
             throw HubError(
-                .network, url, "was answered without the commit that was asked for (X-Repo-Commit).",
+                .network, at: url, "was answered without the commit that was asked for (X-Repo-Commit).",
                 advice: "Check HF_ENDPOINT, and whether a proxy or a login page of the network stands between.")
         }
         guard let etag = (header("X-Linked-Etag") ?? header("ETag")).map(bare), isBlobName(etag) else {
-            throw HubError(.network, url, "was answered without a checksum (ETag).")
+            throw HubError(.network, at: url, "was answered without a checksum (ETag).")
         }
         // Of a redirect, Content-Length is its own.
         let length = (300..<400).contains(response.status.code) ? nil : header("Content-Length")

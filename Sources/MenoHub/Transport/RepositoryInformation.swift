@@ -38,7 +38,7 @@ struct RepositoryInformation: Sendable {
 
     private static func notHub(_ settings: HubSettings) -> HubError {
         HubError(
-            .network, settings.endpoint, "does not answer as the Hugging Face Hub does.",
+            .network, at: settings.endpoint, "does not answer as the Hugging Face Hub does.",
             advice: "Check HF_ENDPOINT, and whether a proxy or a login page of the network stands between.")
     }
 }

@@ -79,7 +79,7 @@ extension Architecture {
     private static func unsupported(_ name: String, known: [String], path: String?) -> ModelError {
         let nearest = nearestName(to: name, among: known).map { "The nearest supported one is \($0). " } ?? ""
         return ModelError(
-            .unsupported, path: path, "the architecture \"\(name)\" is not supported.",
+            .unsupported, at: path, "the architecture \"\(name)\" is not supported.",
             advice: nearest + "Supported: \(known.joined(separator: ", ")).")
     }
 }

@@ -18,7 +18,7 @@ extension Architecture {
         try model.makeCohere(keys)
         let period = try keys.int("sliding_window_pattern", gguf: nil, default: 4) ?? 4
         guard period > 0 else {
-            throw ModelError(.malformed, path: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
+            throw ModelError(.malformed, at: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
         }
         try keys.setWindows(&model, default: 4096) { ($0 + 1) % period != 0 }
         model.changeLayers { layer, _ in

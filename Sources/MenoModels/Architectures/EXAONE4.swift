@@ -16,7 +16,7 @@ extension Architecture {
         let period = try keys.json.map { try (try? $0.int("sliding_window_pattern")) ?? $0.patternLength() } ?? 4
         // Without windows transformers writes 0.
         guard period > 0 || !hasWindows else {
-            throw ModelError(.malformed, path: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
+            throw ModelError(.malformed, at: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
         }
         if hasWindows { try keys.setWindows(&model, default: 4096) { ($0 + 1) % period != 0 } }
         model.changeLayers { layer, _ in

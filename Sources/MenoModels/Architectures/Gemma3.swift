@@ -16,7 +16,7 @@ extension Architecture {
         model.finalSoftcap = try keys.double("final_logit_softcapping", gguf: "final_logit_softcapping")
         let period = try keys.json?.int("sliding_window_pattern") ?? keys.gguf?.windowPeriod() ?? 6
         guard period > 0 else {
-            throw ModelError(.malformed, path: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
+            throw ModelError(.malformed, at: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
         }
         try keys.setWindows(&model, default: keys.json == nil ? 512 : 4096) { ($0 + 1) % period != 0 }
         let rotaries = try keys.json.map { json in

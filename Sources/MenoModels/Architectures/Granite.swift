@@ -8,7 +8,7 @@ extension Architecture {
         model.embeddingScale = try keys.double("embedding_multiplier", gguf: "embedding_scale") ?? 1
         let divisor = try keys.double("logits_scaling", gguf: "logit_scale") ?? 1
         guard divisor > 0 else {
-            throw ModelError(.malformed, path: keys.path, "\"logits_scaling\" is \(divisor); expected above 0.")
+            throw ModelError(.malformed, at: keys.path, "\"logits_scaling\" is \(divisor); expected above 0.")
         }
         model.logitScale = 1 / divisor
         let score = try keys.double("attention_multiplier", gguf: "attention.scale")

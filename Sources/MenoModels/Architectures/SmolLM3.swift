@@ -9,11 +9,11 @@ extension Architecture {
         let interval = try keys.int("no_rope_layer_interval", gguf: nil, default: 4) ?? 4
         guard interval > 0 else {
             throw ModelError(
-                .malformed, path: keys.path, "\"no_rope_layer_interval\" is \(interval); expected above 0.")
+                .malformed, at: keys.path, "\"no_rope_layer_interval\" is \(interval); expected above 0.")
         }
         let listed = try keys.json?.ints("no_rope_layers")
         guard (listed?.count ?? model.layerCount) >= model.layerCount else {
-            throw ModelError(.malformed, path: keys.path, "\"no_rope_layers\" has fewer entries than there are layers.")
+            throw ModelError(.malformed, at: keys.path, "\"no_rope_layers\" has fewer entries than there are layers.")
         }
         let rotates = { (index: Int) in listed.map { $0[index] != 0 } ?? ((index + 1) % interval != 0) }
         if try keys.bool("use_sliding_window") {

@@ -11,7 +11,7 @@ extension Architecture {
         try keys.json?.refuse("qk_layernorm")
         if keys.gguf?.has("blk.0.attn_q_norm.weight") ?? false {
             throw ModelError(
-                .unsupported, path: keys.path, "norms of queries and keys are not supported in a StableLM.")
+                .unsupported, at: keys.path, "norms of queries and keys are not supported in a StableLM.")
         }
         let isParallel =
             try keys.bool("use_parallel_residual") || keys.gguf.map { !$0.has("blk.0.ffn_norm.weight") } ?? false

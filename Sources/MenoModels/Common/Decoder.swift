@@ -1,29 +1,29 @@
-public import MenoTensor
+package import MenoTensor
 
 /// A decoder-only transformer with its language-model head, of any ``Architecture``.
 ///
 /// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays with the loop that trains it.
-public final class Decoder {
-    public let configuration: DecoderConfiguration
+package final class Decoder {
+    package let configuration: DecoderConfiguration
     /// The type that dense frozen weights are held in.
-    public let weightType: DType
+    package let weightType: DType
     /// The type of activations: that of the weights, or float32 where weights in bfloat16 are multiplied in float32.
-    public let computeType: DType
-    public let device: Device
+    package let computeType: DType
+    package let device: Device
     /// How many layers, from the first, compute their inner values again in the backward pass instead of keeping them.
     ///
     /// The first, since their turn comes when what later layers kept is free again.
-    public var checkpointedLayers = 0
+    package var checkpointedLayers = 0
     /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
     /// added to the embeddings of a sequence of L tokens of d values. 0: none.
-    public var embeddingNoise = 0.0
+    package var embeddingNoise = 0.0
     /// What dropout and noise follow from in passes with gradient, with an example's number (``SequenceLayout/numbers``), a
     /// token's position and a layer's name. Each optimizer step has a key of its own: `RowKeys.key(seed:step:)`.
-    public var randomKey: UInt64 = 0
+    package var randomKey: UInt64 = 0
     /// Probabilities below it enter the gradient of a frozen head by the centroid of their words' embeddings instead of one
     /// by one; 0: none. The loss is exact either way. Unless set, 1e-6 with weights in bfloat16, whose rounding is a
     /// larger error, and 0 otherwise.
-    public var headGradientThreshold: Double {
+    package var headGradientThreshold: Double {
         get { head.gradientThreshold }
         set { head.gradientThreshold = newValue }
     }
@@ -49,7 +49,7 @@ public final class Decoder {
     }
 
     /// What is computed in, in words.
-    public var precision: String {
+    package var precision: String {
         let packed = Set(parameters.compactMap(\.matrix).filter(\.isPacked).map(\.format.description)).sorted()
         guard packed.isEmpty else { return "\(computeType) with packed weights (\(packed.joined(separator: ", ")))" }
         return weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
@@ -57,7 +57,7 @@ public final class Decoder {
 
     /// Bytes of the logits that a pass of many tokens has at a time on an accelerator; 0 on the CPU, which goes through the
     /// vocabulary in chunks or holds few.
-    public var acceleratorTileBytes: Int {
+    package var acceleratorTileBytes: Int {
         guard device.kind != .cpu else { return 0 }
         let hasFusedLayers = [.float32, .bfloat16].contains(computeType) && device.kernelFault == nil
         let elements = LanguageModelHead.tileElements(onDevice: hasFusedLayers)
@@ -70,7 +70,7 @@ public final class Decoder {
     /// Whether the sequences of a pass may have a beginning in common (``SequenceLayout/sharedPrefix``): where this project's
     /// own attention computes them, and nothing random makes the same tokens differ.
     /// - Parameter training: in passes with gradient, where dropout and noise work.
-    public func sharesBeginnings(training: Bool) -> Bool {
+    package func sharesBeginnings(training: Bool) -> Bool {
         let isRandom = embeddingNoise > 0 || linears.contains { ($0.linear.adapter?.dropout ?? 0) > 0 }
         // Sequences of other lengths may rotate the same tokens by other angles.
         guard device.kind == .cpu, !(training && isRandom), !configuration.dependsOnLength else { return false }
@@ -85,7 +85,7 @@ public final class Decoder {
     ///   - inputIDs: `[layout.tokenCount]` token ids.
     ///   - cache: earlier tokens of the one sequence in `layout`; it takes up the new ones.
     /// - Returns: `[tokens, hidden]` in ``computeType``.
-    public func hiddenStates(
+    package func hiddenStates(
         inputIDs: [Int32], layout: SequenceLayout, cache: KeyValueCache? = nil
     ) throws -> Tensor {
         precondition(inputIDs.count == layout.tokenCount, "as many tokens as the layout says")
@@ -114,7 +114,7 @@ public final class Decoder {
 
     /// The logits of every token.
     /// - Returns: `[tokens, vocabulary]` in float32; large for large vocabularies, so losses do not use it.
-    public func logits(inputIDs: [Int32], layout: SequenceLayout) throws -> Tensor {
+    package func logits(inputIDs: [Int32], layout: SequenceLayout) throws -> Tensor {
         try head.logits(hiddenStates(inputIDs: inputIDs, layout: layout))
     }
 
@@ -125,7 +125,7 @@ public final class Decoder {
     ///     token i − 1, so the label of a sequence's first token is never used.
     ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
     /// - Returns: the losses of the used labels, and where these are.
-    public func loss(
+    package func loss(
         inputIDs: [Int32], labels: [Int32], layout: SequenceLayout, labelSmoothing: Double = 0
     ) throws -> (losses: TokenLosses, predictions: [SequenceLayout.Prediction]) {
         precondition(labels.count == inputIDs.count)
@@ -170,25 +170,25 @@ public final class Decoder {
     // MARK: Parameters
 
     /// Every linear layer with the name that transformers gives it, without `.weight`.
-    public var linears: [(name: String, linear: Linear)] { layers.flatMap(\.linears) }
+    package var linears: [(name: String, linear: Linear)] { layers.flatMap(\.linears) }
 
     /// Every weight once, adapters included.
-    public var parameters: [Parameter] {
+    package var parameters: [Parameter] {
         [embedding] + layers.flatMap(\.parameters) + finalNorm.parameters
             + (configuration.tiesEmbeddings ? [] : [head.weight])
     }
 
     /// Weights, adapters included.
-    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+    package var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
     /// What an optimizer is to change.
-    public var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }
+    package var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }
 
     /// Weights that an optimizer is to change.
-    public var trainedParameterCount: Int { trainedParameters.reduce(0) { $0 + $1.tensor.count } }
+    package var trainedParameterCount: Int { trainedParameters.reduce(0) { $0 + $1.tensor.count } }
 
     /// Prepares full fine-tuning: every weight becomes a float32 leaf.
-    public func trainAllParameters() throws {
+    package func trainAllParameters() throws {
         for parameter in parameters { try parameter.train() }
     }
 }

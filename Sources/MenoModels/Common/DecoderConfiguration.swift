@@ -1,28 +1,28 @@
 /// Everything that distinguishes one decoder-only transformer from another: a tree with a branch for each layer.
 ///
 /// An ``Architecture`` makes it from `config.json` or from GGUF metadata; ``Decoder`` computes any of them.
-public struct DecoderConfiguration: Sendable, Hashable {
+package struct DecoderConfiguration: Sendable, Hashable {
     /// What transformers calls the text model: `gemma3_text`, `qwen3`.
-    public var modelType: String
-    public var vocabularySize: Int
-    public var hiddenSize: Int
-    public var layers: [LayerConfiguration]
-    public var finalNorm: NormConfiguration
+    package var modelType: String
+    package var vocabularySize: Int
+    package var hiddenSize: Int
+    package var layers: [LayerConfiguration]
+    package var finalNorm: NormConfiguration
     /// Embeddings are multiplied by this: √hidden for Gemma.
-    public var embeddingScale: Double = 1
+    package var embeddingScale: Double = 1
     /// Logits are multiplied by this, before they are capped.
-    public var logitScale: Double = 1
+    package var logitScale: Double = 1
     /// Logits become c · tanh(logit / c).
-    public var finalSoftcap: Double?
+    package var finalSoftcap: Double?
     /// Whether the head shares the embedding table.
-    public var tiesEmbeddings = true
+    package var tiesEmbeddings = true
     /// The probability with which transformers drops attention weights while it trains. Meno drops none.
-    public var attentionDropout = 0.0
+    package var attentionDropout = 0.0
     /// Whether this is the text model of a multimodal one, whose modules have other names (``ModuleNames``).
-    public var isTextPart = false
-    public var maximumPositions: Int
+    package var isTextPart = false
+    package var maximumPositions: Int
 
-    public var layerCount: Int { layers.count }
+    package var layerCount: Int { layers.count }
 
     /// Whether some layer rotates by angles that depend on the length of the sequence.
     var dependsOnLength: Bool { layers.contains { $0.attention.rotary?.dependsOnLength ?? false } }
@@ -35,12 +35,12 @@ public struct DecoderConfiguration: Sendable, Hashable {
 
 /// Sizes of a model as a whole: where layers differ, the largest of any.
 extension DecoderConfiguration {
-    public var intermediateSize: Int { largest { $0.feedForward.intermediateSize } }
-    public var headCount: Int { largest { $0.attention.headCount } }
-    public var keyValueHeadCount: Int { largest { $0.attention.keyValueHeadCount } }
-    public var headDimension: Int { largest { $0.attention.headDimension } }
+    package var intermediateSize: Int { largest { $0.feedForward.intermediateSize } }
+    package var headCount: Int { largest { $0.attention.headCount } }
+    package var keyValueHeadCount: Int { largest { $0.attention.keyValueHeadCount } }
+    package var headDimension: Int { largest { $0.attention.headDimension } }
     /// Scores become c · tanh(score / c), in the first layer that does so.
-    public var attentionSoftcap: Double? { layers.lazy.compactMap(\.attention.softcap).first }
+    package var attentionSoftcap: Double? { layers.lazy.compactMap(\.attention.softcap).first }
 
     private func largest(_ size: (LayerConfiguration) -> Int) -> Int { layers.map(size).max() ?? 0 }
 }
@@ -59,7 +59,7 @@ extension DecoderConfiguration {
 
     fileprivate static func requirePositive(_ values: [(key: String, value: Int)], path: String?) throws {
         for (key, value) in values where value < 1 || value > 1 << 24 {
-            throw ModelError(.malformed, path: path, "\(key) is \(value); expected between 1 and \(1 << 24).")
+            throw ModelError(.malformed, at: path, "\(key) is \(value); expected between 1 and \(1 << 24).")
         }
     }
 }
@@ -73,16 +73,16 @@ extension LayerConfiguration {
             ], path: path)
         guard attention.headCount % attention.keyValueHeadCount == 0 else {
             throw ModelError(
-                .malformed, path: path,
+                .malformed, at: path,
                 "num_attention_heads (\(attention.headCount)) is not a multiple of num_key_value_heads "
                     + "(\(attention.keyValueHeadCount)).")
         }
         if let window = attention.slidingWindow, window < 1 {
-            throw ModelError(.malformed, path: path, "sliding_window is \(window); expected at least 1.")
+            throw ModelError(.malformed, at: path, "sliding_window is \(window); expected at least 1.")
         }
         if let growth = attention.queryGrowth, growth.period < 1 {
             throw ModelError(
-                .malformed, path: path, "queries grow every \(growth.period) positions; expected at least 1.")
+                .malformed, at: path, "queries grow every \(growth.period) positions; expected at least 1.")
         }
         try attention.rotary?.validate(headDimension: attention.headDimension, path: path)
     }

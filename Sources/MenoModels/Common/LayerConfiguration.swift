@@ -1,7 +1,7 @@
 /// What one layer of a transformer computes.
-public struct LayerConfiguration: Sendable, Hashable {
+package struct LayerConfiguration: Sendable, Hashable {
     /// Where a layer's two blocks, attention and feed-forward, are normalized.
-    public enum NormPlacement: Sendable, Hashable {
+    package enum NormPlacement: Sendable, Hashable {
         /// x + f(norm(x)).
         case before
         /// x + norm(f(x)), as in OLMo 2.
@@ -12,44 +12,44 @@ public struct LayerConfiguration: Sendable, Hashable {
         case parallel
     }
 
-    public var attention: AttentionConfiguration
-    public var feedForward: FeedForwardConfiguration
-    public var norm: NormConfiguration
-    public var normPlacement = NormPlacement.before
+    package var attention: AttentionConfiguration
+    package var feedForward: FeedForwardConfiguration
+    package var norm: NormConfiguration
+    package var normPlacement = NormPlacement.before
     /// What each block gives is multiplied by this before it is added.
-    public var residualScale: Double = 1
+    package var residualScale: Double = 1
 }
 
-public struct AttentionConfiguration: Sendable, Hashable {
-    public var headCount: Int
-    public var keyValueHeadCount: Int
-    public var headDimension: Int
+package struct AttentionConfiguration: Sendable, Hashable {
+    package var headCount: Int
+    package var keyValueHeadCount: Int
+    package var headDimension: Int
     /// Whether one matrix gives queries, keys and values.
-    public var isFused = false
+    package var isFused = false
     /// Whether queries, keys and values have a bias.
-    public var hasInputBias = false
-    public var hasOutputBias = false
-    public var queryKeyNorm: QueryKeyNormConfiguration?
+    package var hasInputBias = false
+    package var hasOutputBias = false
+    package var queryKeyNorm: QueryKeyNormConfiguration?
     /// How positions are encoded; `nil`: not at all.
-    public var rotary: RotaryConfiguration?
+    package var rotary: RotaryConfiguration?
     /// A token attends to itself and the `slidingWindow − 1` tokens before it; `nil`: to all before it.
-    public var slidingWindow: Int?
+    package var slidingWindow: Int?
     /// Scores are multiplied by this before the softmax.
-    public var scale: Double
+    package var scale: Double
     /// Scores become c · tanh(score / c).
-    public var softcap: Double?
-    public var queryGrowth: QueryGrowth?
+    package var softcap: Double?
+    package var queryGrowth: QueryGrowth?
 }
 
 /// Queries at position p are multiplied by 1 + rate · ln(1 + ⌊p / period⌋), as in Llama 4.
-public struct QueryGrowth: Sendable, Hashable {
-    public var rate: Double
-    public var period: Int
+package struct QueryGrowth: Sendable, Hashable {
+    package var rate: Double
+    package var period: Int
 }
 
 /// How queries and keys are normalized.
-public struct QueryKeyNormConfiguration: Sendable, Hashable {
-    public enum Scope: Sendable, Hashable {
+package struct QueryKeyNormConfiguration: Sendable, Hashable {
+    package enum Scope: Sendable, Hashable {
         /// Each head, all with the same weights `[headDimension]`.
         case head
         /// Each head with its own weights, `[heads, headDimension]`.
@@ -58,15 +58,15 @@ public struct QueryKeyNormConfiguration: Sendable, Hashable {
         case projection
     }
 
-    public var norm: NormConfiguration
-    public var scope = Scope.head
+    package var norm: NormConfiguration
+    package var scope = Scope.head
     /// Whether they are rotated first.
-    public var followsRotation = false
+    package var followsRotation = false
 }
 
-public struct FeedForwardConfiguration: Sendable, Hashable {
-    public enum Activation: String, Sendable { case silu, geluTanh, gelu, reluSquared }
-    public enum Form: Sendable, Hashable {
+package struct FeedForwardConfiguration: Sendable, Hashable {
+    package enum Activation: String, Sendable { case silu, geluTanh, gelu, reluSquared }
+    package enum Form: Sendable, Hashable {
         /// down(activation(gate(x)) · up(x)).
         case gated
         /// The same, where one matrix gives gate and up.
@@ -75,14 +75,14 @@ public struct FeedForwardConfiguration: Sendable, Hashable {
         case plain
     }
 
-    public var intermediateSize: Int
-    public var activation = Activation.silu
-    public var form = Form.gated
-    public var hasBias = false
+    package var intermediateSize: Int
+    package var activation = Activation.silu
+    package var form = Form.gated
+    package var hasBias = false
 }
 
-public struct NormConfiguration: Sendable, Hashable {
-    public enum Kind: Sendable, Hashable {
+package struct NormConfiguration: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
         /// Divided by the root of the mean square; `offset` is added to the weight: 1 for Gemma, whose norms are stored around
         /// zero.
         case rootMeanSquare(offset: Double = 0)
@@ -90,7 +90,7 @@ public struct NormConfiguration: Sendable, Hashable {
         case layer(hasBias: Bool)
     }
 
-    public var kind = Kind.rootMeanSquare()
+    package var kind = Kind.rootMeanSquare()
     /// Added to the mean square or the variance.
-    public var epsilon: Double
+    package var epsilon: Double
 }

@@ -1,21 +1,21 @@
 internal import MenoTensor
 
 /// A linear layer x · Wᵀ + b, with a low-rank adapter where one is attached.
-public final class Linear {
+package final class Linear {
     /// `[outFeatures, inFeatures]`: a ``FrozenMatrix`` unless it is trained.
-    public let weight: Parameter
+    package let weight: Parameter
     /// `[outFeatures]`.
-    public let bias: Parameter?
+    package let bias: Parameter?
     /// What is trained in the weight's stead.
-    public internal(set) var adapter: LoRAAdapter?
+    package internal(set) var adapter: LoRAAdapter?
 
     init(weight: Parameter, bias: Parameter? = nil) {
         self.weight = weight
         self.bias = bias
     }
 
-    public var inFeatures: Int { weight.shape[1] }
-    public var outFeatures: Int { weight.shape[0] }
+    package var inFeatures: Int { weight.shape[1] }
+    package var outFeatures: Int { weight.shape[0] }
 
     /// - Parameters:
     ///   - input: `[tokens, inFeatures]`.

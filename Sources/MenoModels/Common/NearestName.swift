@@ -1,5 +1,5 @@
 /// The name that a mistyped one was most likely meant to be; `nil` where none is near.
-public func nearestName(to name: String, among known: some Sequence<String>) -> String? {
+package func nearestName(to name: String, among known: some Sequence<String>) -> String? {
     let nearest = known.map { (distance(name, $0), $0) }.min { $0 < $1 }
     return nearest.flatMap { $0.0 <= max(2, name.count / 3) ? $0.1 : nil }
 }

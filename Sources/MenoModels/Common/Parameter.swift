@@ -1,7 +1,7 @@
-public import MenoTensor
+package import MenoTensor
 
 /// A weight of a model: frozen, or trained in float32.
-public final class Parameter {
+package final class Parameter {
     private enum Values {
         /// Trained, or no matrix: norms and biases.
         case tensor(Tensor)
@@ -9,11 +9,11 @@ public final class Parameter {
     }
 
     /// The name that transformers gives it, such as `model.layers.0.self_attn.q_proj.weight`.
-    public let name: String
+    package let name: String
     private var values: Values
 
     /// A trained weight, which requires a gradient, or a frozen one that is no matrix.
-    public init(_ name: String, _ tensor: Tensor) {
+    package init(_ name: String, _ tensor: Tensor) {
         self.name = name
         values = .tensor(tensor)
     }
@@ -24,18 +24,18 @@ public final class Parameter {
     }
 
     /// The frozen matrix; `nil` where it is trained, or no matrix.
-    public var matrix: FrozenMatrix? { if case .frozen(let matrix) = values { matrix } else { nil } }
+    package var matrix: FrozenMatrix? { if case .frozen(let matrix) = values { matrix } else { nil } }
 
     /// The weight as a tensor. Trained ones are float32 leaves of autograd.
     /// - Precondition: it is no frozen matrix.
-    public var tensor: Tensor {
+    package var tensor: Tensor {
         guard case .tensor(let tensor) = values else {
             preconditionFailure("\(name) is a frozen matrix: ask it for products and rows")
         }
         return tensor
     }
 
-    public var shape: [Int] {
+    package var shape: [Int] {
         switch values {
         case .tensor(let tensor): tensor.shape
         case .frozen(let matrix): matrix.shape
@@ -43,9 +43,9 @@ public final class Parameter {
     }
 
     /// The number of values.
-    public var count: Int { shape.reduce(1, *) }
+    package var count: Int { shape.reduce(1, *) }
 
-    public var isTrained: Bool { if case .tensor(let tensor) = values { tensor.requiresGradient } else { false } }
+    package var isTrained: Bool { if case .tensor(let tensor) = values { tensor.requiresGradient } else { false } }
 
     /// Makes a frozen weight a trained one, in float32.
     func train() throws { try train(value(.float32)) }

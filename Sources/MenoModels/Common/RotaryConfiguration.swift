@@ -1,8 +1,8 @@
 internal import Foundation
 
 /// Rotary position embeddings: rotation angles position · θ^(−2i/d) for i in 0..<d/2.
-public struct RotaryConfiguration: Sendable, Hashable {
-    public enum Scaling: Sendable, Hashable {
+package struct RotaryConfiguration: Sendable, Hashable {
+    package enum Scaling: Sendable, Hashable {
         case none
         /// Every frequency divided by `factor`.
         case linear(factor: Double)
@@ -19,35 +19,35 @@ public struct RotaryConfiguration: Sendable, Hashable {
     }
 
     /// Peng et al., 2023, arXiv:2309.00071.
-    public struct YaRN: Sendable, Hashable {
-        public var factor: Double
-        public var originalPositions: Int
+    package struct YaRN: Sendable, Hashable {
+        package var factor: Double
+        package var originalPositions: Int
         /// What cos and sin are multiplied by.
-        public var attentionFactor: Double
-        public var betaFast: Double = 32
-        public var betaSlow: Double = 1
+        package var attentionFactor: Double
+        package var betaFast: Double = 32
+        package var betaSlow: Double = 1
         /// Whether the ends of the blended range are whole numbers.
-        public var truncates = true
+        package var truncates = true
     }
 
     /// Ding et al., 2024, arXiv:2402.13753.
-    public struct LongRope: Sendable, Hashable {
+    package struct LongRope: Sendable, Hashable {
         /// Factors of sequences of at most `originalPositions` tokens, and of longer ones; `[dimension / 2]` each.
-        public var short, long: [Double]
-        public var originalPositions: Int
+        package var short, long: [Double]
+        package var originalPositions: Int
         /// What cos and sin are multiplied by.
-        public var attentionFactor: Double
+        package var attentionFactor: Double
     }
 
     /// θ.
-    public var base: Double
-    public var scaling: Scaling
+    package var base: Double
+    package var scaling: Scaling
     /// How many elements of a head are rotated, from the first; `nil`: all.
-    public var dimension: Int?
+    package var dimension: Int?
     /// Whether neighbors make a pair (x₀, x₁); else the halves do, (x₀, x_{d/2}).
-    public var isInterleaved = false
+    package var isInterleaved = false
 
-    public init(base: Double, scaling: Scaling = .none) {
+    package init(base: Double, scaling: Scaling = .none) {
         self.base = base
         self.scaling = scaling
     }
@@ -114,7 +114,7 @@ public struct RotaryConfiguration: Sendable, Hashable {
         let rotated = dimension ?? headDimension
         guard rotated % 2 == 0, rotated > 0, rotated <= headDimension else {
             throw ModelError(
-                .malformed, path: path,
+                .malformed, at: path,
                 dimension == nil
                     ? "head_dim is \(headDimension); rotary embeddings need an even one."
                     : "\(rotated) of \(headDimension) elements of a head are rotated; expected an even number.")
@@ -126,7 +126,7 @@ public struct RotaryConfiguration: Sendable, Hashable {
             default: []
             }
         if let other = factors.first(where: { $0 != rotated / 2 }) {
-            throw ModelError(.malformed, path: path, "\(other) factors of rotary frequencies; expected \(rotated / 2).")
+            throw ModelError(.malformed, at: path, "\(other) factors of rotary frequencies; expected \(rotated / 2).")
         }
     }
 }

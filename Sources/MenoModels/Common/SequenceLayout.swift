@@ -7,16 +7,16 @@ internal import MenoTensor
 ///
 /// Sequences that begin alike, with the same instructions for example, can have that beginning in common: it lies in the
 /// first one alone, and the others attend to it there. What is computed for it is what each would compute for itself.
-public struct SequenceLayout: Sendable, Hashable {
+package struct SequenceLayout: Sendable, Hashable {
     /// The number of tokens that lie there of each sequence.
-    public var lengths: [Int]
+    package var lengths: [Int]
     /// Tokens that the first sequence begins with and every other too, where they do not lie.
-    public let sharedPrefix: Int
+    package let sharedPrefix: Int
     /// Which example of its step each sequence is: what dropout and noise do to it follows from this, whatever lies beside it.
-    public let numbers: [Int]
+    package let numbers: [Int]
 
     /// - Parameter numbers: one for each sequence, from 0; `nil`: 0, 1, ….
-    public init(lengths: [Int], sharedPrefix: Int = 0, numbers: [Int]? = nil) {
+    package init(lengths: [Int], sharedPrefix: Int = 0, numbers: [Int]? = nil) {
         precondition(numbers.map { $0.count == lengths.count } ?? true, "a number for each sequence")
         self.numbers = numbers ?? Array(lengths.indices)
         precondition(lengths.allSatisfy { $0 > 0 }, "every sequence has a token of its own")
@@ -26,13 +26,13 @@ public struct SequenceLayout: Sendable, Hashable {
     }
 
     /// Tokens that lie there in all.
-    public var tokenCount: Int { lengths.reduce(0, +) }
+    package var tokenCount: Int { lengths.reduce(0, +) }
 
     /// Tokens of all sequences, what they have in common counted in each.
-    public var sequenceTokenCount: Int { tokenCount + max(0, lengths.count - 1) * sharedPrefix }
+    package var sequenceTokenCount: Int { tokenCount + max(0, lengths.count - 1) * sharedPrefix }
 
     /// The position of each token in its sequence, `[tokens]`.
-    public var positions: [Int64] {
+    package var positions: [Int64] {
         lengths.enumerated().flatMap { index, length in
             let before = index > 0 ? Int64(sharedPrefix) : 0
             return before..<before + Int64(length)
@@ -48,17 +48,17 @@ public struct SequenceLayout: Sendable, Hashable {
     var uniformLength: Int? { Set(lengths).count == 1 ? lengths.first : nil }
 
     /// A label that a pass predicts.
-    public struct Prediction: Sendable, Hashable {
+    package struct Prediction: Sendable, Hashable {
         /// Which sequence's, and at which place in it.
-        public var sequence, position: Int
+        package var sequence, position: Int
         /// The label's place in the pass, and that of the token before it, from whose state it is predicted.
-        public var label, state: Int
+        package var label, state: Int
     }
 
     /// The labels that a pass predicts, sequence by sequence: those that are not −100 and not first in a sequence. Labels
     /// that sequences have in common are each one's.
     /// - Parameter labels: `[tokens]`.
-    public func predictions(of labels: [Int32]) -> [Prediction] {
+    package func predictions(of labels: [Int32]) -> [Prediction] {
         var result: [Prediction] = []
         result.reserveCapacity(sequenceTokenCount)
         var start = 0

@@ -35,8 +35,9 @@ package enum GGUFAdapterFile {
             try file.metadata.string("adapter.type", default: nil) == "lora"
         else {
             throw ModelError(
-                .unsupported, path: url.path, "is no LoRA adapter.",
-                advice: "Give a model's file with --model, an adapter's with --adapter.")
+                .unsupported, at: url.path, "is no LoRA adapter.",
+                advice: "A model's file is loaded as the model, an adapter's as the adapter.",
+                settings: [.model, .adapter])
         }
         let alpha = try file.metadata.double("adapter.lora.alpha")
         var configuration = model.configuration
@@ -53,7 +54,7 @@ package enum GGUFAdapterFile {
                 up.shape == [linear.outFeatures, down.shape[0]]
             else {
                 throw ModelError(
-                    .mismatch, path: url.path,
+                    .mismatch, at: url.path,
                     "the adapter of \"\(name)\" has the shapes \(down.shape) and \(up.shape); the layer has "
                         + "\([linear.outFeatures, linear.inFeatures]).",
                     advice: "Was the adapter trained on another model?")
@@ -72,7 +73,7 @@ package enum GGUFAdapterFile {
         }
         if let stray = remaining.sorted().first {
             throw ModelError(
-                .mismatch, path: url.path, "the tensor \"\(stray)\" belongs to no layer of the model.",
+                .mismatch, at: url.path, "the tensor \"\(stray)\" belongs to no layer of the model.",
                 advice: "Was the adapter trained on another model?")
         }
     }

@@ -62,7 +62,7 @@ package final class StoredAdapter {
         }
         try checkTiedHead()
         try tensors.requireAll()
-        guard adapted > 0 else { throw ModelError(.malformed, path: tensors.path, "holds no adapter.") }
+        guard adapted > 0 else { throw ModelError(.malformed, at: tensors.path, "holds no adapter.") }
     }
 
     private static let advice = "Was the adapter trained on another model?"
@@ -117,7 +117,7 @@ package final class StoredAdapter {
     private func checkShape(_ parameter: StoredModel.Parameter) throws {
         guard let shape = tensors.shape(parameter.name), shape != parameter.shape else { return }
         throw ModelError(
-            .mismatch, path: tensors.path,
+            .mismatch, at: tensors.path,
             "the tensor \"\(parameter.name)\" has the shape \(shape); the model asks for \(parameter.shape).",
             advice: Self.advice)
     }
@@ -139,7 +139,7 @@ package final class StoredAdapter {
             }
             guard try values(head) == values(table) else {
                 throw ModelError(
-                    .unsupported, path: tensors.path,
+                    .unsupported, at: tensors.path,
                     "has a head or an embedding of its own; the model's head is its embedding, and both must be the same.",
                     advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
             }

@@ -44,7 +44,7 @@ package final class StoredModel {
             guard let info = source.weight(named: stored), info.shape == shape else {
                 let found = source.weight(named: stored).map { "has the shape \($0.shape)" } ?? "is not there"
                 throw ModelError(
-                    .malformed, path: url.path,
+                    .malformed, at: url.path,
                     "the tensor \"\(stored)\" \(found); its configuration asks for \(shape).")
             }
             return Parameter(name: name, shape: shape, stored: info)

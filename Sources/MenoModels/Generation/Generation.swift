@@ -1,15 +1,5 @@
 internal import MenoTensor
 
-/// Why a generation ended.
-public enum GenerationEnd: String, Sendable {
-    /// A stop token came.
-    case stopToken
-    /// The most tokens allowed were generated.
-    case length
-    /// The caller asked for no more.
-    case cancelled
-}
-
 extension Decoder {
     /// Continues a prompt token by token, each computed from the cached keys and values of those before it.
     /// - Parameters:
@@ -20,7 +10,7 @@ extension Decoder {
     /// - Returns: the new tokens, and why there are no more.
     /// - Throws: ``ModelError`` with `mismatch` where the prompt is empty or the model's context too short.
     @discardableResult
-    public func generate(
+    package func generate(
         prompt: [Int32], maxNewTokens: Int, stopTokens: Set<Int32>, sampling: Sampling = .greedy,
         onToken: (Int32) throws -> Bool = { _ in true }
     ) throws -> (tokens: [Int32], end: GenerationEnd) {

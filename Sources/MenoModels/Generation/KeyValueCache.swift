@@ -1,15 +1,15 @@
 internal import MenoTensor
 
 /// The keys and values of the tokens that one sequence has so far, layer by layer.
-public final class KeyValueCache {
+package final class KeyValueCache {
     let layers: [LayerCache]
     /// Tokens held.
-    public private(set) var count = 0
+    package private(set) var count = 0
     /// Tokens that fit.
-    public let capacity: Int
+    package let capacity: Int
 
     /// Room for `capacity` tokens.
-    public init(_ model: Decoder, capacity: Int) throws {
+    package init(_ model: Decoder, capacity: Int) throws {
         self.capacity = capacity
         layers = try model.configuration.layers.map { layer in
             let shape = [capacity, layer.attention.keyValueHeadCount, layer.attention.headDimension]

@@ -11,8 +11,10 @@ public struct Sampling: Sendable, Hashable {
     /// Seeds the draws; `nil` leaves the generator as it is.
     public var seed: UInt64?
 
+    /// Takes the most probable token.
     public static let greedy = Sampling(temperature: 0)
 
+    /// - Parameters: as the properties.
     public init(temperature: Double, topK: Int? = nil, topP: Double? = nil, seed: UInt64? = nil) {
         self.temperature = temperature
         self.topK = topK

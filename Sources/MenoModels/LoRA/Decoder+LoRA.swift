@@ -1,10 +1,12 @@
+internal import MenoErrors
+
 extension Decoder {
     /// Attaches fresh adapters, which change nothing yet, and freezes everything else but the modules to save.
     ///
     /// Initialised from the default generator in the order of the layers: the same seed gives the same adapters.
     /// - Returns: the settings as they hold for this model.
     @discardableResult
-    public func attachLoRA(_ settings: LoRASettings) throws -> LoRASettings {
+    package func attachLoRA(_ settings: LoRASettings) throws -> LoRASettings {
         var settings = try settings.validated()
         var attached = 0
         for (name, linear) in linears where try settings.includes(name) {
@@ -15,8 +17,9 @@ extension Decoder {
         guard attached > 0 else {
             throw ModelError(
                 .mismatch,
-                "lora.target_modules matches no layer of the model that lora.layers_to_transform and lora.exclude_modules leave.",
-                advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".")
+                "the target modules match no layer of the model among those that are not excluded.",
+                advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".",
+                settings: [.targetModules, .layersToTransform, .excludedModules])
         }
         try checkNames(settings)
         // Names, since `all-linear` of a multimodal model would mean its other parts too.
@@ -34,7 +37,7 @@ extension Decoder {
         }
         try refuse(
             Array(Set(both.compactMap { $0.split(separator: ".").last.map(String.init) })).sorted(),
-            of: "lora.modules_to_save", "are adapted too, by lora.target_modules",
+            of: .modulesToSave, "are modules to save, and adapted too",
             advice: "Leave them out of one of the two.")
     }
 
@@ -51,7 +54,7 @@ extension Decoder {
             }
             let meant = unmatched.compactMap { nearestName(to: $0, among: linearKinds) }
             try refuse(
-                unmatched, of: "lora.target_modules", "match no layer of the model",
+                unmatched, of: .targetModules, "are target modules that match no layer of the model",
                 advice: (meant.isEmpty ? "" : "Did you mean \(meant.joined(separator: ", "))? ")
                     + "Its linear layers are \(linearKinds.joined(separator: ", ")).")
         }
@@ -60,35 +63,37 @@ extension Decoder {
                 try !linears.contains { try LoRATargets.names([name]).includes($0.name) }
             }
             try refuse(
-                unmatched, of: "lora.exclude_modules", "match no layer of the model",
+                unmatched, of: .excludedModules, "are excluded modules that match no layer of the model",
                 advice: "Its linear layers are \(linearKinds.joined(separator: ", ")).")
         }
         let layers = (settings.layersToTransform ?? []).filter { !(0..<configuration.layerCount).contains($0) }
         try refuse(
-            layers.map(String.init), of: "lora.layers_to_transform", "are no layers of the model",
+            layers.map(String.init), of: .layersToTransform, "are layers to transform that the model does not have",
             advice: "It has the layers 0 to \(configuration.layerCount - 1).")
         let adapted = adapters.map(\.layer)
-        let advice = "A pattern must match the end of an adapted layer's name: one of lora.target_modules, for example."
+        let advice = "A pattern must match the end of an adapted layer's name: a target module, for example."
         try refuse(
-            settings.rankPattern.unmatched(among: adapted), of: "lora.rank_pattern", "match no adapted layer",
+            settings.rankPattern.unmatched(among: adapted), of: .rankPattern,
+            "are rank patterns that match no adapted layer",
             advice: advice)
         try refuse(
-            settings.alphaPattern.unmatched(among: adapted), of: "lora.alpha_pattern", "match no adapted layer",
+            settings.alphaPattern.unmatched(among: adapted), of: .alphaPattern,
+            "are alpha patterns that match no adapted layer",
             advice: advice)
     }
 
-    private func refuse(_ names: [String], of key: String, _ what: String, advice: String) throws {
+    private func refuse(_ names: [String], of setting: Setting, _ what: String, advice: String) throws {
         guard !names.isEmpty else { return }
         let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
-        throw ModelError(.mismatch, "\(key): of what it names, these \(what): \(list).", advice: advice)
+        throw ModelError(.mismatch, "these \(what): \(list).", advice: advice, settings: [setting])
     }
 
     /// Checks names of modules, and makes sure that PEFT keeps equal what is one here.
     private func modulesTrainedWhole(_ names: [String]) throws -> [String] {
         for name in names where !parameters.contains(where: { $0.belongs(to: name) }) && name != "lm_head" {
             throw ModelError(
-                .mismatch, "lora.modules_to_save: the model has no module \"\(name)\".",
-                advice: "For example embed_tokens, lm_head, norm, mlp.")
+                .mismatch, "the model has no module \"\(name)\" to save.",
+                advice: "For example embed_tokens, lm_head, norm, mlp.", settings: [.modulesToSave])
         }
         return withTiedModules(names)
     }
@@ -108,7 +113,7 @@ extension Decoder {
     }
 
     /// The adapters by the name of their layer.
-    public var adapters: [(layer: String, adapter: LoRAAdapter)] {
+    package var adapters: [(layer: String, adapter: LoRAAdapter)] {
         linears.compactMap { name, linear in linear.adapter.map { (name, $0) } }
     }
 }

@@ -24,7 +24,7 @@ enum EmbeddingLayers {
         guard isSame else {
             let (what, name) = tensors.has(head) ? ("a head", head) : ("an embedding", embedding)
             throw ModelError(
-                .unsupported, path: tensors.path,
+                .unsupported, at: tensors.path,
                 "has \(what) (\"\(name)\") of its own; "
                     + "the model's head is its embedding, and both must be the same.",
                 advice:
@@ -40,12 +40,12 @@ enum EmbeddingLayers {
     ) -> ModelError {
         guard found.count == 2, found[1] == shape[1] else {
             return ModelError(
-                .mismatch, path: tensors.path,
+                .mismatch, at: tensors.path,
                 "the tensor \"\(name)\" has the shape \(found); the model asks for \(shape).",
                 advice: "Was the adapter trained on another model?")
         }
         return ModelError(
-            .unsupported, path: tensors.path,
+            .unsupported, at: tensors.path,
             "holds \"\(name)\" with \(found[0]) rows: the vocabulary was resized in training; the model has \(shape[0]).",
             advice:
                 "Resize the model too: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
@@ -64,7 +64,7 @@ enum EmbeddingLayers {
             if isSame { continue }
             guard !forTraining else {
                 throw ModelError(
-                    .unsupported, path: tensors.path,
+                    .unsupported, at: tensors.path,
                     "holds \"\(table.name)\" (save_embedding_layers), which modules_to_save does not name: "
                         + "an adapter that is trained from this one would lose it.",
                     advice:

@@ -1,13 +1,16 @@
 /// Values for layers that a regular expression names, as PEFT's `rank_pattern` and `alpha_pattern` give them. Where several
 /// name a layer, the first in alphabetical order counts: `adapter_config.json` keeps no other order.
 public struct LayerPatterns<Value: Sendable & Hashable>: Sendable, Hashable, CustomStringConvertible {
+    /// Patterns and their values, in alphabetical order of the patterns.
     public var entries: [(pattern: String, value: Value)] {
         zip(patterns, values).map { ($0, $1) }
     }
+    /// The patterns as YAML writes a mapping.
     public var description: String { "{" + entries.map { "\($0): \($1)" }.joined(separator: ", ") + "}" }
     private var patterns: [String]
     private var values: [Value]
 
+    /// - Parameter entries: regular expressions that layers' names end in, with the value of such layers.
     public init(_ entries: [(pattern: String, value: Value)] = []) {
         let entries = entries.sorted { $0.pattern < $1.pattern }
         patterns = entries.map(\.pattern)

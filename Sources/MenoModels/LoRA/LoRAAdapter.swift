@@ -3,17 +3,17 @@ internal import MenoTensor
 /// A low-rank change of a frozen linear layer: ΔW = scaling · B · A (Hu et al., 2021, arXiv:2106.09685).
 ///
 /// A and B are float32, whatever the layer computes in.
-public final class LoRAAdapter {
+package final class LoRAAdapter {
     /// A, `[rank, inFeatures]`.
-    public let down: Parameter
+    package let down: Parameter
     /// B, `[outFeatures, rank]`.
-    public let up: Parameter
+    package let up: Parameter
     /// The size of each row of the changed weight, `[outFeatures]`, where it is learnt apart (DoRA).
-    public let magnitude: Parameter?
+    package let magnitude: Parameter?
     /// α / r, or α / √r where ranks are stabilised.
-    public let scaling: Double
+    package let scaling: Double
     /// The probability with which each element of the input is dropped while training.
-    public let dropout: Double
+    package let dropout: Double
     /// Stands for the layer where random numbers are concerned.
     private let identifier: UInt64
 

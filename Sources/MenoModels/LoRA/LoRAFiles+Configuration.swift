@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 
 /// `adapter_config.json`.
@@ -89,19 +89,19 @@ extension LoRAFiles {
         try json.refuse("fan_in_fan_out")
         if let bias = try json.string("bias"), bias != "none" {
             throw ModelError(
-                .unsupported, path: json.path, "\"bias\": \"\(bias)\" is not supported: biases are frozen.",
+                .unsupported, at: json.path, "\"bias\": \"\(bias)\" is not supported: biases are frozen.",
                 advice: "Name whole modules in modules_to_save to train their biases.")
         }
         if let way = try? json.string("init_lora_weights"), !plainInitializations.contains(way.lowercased()) {
             throw ModelError(
-                .unsupported, path: json.path,
+                .unsupported, at: json.path,
                 "\"init_lora_weights\": \"\(way)\" is not supported: it changes the weights of the model itself.",
                 advice: "Convert the adapter by PEFT's "
                     + "save_pretrained(…, path_initial_model_for_weight_conversion=…).")
         }
         if let key = json.keys.first(where: { !knownKeys.contains($0) && json.isSet($0) && !json.isNumber($0) }) {
             throw ModelError(
-                .unsupported, path: json.path, "\"\(key)\" is not supported.",
+                .unsupported, at: json.path, "\"\(key)\" is not supported.",
                 advice: "It changes what the adapter computes, or may: Meno reads the LoRA of PEFT 0.21 without it.")
         }
     }
@@ -119,13 +119,13 @@ extension LoRAFiles {
 
     /// Reads `adapter_config.json`; what it asks for and Meno does not compute is an error.
     /// - Parameter warn: called with what is ignored.
-    public static func settings(in folder: URL, warn: (String) -> Void = { _ in }) throws -> LoRASettings {
+    package static func settings(in folder: URL, warn: (String) -> Void = { _ in }) throws -> LoRASettings {
         try requireAdapter(folder)
         let json = try ConfigurationJSON(contentsOf: folder.appending(path: configurationName))
         if MLXAdapter.isOne(json) { return try MLXAdapter.settings(json, in: folder) }
         let type = try json.string("peft_type") ?? "LORA"
         guard type == "LORA" else {
-            throw ModelError(.unsupported, path: json.path, "\"peft_type\" is \"\(type)\"; only LORA is supported.")
+            throw ModelError(.unsupported, at: json.path, "\"peft_type\" is \"\(type)\"; only LORA is supported.")
         }
         try refuseUnsupported(json)
         unknownNumbers(json).forEach(warn)
@@ -135,7 +135,7 @@ extension LoRAFiles {
             layers = layers ?? parts.layers
         }
         guard let targets else {
-            throw ModelError(.malformed, path: json.path, "has no key \"target_modules\".")
+            throw ModelError(.malformed, at: json.path, "has no key \"target_modules\".")
         }
         var settings = try LoRASettings(
             rank: json.required("r", json.int), alpha: json.required("lora_alpha", json.double),
@@ -168,7 +168,7 @@ extension LoRAFiles {
         let inner = folder.appending(path: "model")
         let isRun = hasFile(inner.appending(path: configurationName))
         throw ModelError(
-            .notFound, path: folder.path,
+            .notFound, at: folder.path,
             hasFile(folder) ? "is no adapter: it holds no \(configurationName)." : "there is no such adapter.",
             advice: isRun
                 ? "It is a run's folder; its adapter is in \(inner.path)."

@@ -1,12 +1,12 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 internal import MenoTensor
 
 /// Adapters on disk, as PEFT reads and writes them: `adapter_config.json` and `adapter_model.safetensors`. Those of mlx-lm are
 /// read too (``MLXAdapter``).
-public enum LoRAFiles {
-    public static let configurationName = "adapter_config.json"
-    public static let weightsName = "adapter_model.safetensors"
+package enum LoRAFiles {
+    package static let configurationName = "adapter_config.json"
+    package static let weightsName = "adapter_model.safetensors"
     static let prefix = "base_model.model."
 
     /// Attaches a saved adapter to a model.
@@ -18,7 +18,7 @@ public enum LoRAFiles {
     ///   - warn: called with what of its configuration is ignored.
     /// - Returns: the adapter's settings.
     @discardableResult
-    public static func attach(
+    package static func attach(
         _ folder: URL, to model: Decoder, forTraining: Bool = false, warn: (String) -> Void = { _ in }
     ) throws -> LoRASettings {
         var settings = try settings(in: folder, warn: warn)
@@ -48,7 +48,7 @@ public enum LoRAFiles {
         }
         try EmbeddingLayers.put(into: model, from: tensors, settings, forTraining: forTraining)
         try tensors.requireAll()
-        guard attached > 0 else { throw ModelError(.malformed, path: tensors.path, "holds no adapter.") }
+        guard attached > 0 else { throw ModelError(.malformed, at: tensors.path, "holds no adapter.") }
         return settings
     }
 

@@ -8,6 +8,7 @@ public struct LoRASettings: Sendable, Hashable {
     public var alpha: Double
     /// The probability with which each element of an adapter's input is dropped while training.
     public var dropout: Double
+    /// The linear layers that are adapted.
     public var targets: LoRATargets
     /// Whether changes are scaled by α / √r instead (Kalajdzievski, 2023, arXiv:2312.03732).
     public var usesRankStabilization = false
@@ -22,10 +23,11 @@ public struct LoRASettings: Sendable, Hashable {
     /// Modules that are trained and saved as a whole beside the adapters: `embed_tokens`, `lm_head`, `norm`, …
     public var modulesToSave: [String] = []
     /// Layers that are not adapted though ``targets`` names them.
-    package var excludedModules: LoRATargets?
+    public var excludedModules: LoRATargets?
     /// Whether PEFT keeps a head and an embedding equal that are one in the model, where one of them is trained whole.
     package var ensuresWeightTying = false
 
+    /// All other settings have their defaults.
     public init(
         rank: Int, alpha: Double, dropout: Double, targets: LoRATargets, usesRankStabilization: Bool = false
     ) {
@@ -55,12 +57,15 @@ public struct LoRASettings: Sendable, Hashable {
 
     func validated() throws -> LoRASettings {
         for rank in [rank] + rankPattern.entries.map(\.value) where rank < 1 || rank > Self.largestRank {
-            throw ModelError(.mismatch, "a rank (lora.r) of \(rank); expected from 1 to \(Self.largestRank).")
+            throw ModelError(
+                .mismatch, "the rank is \(rank); expected from 1 to \(Self.largestRank).", settings: [.loraRank])
         }
         guard dropout >= 0, dropout < 1 else {
-            throw ModelError(.mismatch, "lora.lora_dropout is \(dropout); expected at least 0 and below 1.")
+            throw ModelError(
+                .mismatch, "the dropout of the adapters is \(dropout); expected at least 0 and below 1.",
+                settings: [.loraDropout])
         }
-        guard alpha.isFinite else { throw ModelError(.mismatch, "lora.lora_alpha is not a finite number.") }
+        guard alpha.isFinite else { throw ModelError(.mismatch, "α is not a finite number.", settings: [.loraAlpha]) }
         return self
     }
 }

@@ -17,12 +17,12 @@ enum MLXAdapter {
         let kind = try json.string("fine_tune_type") ?? (json.bool("use_dora") ?? false ? "dora" : "lora")
         guard ["lora", "dora"].contains(kind) else {
             throw ModelError(
-                .unsupported, path: json.path,
+                .unsupported, at: json.path,
                 "is of mlx-lm's \"fine_tune_type\": \"\(kind)\", which is no adapter: the weights are changed themselves.",
                 advice: "Fuse it (`mlx_lm.fuse`) and give the folder that it writes as the model.")
         }
         guard let parameters = try json.section("lora_parameters") else {
-            throw ModelError(.malformed, path: json.path, "has no key \"lora_parameters\".")
+            throw ModelError(.malformed, at: json.path, "has no key \"lora_parameters\".")
         }
         let rank = try parameters.required("rank", parameters.int)
         let scale = try parameters.required("scale", parameters.double)
@@ -42,7 +42,7 @@ enum MLXAdapter {
         let url = folder.appending(path: weightsName)
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ModelError(
-                .notFound, path: url.path, "is not there, beside an adapter_config.json of mlx-lm.",
+                .notFound, at: url.path, "is not there, beside an adapter_config.json of mlx-lm.",
                 advice: "Copy one of its N_adapters.safetensors to that name.")
         }
         return try SafetensorsFile(contentsOf: url).weights.compactMap { weight in

@@ -50,11 +50,11 @@ final class SavedTensors {
         let pickle = "adapter_model.bin"
         guard hasFile(pickle) else {
             throw ModelError(
-                .notFound, path: url.path, "is not there.",
+                .notFound, at: url.path, "is not there.",
                 advice: "An adapter is a folder with \(LoRAFiles.configurationName) and \(LoRAFiles.weightsName).")
         }
         throw ModelError(
-            .unsupported, path: folder.appending(path: pickle).path,
+            .unsupported, at: folder.appending(path: pickle).path,
             "is a Python pickle, which Meno does not read: it could run any code.",
             advice: "Convert it in that folder: python -c 'import torch; from safetensors.torch import save_file; "
                 + "save_file({k: v.clone().contiguous() for k, v in torch.load(\"\(pickle)\", weights_only=True).items()}, "
@@ -85,11 +85,11 @@ final class SavedTensors {
     /// In float32.
     func read(_ name: String, _ shape: [Int]) throws -> Tensor {
         guard let place = place(name), let found = self.shape(name), let info = file.weight(named: place.stored) else {
-            throw ModelError(.mismatch, path: path, "has no tensor \"\(LoRAFiles.prefix)\(name)\".", advice: advice)
+            throw ModelError(.mismatch, at: path, "has no tensor \"\(LoRAFiles.prefix)\(name)\".", advice: advice)
         }
         guard found == shape else {
             throw ModelError(
-                .mismatch, path: path,
+                .mismatch, at: path,
                 "the tensor \"\(place.stored)\" has the shape \(info.shape); the model asks for "
                     + "\(place.isTransposed ? shape.reversed() : shape).", advice: advice)
         }
@@ -128,10 +128,10 @@ final class SavedTensors {
         ]
         for (part, reason, advice) in unsupported {
             guard let stray = strays.first(where: { $0.contains(part) }) else { continue }
-            throw ModelError(.unsupported, path: path, "the tensor \"\(stray)\" \(reason).", advice: advice)
+            throw ModelError(.unsupported, at: path, "the tensor \"\(stray)\" \(reason).", advice: advice)
         }
         throw ModelError(
-            .mismatch, path: path,
+            .mismatch, at: path,
             "the tensor \"\(first)\" belongs to no adapter or module that is trained.", advice: advice)
     }
 }

@@ -5,7 +5,7 @@ extension ConfigurationJSON {
         let size = { (key: String, fallback: Int?) in try int(key) ?? fallback ?? required(key, int) }
         let hidden = try size("hidden_size", defaults.hiddenSize)
         let heads = try size("num_attention_heads", defaults.headCount)
-        guard heads > 0 else { throw ModelError(.malformed, path: path, "\"num_attention_heads\" is \(heads).") }
+        guard heads > 0 else { throw ModelError(.malformed, at: path, "\"num_attention_heads\" is \(heads).") }
         let dimension = try int("head_dim") ?? defaults.headDimension ?? hidden / heads
         let norm = NormConfiguration(epsilon: try double(defaults.normEpsilonKey) ?? defaults.normEpsilon)
         let hasBias = try bool("attention_bias") ?? defaults.attentionBias
@@ -33,16 +33,16 @@ extension ConfigurationJSON {
     private func layerCount(default fallback: Int?) throws -> Int {
         let count = try int("num_hidden_layers") ?? fallback ?? required("num_hidden_layers", int)
         guard count > 0, count <= 1024 else {
-            throw ModelError(.malformed, path: path, "\"num_hidden_layers\" is \(count); expected between 1 and 1024.")
+            throw ModelError(.malformed, at: path, "\"num_hidden_layers\" is \(count); expected between 1 and 1024.")
         }
         if let types = try strings("layer_types") {
             guard types.count == count else {
                 throw ModelError(
-                    .malformed, path: path, "\"layer_types\" has \(types.count) entries for \(count) layers.")
+                    .malformed, at: path, "\"layer_types\" has \(types.count) entries for \(count) layers.")
             }
             let known = ["sliding_attention", "full_attention"]
             if let other = types.first(where: { !known.contains($0) }) {
-                throw ModelError(.unsupported, path: path, "the layer type \"\(other)\" is not supported.")
+                throw ModelError(.unsupported, at: path, "the layer type \"\(other)\" is not supported.")
             }
         }
         return count
@@ -59,7 +59,7 @@ extension ConfigurationJSON {
         case "relu2": .reluSquared
         case let other?:
             throw ModelError(
-                .unsupported, path: path, "\"\(key)\": \"\(other)\" is not supported.",
+                .unsupported, at: path, "\"\(key)\": \"\(other)\" is not supported.",
                 advice: "Supported: silu, gelu, gelu_pytorch_tanh, relu2.")
         }
     }

@@ -20,14 +20,14 @@ extension ConfigurationJSON {
     ) throws -> RotaryConfiguration {
         let base = try parameters?.double("rope_theta") ?? base
         guard base > 0 else {
-            throw ModelError(.malformed, path: path, "the rotary base is \(base); expected above 0.")
+            throw ModelError(.malformed, at: path, "the rotary base is \(base); expected above 0.")
         }
         var rotary = RotaryConfiguration(
             base: base, scaling: try parameters.map { try rotaryScaling($0, original) } ?? .none)
         let key = "partial_rotary_factor"
         let share = try parameters?.double(key) ?? double(key) ?? share
         guard share > 0, share <= 1 else {
-            throw ModelError(.malformed, path: path, "\"\(key)\" is \(share); expected above 0 and at most 1.")
+            throw ModelError(.malformed, at: path, "\"\(key)\" is \(share); expected above 0 and at most 1.")
         }
         let dimension = Int(Double(headDimension) * share)
         if dimension != headDimension { rotary.dimension = dimension }
@@ -72,7 +72,7 @@ extension ConfigurationJSON {
                 originalPositions: try originalPositions(parameters, original))
         case let other?:
             throw ModelError(
-                .unsupported, path: path, "the rotary scaling \"\(other)\" is not supported.",
+                .unsupported, at: path, "the rotary scaling \"\(other)\" is not supported.",
                 advice: "Supported: default, linear, dynamic, yarn, longrope, llama3.")
         }
     }
@@ -84,7 +84,7 @@ extension ConfigurationJSON {
 
     private func positivePositions(_ positions: Int) throws -> Int {
         guard positions > 0 else {
-            throw ModelError(.malformed, path: path, "a rotary scaling of \(positions) positions; expected above 0.")
+            throw ModelError(.malformed, at: path, "a rotary scaling of \(positions) positions; expected above 0.")
         }
         return positions
     }
@@ -123,14 +123,14 @@ extension ConfigurationJSON {
 
     private func positive(_ key: String) throws -> Double {
         let value = try required(key, double)
-        guard value > 0 else { throw ModelError(.malformed, path: path, "\"\(key)\" is \(value); expected above 0.") }
+        guard value > 0 else { throw ModelError(.malformed, at: path, "\"\(key)\" is \(value); expected above 0.") }
         return value
     }
 
     private func positives(_ key: String) throws -> [Double] {
         let values = try required(key, doubles)
         guard values.allSatisfy({ $0 > 0 }) else {
-            throw ModelError(.malformed, path: path, "\"\(key)\" has a value that is not above 0.")
+            throw ModelError(.malformed, at: path, "\"\(key)\" has a value that is not above 0.")
         }
         return values
     }

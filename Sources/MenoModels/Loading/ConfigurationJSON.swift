@@ -12,17 +12,17 @@ struct ConfigurationJSON {
             data = try Data(contentsOf: url)
         } catch {
             throw ModelError(
-                .notFound, path: url.path, "cannot be read (\(error.localizedDescription)).",
+                .notFound, at: url.path, "cannot be read (\(error.localizedDescription)).",
                 advice: "A Hugging Face model folder holds config.json, *.safetensors and tokenizer.json.")
         }
         let parsed: Any
         do {
             parsed = try JSONSerialization.jsonObject(with: data)
         } catch {
-            throw ModelError(.malformed, path: url.path, "is not JSON (\(error.localizedDescription)).")
+            throw ModelError(.malformed, at: url.path, "is not JSON (\(error.localizedDescription)).")
         }
         guard let object = parsed as? [String: Any] else {
-            throw ModelError(.malformed, path: url.path, "holds no JSON object at its top level.")
+            throw ModelError(.malformed, at: url.path, "holds no JSON object at its top level.")
         }
         self.object = object
     }
@@ -81,12 +81,12 @@ struct ConfigurationJSON {
     /// What is computed only where this is `false`.
     func refuse(_ key: String) throws {
         if try bool(key) ?? false {
-            throw ModelError(.unsupported, path: path, "\"\(key)\": true is not supported.")
+            throw ModelError(.unsupported, at: path, "\"\(key)\": true is not supported.")
         }
     }
 
     func required<Value>(_ key: String, _ read: (String) throws -> Value?) throws -> Value {
-        guard let value = try read(key) else { throw ModelError(.malformed, path: path, "has no key \"\(key)\".") }
+        guard let value = try read(key) else { throw ModelError(.malformed, at: path, "has no key \"\(key)\".") }
         return value
     }
 
@@ -100,7 +100,7 @@ struct ConfigurationJSON {
     private func typed<Value>(_ key: String, _ expected: String, _ convert: (Any) -> Value?) throws -> Value? {
         guard has(key), let value = object[key] else { return nil }
         guard let converted = convert(value) else {
-            throw ModelError(.malformed, path: path, "\"\(key)\" is \(value); expected \(expected).")
+            throw ModelError(.malformed, at: path, "\"\(key)\" is \(value); expected \(expected).")
         }
         return converted
     }

@@ -20,7 +20,7 @@ struct GGUFKeys {
     /// The shape of a tensor, which tells what the metadata leaves out.
     func shape(_ tensor: String) throws -> [Int] {
         guard let info = file.weight(named: tensor) else {
-            throw ModelError(.malformed, path: path, "has no tensor \"\(tensor)\".")
+            throw ModelError(.malformed, at: path, "has no tensor \"\(tensor)\".")
         }
         return info.shape
     }
@@ -54,17 +54,17 @@ struct GGUFKeys {
         let hidden = try requiredInt("embedding_length")
         let heads = try requiredInt("attention.head_count")
         guard heads > 0, hidden > 0 else {
-            throw ModelError(.malformed, path: path, "embedding_length is \(hidden), attention.head_count \(heads).")
+            throw ModelError(.malformed, at: path, "embedding_length is \(hidden), attention.head_count \(heads).")
         }
         let dimension = try int("attention.key_length") ?? hidden / heads
         if let values = try int("attention.value_length"), values != dimension {
             throw ModelError(
-                .unsupported, path: path,
+                .unsupported, at: path,
                 "values of \(values) dimensions beside keys of \(dimension) are not supported.")
         }
         let table = try shape("token_embd.weight")
         guard table.count == 2 else {
-            throw ModelError(.malformed, path: path, "the tensor \"token_embd.weight\" is no matrix.")
+            throw ModelError(.malformed, at: path, "the tensor \"token_embd.weight\" is no matrix.")
         }
         let attention = AttentionConfiguration(
             headCount: heads, keyValueHeadCount: try int("attention.head_count_kv") ?? heads, headDimension: dimension,
@@ -91,7 +91,7 @@ struct GGUFKeys {
     private func layerCount() throws -> Int {
         let count = try requiredInt("block_count")
         guard count > 0, count <= 1024 else {
-            throw ModelError(.malformed, path: path, "block_count is \(count); expected between 1 and 1024.")
+            throw ModelError(.malformed, at: path, "block_count is \(count); expected between 1 and 1024.")
         }
         return count
     }
@@ -102,7 +102,7 @@ struct GGUFKeys {
         var rotary = RotaryConfiguration(
             base: try double("rope.freq_base") ?? defaults.rotaryBase, scaling: try rotaryFactors() ?? rotaryScaling())
         guard rotary.base > 0 else {
-            throw ModelError(.malformed, path: path, "rope.freq_base is \(rotary.base); expected above 0.")
+            throw ModelError(.malformed, at: path, "rope.freq_base is \(rotary.base); expected above 0.")
         }
         if let dimension = try int("rope.dimension_count"), dimension < headDimension { rotary.dimension = dimension }
         return rotary
@@ -113,7 +113,7 @@ struct GGUFKeys {
         if has("rope_freqs.weight") {
             guard try rotaryScaling() == .none else {
                 throw ModelError(
-                    .unsupported, path: path, "factors of rotary frequencies beside a scaling are not supported.")
+                    .unsupported, at: path, "factors of rotary frequencies beside a scaling are not supported.")
             }
             return .divided(by: try floats("rope_freqs.weight"))
         }
@@ -132,7 +132,7 @@ struct GGUFKeys {
         let positions = try int("rope.scaling.original_context_length") ?? requiredInt("context_length")
         guard positions > 0 else {
             throw ModelError(
-                .malformed, path: path, "rope.scaling.original_context_length is \(positions); expected above 0.")
+                .malformed, at: path, "rope.scaling.original_context_length is \(positions); expected above 0.")
         }
         return positions
     }
@@ -158,7 +158,7 @@ struct GGUFKeys {
             return .yarn(yarn)
         default:
             throw ModelError(
-                .unsupported, path: path, "the rotary scaling \"\(type)\" is not supported.",
+                .unsupported, at: path, "the rotary scaling \"\(type)\" is not supported.",
                 advice: "Supported: none, linear, yarn.")
         }
     }

@@ -1,22 +1,22 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
-public import MenoTensor
+package import MenoTensor
 
 /// The files of a model: a Hugging Face folder or a GGUF file.
-public struct ModelFiles: Sendable {
-    public let url: URL
-    public let configuration: DecoderConfiguration
+package struct ModelFiles: Sendable {
+    package let url: URL
+    package let configuration: DecoderConfiguration
     private let weights: any WeightSource
     private let map: WeightMap
 
     /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:form:quantization:device:)``.
     /// - Parameter url: a folder with `config.json` and safetensors, or a `.gguf` file.
-    public init(_ url: URL) throws {
+    package init(_ url: URL) throws {
         self.url = url
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
             throw ModelError(
-                .notFound, path: url.path, "does not exist.",
+                .notFound, at: url.path, "does not exist.",
                 advice: "A model is a Hugging Face folder, a .gguf file, or a name that `meno models list` shows.")
         }
         if isFolder.boolValue {
@@ -33,18 +33,18 @@ public struct ModelFiles: Sendable {
             map = .gguf(configuration)
         } else {
             throw ModelError(
-                .unsupported, path: url.path, "is neither a folder nor a .gguf file.",
+                .unsupported, at: url.path, "is neither a folder nor a .gguf file.",
                 advice: "Give the folder that holds config.json and the safetensors files.")
         }
     }
 
     /// Every weight as the file stores it.
-    public var storedWeights: [(name: String, shape: [Int], storage: String)] {
+    package var storedWeights: [(name: String, shape: [Int], storage: String)] {
         weights.weights.map { ($0.name, $0.shape, $0.storage) }
     }
 
     /// The number of weights, shared ones counted once.
-    public var parameterCount: Int { weights.weights.reduce(0) { $0 + $1.count } }
+    package var parameterCount: Int { weights.weights.reduce(0) { $0 + $1.count } }
 
     /// Reads the weights.
     /// - Parameters:
@@ -54,30 +54,30 @@ public struct ModelFiles: Sendable {
     ///   - quantization: how linear layers are quantised; `nil`: not at all.
     ///   - device: where its weights live.
     /// - Throws: ``ModelError`` where weights are to stay packed that are not, or not on the CPU.
-    public func load(
+    package func load(
         dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, device: Device = .cpu
     ) throws -> Decoder {
         if quantization != nil {
             guard device.kind == .cpu else {
                 throw ModelError(
-                    .unsupported, path: url.path, "quantised weights can be held on the CPU only, not on \(device).",
+                    .unsupported, at: url.path, "quantised weights can be held on the CPU only, not on \(device).",
                     advice: "Compute on the CPU, or leave the weights as they are.")
             }
             guard !hasPackedWeights(quantized: true) else {
                 throw ModelError(
-                    .unsupported, path: url.path, "its weights are quantised already.",
+                    .unsupported, at: url.path, "its weights are quantised already.",
                     advice: "Keep them packed, or give a model that is not quantised.")
             }
         }
         if form == .packed {
             guard hasPackedWeights() else {
                 throw ModelError(
-                    .unsupported, path: url.path, "has no packed weights that could stay packed.",
+                    .unsupported, at: url.path, "has no packed weights that could stay packed.",
                     advice: "Give a .gguf file with quantised weights, or hold them as dense numbers.")
             }
             guard device.kind == .cpu else {
                 throw ModelError(
-                    .unsupported, path: url.path, "its weights can stay packed on the CPU only, not on \(device).",
+                    .unsupported, at: url.path, "its weights can stay packed on the CPU only, not on \(device).",
                     advice: "Compute on the CPU, or hold them as dense numbers.")
             }
         }
@@ -89,7 +89,7 @@ public struct ModelFiles: Sendable {
 
     /// Whether any matrix is packed in a way that can stay so.
     /// - Parameter quantized: whether float16 numbers do not count.
-    public func hasPackedWeights(quantized: Bool = false) -> Bool {
+    package func hasPackedWeights(quantized: Bool = false) -> Bool {
         guard let source = weights as? any PackedWeightSource else { return false }
         return weights.weights.contains { info in
             guard let type = source.packing(of: info.name)?.type, let format = FrozenMatrix.Format(rawValue: type)

@@ -83,7 +83,7 @@ extension ConfigurationJSON {
         guard let quantization = try section("quantization_config") else { return }
         let method = try quantization.string("quant_method") ?? "an unnamed method"
         throw ModelError(
-            .unsupported, path: path,
+            .unsupported, at: path,
             "its weights are quantised by \(method) (\"quantization_config\"), which Meno does not read.",
             advice: "Give the model that it was made from, which can be quantised while it is loaded, or a .gguf "
                 + "file of it.")

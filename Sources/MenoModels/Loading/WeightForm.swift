@@ -1,5 +1,5 @@
 /// How frozen matrices are held in memory.
-public enum WeightForm: String, Sendable, Hashable, CaseIterable {
+package enum WeightForm: String, Sendable, Hashable, CaseIterable {
     /// As numbers of the type that is asked for.
     case dense
     /// As the file stores them: blocks of GGUF files stay packed, and are decoded where they are multiplied.

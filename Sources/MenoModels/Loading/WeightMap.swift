@@ -90,13 +90,13 @@ extension Decoder {
             let (stored, transformation) = map.entry(name)
             guard let info = source.weight(named: stored) else {
                 throw ModelError(
-                    .malformed, path: path, "has no tensor \"\(stored)\".",
+                    .malformed, at: path, "has no tensor \"\(stored)\".",
                     advice: "Its configuration says \(configuration.modelType) with \(configuration.layerCount) layers."
                 )
             }
             guard info.shape == shape else {
                 throw ModelError(
-                    .malformed, path: path,
+                    .malformed, at: path,
                     "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(shape).")
             }
             return (info, transformation)

@@ -1,18 +1,18 @@
-public import MenoTensor
+package import MenoTensor
 
 /// How linear layers are quantised while a model is loaded, tensor by tensor, as bitsandbytes does it. Embeddings and head are not.
-public struct WeightQuantization: Sendable, Hashable {
-    public enum Kind: Sendable, Hashable {
-        case fourBits(FrozenMatrix.FourBitType, nested: Bool)
+package struct WeightQuantization: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
+        case fourBits(FourBitType, nested: Bool)
         /// Of LLM.int8 (Dettmers et al., 2022, arXiv:2208.07339) the weights; activations are not quantised.
         case eightBits
     }
 
-    public var kind: Kind
+    package var kind: Kind
     /// Modules that stay as they are, by their names or the ends of these.
-    public var skippedModules: [String]
+    package var skippedModules: [String]
 
-    public init(_ kind: Kind, skippedModules: [String] = []) {
+    package init(_ kind: Kind, skippedModules: [String] = []) {
         self.kind = kind
         self.skippedModules = skippedModules
     }

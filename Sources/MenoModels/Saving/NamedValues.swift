@@ -1,20 +1,20 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
-public import MenoTensor
+package import MenoTensor
 
 /// Values of tensors at one moment, copied out of them: what is written while training goes on.
-public struct NamedValues: Sendable {
-    public struct Entry: Sendable {
-        public var name: String
-        public var shape: [Int]
+package struct NamedValues: Sendable {
+    package struct Entry: Sendable {
+        package var name: String
+        package var shape: [Int]
         /// Row-major.
-        public var values: [Float]
+        package var values: [Float]
     }
 
-    public var entries: [Entry]
+    package var entries: [Entry]
 
     /// Copies tensors.
-    public init(_ tensors: [(name: String, tensor: Tensor)]) throws {
+    package init(_ tensors: [(name: String, tensor: Tensor)]) throws {
         entries = try tensors.map { name, tensor in
             let values = try tensor.detached().to(.float32).to(.cpu)
             return Entry(name: name, shape: tensor.shape, values: try values.array(of: Float.self))
@@ -22,7 +22,7 @@ public struct NamedValues: Sendable {
     }
 
     /// Bytes of all values.
-    public var size: Int { entries.reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.size } }
+    package var size: Int { entries.reduce(0) { $0 + $1.values.count * MemoryLayout<Float>.size } }
 
     func renamed(_ name: (String) -> String) -> NamedValues {
         var values = self
@@ -31,7 +31,7 @@ public struct NamedValues: Sendable {
     }
 
     /// Writes a safetensors file that is on the disk when this returns.
-    public func write(to url: URL) throws {
+    package func write(to url: URL) throws {
         let writer = try SafetensorsWriter(
             to: url, tensors: entries.map { .init($0.name, .float32, $0.shape) }, metadata: ["format": "pt"])
         for entry in entries { try writer.write(entry.name, entry.values) }
@@ -39,13 +39,13 @@ public struct NamedValues: Sendable {
     }
 
     /// Puts the values of a file back into tensors; every tensor must be there, with its shape.
-    public static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL) throws {
+    package static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL) throws {
         let file = try SafetensorsFile(contentsOf: url)
         try withoutGradient {
             for (name, tensor) in tensors {
                 guard let info = file.weight(named: name), info.shape == tensor.shape else {
                     throw ModelError(
-                        .mismatch, path: url.path,
+                        .mismatch, at: url.path,
                         "has no tensor \"\(name)\" of the shape \(tensor.shape).",
                         advice: "Was the checkpoint made with another model or other adapters?")
                 }

@@ -1,8 +1,8 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 
 /// What a fine-tuned model is on disk.
-public struct SavedForm: Sendable {
+package struct SavedForm: Sendable {
     private enum Kind: Sendable {
         case adapter(LoRASettings, baseModel: String, revision: String?)
         case model(source: URL)
@@ -18,13 +18,13 @@ public struct SavedForm: Sendable {
     /// - Parameters:
     ///   - baseModel: what it was trained on, for `base_model_name_or_path`.
     ///   - revision: its commit, where it came from the Hub.
-    public static func adapter(_ settings: LoRASettings, baseModel: String, revision: String? = nil) -> SavedForm {
+    package static func adapter(_ settings: LoRASettings, baseModel: String, revision: String? = nil) -> SavedForm {
         SavedForm(.adapter(settings, baseModel: baseModel, revision: revision))
     }
 
     /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from. The text
     /// model of a multimodal one becomes a model of its own: the other parts are not held.
-    public static func model(source: URL) -> SavedForm { SavedForm(.model(source: source)) }
+    package static func model(source: URL) -> SavedForm { SavedForm(.model(source: source)) }
 
     /// The same with files beside the weights, in every checkpoint and in the result.
     package func accompanied(by files: [String: Data]) -> SavedForm {
@@ -42,7 +42,7 @@ public struct SavedForm: Sendable {
     }
 
     /// The file that holds the weights.
-    public var weightsName: String {
+    package var weightsName: String {
         switch kind {
         case .adapter: LoRAFiles.weightsName
         case .model: "model.safetensors"
@@ -58,7 +58,7 @@ public struct SavedForm: Sendable {
     ]
 
     /// Writes a model's trained values into an existing folder. The weights come last: where they are, everything is.
-    public func write(_ weights: NamedValues, to folder: URL) throws {
+    package func write(_ weights: NamedValues, to folder: URL) throws {
         let isTextPart = weights.entries.contains { $0.name.hasPrefix(ModuleNames.partPrefix) }
         let url = folder.appending(path: weightsName)
         for (name, data) in companions.sorted(by: { $0.key < $1.key }) {
@@ -96,7 +96,7 @@ public struct SavedForm: Sendable {
         let file = source.appending(path: "config.json")
         guard FileManager.default.fileExists(atPath: file.path) else { return }
         guard let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] else {
-            throw ModelError(.malformed, path: file.path, "is no JSON object.")
+            throw ModelError(.malformed, at: file.path, "is no JSON object.")
         }
         var configuration = whole
         if isTextPart, let text = whole["text_config"] as? [String: Any] {
@@ -139,7 +139,7 @@ public struct SavedForm: Sendable {
     }
 
     /// Puts saved values back into a model that has the same adapters.
-    public func restore(_ model: Decoder, from folder: URL) throws {
+    package func restore(_ model: Decoder, from folder: URL) throws {
         switch kind {
         case .adapter: try LoRAFiles.restore(model, from: folder)
         case .model:
@@ -152,7 +152,7 @@ public struct SavedForm: Sendable {
 
 extension Decoder {
     /// The trained values of this moment, in the order of their names.
-    public func trainedValues() throws -> NamedValues {
+    package func trainedValues() throws -> NamedValues {
         try NamedValues(trainedParameters.map { ($0.name, $0.tensor) }.sorted { $0.0 < $1.0 })
     }
 }

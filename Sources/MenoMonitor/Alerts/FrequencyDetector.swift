@@ -56,7 +56,7 @@ struct FrequencyDetector: Sendable, Hashable, Codable {
                     + "\(format(labelEntropy)) without any context, so that what stands before a label tells the model "
                     + "next to nothing of it.",
                 advice:
-                    "Look at examples as the model sees them (meno inspect FILE --model MODEL): are they whole, in order, "
+                    "Look at examples as the model sees them: are they whole, in order, "
                     + "and of this tokenizer? Records whose words or labels were shuffled cannot be learnt. A model that is "
                     + "trained from nothing passes through this.",
                 values: ["loss": level, "label_entropy": labelEntropy, "bound": bound])

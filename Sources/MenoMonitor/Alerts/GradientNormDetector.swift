@@ -24,7 +24,7 @@ struct GradientNormDetector: Sendable, Hashable, Codable {
                 message: "The median gradient norm of the last \(window) steps is \(format(median)), "
                     + (isLarge ? "above \(bounds.upperBound)." : "below \(bounds.lowerBound)."),
                 advice: isLarge
-                    ? "If the loss falls all the same, widen monitor.grad_norm_bounds: small models have large gradients. "
+                    ? "If the loss falls all the same, widen the monitor's bounds of the gradient norm: small models have large gradients. "
                         + "If not, lower the learning rate."
                     : "Little is learnt: check that anything is trained and that labels carry loss; or the model has "
                         + "learnt what there is.",

@@ -1,16 +1,16 @@
 internal import Foundation
-public import MenoMetrics
+package import MenoMetrics
 
 /// A stable checkpoint on disk, as `stable_checkpoints_summary.json` lists it.
-public struct StableCheckpoint: Sendable, Hashable, Codable {
-    public var step: Int
+package struct StableCheckpoint: Sendable, Hashable, Codable {
+    package var step: Int
     /// The folder, relative to the run's own.
-    public var path: String
-    public var metrics: StabilityMetrics
+    package var path: String
+    package var metrics: StabilityMetrics
     /// The evaluation loss of exactly these weights, in nats: what decides which one goes first.
-    public var evaluationLoss: Double
+    package var evaluationLoss: Double
 
-    public init(step: Int, path: String, metrics: StabilityMetrics, evaluationLoss: Double) {
+    package init(step: Int, path: String, metrics: StabilityMetrics, evaluationLoss: Double) {
         self.step = step
         self.path = path
         self.metrics = metrics
@@ -19,17 +19,17 @@ public struct StableCheckpoint: Sendable, Hashable, Codable {
 }
 
 /// The content of `stable_checkpoints_summary.json`.
-public struct StableCheckpointsSummary: Sendable, Hashable, Codable {
-    public struct Entry: Sendable, Hashable, Codable {
-        public var step: Int
-        public var path: String
-        public var metrics: StabilityMetrics
+package struct StableCheckpointsSummary: Sendable, Hashable, Codable {
+    package struct Entry: Sendable, Hashable, Codable {
+        package var step: Int
+        package var path: String
+        package var metrics: StabilityMetrics
     }
 
-    public var totalCheckpoints: Int
-    public var checkpoints: [Entry]
+    package var totalCheckpoints: Int
+    package var checkpoints: [Entry]
 
-    public init(_ checkpoints: [StableCheckpoint]) {
+    package init(_ checkpoints: [StableCheckpoint]) {
         totalCheckpoints = checkpoints.count
         self.checkpoints = checkpoints.map { Entry(step: $0.step, path: $0.path, metrics: $0.metrics) }
     }
@@ -41,15 +41,15 @@ public struct StableCheckpointsSummary: Sendable, Hashable, Codable {
 }
 
 /// The content of a stable checkpoint's `stability_metrics.json`.
-public struct StabilityRecord: Sendable, Hashable, Codable {
-    public var step: Int
-    public var metrics: StabilityMetrics
+package struct StabilityRecord: Sendable, Hashable, Codable {
+    package var step: Int
+    package var metrics: StabilityMetrics
     /// By the names that `Trainer` gives them: `eval_loss`, `eval_perplexity`, …
-    public var evaluationMetrics: [String: Double]
+    package var evaluationMetrics: [String: Double]
     /// ISO 8601.
-    public var timestamp: String
+    package var timestamp: String
 
-    public init(metrics: StabilityMetrics, evaluation: EvaluationMetrics, timestamp: String) {
+    package init(metrics: StabilityMetrics, evaluation: EvaluationMetrics, timestamp: String) {
         step = evaluation.step
         self.metrics = metrics
         self.timestamp = timestamp

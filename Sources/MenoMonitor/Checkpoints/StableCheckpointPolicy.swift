@@ -6,7 +6,7 @@
 ///
 /// Source: `_should_save_checkpoint`, `_safe_save_checkpoint` and `on_evaluate` of the seed's notebook, section 4.4, which
 /// has the thresholds but neither the basic conditions (its base class has no such method), nor the limits applied.
-public struct StableCheckpointPolicy: Sendable, Hashable, Codable {
+package struct StableCheckpointPolicy: Sendable, Hashable, Codable {
     /// A save that was asked for, until it is told how it went.
     private struct Request: Sendable, Hashable, Codable {
         var step: Int
@@ -15,14 +15,14 @@ public struct StableCheckpointPolicy: Sendable, Hashable, Codable {
     }
 
     /// Those on disk, oldest first.
-    public private(set) var checkpoints: [StableCheckpoint] = []
+    package private(set) var checkpoints: [StableCheckpoint] = []
     /// The step of the last one that was saved; 0 before the first.
-    public private(set) var lastCheckpointStep = 0
+    package private(set) var lastCheckpointStep = 0
     /// Saves that failed since one succeeded.
-    public private(set) var consecutiveErrors = 0
+    package private(set) var consecutiveErrors = 0
     private var request: Request?
 
-    public init() {}
+    package init() {}
 
     /// Decides after an evaluation. Where it decides to save, it expects to hear of the outcome.
     /// - Parameter evaluationLoss: of the evaluation just made.

@@ -1,22 +1,22 @@
 internal import Foundation
 
 /// What was decided about a stable checkpoint after an evaluation, and why.
-public struct StableCheckpointVerdict: Sendable, Hashable, Codable {
+package struct StableCheckpointVerdict: Sendable, Hashable, Codable {
     /// One thing that the basic conditions ask for.
-    public struct Condition: Sendable, Hashable, Codable {
-        public enum Name: String, Sendable, Hashable, Codable {
+    package struct Condition: Sendable, Hashable, Codable {
+        package enum Name: String, Sendable, Hashable, Codable {
             case stepsSinceLast, perplexity, evaluationLossDeviation, gradientNorm
         }
 
-        public var name: Name
-        public var isMet: Bool
+        package var name: Name
+        package var isMet: Bool
         /// `nil` where it was not measured.
-        public var value: Double?
+        package var value: Double?
         /// What is allowed, in words: `below 2.5`.
-        public var allowed: String
+        package var allowed: String
     }
 
-    public enum Outcome: String, Sendable, Hashable, Codable {
+    package enum Outcome: String, Sendable, Hashable, Codable {
         /// The basic conditions are met.
         case saveStable
         /// Training and evaluation are in balance.
@@ -29,19 +29,19 @@ public struct StableCheckpointVerdict: Sendable, Hashable, Codable {
         /// So many saves failed one after another that no more are tried.
         case tooManyErrors
 
-        public var saves: Bool { self == .saveStable || self == .saveBalanced }
+        package var saves: Bool { self == .saveStable || self == .saveBalanced }
     }
 
-    public var step: Int
-    public var outcome: Outcome
+    package var step: Int
+    package var outcome: Outcome
     /// Empty while there are too few evaluations.
-    public var conditions: [Condition]
-    public var stability: StabilityMetrics?
+    package var conditions: [Condition]
+    package var stability: StabilityMetrics?
     /// `nil` while there are too few losses to judge the balance by.
-    public var balance: BalancedState?
+    package var balance: BalancedState?
 
     /// One line that says what was decided and by which numbers.
-    public var explanation: String {
+    package var explanation: String {
         let verb = outcome.saves ? "saving a stable checkpoint" : "no stable checkpoint"
         let reason =
             switch outcome {

@@ -69,6 +69,7 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
     /// - Default: 32. Example: 256.
     public var memoryGrowthMiB = 32.0
 
+    /// The defaults.
     public init() {}
 
     private enum CodingKeys: String, CodingKey {

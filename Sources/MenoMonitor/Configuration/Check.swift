@@ -29,6 +29,6 @@ enum Check {
     }
 
     private static func invalid(_ key: String, _ message: String) -> MonitorError {
-        MonitorError(.invalidConfiguration, place: "monitor.\(key)", message)
+        MonitorError(.invalidConfiguration, at: key, message)
     }
 }

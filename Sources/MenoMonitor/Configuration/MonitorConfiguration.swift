@@ -65,6 +65,7 @@ public struct MonitorConfiguration: Sendable, Hashable, Codable {
     /// When answers to probe questions count as trouble.
     public var probes = ProbeThresholds()
 
+    /// The defaults: those of the reference notebook.
     public init() {}
 
     private enum CodingKeys: String, CodingKey {

@@ -47,6 +47,7 @@ public struct ProbeThresholds: Sendable, Hashable, Codable {
     /// - Default: 0.3. Example: 1, where answers in another language are meant.
     public var maxWrongLanguageShare = 0.3
 
+    /// The defaults.
     public init() {}
 
     private enum CodingKeys: String, CodingKey {

@@ -2,25 +2,25 @@ internal import Foundation
 internal import MenoMetrics
 
 /// The training diary: seven series, each with the steps it was measured at.
-public struct History: Sendable, Hashable, Codable {
+package struct History: Sendable, Hashable, Codable {
     /// The mean over the steps of each log interval, by their labels, in nats.
-    public private(set) var trainLoss = Series()
+    package private(set) var trainLoss = Series()
     /// In nats.
-    public private(set) var evaluationLoss = Series()
+    package private(set) var evaluationLoss = Series()
     /// The rate of the last step of each log interval.
-    public private(set) var learningRate = Series()
+    package private(set) var learningRate = Series()
     /// exp(evaluation loss).
-    public private(set) var perplexity = Series()
+    package private(set) var perplexity = Series()
     /// The mean over the steps of each log interval, before clipping.
-    public private(set) var gradientNorm = Series()
+    package private(set) var gradientNorm = Series()
     /// Bytes in tensors on all accelerators, in MiB; empty where there is none.
-    public private(set) var gpuMemoryUsage = Series()
+    package private(set) var gpuMemoryUsage = Series()
     /// Every step at which anything was measured.
-    public private(set) var steps: [Int] = []
+    package private(set) var steps: [Int] = []
 
     private var interval = LogInterval()
 
-    public init() {}
+    package init() {}
 
     mutating func add(_ metrics: StepMetrics, loggingSteps: Int) {
         interval.add(metrics)

@@ -1,19 +1,19 @@
 /// A value measured at a step.
-public struct Point: Sendable, Hashable, Codable {
-    public var step: Int
-    public var value: Double
+package struct Point: Sendable, Hashable, Codable {
+    package var step: Int
+    package var value: Double
 
-    public init(step: Int, value: Double) {
+    package init(step: Int, value: Double) {
         self.step = step
         self.value = value
     }
 }
 
 /// The points of one quantity, in the order they were measured; a step at which it was not measured has none.
-public struct Series: Sendable, Hashable, Codable {
-    public private(set) var points: [Point] = []
+package struct Series: Sendable, Hashable, Codable {
+    package private(set) var points: [Point] = []
 
-    public init() {}
+    package init() {}
 
     /// Only numbers are points: nothing else may reach an average. What is measured again at the same step replaces what
     /// was measured before.
@@ -23,9 +23,9 @@ public struct Series: Sendable, Hashable, Codable {
         points.append(Point(step: step, value: value))
     }
 
-    public var steps: [Int] { points.map(\.step) }
-    public var values: [Double] { points.map(\.value) }
-    public var last: Point? { points.last }
+    package var steps: [Int] { points.map(\.step) }
+    package var values: [Double] { points.map(\.value) }
+    package var last: Point? { points.last }
 
     /// The values of the last points, as many as there are up to `count`.
     func recent(_ count: Int) -> [Double] { points.suffix(max(0, count)).map(\.value) }

@@ -3,18 +3,18 @@
 /// The seven keys are plain lists, as the original diary has them: each series holds only what was measured, so their
 /// lengths differ (an evaluation loss for each evaluation, a training loss for each log interval), and `step` lists every
 /// step at which anything was measured. `series_steps` tells for each of the six series the step of each of its values.
-public struct TrainingMetricsRecord: Sendable, Hashable, Codable {
-    public var step: [Int]
-    public var trainLoss: [Double]
-    public var evaluationLoss: [Double]
-    public var learningRate: [Double]
-    public var perplexity: [Double]
-    public var gradientNorm: [Double]
+package struct TrainingMetricsRecord: Sendable, Hashable, Codable {
+    package var step: [Int]
+    package var trainLoss: [Double]
+    package var evaluationLoss: [Double]
+    package var learningRate: [Double]
+    package var perplexity: [Double]
+    package var gradientNorm: [Double]
     /// MiB.
-    public var gpuMemoryUsage: [Double]
-    public var seriesSteps: [String: [Int]]
+    package var gpuMemoryUsage: [Double]
+    package var seriesSteps: [String: [Int]]
 
-    public init(_ history: History) {
+    package init(_ history: History) {
         step = history.steps
         trainLoss = history.trainLoss.values
         evaluationLoss = history.evaluationLoss.values

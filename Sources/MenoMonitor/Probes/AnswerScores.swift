@@ -1,38 +1,38 @@
-public import MenoMetrics
+package import MenoMetrics
 
 /// What can be told of an answer to a probe question from its text alone.
-public struct AnswerScores: Sendable, Hashable, Codable {
+package struct AnswerScores: Sendable, Hashable, Codable {
     /// The sentences that ask something, without echoes of the probe question.
-    public var questions: [String]
+    package var questions: [String]
     /// The share of different units (characters in Japanese, words elsewhere), 0…1; `nil` of an empty answer.
-    public var distinct1: Double?
+    package var distinct1: Double?
     /// The share of different pairs of neighbouring units, 0…1; `nil` below two units.
-    public var distinct2: Double?
+    package var distinct2: Double?
     /// In units: the longest span that occurs at two places that do not overlap.
-    public var longestRepeatedSpan: Int
+    package var longestRepeatedSpan: Int
     /// Units of the answer; at most 1,500 are counted and judged.
-    public var units: Int
+    package var units: Int
     /// It has no letter and no digit.
-    public var isEmpty: Bool
+    package var isEmpty: Bool
     /// The limit of tokens ended it.
-    public var isTruncated: Bool
+    package var isTruncated: Bool
     /// The script that tells the answer's language; `nil` where there is too little to tell.
-    public var script: Script?
+    package var script: Script?
     /// It is not written as the question is.
-    public var isInWrongLanguage: Bool
+    package var isInWrongLanguage: Bool
     /// It repeats itself more than the thresholds allow.
-    public var isRepetitive: Bool
+    package var isRepetitive: Bool
 
     /// It asks something back.
-    public var asksBack: Bool { !questions.isEmpty }
+    package var asksBack: Bool { !questions.isEmpty }
 
     /// 0…1
-    public var repeatedSpanShare: Double { Self.share(longestRepeatedSpan, of: units) }
+    package var repeatedSpanShare: Double { Self.share(longestRepeatedSpan, of: units) }
 
     /// Shorter answers repeat nothing worth the name.
     private static let leastUnits = 12
 
-    public init(_ answer: ProbeAnswer, thresholds: ProbeThresholds = ProbeThresholds()) {
+    package init(_ answer: ProbeAnswer, thresholds: ProbeThresholds = ProbeThresholds()) {
         let asked = TextUnits.normalized(answer.question)
         // Saying the question over again is no asking back.
         questions = QuestionFinder.questions(in: answer.answer).filter {

@@ -46,7 +46,7 @@ struct ProbeFinding {
     private var advice: String {
         switch kind {
         case .questionsMissing:
-            "Train longer, or check that the data's answers ask; loss_on: completions learns from the answers alone."
+            "Train longer, or check that the data's answers ask; a loss on completions alone learns from the answers alone."
         case .answersRepetitive:
             "The model may be over-trained: compare with an earlier checkpoint, and lower the learning rate or the "
                 + "number of epochs."
@@ -54,7 +54,7 @@ struct ProbeFinding {
             "The model has fallen back on one phrase: use more varied data, fewer epochs, or an earlier checkpoint."
         case .answersEmpty: "Check the chat template, and that the data has no empty answers."
         case .answersTruncated:
-            "Check that the end-of-turn token carries loss and examples are not cut (data.max_length), or allow longer "
+            "Check that the end-of-turn token carries loss and examples are not cut, or allow longer "
                 + "answers."
         case .wrongLanguage: "Check the language of the data, and whether its questions and answers match."
         default: ""

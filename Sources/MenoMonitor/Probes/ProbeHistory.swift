@@ -1,7 +1,7 @@
 internal import MenoMetrics
 
 /// How the answers to the probe questions change over a run, and when they become trouble.
-public struct ProbeHistory: Sendable, Hashable, Codable {
+package struct ProbeHistory: Sendable, Hashable, Codable {
     /// A question that was given back to a probe.
     private struct Asked: Sendable, Hashable, Codable {
         var probe: String
@@ -9,7 +9,7 @@ public struct ProbeHistory: Sendable, Hashable, Codable {
     }
 
     /// Oldest first.
-    public private(set) var scores: [ProbeScores] = []
+    package private(set) var scores: [ProbeScores] = []
 
     private var recent: [[Asked]] = []
     private var bestAskingShare: Double?

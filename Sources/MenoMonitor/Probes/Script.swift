@@ -1,5 +1,5 @@
 /// A writing system, as far as languages are told apart by it here.
-public enum Script: String, Sendable, Hashable, Codable {
+package enum Script: String, Sendable, Hashable, Codable {
     case kana, han, latin, hangul, cyrillic, greek, arabic, hebrew, devanagari, thai, other
 
     /// `nil` of what is no letter.

@@ -14,7 +14,7 @@ struct Fields {
         guard self.object.object != nil else {
             let name = path.isEmpty ? "the file" : Self.name(of: path)
             throw MonitorError(
-                .malformed, place: "\(name), \(file.place(of: path))",
+                .malformed, at: "\(name), \(file.place(of: path))",
                 "expected an object, found \(self.object.kindName).")
         }
     }
@@ -58,7 +58,7 @@ struct Fields {
     private func wrong(_ key: String, _ value: JSONValue, _ expected: String) -> MonitorError {
         let path = path + [.member(key)]
         return MonitorError(
-            .malformed, place: "\(Self.name(of: path)), \(file.place(of: path))",
+            .malformed, at: "\(Self.name(of: path)), \(file.place(of: path))",
             "expected \(expected), found \(value.kindName).")
     }
 

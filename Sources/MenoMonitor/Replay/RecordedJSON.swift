@@ -17,7 +17,7 @@ struct RecordedJSON {
             }
         } catch let error as JSONReader.Fault {
             throw MonitorError(
-                .malformed, place: Self.place(of: error.offset, in: bytes), "\(error.message).",
+                .malformed, at: Self.place(of: error.offset, in: bytes), "\(error.message).",
                 advice: "The file may be cut short or damaged; take it from the checkpoint before.")
         }
     }

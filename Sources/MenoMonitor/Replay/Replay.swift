@@ -1,26 +1,26 @@
-public import Foundation
-public import MenoMetrics
+package import Foundation
+package import MenoMetrics
 
 /// A recorded run, to be judged over again: by other thresholds, or for the first time where another program made it.
-public struct Replay: Sendable {
-    public enum Source: String, Sendable, Hashable, Codable {
+package struct Replay: Sendable {
+    package enum Source: String, Sendable, Hashable, Codable {
         /// The `events.jsonl` or `metrics.jsonl` of a run of Meno. The latter has no times, so nothing can be told of them.
         case log
         /// The `trainer_state.json` of Hugging Face's `Trainer`, or of a checkpoint of Meno.
         case trainerState
     }
 
-    public let source: Source
+    package let source: Source
     /// In order, for ``Monitor/observe(_:)``. What a killed run did after the checkpoint that it went on from is not among
     /// them.
-    public let events: [RunEvent]
+    package let events: [RunEvent]
     /// Lines of a log, from 1, that are no events and were passed over: what a killed run had half written.
-    public let unreadableLines: [Int]
+    package let unreadableLines: [Int]
 
     /// - Parameter data: an `events.jsonl`, `metrics.jsonl` or `trainer_state.json`; which of them is told by its first
     ///   line.
     /// - Throws: ``MonitorError`` with the place in the file.
-    public init(_ data: Data) throws {
+    package init(_ data: Data) throws {
         guard EventLog.begins(data) else {
             source = .trainerState
             events = try TrainerLog.events(from: data)
@@ -39,7 +39,7 @@ public struct Replay: Sendable {
     /// - Note: Each entry of a `trainer_state.json` counts as one optimizer step and one point of the series, whatever its
     ///   `logging_steps`: `monitor.logging_steps` has no meaning there.
     /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
-    public func judged(by configuration: MonitorConfiguration = MonitorConfiguration()) throws -> Judgement {
+    package func judged(by configuration: MonitorConfiguration = MonitorConfiguration()) throws -> Judgement {
         var configuration = configuration
         if source == .trainerState { configuration.loggingSteps = 1 }
         var judgement = Judgement(monitor: try Monitor(configuration: configuration))
@@ -97,17 +97,17 @@ public struct Replay: Sendable {
 
 extension Replay {
     /// The monitor's decisions over a recorded run.
-    public struct Judgement: Sendable, Hashable, Codable {
-        public struct Entry: Sendable, Hashable, Codable {
+    package struct Judgement: Sendable, Hashable, Codable {
+        package struct Entry: Sendable, Hashable, Codable {
             /// The last step done when it was decided.
-            public var step: Int
-            public var decision: MonitorDecision
+            package var step: Int
+            package var decision: MonitorDecision
         }
 
         /// After the last event.
-        public private(set) var monitor: Monitor
+        package private(set) var monitor: Monitor
         /// In the order they were made.
-        public private(set) var entries: [Entry] = []
+        package private(set) var entries: [Entry] = []
 
         private var step = 0
         /// The step that a stable checkpoint is wanted of and was not saved of yet.
@@ -115,7 +115,7 @@ extension Replay {
 
         fileprivate init(monitor: Monitor) { self.monitor = monitor }
 
-        public var alerts: [Alert] { monitor.alerts }
+        package var alerts: [Alert] { monitor.alerts }
 
         fileprivate mutating func observe(_ event: RunEvent) {
             step = max(step, event.step ?? 0)

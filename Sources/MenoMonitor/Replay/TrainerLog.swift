@@ -12,7 +12,7 @@ enum TrainerLog {
         let state = try Fields(file)
         guard let log = try state.list("log_history") else {
             throw MonitorError(
-                .malformed, place: "log_history", "the file has no such key, so it records no run.",
+                .malformed, at: "log_history", "the file has no such key, so it records no run.",
                 advice: "Give the trainer_state.json of a checkpoint.")
         }
         let best = (step: try state.count("best_global_step"), metric: try state.number("best_metric"))
@@ -21,11 +21,11 @@ enum TrainerLog {
         for (index, element) in log.enumerated() {
             let entry = try Fields(file, element, at: [.member("log_history"), .element(index)])
             guard let step = try entry.count("step") else {
-                throw MonitorError(.malformed, place: "log_history[\(index)]", "this entry has no step.")
+                throw MonitorError(.malformed, at: "log_history[\(index)]", "this entry has no step.")
             }
             guard step >= lastStep else {
                 throw MonitorError(
-                    .malformed, place: "log_history[\(index)].step", "step \(step) follows step \(lastStep).",
+                    .malformed, at: "log_history[\(index)].step", "step \(step) follows step \(lastStep).",
                     advice: "Entries must be in the order of training.")
             }
             lastStep = step

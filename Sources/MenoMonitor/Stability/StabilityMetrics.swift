@@ -3,16 +3,16 @@
 ///
 /// Source: `_calculate_stability_metrics` of the seed's notebook, section 4.4. There the gradient norms were never
 /// recorded; here they are those of the log, and fewer than `w` are averaged as they are.
-public struct StabilityMetrics: Sendable, Hashable, Codable {
+package struct StabilityMetrics: Sendable, Hashable, Codable {
     /// Mean over the last `window_size` evaluations.
-    public var perplexityMean: Double
+    package var perplexityMean: Double
     /// Population standard deviation over the last `window_size` evaluations, in nats.
-    public var evaluationLossDeviation: Double
+    package var evaluationLossDeviation: Double
     /// Mean of the last `window_size` logged norms, or of as many as there are; `nil` where none was measured.
-    public var gradientNormMean: Double?
+    package var gradientNormMean: Double?
 
     /// `nil` while there are fewer evaluations than the window takes.
-    public init?(_ history: History, windowSize: Int) {
+    package init?(_ history: History, windowSize: Int) {
         self.init(
             perplexity: history.perplexity.recent(windowSize),
             evaluationLoss: history.evaluationLoss.recent(windowSize),

@@ -2,18 +2,18 @@
 /// values of each: gap = ē − t̄, variances (1/w) Σ (x − x̄)², total variance = (var t + var e) / 2.
 ///
 /// Source: `_calculate_variance_bias_metrics` of the seed's notebook, section 4.4.
-public struct VarianceBiasMetrics: Sendable, Hashable, Codable {
+package struct VarianceBiasMetrics: Sendable, Hashable, Codable {
     /// Mean evaluation loss − mean training loss, in nats.
-    public var lossGap: Double
+    package var lossGap: Double
     /// Population variance.
-    public var trainVariance: Double
+    package var trainVariance: Double
     /// Population variance.
-    public var evaluationVariance: Double
+    package var evaluationVariance: Double
     /// The mean of the two variances.
-    public var totalVariance: Double
+    package var totalVariance: Double
 
     /// Over the last `window` values of each series; `nil` while one of them has fewer.
-    public init?(_ history: History, window: Int) {
+    package init?(_ history: History, window: Int) {
         self.init(
             trainLoss: history.trainLoss.recent(window), evaluationLoss: history.evaluationLoss.recent(window),
             window: window)
@@ -34,7 +34,7 @@ public struct VarianceBiasMetrics: Sendable, Hashable, Codable {
     }
 
     /// The smaller variance divided by the larger, 0…1; 1 where both are zero, where the notebook divides by zero.
-    public var varianceRatio: Double {
+    package var varianceRatio: Double {
         let largest = max(trainVariance, evaluationVariance)
         return largest == 0 ? 1 : min(trainVariance, evaluationVariance) / largest
     }

@@ -1,41 +1,41 @@
-public import MenoMetrics
+package import MenoMetrics
 
 /// The content of `training_summary.json`: what there is to tell of a run at its end, or of what there is of it so far.
 /// Keys of what was not measured are absent.
-public struct RunSummary: Sendable, Hashable, Codable {
+package struct RunSummary: Sendable, Hashable, Codable {
     /// `nil` of a run that goes on, or whose end was not recorded.
-    public var status: RunOutcome.Reason?
+    package var status: RunOutcome.Reason?
     /// Why it ended so.
-    public var message: String?
-    public var steps: Int
-    public var skippedSteps: Int
-    public var durationSeconds: Double
+    package var message: String?
+    package var steps: Int
+    package var skippedSteps: Int
+    package var durationSeconds: Double
     /// The last point of each series, in nats.
-    public var finalTrainLoss: Double?
-    public var finalEvaluationLoss: Double?
-    public var finalPerplexity: Double?
+    package var finalTrainLoss: Double?
+    package var finalEvaluationLoss: Double?
+    package var finalPerplexity: Double?
     /// The step that the run itself calls its best; else the one with the lowest evaluation loss.
-    public var bestStep: Int?
+    package var bestStep: Int?
     /// The evaluation loss of ``bestStep``, in nats.
-    public var bestEvaluationLoss: Double?
-    public var stableCheckpoints: StableCheckpointsSummary
+    package var bestEvaluationLoss: Double?
+    package var stableCheckpoints: StableCheckpointsSummary
     /// Saves of stable checkpoints that failed since one succeeded.
-    public var consecutiveCheckpointErrors: Int
-    public var alerts: [Alert]
-    public var peakMemoryMiB: Double?
+    package var consecutiveCheckpointErrors: Int
+    package var alerts: [Alert]
+    package var peakMemoryMiB: Double?
     /// Accelerator by accelerator.
-    public var peakGPUMemoryMiB: [Double]
+    package var peakGPUMemoryMiB: [Double]
     /// Trained on, without padding.
-    public var tokens: Double
+    package var tokens: Double
     /// Of training alone.
-    public var tokensPerSecond: Double?
+    package var tokensPerSecond: Double?
     /// The share of the run's time that probe questions took, 0…1.
-    public var probeShare: Double?
+    package var probeShare: Double?
     /// Time that observers took of the run's last process, and the share of its time, 0…1.
-    public var observerSeconds: Double?
-    public var observerShare: Double?
+    package var observerSeconds: Double?
+    package var observerShare: Double?
 
-    public init(_ monitor: Monitor) {
+    package init(_ monitor: Monitor) {
         let (history, totals) = (monitor.history, monitor.totals)
         status = totals.outcome?.reason
         message = totals.outcome?.message

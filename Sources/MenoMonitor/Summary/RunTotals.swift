@@ -1,23 +1,23 @@
-public import MenoMetrics
+package import MenoMetrics
 
 /// What adds up over a run, all of its processes together.
-public struct RunTotals: Sendable, Hashable, Codable {
+package struct RunTotals: Sendable, Hashable, Codable {
     /// Optimizer steps done.
-    public private(set) var steps = 0
+    package private(set) var steps = 0
     /// Steps that were not applied.
-    public private(set) var skippedSteps = 0
+    package private(set) var skippedSteps = 0
     /// Tokens trained on, without padding. Not a whole number's type, because sums of what files say must not overflow.
-    public private(set) var tokens = 0.0
+    package private(set) var tokens = 0.0
     /// Wall-clock time in optimizer steps.
-    public private(set) var stepSeconds = 0.0
-    public private(set) var evaluationSeconds = 0.0
-    public private(set) var probeSeconds = 0.0
+    package private(set) var stepSeconds = 0.0
+    package private(set) var evaluationSeconds = 0.0
+    package private(set) var probeSeconds = 0.0
     /// The largest resident size of the process, in bytes; `nil` before it was measured.
-    public private(set) var peakResident: Int?
+    package private(set) var peakResident: Int?
     /// The most bytes in tensors, by accelerator.
-    public private(set) var peakAllocated: [Int: Int] = [:]
+    package private(set) var peakAllocated: [Int: Int] = [:]
     /// How the run ended; `nil` while it goes on.
-    public private(set) var outcome: RunOutcome?
+    package private(set) var outcome: RunOutcome?
 
     /// Time that processes before the present one took, as far as it was measured.
     private var earlierSeconds = 0.0
@@ -28,16 +28,16 @@ public struct RunTotals: Sendable, Hashable, Codable {
 
     /// Wall-clock time of the run: what its last process took, and the measured parts of those before; while it goes on,
     /// the measured parts.
-    public var seconds: Double { outcome.map { earlierSeconds + $0.seconds } ?? measuredSeconds }
+    package var seconds: Double { outcome.map { earlierSeconds + $0.seconds } ?? measuredSeconds }
 
     /// Of training alone; `nil` before anything took time.
-    public var tokensPerSecond: Double? { stepSeconds > 0 ? tokens / stepSeconds : nil }
+    package var tokensPerSecond: Double? { stepSeconds > 0 ? tokens / stepSeconds : nil }
 
     /// The share of the run's time that probing took, 0…1; `nil` where none took any.
-    public var probeShare: Double? { probeSeconds > 0 ? min(1, probeSeconds / seconds) : nil }
+    package var probeShare: Double? { probeSeconds > 0 ? min(1, probeSeconds / seconds) : nil }
 
     /// The share of its time that observers took of the last process, 0…1; `nil` where it was not told.
-    public var observerShare: Double? {
+    package var observerShare: Double? {
         outcome.flatMap { outcome in
             outcome.observerSeconds.flatMap { outcome.seconds > 0 ? min(1, $0 / outcome.seconds) : nil }
         }

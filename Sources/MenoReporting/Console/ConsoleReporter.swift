@@ -1,10 +1,10 @@
-public import Foundation
-public import MenoMetrics
+package import Foundation
+package import MenoMetrics
 
 /// Tells on the console, line by line, how a run goes: a line for every interval of its log, with the mean loss over its steps
 /// as in `trainer_state.json`.
-public final class ConsoleReporter: ResumableObserver {
-    public let stateName = "console"
+package final class ConsoleReporter: ResumableObserver {
+    package let stateName = "console"
     private let write: (String) -> Void
     private let progress: ((String) -> Void)?
     private var description: RunDescription?
@@ -17,12 +17,12 @@ public final class ConsoleReporter: ResumableObserver {
     /// - Parameters:
     ///   - progress: takes, after every step, a line that replaces the one before it; `nil`: there is none.
     ///   - write: takes a line without its end.
-    public init(progress: ((String) -> Void)? = nil, write: @escaping (String) -> Void) {
+    package init(progress: ((String) -> Void)? = nil, write: @escaping (String) -> Void) {
         self.progress = progress
         self.write = write
     }
 
-    public func observe(_ event: RunEvent) throws {
+    package func observe(_ event: RunEvent) throws {
         switch event {
         case .started(let description): started(description)
         case .step(let metrics): step(metrics)
@@ -53,9 +53,9 @@ public final class ConsoleReporter: ResumableObserver {
     }
 
     /// The steps since the last line: the next one is the same whether or not the run was resumed between.
-    public func state() throws -> Data { try JSONEncoder.reproducible().encode(window) }
+    package func state() throws -> Data { try JSONEncoder.reproducible().encode(window) }
 
-    public func restore(_ state: Data) throws {
+    package func restore(_ state: Data) throws {
         window = try JSONDecoder.reproducible().decode(LogWindow.self, from: state)
     }
 

@@ -1,19 +1,19 @@
-public import Foundation
-public import MenoMetrics
+package import Foundation
+package import MenoMetrics
 
 /// `events.jsonl`: every event of a run with what it took, a line of JSON each; a resumed run goes on in it, after an
 /// empty line. Events that could not be written are counted there when it is possible again.
-public final class EventsFile: RunObserver {
+package final class EventsFile: RunObserver {
     private let url: URL
     private var file: LineFile?
     private let encoder: JSONEncoder
 
-    public init(_ url: URL) {
+    package init(_ url: URL) {
         self.url = url
         encoder = .reproducible()
     }
 
-    public func observe(_ event: RunEvent) throws {
+    package func observe(_ event: RunEvent) throws {
         if case .started(let description) = event {
             let goesOn = description.resumedAtStep > 0 && FileManager.default.fileExists(atPath: url.path)
             if !goesOn { try Data().write(to: url) }

@@ -1,14 +1,14 @@
-public import Foundation
+package import Foundation
 
 /// `logs/training_log_YYYYmmdd_HHMMSS.log`: what the console tells, with the time of every line.
-public final class LogFile {
+package final class LogFile {
     private let file: FileHandle
     private let times = DateFormatter()
 
     /// - Parameters:
     ///   - folder: made where it is not there.
     ///   - date: of the beginning; it names the file.
-    public init(in folder: URL, date: Date = Date()) throws {
+    package init(in folder: URL, date: Date = Date()) throws {
         times.locale = Locale(identifier: "en_US_POSIX")
         times.dateFormat = "yyyyMMdd_HHmmss"
         let name = "training_log_\(times.string(from: date))"
@@ -19,7 +19,7 @@ public final class LogFile {
     }
 
     /// Adds a line. A log that cannot be written any more is no reason to stop a run.
-    public func write(_ line: String, date: Date = Date()) {
+    package func write(_ line: String, date: Date = Date()) {
         try? file.write(contentsOf: Data("\(times.string(from: date)) \(line)\n".utf8))
     }
 }

@@ -1,11 +1,11 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
-public import MenoMetrics
+package import MenoMetrics
 
 /// `metrics.jsonl`: what each step and each evaluation computed, a line of JSON each.
 ///
 /// It holds no times, so that a run that was cut and resumed writes the very same bytes as one that was not.
-public final class MetricsFile: ResumableObserver {
+package final class MetricsFile: ResumableObserver {
     private struct StepLine: Encodable {
         var step: Int
         var epoch: Double
@@ -35,18 +35,18 @@ public final class MetricsFile: ResumableObserver {
 
     private struct State: Codable { var bytes: UInt64 }
 
-    public let stateName = "metrics"
+    package let stateName = "metrics"
     private let url: URL
     private var file: LineFile?
     private let encoder: JSONEncoder
 
     /// - Parameter url: the file; one that is there is replaced when a run starts anew.
-    public init(_ url: URL) {
+    package init(_ url: URL) {
         self.url = url
         encoder = .reproducible(snakeCase: true)
     }
 
-    public func observe(_ event: RunEvent) throws {
+    package func observe(_ event: RunEvent) throws {
         switch event {
         case .started where file == nil:
             try create()
@@ -72,13 +72,13 @@ public final class MetricsFile: ResumableObserver {
         try file?.add(line: try encoder.encode(line))
     }
 
-    public func state() throws -> Data {
+    package func state() throws -> Data {
         try file?.synchronize()
         return try JSONEncoder().encode(State(bytes: file?.end ?? 0))
     }
 
     /// Cuts off what was written after the state. A file that has become shorter is continued at its end.
-    public func restore(_ state: Data) throws {
+    package func restore(_ state: Data) throws {
         let bytes = try JSONDecoder().decode(State.self, from: state).bytes
         if FileManager.default.fileExists(atPath: url.path) { file = try LineFile(url) } else { try create() }
         try file?.cut(at: bytes)

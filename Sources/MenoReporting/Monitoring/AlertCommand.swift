@@ -1,5 +1,5 @@
 internal import Dispatch
-public import Foundation
+package import Foundation
 internal import MenoMetrics
 internal import Synchronization
 
@@ -10,7 +10,7 @@ internal import Synchronization
 #endif
 
 /// A command that gets every alert as JSON on its standard input. It runs beside the training and never holds it up.
-public final class AlertCommand: Sendable {
+package final class AlertCommand: Sendable {
     private let command: String
     private let runFolder: URL
     private let timeLimit: Double
@@ -21,7 +21,7 @@ public final class AlertCommand: Sendable {
     /// - Parameters:
     ///   - command: for `/bin/sh -c`; `MENO_RUN_DIR` is the run's folder there.
     ///   - timeLimit: in seconds; a command that takes longer is ended.
-    public init(_ command: String, runFolder: URL, timeLimit: Double = 60) {
+    package init(_ command: String, runFolder: URL, timeLimit: Double = 60) {
         self.command = command
         self.runFolder = runFolder
         self.timeLimit = timeLimit
@@ -90,6 +90,6 @@ public final class AlertCommand: Sendable {
     }
 
     private func add(_ text: String) {
-        failures.withLock { $0.append("monitor.alert_command `\(command)` \(text)") }
+        failures.withLock { $0.append("the alert command `\(command)` \(text)") }
     }
 }

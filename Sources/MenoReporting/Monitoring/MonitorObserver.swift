@@ -1,13 +1,13 @@
-public import Foundation
-public import MenoMetrics
-public import MenoMonitor
+package import Foundation
+package import MenoMetrics
+package import MenoMonitor
 
 /// Lets a monitor follow a run, and keeps its summary files up to date. What the monitor decides is for ``policy``, which is given
 /// to the run beside this observer.
-public final class MonitorObserver: ResumableObserver {
-    public let stateName = "monitor"
-    public let policy: MonitorPolicy
-    public private(set) var monitor: Monitor
+package final class MonitorObserver: ResumableObserver {
+    package let stateName = "monitor"
+    package let policy: MonitorPolicy
+    package private(set) var monitor: Monitor
     private let configuration: MonitorConfiguration
     private let files: SummaryFiles?
     private let stableCheckpoints: () -> Set<String>
@@ -16,7 +16,7 @@ public final class MonitorObserver: ResumableObserver {
     ///   - files: written after every evaluation; `nil`: none are.
     ///   - stableCheckpoints: those on the disk, relative to the run's folder; asked when a run is resumed.
     /// - Throws: ``MonitorError`` that names the configuration key that no run can be judged by.
-    public init(
+    package init(
         _ configuration: MonitorConfiguration, action: MonitorPolicy.AlertAction = .log, files: SummaryFiles? = nil,
         stableCheckpoints: @escaping () -> Set<String> = { [] }
     ) throws {
@@ -27,7 +27,7 @@ public final class MonitorObserver: ResumableObserver {
         self.stableCheckpoints = stableCheckpoints
     }
 
-    public func observe(_ event: RunEvent) throws {
+    package func observe(_ event: RunEvent) throws {
         try policy.take(monitor.observe(event), of: monitor, after: event)
         switch event {
         case .evaluated, .finished: try files?.write(monitor)
@@ -39,11 +39,11 @@ public final class MonitorObserver: ResumableObserver {
 
     // MARK: Resuming
 
-    public func state() throws -> Data {
+    package func state() throws -> Data {
         try JSONEncoder.reproducible().encode(monitor)
     }
 
-    public func restore(_ state: Data) throws {
+    package func restore(_ state: Data) throws {
         var monitor = try JSONDecoder.reproducible().decode(Monitor.self, from: state)
         try monitor.reconfigure(configuration)
         monitor.keepStableCheckpoints(at: stableCheckpoints())

@@ -1,11 +1,11 @@
 internal import Foundation
-public import MenoMetrics
+package import MenoMetrics
 internal import MenoMonitor
 
 /// Puts what a monitor decides into effect: stable checkpoints, alerts, the end of the run.
-public final class MonitorPolicy: RunPolicy {
+package final class MonitorPolicy: RunPolicy {
     /// What is done when an alert begins, besides announcing it.
-    public enum AlertAction: Sendable {
+    package enum AlertAction: Sendable {
         case log
         /// Stops the run; alerts that only inform do not.
         case stop
@@ -20,7 +20,7 @@ public final class MonitorPolicy: RunPolicy {
     init(action: AlertAction) { self.action = action }
 
     /// What the monitor has decided so far. Failures of the alert command are warnings.
-    public func decisions(after event: RunEvent) -> [RunDecision] {
+    package func decisions(after event: RunEvent) -> [RunDecision] {
         defer { decisions = [] }
         guard case .command(let command) = action else { return decisions }
         return decisions + command.takeFailures().map { .announce(.warning($0)) }
@@ -72,7 +72,7 @@ public final class MonitorPolicy: RunPolicy {
         case .log: break
         case .stop:
             guard alert.severity > .info else { return }
-            decisions.append(.stop(reason: "monitor.on_alert: stop. \(alert.message)"))
+            decisions.append(.stop(reason: "An alert stops the run. \(alert.message)"))
         case .command(let command): command.run(alert)
         }
     }

@@ -1,14 +1,14 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 internal import MenoMetrics
 internal import MenoMonitor
 
 /// The files that tell what a monitor knows: `training_metrics.json`, `stable_checkpoints_summary.json` and
 /// `training_summary.json`. Each is replaced as a whole, so that it can be read at any time.
-public struct SummaryFiles: Sendable {
+package struct SummaryFiles: Sendable {
     private let folder: URL
 
-    public init(_ folder: URL) { self.folder = folder }
+    package init(_ folder: URL) { self.folder = folder }
 
     func write(_ monitor: Monitor) throws {
         try write(TrainingMetricsRecord(monitor.history), to: RunLayout.trainingMetricsName)

@@ -2,7 +2,7 @@ internal import Foundation
 internal import MenoMetrics
 
 /// Several runs side by side: a table of where they stand, and their curves in the same charts.
-public struct Comparison {
+package struct Comparison {
     private let runs: [(name: String, run: RunRecord)]
     private let text: ReportLanguage
     private let link: (String) -> String
@@ -11,14 +11,14 @@ public struct Comparison {
     private static let limit = 6
 
     /// - Parameter link: the address of a run's own page.
-    public init(_ runs: [(name: String, run: RunRecord)], language: ReportLanguage, link: @escaping (String) -> String)
+    package init(_ runs: [(name: String, run: RunRecord)], language: ReportLanguage, link: @escaping (String) -> String)
     {
         self.runs = runs
         text = language
         self.link = link
     }
 
-    public var body: HTML {
+    package var body: HTML {
         let title = text("Runs", "実行一覧")
         guard !runs.isEmpty else {
             return

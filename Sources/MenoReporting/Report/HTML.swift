@@ -2,27 +2,27 @@
 /// in as it is.
 ///
 ///     let row: HTML = "<tr><th>\(name)</th><td>\(cell)</td></tr>"
-public struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
-    public private(set) var text: String
+package struct HTML: Sendable, Hashable, ExpressibleByStringInterpolation {
+    package private(set) var text: String
 
-    public init(stringLiteral text: String) { self.text = text }
-    public init(stringInterpolation interpolation: StringInterpolation) { text = interpolation.text }
+    package init(stringLiteral text: String) { self.text = text }
+    package init(stringInterpolation interpolation: StringInterpolation) { text = interpolation.text }
 
     /// Markup, a style or a script, as it is.
-    public init(verbatim text: String) { self.text = text }
+    package init(verbatim text: String) { self.text = text }
 
-    public var isEmpty: Bool { text.isEmpty }
+    package var isEmpty: Bool { text.isEmpty }
 
-    public struct StringInterpolation: StringInterpolationProtocol {
+    package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate var text = ""
 
-        public init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(2 * literalCapacity) }
+        package init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(2 * literalCapacity) }
 
-        public mutating func appendLiteral(_ literal: String) { text += literal }
-        public mutating func appendInterpolation(_ html: HTML) { text += html.text }
-        public mutating func appendInterpolation(_ parts: [HTML]) { for part in parts { text += part.text } }
-        public mutating func appendInterpolation(_ text: String) { HTML.append(text, to: &self.text) }
-        public mutating func appendInterpolation(_ number: Int) { text += "\(number)" }
+        package mutating func appendLiteral(_ literal: String) { text += literal }
+        package mutating func appendInterpolation(_ html: HTML) { text += html.text }
+        package mutating func appendInterpolation(_ parts: [HTML]) { for part in parts { text += part.text } }
+        package mutating func appendInterpolation(_ text: String) { HTML.append(text, to: &self.text) }
+        package mutating func appendInterpolation(_ number: Int) { text += "\(number)" }
     }
 
     /// Safe as an element's content and as a quoted attribute. Control characters, which XML does not know, are left out.

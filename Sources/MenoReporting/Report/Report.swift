@@ -1,15 +1,15 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
 internal import MenoMetrics
 internal import MenoMonitor
 
 /// A run's story for a person: `report.html`, one page that needs nothing else, and its charts as SVG files.
-public struct Report: Sendable {
+package struct Report: Sendable {
     private let run: RunRecord
     private let title: String
     private let language: ReportLanguage
 
-    public init(_ run: RunRecord, title: String, language: ReportLanguage) {
+    package init(_ run: RunRecord, title: String, language: ReportLanguage) {
         self.run = run
         self.title = title
         self.language = language
@@ -18,7 +18,7 @@ public struct Report: Sendable {
     /// Writes `report.html` and a `chart_NAME.svg` for each chart, each replaced as a whole.
     /// - Returns: the page.
     @discardableResult
-    public func write(to folder: URL) throws -> URL {
+    package func write(to folder: URL) throws -> URL {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             for chart in RunCharts(run, language: language).all {
@@ -30,8 +30,8 @@ public struct Report: Sendable {
             return page
         } catch {
             throw ReportError(
-                path: folder.path, "the report cannot be written (\(error.localizedDescription)).",
-                advice: "Give another folder with --output.")
+                .cannotWrite, at: folder.path, "the report cannot be written (\(error.localizedDescription)).",
+                advice: "Write it to another folder.", settings: [.outputFolder])
         }
     }
 
@@ -41,8 +41,8 @@ public struct Report: Sendable {
     }
 
     /// The page.
-    public var html: String { ReportShell.page(title: title, language: language, body: body) }
+    package var html: String { ReportShell.page(title: title, language: language, body: body) }
 
     /// What stands on the page, and changes while the run goes on.
-    public var body: HTML { ReportPage(run, title: title, language: language).body }
+    package var body: HTML { ReportPage(run, title: title, language: language).body }
 }

@@ -1,13 +1,13 @@
-public import Foundation
+internal import Foundation
 internal import MenoMetrics
 
 /// The language of a report.
-public enum ReportLanguage: String, Sendable, CaseIterable {
+package enum ReportLanguage: String, Sendable, CaseIterable {
     case japanese = "ja"
     case english = "en"
 
     /// The one of the user's settings (`LC_ALL`, `LC_MESSAGES`, `LANG`, the first that is set): Japanese or English.
-    public static func preferred(_ environment: [String: String] = ProcessInfo.processInfo.environment)
+    package static func preferred(_ environment: [String: String] = ProcessInfo.processInfo.environment)
         -> ReportLanguage
     {
         let settings = ["LC_ALL", "LC_MESSAGES", "LANG"].lazy.compactMap { environment[$0] }
@@ -74,12 +74,12 @@ extension Alert.Kind {
         case .lossSpike: "そのステップの記録を確かめてください。続くようなら学習率を下げてください。"
         case .overfitting: "エポック数を減らすか、データを増やすか、lora_dropout を上げてください。最良のチェックポイントは保存されています。"
         case .noBetterThanFrequencies:
-            "meno inspect で、モデルから見た学習例を確かめてください。語順の崩れた記録や、入力と対応しないラベルからは学べません。ゼロから学習するモデルは、はじめにこの状態を通ります。"
+            "モデルから見た学習例を確かめてください。語順の崩れた記録や、入力と対応しないラベルからは学べません。ゼロから学習するモデルは、はじめにこの状態を通ります。"
         case .gradientNormOutOfBounds:
-            "損失が下がっているなら monitor.grad_norm_bounds を広げてください(小さなモデルの勾配は大きめです)。下がらないなら学習率を下げてください。"
+            "損失が下がっているなら 監視する勾配ノルムの範囲を広げてください(小さなモデルの勾配は大きめです)。下がらないなら学習率を下げてください。"
         case .learningRateZero: "スケジューラーとステップ数の設定を確かめてください。残りのステップでは何も学習されません。"
         case .throughputCollapse: "ほかの処理が同じ機械で動いていないか、メモリが足りているかを確かめてください。"
-        case .memoryGrowth: "増え続けるなら、チェックポイントから再開し、training.tokens_per_pass を小さくしてください。"
+        case .memoryGrowth: "増え続けるなら、チェックポイントから再開し、一回の計算に入れるトークン数を小さくしてください。"
         case .notFinite: "記録された行のデータを確かめ、学習率を下げてください。"
         case .questionsMissing: "問いで終わる対話が学習データに足りているかを確かめてください。"
         case .answersRepetitive: "学習しすぎのしるしです。前のチェックポイントの回答と比べてください。"

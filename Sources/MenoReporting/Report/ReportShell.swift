@@ -1,9 +1,9 @@
 /// A page around what a report or a comparison shows, with all that its look needs.
-public enum ReportShell {
+package enum ReportShell {
     /// - Parameters:
     ///   - script: that keeps a live page up to date; a report has none.
     ///   - nonce: that allows the script, where the page is served with a content security policy.
-    public static func page(
+    package static func page(
         title: String, language: ReportLanguage, body: HTML, script: String? = nil, nonce: String = ""
     ) -> String {
         let script: HTML = script.map { "<script nonce=\"\(nonce)\">\(HTML(verbatim: $0))</script>" } ?? ""

@@ -1,31 +1,31 @@
-public import Foundation
-public import MenoMetrics
-public import MenoMonitor
+package import Foundation
+package import MenoMetrics
+package import MenoMonitor
 
 /// What there is to tell of a run, read from what it recorded: of one that ended, is running or broke off, ours or `Trainer`'s.
-public struct RunRecord: Sendable {
-    public private(set) var description: RunDescription?
-    public private(set) var steps: [StepMetrics] = []
-    public private(set) var evaluations: [EvaluationMetrics] = []
-    public private(set) var resources: [ResourceUsage] = []
+package struct RunRecord: Sendable {
+    package private(set) var description: RunDescription?
+    package private(set) var steps: [StepMetrics] = []
+    package private(set) var evaluations: [EvaluationMetrics] = []
+    package private(set) var resources: [ResourceUsage] = []
     /// Those that are still there.
-    public private(set) var checkpoints: [CheckpointRecord] = []
-    public private(set) var probes: [(step: Int, answers: [ProbeAnswer])] = []
-    public private(set) var skipped: [(step: Int, reason: String, records: [String])] = []
-    public private(set) var failures: [(step: Int, reason: String)] = []
-    public private(set) var outcome: RunOutcome?
+    package private(set) var checkpoints: [CheckpointRecord] = []
+    package private(set) var probes: [(step: Int, answers: [ProbeAnswer])] = []
+    package private(set) var skipped: [(step: Int, reason: String, records: [String])] = []
+    package private(set) var failures: [(step: Int, reason: String)] = []
+    package private(set) var outcome: RunOutcome?
     /// Whether the process that trains is there; `nil` where that is not known.
-    public var isRunning: Bool?
+    package var isRunning: Bool?
     /// As the run told them; of a run without a monitor, what ours says of it.
-    public private(set) var alerts: [Alert] = []
+    package private(set) var alerts: [Alert] = []
     /// After the last event.
-    public let monitor: Monitor
+    package let monitor: Monitor
     /// The name of the file that the run was read from.
-    public let source: String
+    package let source: String
     /// `run.yaml`, where there is one.
-    public let configuration: String?
+    package let configuration: String?
 
-    public var summary: RunSummary { RunSummary(monitor) }
+    package var summary: RunSummary { RunSummary(monitor) }
 
     /// Reads the run of a folder: its `events.jsonl`, else its `metrics.jsonl`, else a `trainer_state.json` in it or in the
     /// newest of its checkpoints.
@@ -33,7 +33,7 @@ public struct RunRecord: Sendable {
     ///   - folder: of a run; or one of those files.
     ///   - thresholds: that the monitor judges by.
     /// - Throws: ``ReportError`` where nothing was recorded, ``MonitorError`` with the place in the file.
-    public init(_ folder: URL, thresholds: MonitorConfiguration = MonitorConfiguration()) throws {
+    package init(_ folder: URL, thresholds: MonitorConfiguration = MonitorConfiguration()) throws {
         let (replay, file) = try Self.replay(of: folder)
         let yaml = RunLayout(folder).configuration
         try self.init(
@@ -85,10 +85,10 @@ public struct RunRecord: Sendable {
 
     /// What a folder's recording tells, and the file that it is.
     /// - Throws: ``ReportError`` where nothing was recorded, ``MonitorError`` with the file and the place in it.
-    public static func replay(of folder: URL) throws -> (replay: Replay, file: URL) {
+    package static func replay(of folder: URL) throws -> (replay: Replay, file: URL) {
         guard let file = recording(in: folder) else {
             throw ReportError(
-                path: folder.path, "there is no record of a run here.",
+                .unreadable, at: folder.path, "there is no record of a run here.",
                 advice:
                     "Expected training_progress/events.jsonl, training_progress/metrics.jsonl or a trainer_state.json "
                     + "(of Trainer, also in checkpoint-N).")
@@ -97,19 +97,19 @@ public struct RunRecord: Sendable {
         do {
             data = try Data(contentsOf: file)
         } catch {
-            throw ReportError(path: file.path, "cannot be read (\(error.localizedDescription)).")
+            throw ReportError(.unreadable, at: file.path, "cannot be read (\(error.localizedDescription)).")
         }
         do {
             return (try Replay(data), file)
         } catch let error as MonitorError {
             throw MonitorError(
-                error.code, place: [file.path, error.place].compactMap { $0 }.joined(separator: ", "), error.message,
+                error.code, at: [file.path, error.place].compactMap { $0 }.joined(separator: ", "), error.message,
                 advice: error.advice)
         }
     }
 
     /// The file that records the run.
-    public static func recording(in folder: URL) -> URL? {
+    package static func recording(in folder: URL) -> URL? {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder) else { return nil }
         guard isFolder.boolValue else { return folder }
@@ -133,19 +133,4 @@ extension RunDescription {
     fileprivate func merging(_ earlier: RunDescription?) -> RunDescription {
         model.isEmpty ? earlier ?? self : self
     }
-}
-
-/// What a report cannot be made from: where, and what to do.
-public struct ReportError: Error, Sendable, CustomStringConvertible {
-    public var path: String
-    public var message: String
-    public var advice: String?
-
-    init(path: String, _ message: String, advice: String? = nil) {
-        self.path = path
-        self.message = message
-        self.advice = advice
-    }
-
-    public var description: String { ["\(path): \(message)", advice].compactMap { $0 }.joined(separator: " ") }
 }

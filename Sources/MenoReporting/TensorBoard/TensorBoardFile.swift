@@ -1,21 +1,21 @@
-public import Foundation
-public import MenoMetrics
+package import Foundation
+package import MenoMetrics
 
 /// `events.out.tfevents.*`: the numbers of a run as TensorBoard reads them, by the names that `Trainer` gives them.
 ///
 /// Each process writes a file of its own, which makes TensorBoard forget what was told before of the steps that it does.
-public final class TensorBoardFile: RunObserver {
+package final class TensorBoardFile: RunObserver {
     private let folder: URL
     private let now: () -> Date
     private var file: LineFile?
 
     /// - Parameter folder: made where it is not there.
-    public init(in folder: URL, now: @escaping () -> Date = { Date() }) {
+    package init(in folder: URL, now: @escaping () -> Date = { Date() }) {
         self.folder = folder
         self.now = now
     }
 
-    public func observe(_ event: RunEvent) throws {
+    package func observe(_ event: RunEvent) throws {
         switch event {
         case .started(let description): try begin(at: description.resumedAtStep)
         case .step(let metrics):

@@ -3,24 +3,24 @@ internal import CTorch
 /// The processes that train together: what they gather, exchange and agree upon.
 ///
 /// Every process calls the same operations in the same order. A group of one computes nothing and waits for nobody.
-public final class ProcessGroup {
+package final class ProcessGroup {
     /// Where processes meet, and what this one is called there.
-    public struct Rendezvous: Sendable, Hashable {
+    package struct Rendezvous: Sendable, Hashable {
         /// The host and port of the store. Port 0 where this process hosts it: a free one.
-        public var host: String
-        public var port: UInt16
-        public var hostsStore: Bool
+        package var host: String
+        package var port: UInt16
+        package var hostsStore: Bool
         /// Of the store's keys: tells groups apart that use one store.
-        public var prefix: String
+        package var prefix: String
         /// The network interface that this process listens on; `nil`: by ``address``.
-        public var interface: String?
+        package var interface: String?
         /// The address that it listens on; `nil`: that of the machine's host name.
-        public var address: String?
+        package var address: String?
         /// Seconds until all processes must have joined, and that an operation may take.
-        public var joinTimeout = 300.0
-        public var timeout = 1800.0
+        package var joinTimeout = 300.0
+        package var timeout = 1800.0
 
-        public init(
+        package init(
             host: String, port: UInt16, hostsStore: Bool, prefix: String = "meno", interface: String? = nil,
             address: String? = nil
         ) {
@@ -34,12 +34,12 @@ public final class ProcessGroup {
     }
 
     /// This process's number, from 0, and how many there are.
-    public let rank: Int
-    public let size: Int
+    package let rank: Int
+    package let size: Int
     private let handle: OpaquePointer?
 
     /// A group of this process alone.
-    public init() {
+    package init() {
         rank = 0
         size = 1
         handle = nil
@@ -47,7 +47,7 @@ public final class ProcessGroup {
 
     /// Joins the others, and waits until all of them are there.
     /// - Throws: ``TorchError`` where they do not come in time, or the store cannot be reached.
-    public init(rank: Int, size: Int, at rendezvous: Rendezvous) throws {
+    package init(rank: Int, size: Int, at rendezvous: Rendezvous) throws {
         precondition(size > 0 && (0..<size).contains(rank), "a rank is one of the group's")
         self.rank = rank
         self.size = size
@@ -72,7 +72,7 @@ public final class ProcessGroup {
 
     /// Every process's tensor, by rank.
     /// - Parameter part: of one shape and type in all processes; on the CPU.
-    public func gather(_ part: Tensor) throws -> [Tensor] {
+    package func gather(_ part: Tensor) throws -> [Tensor] {
         guard let handle else { return [part] }
         let part = try part.contiguous()
         let parts = try (0..<size).map { _ in try Tensor(uninitialized: part.shape, dtype: part.dtype) }
@@ -87,7 +87,7 @@ public final class ProcessGroup {
     /// - Parameters:
     ///   - parts: `[size]` tensors of one type, on the CPU, by rank.
     ///   - shapes: `[size]`, of what comes from each.
-    public func exchange(_ parts: [Tensor], shapes: [[Int]]) throws -> [Tensor] {
+    package func exchange(_ parts: [Tensor], shapes: [[Int]]) throws -> [Tensor] {
         precondition(parts.count == size && shapes.count == size, "one part for each process")
         guard let handle else { return parts }
         let outgoing = try parts.map { try $0.contiguous() }
@@ -100,22 +100,22 @@ public final class ProcessGroup {
     }
 
     /// Replaces a tensor by that of one process. It is contiguous and on the CPU.
-    public func broadcast_(_ tensor: Tensor, from root: Int) throws {
+    package func broadcast_(_ tensor: Tensor, from root: Int) throws {
         guard let handle else { return }
         try check(ct_process_group_broadcast(handle, tensor.handle, Int32(root)), "broadcast")
     }
 
     /// Waits for everybody.
-    public func barrier() throws { _ = try gather(Tensor([Int64(0)])) }
+    package func barrier() throws { _ = try gather(Tensor([Int64(0)])) }
 
     /// What each process decides, by rank: nobody acts alone on what it alone has seen.
-    public func agree(_ decision: Int) throws -> [Int] {
+    package func agree(_ decision: Int) throws -> [Int] {
         guard handle != nil else { return [decision] }
         return try gather(Tensor([Int64(decision)])).map { Int(try $0.array(of: Int64.self)[0]) }
     }
 
     /// Whether any process says yes.
-    public func agree(ifAny decision: Bool) throws -> Bool { try agree(decision ? 1 : 0).contains(1) }
+    package func agree(ifAny decision: Bool) throws -> Bool { try agree(decision ? 1 : 0).contains(1) }
 }
 
 private func withOptionalCString<Result>(

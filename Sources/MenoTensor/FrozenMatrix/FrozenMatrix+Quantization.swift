@@ -1,33 +1,11 @@
 /// Matrices quantised as bitsandbytes does it (Dettmers et al., 2023, arXiv:2305.14314): the same codes and scales, in its
 /// order of operations.
 extension FrozenMatrix {
-    /// The sixteen values of four bits.
-    public enum FourBitType: String, Sendable, Hashable, CaseIterable {
-        /// Quantiles of a normal distribution.
-        case nf4
-        /// Floating-point numbers of four bits.
-        case fp4
-
-        var codebook: [Float] {
-            switch self {
-            case .nf4:
-                [
-                    -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
-                    -0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725,
-                    0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
-                    0.7229568362236023, 1,
-                ]
-            case .fp4:
-                [0, 0.0625, 8, 12, 4, 6, 2, 3, 0, -0.0625, -8, -12, -4, -6, -2, -3].map { $0 / 12 }
-            }
-        }
-    }
-
     /// Values that have a scale in common, and scales that have one.
     private static let (block, nestedBlock) = (64, 256)
 
     /// Whether a matrix of this shape can be quantised: rows are whole units of the kernels, all values whole blocks.
-    public static func quantizes(_ shape: [Int]) -> Bool {
+    package static func quantizes(_ shape: [Int]) -> Bool {
         shape.count == 2 && shape[1] > 0 && shape[1] % 32 == 0 && shape[0] * shape[1] % block == 0
     }
 
@@ -35,7 +13,7 @@ extension FrozenMatrix {
     /// - Parameters:
     ///   - values: `[rows, columns]` on the CPU, of a shape that ``quantizes(_:)``.
     ///   - nested: whether the scales, too, are quantised, to eight bits.
-    public static func fourBits(_ values: Tensor, type: FourBitType, nested: Bool) throws -> FrozenMatrix {
+    package static func fourBits(_ values: Tensor, type: FourBitType, nested: Bool) throws -> FrozenMatrix {
         precondition(quantizes(values.shape), "\(values.shape) cannot be quantised")
         let (rows, columns) = (values.size(0), values.size(1))
         let blocks = try values.to(.float32).reshaped([values.count / block, block])
@@ -65,7 +43,7 @@ extension FrozenMatrix {
 
     /// Values in eight bits each, with a scale for each row.
     /// - Parameter values: `[rows, columns]` on the CPU, of a shape that ``quantizes(_:)``.
-    public static func eightBits(_ values: Tensor) throws -> FrozenMatrix {
+    package static func eightBits(_ values: Tensor) throws -> FrozenMatrix {
         precondition(quantizes(values.shape), "\(values.shape) cannot be quantised")
         let values = try values.to(.float32)
         let scales = try ATen.amax.one(.tensor(values.abs()), .ints([1]))

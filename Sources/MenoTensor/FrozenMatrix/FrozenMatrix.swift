@@ -2,9 +2,9 @@
 ///
 /// How its values lie in memory is its own business. Whoever holds one asks for products, for rows and for its shape, and gets
 /// float32, bfloat16 or float16 values. Packed ones stay packed: kernels decode what they multiply, while they do.
-public final class FrozenMatrix {
+package final class FrozenMatrix {
     /// How values lie in memory. The raw values are the names that the kernels know (`Sources/CMenoKernels/Kernels/Packing.h`).
-    public enum Format: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+    package enum Format: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
         /// One tensor of floating-point numbers.
         case dense
         /// Blocks of a GGUF file, by ggml's names.
@@ -15,7 +15,7 @@ public final class FrozenMatrix {
         case fourBits = "four_bits"
         case nestedFourBits = "four_bits_nested"
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .fourBits: "four bits"
             case .nestedFourBits: "four bits, double quantised"
@@ -24,15 +24,15 @@ public final class FrozenMatrix {
         }
     }
 
-    public let format: Format
+    package let format: Format
     /// `[rows, columns]`.
-    public let shape: [Int]
+    package let shape: [Int]
     /// What the kernels read, as ``format`` has it.
     let parts: [Tensor]
 
     /// A matrix of floating-point numbers.
     /// - Parameter values: `[rows, columns]`, in one of the floating-point types. They must not change as long as this lives.
-    public init(_ values: Tensor) {
+    package init(_ values: Tensor) {
         precondition(values.rank == 2, "a matrix has two dimensions, not \(values.shape)")
         format = .dense
         shape = values.shape
@@ -45,7 +45,7 @@ public final class FrozenMatrix {
     ///   - parts: what the format consists of, first the packed values as bytes `[rows, bytes of a row]`.
     ///   - columns: a multiple of 32.
     /// - Throws: ``TorchError`` where the parts do not fit together.
-    public init(packed parts: [Tensor], format: Format, columns: Int) throws {
+    package init(packed parts: [Tensor], format: Format, columns: Int) throws {
         precondition(format != .dense && !parts.isEmpty)
         self.format = format
         self.parts = parts
@@ -54,25 +54,24 @@ public final class FrozenMatrix {
         let width = try unpacked(rows: Tensor([Int64]()), .float32).size(1)
         guard width == columns else {
             throw TorchError(
-                .invalid, "rows of \(parts[0].size(1)) bytes hold \(width) values, not \(columns)",
-                operation: "packed matrix")
+                .invalid, at: "packed matrix", "rows of \(parts[0].size(1)) bytes hold \(width) values, not \(columns)")
         }
     }
 
-    public var rows: Int { shape[0] }
-    public var columns: Int { shape[1] }
+    package var rows: Int { shape[0] }
+    package var columns: Int { shape[1] }
     /// The number of values.
-    public var count: Int { rows * columns }
-    public var isPacked: Bool { format != .dense }
-    public var device: Device { parts[0].device }
+    package var count: Int { rows * columns }
+    package var isPacked: Bool { format != .dense }
+    package var device: Device { parts[0].device }
     /// Bytes in memory.
-    public var byteCount: Int { parts.reduce(0) { $0 + $1.count * $1.dtype.size } }
+    package var byteCount: Int { parts.reduce(0) { $0 + $1.count * $1.dtype.size } }
 
     /// The values as one tensor, where they are that already.
     var dense: Tensor? { isPacked ? nil : parts[0] }
 
     /// All values, `[rows, columns]`; dense ones of this type are not copied.
-    public func values(_ dtype: DType) throws -> Tensor {
+    package func values(_ dtype: DType) throws -> Tensor {
         guard isPacked else { return try parts[0].to(dtype) }
         return try unpacked(rows: nil, dtype == .bfloat16 ? .bfloat16 : .float32).to(dtype)
     }
@@ -80,14 +79,14 @@ public final class FrozenMatrix {
     /// Some rows.
     /// - Parameter indices: `[count]`, int64, beside the matrix.
     /// - Returns: `[count, columns]`; in the type of a dense matrix, in float32 of a packed one.
-    public func rows(at indices: Tensor) throws -> Tensor {
+    package func rows(at indices: Tensor) throws -> Tensor {
         guard isPacked else { return try Tensor.embedding(parts[0], indices) }
         return try unpacked(rows: indices, .float32)
     }
 
     /// A dense matrix of other values, in the type that rows have.
     /// - Parameter values: `[rows, columns]`.
-    public func holding(_ values: Tensor) throws -> FrozenMatrix {
+    package func holding(_ values: Tensor) throws -> FrozenMatrix {
         precondition(values.shape == shape)
         return FrozenMatrix(try values.to(isPacked ? .float32 : parts[0].dtype).to(device))
     }

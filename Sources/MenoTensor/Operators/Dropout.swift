@@ -1,7 +1,7 @@
 extension Tensor {
     /// Zeroes each element of a matrix with a probability and scales the rest by 1 / (1 − probability).
     /// - Parameter keys: what decides which; the same as for ``adaptedLinear(_:down:up:scaling:dropout:)``.
-    public func dropout(_ probability: Double, _ keys: RowKeys) throws -> Tensor {
+    package func dropout(_ probability: Double, _ keys: RowKeys) throws -> Tensor {
         guard probability > 0 else { return self }
         guard hasFusedLayers else {
             let mask = try Tensor.ones(shape).dropped(probability, keys.key, keys.hostNumbers)
@@ -19,7 +19,7 @@ extension Tensor {
     }
 
     /// Uniform noise on [−1, 1) that follows from `keys`: `[rows, columns]`, float32, on the CPU.
-    public static func noise(columns: Int, _ keys: RowKeys) throws -> Tensor {
+    package static func noise(columns: Int, _ keys: RowKeys) throws -> Tensor {
         try Kernels.uniform.one(.tensor(keys.hostNumbers), .bits(keys.key), .int(columns))
     }
 }

@@ -1,22 +1,22 @@
 extension Torch {
     /// Whether products of float32 activations with frozen weights of either type are this project's own on this processor:
     /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
-    public static var hasOwnProducts: Bool { Kernels.processorHas(.products) }
+    package static var hasOwnProducts: Bool { Kernels.processorHas(.products) }
 
     /// Whether activations should be float32 beside frozen weights in bfloat16: on processors with such products and without a
     /// matrix unit (AMX), but for AMD's with bfloat16 instructions, which libtorch's bfloat16 products serve well.
-    public static var widensFrozenWeights: Bool { Kernels.processorHas(.widenedWeights) }
+    package static var widensFrozenWeights: Bool { Kernels.processorHas(.widenedWeights) }
 
     /// Whether products of bfloat16 activations with bfloat16 weights are this project's own, on the processor's matrix unit
     /// (AMX). With `MENO_TILES=emulated` in the environment, plain code takes its place on any processor, for tests.
-    public static var hasTileProducts: Bool { Kernels.processorHas(.tileProducts) }
+    package static var hasTileProducts: Bool { Kernels.processorHas(.tileProducts) }
 }
 
 extension Tensor {
     /// x · Wᵀ + b for x `[..., in]`, a frozen weight `[out, in]` and bias `[out]`, which get no gradient.
     ///
     /// The weight may be of another type than x; the result has x's.
-    public func frozenLinear(_ weight: FrozenMatrix, bias: Tensor? = nil) throws -> Tensor {
+    package func frozenLinear(_ weight: FrozenMatrix, bias: Tensor? = nil) throws -> Tensor {
         guard Kernels.take(.frozenProduct, self, weight) else {
             return try linear(weight.values(dtype), bias: bias?.to(dtype))
         }
@@ -31,7 +31,7 @@ extension Tensor {
     }
 
     /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` takes these activations and a frozen weight.
-    public func hasAdaptedLinear(_ weight: FrozenMatrix) -> Bool { Kernels.take(.adaptedProduct, self, weight) }
+    package func hasAdaptedLinear(_ weight: FrozenMatrix) -> Bool { Kernels.take(.adaptedProduct, self, weight) }
 
     /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
     /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32 on the CPU, and
@@ -41,7 +41,7 @@ extension Tensor {
     ///   - up: B, `[out, rank]`, float32.
     ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
     ///     none is dropped.
-    public func adaptedLinear(
+    package func adaptedLinear(
         _ weight: FrozenMatrix, down: Tensor, up: Tensor, scaling: Double,
         dropout: (probability: Double, keys: RowKeys)? = nil
     ) throws -> Tensor {

@@ -2,11 +2,11 @@
 /// for the backward pass.
 extension Tensor {
     /// Whether the fused kernels take this tensor: float32 or bfloat16, on the CPU or a GPU with ``Device/kernelFault`` `nil`.
-    public var hasFusedLayers: Bool { Kernels.take(.fusedLayers, self) }
+    package var hasFusedLayers: Bool { Kernels.take(.fusedLayers, self) }
 
     /// x / √(mean(x²) + ε) · (weight + offset) over the last dimension, computed in float32.
     /// - Parameter weight: `[size]`, float32 and frozen.
-    public func rmsNorm(weight: Tensor, offset: Double, epsilon: Double) throws -> Tensor {
+    package func rmsNorm(weight: Tensor, offset: Double, epsilon: Double) throws -> Tensor {
         let x = try contiguous().detached()
         let results = try Kernels.rmsNorm(.tensor(x), .tensor(weight), .double(offset), .double(epsilon))
         let (output, scales) = (results[0]!, results[1]!)
@@ -24,7 +24,7 @@ extension Tensor {
     /// - Parameters:
     ///   - cos: float32, for each token and element of `[tokens, heads, size]`.
     ///   - sin: the same.
-    public func rotated(cos: Tensor, sin: Tensor) throws -> Tensor {
+    package func rotated(cos: Tensor, sin: Tensor) throws -> Tensor {
         let output = try rotation(cos: cos, sin: sin, inverse: false)
         guard isGradientEnabled, requiresGradient else { return output }
         return try Tensor.customNode(inputs: [self], outputs: [output]) { gradients in
@@ -37,14 +37,14 @@ extension Tensor {
     }
 
     /// The nonlinearity of a gated feed-forward block.
-    public enum GateActivation: Sendable {
+    package enum GateActivation: Sendable {
         case silu, geluTanh
 
         fileprivate var argument: OperatorArgument { .string(self == .silu ? "silu" : "gelu_tanh") }
     }
 
     /// activation(self) · up, computed in float32.
-    public func gating(_ up: Tensor, _ activation: GateActivation) throws -> Tensor {
+    package func gating(_ up: Tensor, _ activation: GateActivation) throws -> Tensor {
         let (gate, raised) = try (contiguous().detached(), up.contiguous().detached())
         let output = try Kernels.gate.one(.tensor(gate), .tensor(raised), activation.argument)
         guard isGradientEnabled, requiresGradient || up.requiresGradient else { return output }
@@ -56,13 +56,13 @@ extension Tensor {
 
     /// Whether ``gatedProduct(_:_:_:)`` takes these activations `[..., in]` and weights like this one, `[out, in]`.
     /// Only dense weights are taken.
-    public func hasGatedProduct(with weight: FrozenMatrix) -> Bool {
+    package func hasGatedProduct(with weight: FrozenMatrix) -> Bool {
         weight.dense.map { Kernels.take(.gatedProduct, self, $0) } ?? false
     }
 
     /// activation(x · Gᵀ) · (x · Uᵀ) for frozen weights `[out, in]`, without a gradient: equal to two products and
     /// ``gating(_:_:)``, but the products' results are never written to memory. Only where ``hasGatedProduct(with:)`` is true.
-    public func gatedProduct(_ gate: FrozenMatrix, _ up: FrozenMatrix, _ activation: GateActivation) throws -> Tensor {
+    package func gatedProduct(_ gate: FrozenMatrix, _ up: FrozenMatrix, _ activation: GateActivation) throws -> Tensor {
         guard let gate = gate.dense, let up = up.dense else { preconditionFailure("dense weights only") }
         return try Kernels.gatedProduct.one(.tensor(contiguous()), .tensor(gate), .tensor(up), activation.argument)
     }

@@ -10,7 +10,7 @@ extension Tensor {
     ///     overwritten with d(gradientScale · loss)/d(logits).
     ///   - loss: receives log Σ exp(z) − (1 − ε) z[target] − ε · mean(z) for each row.
     ///   - correct: receives whether the target is the argmax, for each row.
-    public func headTile_(
+    package func headTile_(
         targets: UnsafeBufferPointer<Int64>, softcap: Double, smoothing: Double = 0, gradientScale: Double,
         loss: UnsafeMutableBufferPointer<Float>, correct: UnsafeMutableBufferPointer<UInt8>
     ) throws {
@@ -29,7 +29,7 @@ extension Tensor {
     ///   - differentiates: whether the logits are overwritten with d(loss)/d(logits).
     ///   - loss: `[rows]`, float32.
     ///   - correct: `[rows]`, uint8.
-    public func headTile_(
+    package func headTile_(
         targets: Tensor, softcap: Double, smoothing: Double, differentiates: Bool, loss: Tensor, correct: Tensor
     ) throws {
         try crossEntropy_(targets, softcap, smoothing, differentiates ? 1 : 0, loss, correct)
@@ -40,7 +40,8 @@ extension Tensor {
         _ correct: Tensor
     ) throws {
         _ = try Kernels.crossEntropy_(
-            .tensor(self), .tensor(targets), .double(softcap), .double(smoothing), .double(gradientScale), .tensor(loss),
+            .tensor(self), .tensor(targets), .double(softcap), .double(smoothing), .double(gradientScale),
+            .tensor(loss),
             .tensor(correct))
     }
 }

@@ -1,23 +1,23 @@
 /// The building blocks of transformer networks.
 extension Tensor {
     /// The matrix product, batched over leading dimensions.
-    public func matmul(_ other: Tensor) throws -> Tensor { try ATen.matmul.one(.tensor(self), .tensor(other)) }
+    package func matmul(_ other: Tensor) throws -> Tensor { try ATen.matmul.one(.tensor(self), .tensor(other)) }
 
     /// The product of two matrices `[m, k] · [k, n]`.
-    public func mm(_ other: Tensor) throws -> Tensor { try ATen.mm.one(.tensor(self), .tensor(other)) }
+    package func mm(_ other: Tensor) throws -> Tensor { try ATen.mm.one(.tensor(self), .tensor(other)) }
 
     /// The product written into `destination` `[m, n]`, which must not take part in autograd.
-    public func mm(_ other: Tensor, into destination: Tensor) throws {
+    package func mm(_ other: Tensor, into destination: Tensor) throws {
         _ = try ATen.mmOut(.tensor(self), .tensor(other), .tensor(destination))
     }
 
     /// x · Wᵀ + b for `x [..., in]`, `weight [out, in]`, `bias [out]`.
-    public func linear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
+    package func linear(_ weight: Tensor, bias: Tensor? = nil) throws -> Tensor {
         try ATen.linear.one(.tensor(self), .tensor(weight), .optional(bias))
     }
 
     /// Rows of an embedding table `[vocabulary, hidden]` for int64 indices of any shape.
-    public static func embedding(_ table: Tensor, _ indices: Tensor) throws -> Tensor {
+    package static func embedding(_ table: Tensor, _ indices: Tensor) throws -> Tensor {
         try ATen.embedding.one(.tensor(table), .tensor(indices))
     }
 
@@ -28,7 +28,7 @@ extension Tensor {
     ///   - value: `[batch, heads, keys, headDimension]`.
     ///   - mask: `[..., queries, keys]`, bool (true: attend) or added; exclusive with `isCausal`.
     /// - Returns: `[batch, heads, queries, headDimension]`.
-    public static func attention(
+    package static func attention(
         query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, isCausal: Bool = false, scale: Double
     ) throws -> Tensor {
         try ATen.attention.one(

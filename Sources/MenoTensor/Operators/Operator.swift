@@ -1,7 +1,7 @@
 internal import CTorch
 
 /// An argument of an operator.
-public enum OperatorArgument {
+package enum OperatorArgument {
     /// The schema's default value.
     case `default`
     case none
@@ -22,14 +22,14 @@ public enum OperatorArgument {
 /// An operator of libtorch or of this project, looked up once by its dispatcher name and called boxed.
 ///
 /// Calls go through the dispatcher, so autograd records them as it would in any other language.
-public struct Operator: Sendable {
+package struct Operator: Sendable {
     /// `aten::add.Tensor`, for error messages.
-    public let name: String
+    package let name: String
     // The pointer refers to an entry that lives as long as the process and is never written.
     private nonisolated(unsafe) let entry: OpaquePointer?
 
     /// Looks up an operator; one that does not exist fails when it is called.
-    public init(_ name: String, _ overload: String = "") {
+    package init(_ name: String, _ overload: String = "") {
         self.name = overload.isEmpty ? name : "\(name).\(overload)"
         var entry: OpaquePointer?
         let status = ct_operator_find(name, overload, &entry)
@@ -39,7 +39,7 @@ public struct Operator: Sendable {
 
     /// Calls with positional arguments; those left out take the schema's defaults.
     /// - Returns: the returned tensors in order, lists flattened.
-    public func callAsFunction(_ arguments: OperatorArgument..., results: Int = 4) throws -> [Tensor?] {
+    package func callAsFunction(_ arguments: OperatorArgument..., results: Int = 4) throws -> [Tensor?] {
         try call(arguments, results: results)
     }
 
@@ -52,7 +52,7 @@ public struct Operator: Sendable {
     /// The same with a list of arguments.
     func one(_ arguments: [OperatorArgument]) throws -> Tensor {
         guard let first = try call(arguments, results: 8).first, let tensor = first else {
-            throw TorchError(.invalid, "returned no tensor", operation: name)
+            throw TorchError(.invalid, at: name, "returned no tensor")
         }
         return tensor
     }
@@ -85,7 +85,7 @@ public struct Operator: Sendable {
         of arguments: [OperatorArgument], _ body: (OpaquePointer, UnsafeMutableBufferPointer<ct_value>) throws -> Result
     ) throws -> Result {
         guard let entry else {
-            throw TorchError(.unknownOperator, "libtorch has no such operator", operation: name)
+            throw TorchError(.unknownOperator, at: name, "libtorch has no such operator")
         }
         var lists = ListStorage()
         defer { lists.deallocate() }

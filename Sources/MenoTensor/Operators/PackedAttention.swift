@@ -1,5 +1,5 @@
 /// Where sequences that lie end to end begin and end.
-public struct SequenceBoundaries {
+package struct SequenceBoundaries {
     /// Each sequence's first token, and the end of the last one: `[sequences + 1]`.
     let offsets: [Int]
     let shared: Int
@@ -10,7 +10,7 @@ public struct SequenceBoundaries {
     /// - Parameters:
     ///   - lengths: tokens of each sequence.
     ///   - shared: tokens that the first sequence begins with and that come before those of every other, on the CPU alone.
-    public init(lengths: [Int], shared: Int = 0, device: Device) throws {
+    package init(lengths: [Int], shared: Int = 0, device: Device) throws {
         precondition(shared == 0 || device.kind == .cpu, "no kernel of an accelerator takes a common beginning")
         offsets = lengths.reduce(into: [0]) { $0.append($0.last! + $1) }
         self.shared = shared
@@ -21,7 +21,7 @@ public struct SequenceBoundaries {
 
 extension Tensor {
     /// Whether ``packedAttention(query:key:value:boundaries:window:scale:softcap:)`` takes queries like this.
-    public func hasPackedAttention(softcap: Double?) -> Bool {
+    package func hasPackedAttention(softcap: Double?) -> Bool {
         switch device.kind {
         case .cpu: return Kernels.take(.attention, self)
         case .cuda: return isHalf && size(-1) <= 256 && size(-1) % 8 == 0 && softcap == nil
@@ -40,7 +40,7 @@ extension Tensor {
     ///   - window: how many keys a query sees, its own the last; `nil`: all.
     ///   - softcap: softcap · tanh(scores / softcap) takes the place of the scores.
     /// - Returns: `[tokens, heads, headDimension]`.
-    public static func packedAttention(
+    package static func packedAttention(
         query: Tensor, key: Tensor, value: Tensor, boundaries: SequenceBoundaries, window: Int?, scale: Double,
         softcap: Double? = nil
     ) throws -> Tensor {
@@ -58,7 +58,8 @@ extension Tensor {
     ) throws -> Tensor {
         let sides = try inputs.map { OperatorArgument.tensor(try $0.contiguous().detached()) }
         let layout: [OperatorArgument] = [
-            .ints(boundaries.offsets), .int(boundaries.shared), .int(window ?? 0), .double(scale), .double(softcap ?? 0),
+            .ints(boundaries.offsets), .int(boundaries.shared), .int(window ?? 0), .double(scale),
+            .double(softcap ?? 0),
         ]
         let results = try Kernels.attention(sides + layout)
         let (output, logSums) = (results[0]!, results[1]!)

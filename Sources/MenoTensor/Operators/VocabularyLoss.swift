@@ -1,16 +1,16 @@
 /// What predicting some targets cost.
-public struct VocabularyLoss {
+package struct VocabularyLoss {
     /// log Σ exp(z) − z[target] for each row, in nats.
-    public var losses: [Float]
+    package var losses: [Float]
     /// Whether the target has the largest logit, for each row.
-    public var isCorrect: [Bool]
+    package var isCorrect: [Bool]
     /// d(Σ losses)/d(states) `[rows, hidden]`, where it was asked for.
-    public var gradient: Tensor?
+    package var gradient: Tensor?
 }
 
 extension Tensor {
     /// Whether ``vocabularyLoss(_:targets:softcap:threshold:centroids:gradient:)`` takes these states and this table.
-    public func hasVocabularyLoss(_ table: FrozenMatrix, threshold: Double, gradient: Bool) -> Bool {
+    package func hasVocabularyLoss(_ table: FrozenMatrix, threshold: Double, gradient: Bool) -> Bool {
         Kernels.take(gradient && threshold == 0 ? .exactVocabularyLoss : .vocabularyLoss, self, table)
     }
 
@@ -23,7 +23,7 @@ extension Tensor {
     ///   - threshold: probabilities below it enter the gradient by the centroid of their 512 words; 0: none.
     ///   - centroids: ``FrozenMatrix/vocabularyCentroids()`` of the table; needed with a threshold.
     ///   - gradient: whether the gradient with respect to the states is wanted.
-    public func vocabularyLoss(
+    package func vocabularyLoss(
         _ table: FrozenMatrix, targets: [Int64], softcap: Double, threshold: Double, centroids: Tensor?, gradient: Bool
     ) throws -> VocabularyLoss {
         precondition(size(0) == targets.count)
@@ -39,7 +39,7 @@ extension Tensor {
 
 extension FrozenMatrix {
     /// The means of every 512 rows of an embedding table `[vocabulary, hidden]`: `[⌈vocabulary / 512⌉, hidden]`, float32.
-    public func vocabularyCentroids() throws -> Tensor {
+    package func vocabularyCentroids() throws -> Tensor {
         try Kernels.vocabularyCentroids.one(arguments)
     }
 }

@@ -1,38 +1,38 @@
 internal import CTorch
 
 /// libtorch's random number generators.
-public enum RandomGenerator {
+package enum RandomGenerator {
     /// Seeds the generators of every device.
-    public static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
+    package static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
 
     /// The whole state of a device's generator. Setting it again repeats every number that followed.
-    public static func state(of device: Device = .cpu) throws -> [UInt8] {
+    package static func state(of device: Device = .cpu) throws -> [UInt8] {
         var result: OpaquePointer?
         try check(ct_random_state(device.raw, &result), "random state")
         return try Tensor(owning: result!).array(of: UInt8.self)
     }
 
     /// Puts a generator back to a state that ``state(of:)`` returned.
-    public static func setState(_ state: [UInt8], of device: Device = .cpu) throws {
+    package static func setState(_ state: [UInt8], of device: Device = .cpu) throws {
         let bytes = try Tensor(state)
         try check(ct_set_random_state(device.raw, bytes.handle), "random state")
     }
 }
 
 /// The states of the generators of the CPU and of a device.
-public struct RandomStates {
-    public let states: [(device: Device, state: [UInt8])]
+package struct RandomStates {
+    package let states: [(device: Device, state: [UInt8])]
 
     /// Those of now.
-    public init(of device: Device) throws {
+    package init(of device: Device) throws {
         states = try Self.devices(of: device).map { ($0, try RandomGenerator.state(of: $0)) }
     }
 
     /// Puts the generators back to them.
-    public func restore() throws {
+    package func restore() throws {
         for (device, state) in states { try RandomGenerator.setState(state, of: device) }
     }
 
     /// The devices whose generators these are.
-    public static func devices(of device: Device) -> [Device] { device == .cpu ? [.cpu] : [.cpu, device] }
+    package static func devices(of device: Device) -> [Device] { device == .cpu ? [.cpu] : [.cpu, device] }
 }

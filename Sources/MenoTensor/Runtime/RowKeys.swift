@@ -2,7 +2,7 @@
 ///
 /// A row keeps its number wherever in a pass it lies, so that dropout and noise do not depend on how the examples of a step
 /// are divided into passes, and a step that is done again repeats them. No generator is used.
-public struct RowKeys {
+package struct RowKeys {
     let key: UInt64
     /// The number of each row, int64: on the CPU, and where the model computes.
     let hostNumbers, numbers: Tensor
@@ -10,7 +10,7 @@ public struct RowKeys {
     /// - Parameters:
     ///   - key: of a step, as ``key(seed:step:)`` gives it.
     ///   - numbers: of the rows, no two of one step alike.
-    public init(key: UInt64, numbers: [Int64], device: Device) throws {
+    package init(key: UInt64, numbers: [Int64], device: Device) throws {
         self.key = key
         hostNumbers = try Tensor(numbers)
         self.numbers = try hostNumbers.to(device)
@@ -23,15 +23,15 @@ public struct RowKeys {
 
     /// Those of one use, such as a layer's dropout.
     /// - Parameter use: ``identifier(of:)`` a name.
-    public func keys(for use: UInt64) -> RowKeys { RowKeys(key: Self.mixed(key, use), of: self) }
+    package func keys(for use: UInt64) -> RowKeys { RowKeys(key: Self.mixed(key, use), of: self) }
 
     /// The key of an optimizer step.
-    public static func key(seed: UInt64, step: Int) -> UInt64 {
+    package static func key(seed: UInt64, step: Int) -> UInt64 {
         mixed(mixed(0, seed), UInt64(truncatingIfNeeded: step))
     }
 
     /// A number that stands for a name (64-bit FNV-1a).
-    public static func identifier(of name: String) -> UInt64 {
+    package static func identifier(of name: String) -> UInt64 {
         name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 

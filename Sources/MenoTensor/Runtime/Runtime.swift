@@ -1,21 +1,21 @@
 internal import CTorch
 
 /// Memory of an accelerator that this process holds, in bytes.
-public struct DeviceMemory: Sendable, Hashable {
+package struct DeviceMemory: Sendable, Hashable {
     /// In tensors now.
-    public var allocated: Int
+    package var allocated: Int
     /// Taken from the device now, in tensors or kept for new ones.
-    public var reserved: Int
+    package var reserved: Int
     /// The most that was in tensors since the last reset.
-    public var peakAllocated: Int
+    package var peakAllocated: Int
 }
 
 extension Device {
     /// Waits until everything queued on this device is done.
-    public func synchronize() throws { try check(ct_synchronize(raw), "synchronize") }
+    package func synchronize() throws { try check(ct_synchronize(raw), "synchronize") }
 
     /// The allocator's statistics; `nil` on the CPU, whose memory the operating system counts.
-    public func memory() throws -> DeviceMemory? {
+    package func memory() throws -> DeviceMemory? {
         guard kind != .cpu else { return nil }
         var memory = ct_memory()
         try check(ct_memory_statistics(raw, &memory), "memory statistics")
@@ -25,7 +25,7 @@ extension Device {
     }
 
     /// Bytes that new tensors can still take on this accelerator; `nil` on the CPU.
-    public func freeMemory() throws -> Int? {
+    package func freeMemory() throws -> Int? {
         guard kind != .cpu else { return nil }
         var bytes: Int64 = 0
         try check(ct_free_memory(raw, &bytes), "free memory")
@@ -33,35 +33,35 @@ extension Device {
     }
 
     /// Starts the peaks of ``memory()`` anew.
-    public func resetPeakMemory() throws {
+    package func resetPeakMemory() throws {
         guard kind != .cpu else { return }
         try check(ct_reset_peak_memory(raw), "memory statistics")
     }
 
     /// Gives memory that no tensor uses back to the device.
-    public func emptyCache() throws { try check(ct_empty_cache(raw), "empty_cache") }
+    package func emptyCache() throws { try check(ct_empty_cache(raw), "empty_cache") }
 
     /// The same, and for memory of the host; what cannot be given back is kept.
-    public func releaseMemory() {
+    package func releaseMemory() {
         try? emptyCache()
         Torch.releaseUnusedHostMemory()
     }
 }
 
 /// The libtorch that the process runs with.
-public enum Torch {
+package enum Torch {
     /// `2.13.0`
-    public static var version: String { String(cString: ct_libtorch_version()) }
+    package static var version: String { String(cString: ct_libtorch_version()) }
 
     /// The instruction set of its CPU kernels: `AVX512`, `AVX2`, `DEFAULT`, …
-    public static var cpuCapability: String {
+    package static var cpuCapability: String {
         guard let name = ct_cpu_capability() else { return "unknown" }
         defer { ct_string_free(name) }
         return String(cString: name)
     }
 
     /// Threads that one operator is shared out over on the CPU, at least one.
-    public static var threadCount: Int {
+    package static var threadCount: Int {
         get { Int(ct_thread_count()) }
         set {
             precondition(newValue > 0, "an operator needs a thread")
@@ -79,12 +79,12 @@ public enum Torch {
     /// Bounds what the CPU's matrix library remembers of shapes it has seen, each with its working memory: by default 1,024
     /// of them, which for packed sequences of ever new lengths grows to gigabytes. To be called before anything is
     /// computed; limits that the environment sets are kept.
-    public static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
+    package static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
 
     /// Keeps freed host memory for what comes next, as each step allocates what the one before did: a page that the system
     /// takes back and gives anew it must fill with zeros. To be called before anything is computed.
-    public static func keepHostMemory() { ct_keep_host_memory() }
+    package static func keepHostMemory() { ct_keep_host_memory() }
 
     /// Gives host memory that was freed, but is kept for later, back to the system.
-    public static func releaseUnusedHostMemory() { ct_release_host_memory() }
+    package static func releaseUnusedHostMemory() { ct_release_host_memory() }
 }

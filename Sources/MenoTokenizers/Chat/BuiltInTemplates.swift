@@ -1,3 +1,5 @@
+internal import MenoJinja
+
 /// A template that Meno brings along, in Jinja. The answers are marked by generation blocks.
 struct BuiltInTemplate: Sendable {
     let template: JinjaTemplate

@@ -4,12 +4,17 @@ public import MenoFormats
 public struct ChatMessage: Sendable, Hashable {
     /// Who speaks. A chat template decides which roles there are.
     public struct Role: RawRepresentable, Sendable, Hashable {
+        /// The role as data and templates write it.
         public var rawValue: String
 
+        /// Any role that a template knows.
         public init(rawValue: String) { self.rawValue = rawValue }
 
+        /// Instructions that hold for the whole conversation.
         public static let system = Role(rawValue: "system")
+        /// Who asks.
         public static let user = Role(rawValue: "user")
+        /// The model.
         public static let assistant = Role(rawValue: "assistant")
         /// The result of a call.
         public static let tool = Role(rawValue: "tool")
@@ -24,15 +29,18 @@ public struct ChatMessage: Sendable, Hashable {
         case parts([JSONValue])
     }
 
+    /// Who speaks.
     public var role: Role
     /// The text; empty where there is none.
     public var content: String
+    /// How the content reaches a template.
     public var form: ContentForm
     /// Everything else that the turn says (`tool_calls`, `reasoning_content`, `name`, …), in its order.
     public var members: [JSONValue.Member]
     /// Whether what the turn says may be learnt.
     public var carriesLoss: Bool
 
+    /// - Parameters: as the properties.
     public init(
         _ role: Role, _ content: String, form: ContentForm = .text, members: [JSONValue.Member] = [],
         carriesLoss: Bool = true
@@ -58,7 +66,7 @@ public struct ChatText: Sendable, Hashable {
     /// Whether the tokens of `text` must be preceded by BOS.
     public var needsBOS: Bool
 
-    public init(text: String, completions: [Range<Int>]?, needsBOS: Bool) {
+    package init(text: String, completions: [Range<Int>]?, needsBOS: Bool) {
         self.text = text
         self.completions = completions
         self.needsBOS = needsBOS

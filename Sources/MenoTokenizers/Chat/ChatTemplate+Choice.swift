@@ -7,7 +7,7 @@ extension ChatTemplate {
     /// `auto` is the model's own, or, where it brings none, the built-in one whose turn markers the vocabulary has.
     /// - Throws: ``TokenizerError`` for an unknown name, or when the vocabulary lacks the template's markers: they would
     ///   be cut into letters and the model would never see a turn end.
-    public static func named(_ name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
+    package static func named(_ name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
         if name == "tokenizer" || name.hasSuffix(".jinja") { return try jinja(name, tokenizer) }
         if name == "auto" {
             if tokenizer.chatTemplateSource != nil { return try jinja("tokenizer", tokenizer) }
@@ -15,12 +15,12 @@ extension ChatTemplate {
         }
         guard let template = builtIn.first(where: { $0.name == name })?.template else {
             throw TokenizerError(
-                .unsupported, path: nil, "there is no chat template \"\(name)\".",
+                .unsupported, at: nil, "there is no chat template \"\(name)\".",
                 advice: "Known: auto, \(builtInNames), tokenizer, or the path of a .jinja file.")
         }
         if let marker = template.missingMarker(in: tokenizer) {
             throw TokenizerError(
-                .unsupported, path: nil,
+                .unsupported, at: nil,
                 "the chat template \"\(name)\" needs the token \(marker), which the model lacks.",
                 advice: "Use `chat_template: auto`.")
         }
@@ -31,7 +31,7 @@ extension ChatTemplate {
     /// has and the model's own template, if it brings one, writes; or else the model's own. Runs of that time resume
     /// with it.
     /// - Throws: ``TokenizerError`` where there is none.
-    public static func formerAutomatic(for tokenizer: Tokenizer) throws -> ChatTemplate {
+    package static func formerAutomatic(for tokenizer: Tokenizer) throws -> ChatTemplate {
         let own = tokenizer.chatTemplateSource
         let match = builtIn.first { _, template in
             guard template.missingMarker(in: tokenizer) == nil, let marker = template.builtIn?.opening else {
@@ -46,7 +46,7 @@ extension ChatTemplate {
     /// The template of a text that was stored with a result, such as ``source``.
     /// - Parameter name: what it is called in errors.
     /// - Throws: ``TokenizerError`` where it cannot be read.
-    public static func stored(_ source: String, name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
+    package static func stored(_ source: String, name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
         if let match = builtIn.first(where: { $0.template.source == source })?.template { return match }
         if source == tokenizer.chatTemplateSource { return try jinja("tokenizer", tokenizer) }
         return .jinja(try JinjaChatTemplate(source, name: name, tokenizer: tokenizer))
@@ -57,7 +57,7 @@ extension ChatTemplate {
     private static func builtIn(for tokenizer: Tokenizer) throws -> ChatTemplate {
         guard let match = builtIn.first(where: { $0.template.missingMarker(in: tokenizer) == nil }) else {
             throw TokenizerError(
-                .unsupported, path: nil,
+                .unsupported, at: nil,
                 "the model brings no chat template, and its vocabulary has the turn markers of none of the templates "
                     + "\(builtInNames).",
                 advice: "Train such a model on records of the shapes \"text\" or \"prompt\"/\"completion\".")
@@ -69,17 +69,17 @@ extension ChatTemplate {
         if name == "tokenizer" {
             guard let source = tokenizer.chatTemplateSource else {
                 throw TokenizerError(
-                    .unsupported, path: nil, "the model brings no chat template.", advice: "Use `chat_template: auto`.")
+                    .unsupported, at: nil, "the model brings no chat template.", advice: "Use `chat_template: auto`.")
             }
             return .jinja(try JinjaChatTemplate(source, name: "the model's chat template", tokenizer: tokenizer))
         }
         guard let data = try? Data(contentsOf: URL(filePath: name)) else {
             throw TokenizerError(
-                .notFound, path: name, "cannot be read.",
+                .notFound, at: name, "cannot be read.",
                 advice: "`chat_template` is auto, tokenizer, gemma, llama3, chatml or the path of a .jinja file.")
         }
         guard let source = String(data: data, encoding: .utf8) else {
-            throw TokenizerError(.malformed, path: name, "is not UTF-8 text.")
+            throw TokenizerError(.malformed, at: name, "is not UTF-8 text.")
         }
         return .jinja(try JinjaChatTemplate(source, name: name, tokenizer: tokenizer))
     }

@@ -1,11 +1,11 @@
-public import MenoFormats
+package import MenoFormats
 
 /// Where single turns lie in what a template writes.
 extension ChatTemplate {
     /// The UTF-8 bytes that a turn is written in: of the assistant's, what it writes with the token that ends the turn; of
     /// others, all that they add. `nil` where this is not known.
     /// - Parameter chat: what ``render(_:variables:addGenerationPrompt:)`` made of the conversation.
-    public func ranges(
+    package func ranges(
         ofTurn index: Int, of messages: [ChatMessage], variables: [JSONValue.Member] = [], in chat: ChatText
     ) -> [Range<Int>]? {
         guard messages[index].role == .assistant else {

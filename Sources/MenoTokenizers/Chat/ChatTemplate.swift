@@ -1,8 +1,9 @@
-public import Foundation
-public import MenoFormats
+package import Foundation
+package import MenoFormats
+internal import MenoJinja
 
 /// How a conversation becomes the text that a model was trained on.
-public enum ChatTemplate: Sendable, Hashable {
+package enum ChatTemplate: Sendable, Hashable {
     /// Gemma 2 and 3: `<start_of_turn>user … <end_of_turn>`; a system message opens the first user turn.
     case gemma
     /// Llama 3: `<|start_header_id|>user<|end_header_id|> … <|eot_id|>`.
@@ -13,7 +14,7 @@ public enum ChatTemplate: Sendable, Hashable {
     case jinja(JinjaChatTemplate)
 
     /// The built-in templates by the name that a configuration gives them.
-    public static let builtIn: [(name: String, template: ChatTemplate)] = [
+    package static let builtIn: [(name: String, template: ChatTemplate)] = [
         ("gemma", .gemma), ("llama3", .llama3), ("chatml", .chatML),
     ]
 
@@ -28,19 +29,19 @@ public enum ChatTemplate: Sendable, Hashable {
 
     /// The template in Jinja, as it is saved beside a model: it renders the same text in every program that reads
     /// chat templates.
-    public var source: String {
+    package var source: String {
         if case .jinja(let template) = self { return template.source }
         return builtIn?.source ?? ""
     }
 
     /// Whether the template writes the date of the day it runs on.
-    public var writesDate: Bool { source.contains("strftime_now") }
+    package var writesDate: Bool { source.contains("strftime_now") }
 
     /// The same template with values that every conversation gets where it brings none of its own.
     /// - Parameters:
     ///   - variables: by name, such as `tools` or `enable_thinking`; a built-in template reads none.
     ///   - date: what the template takes for the present; `nil` is the time of each rendering.
-    public func with(variables: [JSONValue.Member] = [], date: Date? = nil) -> ChatTemplate {
+    package func with(variables: [JSONValue.Member] = [], date: Date? = nil) -> ChatTemplate {
         guard case .jinja(var template) = self else { return self }
         template.variables = template.variables.overridden(by: variables)
         template.date = date ?? template.date
@@ -52,7 +53,7 @@ public enum ChatTemplate: Sendable, Hashable {
     ///   - addGenerationPrompt: whether the assistant's next turn is opened at the end.
     /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation; its own words are
     ///   in the message.
-    public func render(
+    package func render(
         _ messages: [ChatMessage], variables: [JSONValue.Member] = [], addGenerationPrompt: Bool = false
     ) throws -> ChatText {
         if case .jinja(let template) = self {
@@ -71,7 +72,7 @@ public enum ChatTemplate: Sendable, Hashable {
     }
 
     /// The token that ends every turn; `nil` where only the template knows.
-    public var endOfTurn: String? {
+    package var endOfTurn: String? {
         if let builtIn { return builtIn.ending }
         return Self.builtIn.lazy.compactMap(\.template.builtIn)
             .first { source.contains($0.opening) && source.contains($0.ending) }?.ending
@@ -84,7 +85,7 @@ public enum ChatTemplate: Sendable, Hashable {
 
 extension ChatTemplate: CustomStringConvertible {
     /// The name of a built-in template, or where one in Jinja comes from.
-    public var description: String {
+    package var description: String {
         switch self {
         case .jinja(let template): template.name
         case .gemma: "gemma"
@@ -98,7 +99,7 @@ extension TokenizerError {
     /// A template's own words, with one full stop: what a template raises itself may have none.
     static func refused(by name: String, _ error: any Error) -> TokenizerError {
         TokenizerError(
-            .refused, path: name, "the chat template does not take this conversation: \(sentence(error))")
+            .refused, at: name, "the chat template does not take this conversation: \(sentence(error))")
     }
 
     static func sentence(_ error: any Error) -> String {

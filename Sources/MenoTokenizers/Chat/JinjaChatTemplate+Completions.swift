@@ -1,5 +1,6 @@
 internal import Foundation
 internal import MenoFormats
+internal import MenoJinja
 
 /// Which part of a rendered dialogue the assistant writes, where a template does not mark it.
 extension JinjaChatTemplate {

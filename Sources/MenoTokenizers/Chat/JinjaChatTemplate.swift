@@ -1,8 +1,9 @@
 internal import Foundation
 internal import MenoFormats
+internal import MenoJinja
 
 /// A chat template in Jinja, as models bring them along, with the tokens that it may write.
-public struct JinjaChatTemplate: Sendable, Hashable {
+package struct JinjaChatTemplate: Sendable, Hashable {
     let template: JinjaTemplate
     private let tokens: [String: JinjaValue]
     let tokenizer: Tokenizer
@@ -18,14 +19,14 @@ public struct JinjaChatTemplate: Sendable, Hashable {
 
     /// - Parameter name: what the template is called in errors.
     /// - Throws: ``TokenizerError``, with the line of the template.
-    public init(_ source: String, name: String, tokenizer: Tokenizer) throws {
+    package init(_ source: String, name: String, tokenizer: Tokenizer) throws {
         self.name = name
         self.tokenizer = tokenizer
         do {
             template = try JinjaTemplate(source)
         } catch {
             throw TokenizerError(
-                .unsupported, path: name, "the chat template cannot be read: \(TokenizerError.sentence(error))",
+                .unsupported, at: name, "the chat template cannot be read: \(TokenizerError.sentence(error))",
                 advice: "Use a built-in one: `chat_template: gemma`, `llama3` or `chatml`.")
         }
         let text = { (id: TokenID?) in JinjaValue.string(id.flatMap(tokenizer.token) ?? "") }
@@ -36,12 +37,12 @@ public struct JinjaChatTemplate: Sendable, Hashable {
         habits = TemplateHabits { messages in try? run(messages, [], addGenerationPrompt: false) }
     }
 
-    public static func == (a: Self, b: Self) -> Bool {
+    package static func == (a: Self, b: Self) -> Bool {
         a.template == b.template && a.tokens == b.tokens && a.name == b.name && a.variables == b.variables
             && a.date == b.date
     }
 
-    public func hash(into hasher: inout Hasher) { hasher.combine(template) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(template) }
 
     /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation.
     func render(

@@ -1,4 +1,5 @@
 internal import MenoFormats
+internal import MenoJinja
 
 /// What a template makes of things that records write in two ways, found by rendering small conversations.
 struct TemplateHabits: Sendable, Hashable {

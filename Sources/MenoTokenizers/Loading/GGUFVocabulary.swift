@@ -10,12 +10,12 @@ enum GGUFVocabulary {
         let metadata = file.metadata
         let kind = try metadata.string("tokenizer.ggml.model")
         let tokens = try metadata.strings("tokenizer.ggml.tokens").map { Array($0.utf8) }
-        guard !tokens.isEmpty else { throw TokenizerError(.malformed, path: path, "tokenizer.ggml.tokens is empty.") }
+        guard !tokens.isEmpty else { throw TokenizerError(.malformed, at: path, "tokenizer.ggml.tokens is empty.") }
         let types =
             try metadata.ints("tokenizer.ggml.token_type", default: nil) ?? Array(repeating: 1, count: tokens.count)
         guard types.count == tokens.count else {
             throw TokenizerError(
-                .malformed, path: path, "has \(tokens.count) tokens but \(types.count) token types.")
+                .malformed, at: path, "has \(tokens.count) tokens but \(types.count) token types.")
         }
         var parts =
             switch kind {
@@ -23,7 +23,7 @@ enum GGUFVocabulary {
             case "gpt2": try byteLevel(metadata, tokens, types, path: path)
             default:
                 throw TokenizerError(
-                    .unsupported, path: path, "the tokenizer \"\(kind)\" is not supported.",
+                    .unsupported, at: path, "the tokenizer \"\(kind)\" is not supported.",
                     advice: "Supported: llama, gpt2.")
             }
         parts.specialTokenIDs = Set(types.indices.filter { types[$0] == TokenType.control }.map { TokenID($0) })
@@ -77,7 +77,7 @@ enum GGUFVocabulary {
         var scores = try metadata.floats("tokenizer.ggml.scores")
         guard scores.count == tokens.count, scores.allSatisfy(\.isFinite) else {
             throw TokenizerError(
-                .malformed, path: path, "tokenizer.ggml.scores are not \(tokens.count) finite numbers.")
+                .malformed, at: path, "tokenizer.ggml.scores are not \(tokens.count) finite numbers.")
         }
         let best = scores.max() ?? 0
         for index in isRun.indices where isRun[index] { scores[index] = best + 1 }
@@ -126,7 +126,7 @@ enum GGUFVocabulary {
         case "qwen2": return .split(.pattern(try Pattern(PreTokenizer.qwen2)), .isolated, isInverted: false)
         default:
             throw TokenizerError(
-                .unsupported, path: path, "the pre-tokenizer \"\(name)\" is not supported.",
+                .unsupported, at: path, "the pre-tokenizer \"\(name)\" is not supported.",
                 advice: "Supported: default, gpt-2, smollm, llama-bpe, qwen2.")
         }
     }
@@ -144,7 +144,7 @@ enum GGUFVocabulary {
                 let merged = names.id(of: (parts[0] + parts[1])[...])
             else {
                 throw TokenizerError(
-                    .malformed, path: path, "merge \(rank) (\"\(merge)\") is no pair of tokens that make a token.")
+                    .malformed, at: path, "merge \(rank) (\"\(merge)\") is no pair of tokens that make a token.")
             }
             merges.append((left, right, merged))
         }
@@ -183,7 +183,7 @@ enum GGUFVocabulary {
             guard let value = try metadata.int("tokenizer.ggml.\(key)", default: nil) else { return nil }
             guard value >= 0, value < tokenCount else {
                 throw TokenizerError(
-                    .malformed, path: path, "tokenizer.ggml.\(key) is \(value); there are \(tokenCount) tokens.")
+                    .malformed, at: path, "tokenizer.ggml.\(key) is \(value); there are \(tokenCount) tokens.")
             }
             return TokenID(value)
         }

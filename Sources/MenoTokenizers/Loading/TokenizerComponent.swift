@@ -56,7 +56,7 @@ struct TokenizerComponent: Decodable {
 
     private func unsupported(_ section: String, _ path: String, _ what: String = "is not supported.") -> TokenizerError
     {
-        TokenizerError(.unsupported, path: path, "\(section): \"\(type)\" \(what)")
+        TokenizerError(.unsupported, at: path, "\(section): \"\(type)\" \(what)")
     }
 
     private func search(_ section: String, _ path: String) throws -> Normalizer.Search {

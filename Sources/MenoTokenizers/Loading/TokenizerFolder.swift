@@ -7,7 +7,7 @@ enum TokenizerFolder {
         let file = folder.appending(path: "tokenizer.json")
         guard FileManager.default.fileExists(atPath: file.path) else {
             throw TokenizerError(
-                .malformed, path: folder.path, "holds no tokenizer.json.",
+                .malformed, at: folder.path, "holds no tokenizer.json.",
                 advice: "Save it with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder).")
         }
         var parts = try TokenizerJSON.read(file)
@@ -77,7 +77,7 @@ enum TokenizerFolder {
         }
         if let name = (configuration?.eosToken ?? map?.eosToken)?.content, names.id(of: name) == nil {
             throw TokenizerError(
-                .malformed, path: folder.path, "eos_token is \"\(name)\", which is no token of tokenizer.json.",
+                .malformed, at: folder.path, "eos_token is \"\(name)\", which is no token of tokenizer.json.",
                 advice: "Name the token that ends a text in tokenizer_config.json.")
         }
         let id = { (key: KeyPath<TokenizerConfiguration, TokenName?>) -> TokenID? in
@@ -88,7 +88,7 @@ enum TokenizerFolder {
         let jinja = folder.appending(path: "chat_template.jinja")
         if FileManager.default.fileExists(atPath: jinja.path) {
             guard let text = try? String(contentsOf: jinja, encoding: .utf8) else {
-                throw TokenizerError(.malformed, path: jinja.path, "is not UTF-8, or cannot be read.")
+                throw TokenizerError(.malformed, at: jinja.path, "is not UTF-8, or cannot be read.")
             }
             template = text
         }
@@ -105,7 +105,7 @@ enum TokenizerFolder {
         do {
             return try decoder.decode(Value.self, from: Data(contentsOf: file))
         } catch let error as DecodingError {
-            throw TokenizerError(.malformed, path: file.path, error.place)
+            throw TokenizerError(.malformed, at: file.path, error.place)
         }
     }
 }

@@ -50,7 +50,7 @@ struct TokenizerJSON {
 
     private init(path: String) { self.path = path }
 
-    private func malformed(_ message: String) -> TokenizerError { TokenizerError(.malformed, path: path, message) }
+    private func malformed(_ message: String) -> TokenizerError { TokenizerError(.malformed, at: path, message) }
 
     // MARK: Scanning
 
@@ -169,7 +169,7 @@ struct TokenizerJSON {
             ("continuing_subword_prefix", options.continuingSubwordPrefix),
             ("end_of_word_suffix", options.endOfWordSuffix),
         ] where value?.isEmpty == false {
-            throw TokenizerError(.unsupported, path: path, "model.\(key) is not supported.")
+            throw TokenizerError(.unsupported, at: path, "model.\(key) is not supported.")
         }
         let unknown = try unknownToken(vocabulary)
         let byteTokens = options.byteFallback == true ? UnknownCharacters.byteTokens(of: vocabulary) : nil
@@ -193,7 +193,7 @@ struct TokenizerJSON {
                         byteTokens: byteTokens, unknown: unknown, areFused: options.fuseUnk ?? true)))
         case let type:
             throw TokenizerError(
-                .unsupported, path: path, "the model \"\(type)\" is not supported, or its vocabulary has another form.",
+                .unsupported, at: path, "the model \"\(type)\" is not supported, or its vocabulary has another form.",
                 advice: "Supported: BPE, Unigram.")
         }
     }

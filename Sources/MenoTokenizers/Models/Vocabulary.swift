@@ -1,5 +1,5 @@
 /// A token's number.
-public typealias TokenID = Int32
+package typealias TokenID = Int32
 
 /// Tokens by number and by their exact bytes. (Swift compares strings by canonical equivalence, which would confuse
 /// composed and decomposed characters.)

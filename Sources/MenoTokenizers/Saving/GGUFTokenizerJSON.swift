@@ -25,7 +25,7 @@ struct GGUFTokenizerJSON {
         types = try metadata.ints("tokenizer.ggml.token_type", default: nil) ?? tokens.map { _ in 1 }
         guard types.count == tokens.count else {
             throw TokenizerError(
-                .malformed, path: path, "has \(tokens.count) tokens but \(types.count) token types.")
+                .malformed, at: path, "has \(tokens.count) tokens but \(types.count) token types.")
         }
         if isSentencePiece {
             (names, scores, isRun) = try GGUFVocabulary.scoredNames(metadata, tokens, types, path: path)

@@ -46,7 +46,7 @@ package struct TokenizerFiles: Sendable {
         do {
             return try Data(contentsOf: url)
         } catch {
-            throw TokenizerError(.notFound, path: url.path, "cannot be read (\(error.localizedDescription)).")
+            throw TokenizerError(.notFound, at: url.path, "cannot be read (\(error.localizedDescription)).")
         }
     }
 

@@ -4,6 +4,7 @@ public enum StepCount: Sendable, Hashable, ExpressibleByIntegerLiteral {
     /// Above 0 and below 1.
     case share(Double)
 
+    /// A number of steps.
     public init(integerLiteral steps: Int) { self = .steps(steps) }
 
     /// The steps of a run of `total` steps: a share of them is rounded up. Source: transformers'

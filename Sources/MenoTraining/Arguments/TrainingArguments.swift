@@ -1,4 +1,4 @@
-public import MenoData
+package import MenoData
 
 /// How a model is trained, by the names of `TrainingArguments`; defaults are the reference notebook's, but for one epoch.
 public struct TrainingArguments: Sendable, Hashable {
@@ -32,9 +32,10 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Whether layers are computed again in the backward pass instead of kept. Default: where memory asks for it.
     public var gradientCheckpointing = GradientCheckpointing.whenNeeded
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
-    /// ``MemoryPlan/preferredTokens(of:)``.
+    /// what the device computes fast.
     public var tokensPerPass: Int?
-    /// ``Decoder/headGradientThreshold``; `nil`: what the model begins with.
+    /// Probabilities below it enter the gradient of a frozen head by the mean of their words instead of one by one; the loss is
+    /// exact either way. `nil`: 1e-6 with weights in bfloat16, else 0.
     public var headGradientThreshold: Double?
     /// Whether steps take examples of about the same length.
     public var groupsByLength = false
@@ -93,18 +94,19 @@ public struct TrainingArguments: Sendable, Hashable {
         case no, steps, epoch
     }
 
+    /// The defaults for code.
     public init() {}
 
     /// Steps between two evaluations; `nil`: there are none.
-    public func evaluationInterval(_ batches: BatchSchedule) -> Int? {
+    package func evaluationInterval(_ batches: BatchSchedule) -> Int? {
         interval(evaluationStrategy, steps: evaluationSteps ?? loggingSteps, batches)
     }
 
     /// Steps between two checkpoints; `nil`: there are none.
-    public func saveInterval(_ batches: BatchSchedule) -> Int? { interval(saveStrategy, steps: saveSteps, batches) }
+    package func saveInterval(_ batches: BatchSchedule) -> Int? { interval(saveStrategy, steps: saveSteps, batches) }
 
     /// Steps between two lines of the log; `nil`: there are none.
-    public func loggingInterval(_ batches: BatchSchedule) -> Int? {
+    package func loggingInterval(_ batches: BatchSchedule) -> Int? {
         interval(loggingStrategy, steps: loggingSteps, batches)
     }
 
@@ -116,12 +118,12 @@ public struct TrainingArguments: Sendable, Hashable {
         }
     }
 
-    public var examplesPerStep: Int { batchSize * gradientAccumulationSteps }
+    package var examplesPerStep: Int { batchSize * gradientAccumulationSteps }
 
     /// The most that a count of examples or steps may be, so that sums and products of counts are numbers, too.
-    public static let largestCount = 1_000_000_000
+    package static let largestCount = 1_000_000_000
     /// The most epochs.
-    public static let mostEpochs = 1e6
+    package static let mostEpochs = 1e6
 
     /// - Parameter trainingCount: training examples.
     /// - Throws: ``TrainingError`` where they make no step, or as ``validate()`` does.
@@ -134,9 +136,8 @@ public struct TrainingArguments: Sendable, Hashable {
             throw TrainingError(
                 .nothingToTrain,
                 "\(trainingCount) training examples fill no micro-batch of \(batchSize), and "
-                    + "dataloader_drop_last leaves out what fills none.",
-                advice:
-                    "Set a smaller training.per_device_train_batch_size, or leave training.dataloader_drop_last out.")
+                    + "the last incomplete one is dropped.",
+                advice: "Set a smaller batch size, or keep the last batch.", settings: [.batchSize, .dropsLast])
         }
     }
 
@@ -168,17 +169,17 @@ public struct TrainingArguments: Sendable, Hashable {
 
     /// The order of the examples of a run.
     /// - Parameter lengths: the tokens of each.
-    public func batches(lengths: [Int]) -> BatchSchedule {
+    package func batches(lengths: [Int]) -> BatchSchedule {
         BatchSchedule(
             exampleCount: lengths.count, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles,
             lengths: groupsByLength ? lengths : nil, microBatch: dropsLast ? min(batchSize, lengths.count) : 1)
     }
 
     /// Optimizer steps of a run.
-    public func totalSteps(_ batches: BatchSchedule) -> Int { maxSteps ?? batches.steps(epochs: epochs) }
+    package func totalSteps(_ batches: BatchSchedule) -> Int { maxSteps ?? batches.steps(epochs: epochs) }
 
     /// The learning rates of a run of `totalSteps`.
-    public func learningRates(totalSteps: Int) -> LearningRateSchedule {
+    package func learningRates(totalSteps: Int) -> LearningRateSchedule {
         let warmup =
             warmupSteps == 0 ? Int((warmupRatio * Double(totalSteps)).rounded(.up)) : warmupSteps.steps(of: totalSteps)
         return LearningRateSchedule(

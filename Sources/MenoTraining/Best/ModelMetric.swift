@@ -1,5 +1,5 @@
 internal import Foundation
-public import MenoMetrics
+package import MenoMetrics
 
 /// A value of an evaluation by which models are compared, with its direction.
 public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
@@ -8,6 +8,7 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case completionLoss = "completion_loss"
     case completionPerplexity = "completion_perplexity"
 
+    /// The direction: accuracy is better the higher it is; losses and perplexities, the lower.
     public var greaterIsBetter: Bool { self == .tokenAccuracy }
 
     /// Whether a value is better than another one; with no other, it is. A value that is not a number never is.
@@ -17,7 +18,7 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     }
 
     /// - Returns: `nil` where the evaluation has no such value.
-    public func value(_ metrics: EvaluationMetrics) -> Double? {
+    package func value(_ metrics: EvaluationMetrics) -> Double? {
         switch self {
         case .loss: metrics.loss
         case .perplexity: metrics.perplexity

@@ -1,6 +1,6 @@
-public import Foundation
+package import Foundation
 internal import MenoFormats
-public import MenoMetrics
+package import MenoMetrics
 internal import MenoModels
 
 #if canImport(Glibc)
@@ -13,12 +13,12 @@ internal import MenoModels
 ///
 /// One is staged in a hidden folder, brought to the disk file by file, its manifest last, and renamed: whatever happens,
 /// a folder of that name with a true manifest is whole.
-public struct CheckpointStore: Sendable {
-    public let folder: URL
-    public let kind: CheckpointRecord.Kind
+package struct CheckpointStore: Sendable {
+    package let folder: URL
+    package let kind: CheckpointRecord.Kind
 
     /// - Parameter kind: regular or stable.
-    public init(_ folder: URL, kind: CheckpointRecord.Kind = .regular) {
+    package init(_ folder: URL, kind: CheckpointRecord.Kind = .regular) {
         precondition(kind != .final)
         self.folder = folder
         self.kind = kind
@@ -49,20 +49,20 @@ public struct CheckpointStore: Sendable {
     static let reserve = 4 << 20
 
     /// Where the checkpoint of a step is.
-    public func url(step: Int) -> URL { folder.appending(path: "\(prefix)\(step)") }
+    package func url(step: Int) -> URL { folder.appending(path: "\(prefix)\(step)") }
 
     /// A checkpoint's name relative to the run's folder.
-    public func path(step: Int) -> String { "\(folder.lastPathComponent)/\(prefix)\(step)" }
+    package func path(step: Int) -> String { "\(folder.lastPathComponent)/\(prefix)\(step)" }
 
     /// The steps of all checkpoints, whole or not, in order.
-    public var steps: [Int] {
+    package var steps: [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.compactMap { RunLayout.step(ofCheckpoint: $0, prefix: prefix) }.sorted()
     }
 
     /// The newest checkpoint that a run can be resumed from, ours where it is whole or Trainer's, and what is wrong with the
     /// newer ones.
-    public func newest() -> (url: URL?, faults: [String]) {
+    package func newest() -> (url: URL?, faults: [String]) {
         putBackReplaced()
         var faults: [String] = []
         for step in steps.reversed() {
@@ -80,7 +80,7 @@ public struct CheckpointStore: Sendable {
     }
 
     /// Whether one of the checkpoints is one that a run can be resumed from, by the sizes of its files.
-    public var isResumable: Bool {
+    package var isResumable: Bool {
         putBackReplaced()
         return steps.contains { step in
             let url = url(step: step)
@@ -90,7 +90,7 @@ public struct CheckpointStore: Sendable {
 
     /// The newest step that there is a checkpoint of, and the steps that its run was to have where its checkpoint tells; `nil`:
     /// folders of such names, if any, hold no checkpoint, neither ours with all its files nor one of Trainer's.
-    public var progress: (step: Int, total: Int?)? {
+    package var progress: (step: Int, total: Int?)? {
         struct State: Decodable { var maxSteps: Int }
         putBackReplaced()
         let newest = steps.last {
@@ -229,7 +229,9 @@ public struct CheckpointStore: Sendable {
                 throw TrainingError(
                     .cannotResume,
                     "\(url(step: step).path) is of a later step and cannot be set aside (\(error.localizedDescription)).",
-                    advice: "Move it elsewhere: a later `--resume auto` would take it for a part of this run.")
+                    advice:
+                        "Move it elsewhere: a later resumption from the newest checkpoint would take it for a part of this run."
+                )
             }
             return free
         }

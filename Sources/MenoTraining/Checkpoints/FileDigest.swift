@@ -1,21 +1,21 @@
 internal import Crypto
-public import Foundation
+package import Foundation
 internal import MenoFormats
 
 /// What tells a file's content apart.
-public struct FileDigest: Sendable, Hashable {
+package struct FileDigest: Sendable, Hashable {
     /// Bytes.
-    public let size: Int
+    package let size: Int
     /// SHA-256, in hexadecimal digits.
-    public let sha256: String
+    package let sha256: String
 
     /// Reads the whole file, without keeping it in memory.
-    public init(of url: URL) throws {
+    package init(of url: URL) throws {
         self = try MemoryMappedFile(contentsOf: url).withUnsafeBytes { FileDigest($0) }
     }
 
     /// Of a file that is read already.
-    public init(of contents: Data) { self = contents.withUnsafeBytes { FileDigest($0) } }
+    package init(of contents: Data) { self = contents.withUnsafeBytes { FileDigest($0) } }
 
     private init(_ bytes: UnsafeRawBufferPointer) {
         var hash = SHA256()

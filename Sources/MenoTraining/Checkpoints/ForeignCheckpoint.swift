@@ -45,13 +45,13 @@ struct ForeignCheckpoint {
         compare("the number of steps", state.maxSteps, totalSteps)
         if let now = form.adapterSettings {
             let before = try LoRAFiles.settings(in: folder)
-            compare("lora.r", before.rank, now.rank)
-            compare("lora.lora_alpha", before.alpha, now.alpha)
-            compare("lora.lora_dropout", before.dropout, now.dropout)
-            compare("lora.use_rslora", before.usesRankStabilization, now.usesRankStabilization)
-            compare("lora.use_dora", before.usesDoRA, now.usesDoRA)
-            compare("lora.rank_pattern", before.rankPattern, now.rankPattern)
-            compare("lora.alpha_pattern", before.alphaPattern, now.alphaPattern)
+            compare("r", before.rank, now.rank)
+            compare("lora_alpha", before.alpha, now.alpha)
+            compare("lora_dropout", before.dropout, now.dropout)
+            compare("use_rslora", before.usesRankStabilization, now.usesRankStabilization)
+            compare("use_dora", before.usesDoRA, now.usesDoRA)
+            compare("rank_pattern", before.rankPattern, now.rankPattern)
+            compare("alpha_pattern", before.alphaPattern, now.alphaPattern)
         }
         return changes
     }

@@ -45,7 +45,7 @@ package struct ResumeCheck {
         guard changes.isEmpty || allowsChanges else {
             throw TrainingError(
                 .cannotResume, "\(folder.path) is of a run with other settings: \(changes.joined(separator: "; ")).",
-                advice: "Undo the changes, or give --allow-changes to resume with them.")
+                advice: "Undo the changes, or allow them.", settings: [.allowedChanges])
         }
         guard step <= totalSteps else {
             throw TrainingError(

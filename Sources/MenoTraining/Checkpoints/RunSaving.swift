@@ -1,17 +1,17 @@
 internal import Foundation
 internal import MenoFormats
-public import MenoModels
+package import MenoModels
 internal import MenoTensor
 
 /// Where and how a run saves itself.
-public struct RunSaving: Sendable {
+package struct RunSaving: Sendable {
     /// Of regular checkpoints; stable ones are beside them.
-    public var store: CheckpointStore
-    public var form: SavedForm
+    package var store: CheckpointStore
+    package var form: SavedForm
     /// What the run means, key by key; a checkpoint is resumed only where nothing of it has changed.
-    public var settings: [String: String]
+    package var settings: [String: String]
 
-    public init(store: CheckpointStore, form: SavedForm, settings: [String: String]) {
+    package init(store: CheckpointStore, form: SavedForm, settings: [String: String]) {
         self.store = store
         self.form = form
         self.settings = settings
@@ -33,13 +33,13 @@ struct SavedRun {
         if let fault = CheckpointManifest.fault(of: folder) {
             throw TrainingError(
                 .cannotResume, "\(folder.path) cannot be resumed from: \(fault).",
-                advice: "Give another checkpoint, or `--resume auto`, which takes the newest whole one.")
+                advice: "Resume from another checkpoint, or from the newest whole one (auto).", settings: [.resumption])
         }
         guard Self.isWhole(folder) else {
             throw TrainingError(
                 .cannotResume, "\(folder.path) cannot be resumed from: \(Self.modelAlone).",
-                advice: "Start a new run from it: as lora.init_adapter if it is an adapter, else as model.name_or_path."
-            )
+                advice: "Start a new run from it: as the initial adapter if it is one, else as the model.",
+                settings: [.initialAdapter, .model])
         }
         state = try Self.read(RunState.name, in: folder)
         observers = try Self.read(CheckpointStore.observersName, in: folder)
@@ -54,7 +54,7 @@ struct SavedRun {
         FileManager.default.fileExists(atPath: folder.appending(path: RunState.name).path)
     }
 
-    static let modelAlone = "it holds the model alone (training.save_only_model), neither optimizer nor random states"
+    static let modelAlone = "it holds the model alone (save_only_model), neither optimizer nor random states"
 
     private static func read<Value: Decodable>(_ name: String, in folder: URL) throws -> Value {
         let url = folder.appending(path: name)

@@ -1,8 +1,8 @@
-public import Foundation
+package import Foundation
 
 extension RunSaving {
     /// The settings that a checkpoint was saved with, key by key; `nil` where it is none of ours, or cannot be read.
-    public static func storedSettings(in checkpoint: URL) -> [String: String]? {
+    package static func storedSettings(in checkpoint: URL) -> [String: String]? {
         guard let data = try? Data(contentsOf: checkpoint.appending(path: RunState.name)) else { return nil }
         return try? CheckpointStore.decoder.decode(Settings.self, from: data).settings
     }
@@ -12,6 +12,6 @@ extension RunSaving {
 
     /// Among the settings: the chat template in Jinja, and the date that it writes. Checkpoints before the model's own
     /// template came first have neither.
-    public static let templateKey = "data.chat_template (text)"
-    public static let dateKey = "data.chat_template (date)"
+    package static let templateKey = "data.chat_template (text)"
+    package static let dateKey = "data.chat_template (date)"
 }

@@ -12,16 +12,18 @@ public struct Evaluation: Sendable, Hashable {
         public var correct = 0
         /// The same over what the assistant writes.
         public var completionTokens = 0
+        /// Σ of their negative log-likelihoods, in nats.
         public var completionNegativeLogLikelihood = 0.0
 
-        public init() {}
+        package init() {}
     }
 
     /// In the order of the examples.
     public var rows: [Row]
+    /// How long it took, in seconds.
     public var seconds: Double
 
-    public init(rows: [Row], seconds: Double) {
+    package init(rows: [Row], seconds: Double) {
         self.rows = rows
         self.seconds = seconds
     }

@@ -1,11 +1,11 @@
-public import MenoData
-public import MenoModels
+package import MenoData
+package import MenoModels
 internal import MenoTensor
 
 /// Computes losses without gradients and without keeping logits: memory does not grow with the number of examples.
-public struct Evaluator {
+package struct Evaluator {
     /// Tokens of a pass beyond which nothing is gained in speed.
-    public static func preferredTokens(of model: Decoder) -> Int { max(2048, MemoryPlan.preferredTokens(of: model)) }
+    package static func preferredTokens(of model: Decoder) -> Int { max(2048, MemoryPlan.preferredTokens(of: model)) }
 
     private let model: Decoder
     private let tokensPerPass: Int
@@ -13,7 +13,7 @@ public struct Evaluator {
 
     /// Evaluates supervised fine-tuning: the negative log-likelihood of all labels.
     /// - Parameter tokensPerPass: `nil`: ``preferredTokens(of:)``.
-    public init(_ model: Decoder, tokensPerPass: Int? = nil) {
+    package init(_ model: Decoder, tokensPerPass: Int? = nil) {
         self.init(model, objective: SupervisedObjective(), tokensPerPass: tokensPerPass)
     }
 
@@ -29,7 +29,7 @@ public struct Evaluator {
     ///     ``TrainingError/Code/interrupted``.
     ///   - onShortage: told that this happened, with the most tokens of a pass from then on.
     /// - Throws: ``TrainingError``, with `outOfMemory` where not even one example fits, or `TorchError`.
-    public func evaluate(
+    package func evaluate(
         _ examples: [Example], onProgress: (Int) -> Bool = { _ in true },
         onShortage: (_ tokensPerPass: Int, _ message: String) -> Void = { _, _ in }
     ) throws -> Evaluation {

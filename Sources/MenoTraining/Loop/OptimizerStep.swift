@@ -2,21 +2,21 @@ package import MenoModels
 package import MenoTensor
 
 /// What an optimizer step did.
-public struct StepResult: Sendable, Hashable {
+package struct StepResult: Sendable, Hashable {
     /// Σ of the losses / Σ of what the objective counts, over all passes.
-    public var loss: Double
+    package var loss: Double
     /// The norm of the gradient before it was clipped.
-    public var gradientNorm: Double
-    public var labelCount: Int
+    package var gradientNorm: Double
+    package var labelCount: Int
     /// Those of every example, whether or not they were computed once for several.
-    public var tokenCount: Int
+    package var tokenCount: Int
 }
 
 /// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
 ///
 /// The loss is normalized by the weight of the whole batch (its labels, for example), so how a batch is divided into passes
 /// changes nothing but rounding.
-public final class OptimizerStep {
+package final class OptimizerStep {
     private let model: Decoder
     private let objective: any Objective
     /// Its state is saved with a checkpoint.
@@ -47,7 +47,7 @@ public final class OptimizerStep {
     /// Makes one step. Nothing is applied in any process unless all could compute their passes.
     /// - Throws: ``TrainingError`` with `notFinite`, or `TorchError`: the parameters, the optimizer's state and the next step
     ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
-    public func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
+    package func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
         let loss = try agreement.together { try accumulate(passes) }
         let gradients = try parameters.compactMap { try $0.gradient() }
@@ -60,7 +60,7 @@ public final class OptimizerStep {
             throw TrainingError(
                 .updateFailed,
                 "the optimizer's update broke off, with some parameters changed and others not: \(error)",
-                advice: "Resume from the last checkpoint with --resume auto.")
+                advice: "Resume from the last checkpoint.", settings: [.resumption])
         }
         return StepResult(
             loss: loss, gradientNorm: norm,

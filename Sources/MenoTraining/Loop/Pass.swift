@@ -1,15 +1,15 @@
-public import MenoData
-public import MenoModels
+package import MenoData
+package import MenoModels
 
 /// Examples that go through the model together, laid end to end.
-public struct Pass: Sendable, Hashable {
+package struct Pass: Sendable, Hashable {
     /// `[tokens]`.
-    public var inputIDs: [Int32]
+    package var inputIDs: [Int32]
     /// `[tokens]`: the token itself, or −100 where it carries no loss.
-    public var labels: [Int32]
-    public var layout: SequenceLayout
+    package var labels: [Int32]
+    package var layout: SequenceLayout
 
-    public init(inputIDs: [Int32], labels: [Int32], layout: SequenceLayout) {
+    package init(inputIDs: [Int32], labels: [Int32], layout: SequenceLayout) {
         precondition(inputIDs.count == labels.count && inputIDs.count == layout.tokenCount)
         self.inputIDs = inputIDs
         self.labels = labels
@@ -19,7 +19,7 @@ public struct Pass: Sendable, Hashable {
     /// - Parameters:
     ///   - sharedPrefix: tokens that all of them begin with, labels included, laid for the first one alone.
     ///   - numbers: which example of its step each is; `nil`: 0, 1, ….
-    public init(_ examples: some Collection<Example>, sharedPrefix: Int = 0, numbers: [Int]? = nil) {
+    package init(_ examples: some Collection<Example>, sharedPrefix: Int = 0, numbers: [Int]? = nil) {
         let parts = examples.enumerated().map { index, example in
             (example, (index > 0 ? sharedPrefix : 0)..<example.ids.count)
         }
@@ -29,5 +29,5 @@ public struct Pass: Sendable, Hashable {
     }
 
     /// Labels that are predicted: those that are not −100 and not first in their sequence.
-    public var labelCount: Int { layout.predictions(of: labels).count }
+    package var labelCount: Int { layout.predictions(of: labels).count }
 }

@@ -1,14 +1,14 @@
-public import MenoData
+package import MenoData
 
 /// How examples are divided into passes.
-public struct PassPlan: Sendable {
+package struct PassPlan: Sendable {
     /// A pass, and the positions of its examples.
-    public struct Part: Sendable {
-        public var examples: [Int]
-        public var pass: Pass
+    package struct Part: Sendable {
+        package var examples: [Int]
+        package var pass: Pass
     }
 
-    public private(set) var parts: [Part]
+    package private(set) var parts: [Part]
 
     /// How many times the limit on what lies in a pass its sequences may have together: attention keeps something for
     /// every token of each.
@@ -18,7 +18,7 @@ public struct PassPlan: Sendable {
     /// example goes alone.
     /// - Parameter sharing: what the examples of a pass begin with in common lies there once, and examples are in the order
     ///   of their tokens, so that those that begin alike are neighbours. Otherwise they stay in their order.
-    public init(_ examples: [Example], tokens: Int, sharing: Bool) {
+    package init(_ examples: [Example], tokens: Int, sharing: Bool) {
         var order = Array(examples.indices)
         if sharing {
             order.sort { a, b in

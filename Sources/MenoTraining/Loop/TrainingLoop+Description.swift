@@ -49,7 +49,7 @@ extension TrainingLoop {
         observers.emit(
             .warning(
                 "examples have up to \(longest) tokens, and the model was made for \(context): what it does beyond them is "
-                    + "poor. Set data.max_length: \(context) or less."))
+                    + "poor. Limit them to \(context) tokens or fewer."))
     }
 
     /// A disk without room for even one checkpoint.

@@ -85,6 +85,7 @@ extension TrainingLoop {
     private func outOfMemory(tokens: Int, _ error: TorchError) -> TrainingError {
         TrainingError(
             .outOfMemory, "there is not enough memory for an example of up to \(tokens) tokens (\(error.message)).",
-            advice: "Set training.gradient_checkpointing: always, a smaller data.max_length or model.dtype: bfloat16.")
+            advice: "Checkpoint the activations always, shorten the examples, or keep the weights in bfloat16.",
+            settings: [.gradientCheckpointing: "always", .maxLength: nil, .dtype: "bfloat16"])
     }
 }

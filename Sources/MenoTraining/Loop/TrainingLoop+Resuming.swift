@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 internal import MenoData
 internal import MenoMetrics
 internal import MenoModels
@@ -18,7 +18,7 @@ extension TrainingLoop {
     /// Goes back to a checkpoint; ``run(model:)`` then continues from there.
     /// - Parameter allowsChanges: whether settings that change the run's meaning may differ.
     /// - Throws: ``TrainingError`` with `cannotResume`, which names what is broken or has changed.
-    public func resume(from folder: URL, allowsChanges: Bool = false) throws {
+    package func resume(from folder: URL, allowsChanges: Bool = false) throws {
         guard let saving else {
             throw TrainingError(.cannotResume, "a run that saves nothing cannot be resumed.")
         }

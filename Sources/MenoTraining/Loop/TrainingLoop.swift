@@ -1,14 +1,14 @@
 internal import Foundation
-public import Logging
-public import MenoData
-public import MenoMetrics
-public import MenoModels
-public import MenoTensor
+package import Logging
+package import MenoData
+package import MenoMetrics
+package import MenoModels
+package import MenoTensor
 
 /// Trains a model: takes the examples step by step, evaluates and saves on the way, and emits what happens.
 ///
 /// It knows nothing of consoles, files or monitors: they are ``RunObserver``s and ``RunPolicy``s.
-public final class TrainingLoop {
+package final class TrainingLoop {
     let model: Decoder
     let training: [Example]
     let evaluation: [Example]
@@ -44,7 +44,7 @@ public final class TrainingLoop {
     private(set) lazy var start = clock.now
 
     /// Optimizer steps of the whole run.
-    public let totalSteps: Int
+    package let totalSteps: Int
 
     /// - Parameters:
     ///   - model: with its adapters attached, or all of its parameters trained.
@@ -56,7 +56,7 @@ public final class TrainingLoop {
     ///   - processes: those that train together; each decides nothing alone.
     ///   - shouldStop: asked after every step; `true` saves a checkpoint and ends the run there.
     /// - Throws: ``TrainingError`` when there is nothing to train, or an argument is beyond what a run can have.
-    public convenience init(
+    package convenience init(
         model: Decoder, training: [Example], evaluation: [Example], arguments: TrainingArguments,
         observers: [any RunObserver] = [], policies: [any RunPolicy] = [], stages: [any EvaluationStage] = [],
         saving: RunSaving? = nil, processes: ProcessGroup = ProcessGroup(),
@@ -110,7 +110,7 @@ public final class TrainingLoop {
     /// - Throws: ``TrainingError`` (losses that are not finite) or `TorchError`; the model then has the parameters of
     ///   the last good step, and they are saved, unless it is `updateFailed`.
     @discardableResult
-    public func run(model name: String) throws -> RunOutcome {
+    package func run(model name: String) throws -> RunOutcome {
         try checkLearningRates()
         if resumption == nil { try RandomGenerator.seed(arguments.seed) }
         start = clock.now

@@ -1,15 +1,15 @@
-public import MenoModels
+package import MenoModels
 internal import MenoTensor
 
 /// How many tokens go through a model together, from the memory that there is.
 ///
 /// The cost of a pass is measured on two small ones and is taken to grow linearly with their examples: attention is
 /// computed example by example, and no logits outlive their tile.
-public struct MemoryPlan: Sendable {
+package struct MemoryPlan: Sendable {
     /// Tokens of a pass beyond which little is gained in speed. Where a processor's products are on its matrix unit, or the
     /// weights of a layer leave its caches, what passes have in common, such as reading the weights, is a larger part of
     /// them; on an accelerator, asking it for each operator.
-    public static func preferredTokens(of model: Decoder) -> Int {
+    package static func preferredTokens(of model: Decoder) -> Int {
         guard model.device.kind == .cpu else { return acceleratorTokens(of: model) }
         let hasFastProducts = model.computeType == .bfloat16 && Torch.hasTileProducts
         return hasFastProducts || model.parameterCount >= 500_000_000 ? 1024 : 512
@@ -26,19 +26,19 @@ public struct MemoryPlan: Sendable {
     private static let usableShare = 0.9
 
     /// Bytes held before any pass: weights, adapters, the optimizer's state, the program.
-    public var resident: Int
+    package var resident: Int
     /// Bytes that could be taken beyond them; `nil`: unknown.
-    public var available: Int?
+    package var available: Int?
     /// Tokens of the longest example, which stands for all.
-    public var exampleLength: Int
+    package var exampleLength: Int
     /// A pass of n of them takes at its height ``fixedBytes`` + n · ``bytesPerExample``.
-    public var fixedBytes: Int
-    public var bytesPerExample: Int
+    package var fixedBytes: Int
+    package var bytesPerExample: Int
     /// Seconds of a forward and backward pass for each token, and of a forward pass alone.
-    public var trainingSecondsPerToken: Double
-    public var evaluationSecondsPerToken: Double
+    package var trainingSecondsPerToken: Double
+    package var evaluationSecondsPerToken: Double
     /// See ``preferredTokens(of:)``.
-    public var preferredTokens: Int
+    package var preferredTokens: Int
 
     /// Bytes that a training pass stays below, beyond what is held before it, for any model: at least half as much again as
     /// what layers keep for their backward pass, all in float32. Where memory holds a multiple of it, nothing needs to be
@@ -115,7 +115,7 @@ public struct MemoryPlan: Sendable {
     }
 
     /// Bytes at the height of a pass of some tokens, all that was held before included.
-    public func peak(tokens: Int) -> Int {
+    package func peak(tokens: Int) -> Int {
         resident + fixedBytes + Int(Double(bytesPerExample) * Double(tokens) / Double(exampleLength))
     }
 
@@ -135,7 +135,7 @@ public struct MemoryPlan: Sendable {
 
     /// The most tokens of a pass, at least those of the longest example and at most ``preferredTokens-swift.property`` or those.
     /// - Throws: ``TrainingError`` where the longest example does not fit.
-    public func tokensPerPass() throws -> Int {
+    package func tokensPerPass() throws -> Int {
         guard let available else { return max(exampleLength, preferredTokens) }
         let usable = Int(Double(available) * Self.usableShare) - fixedBytes
         let examples = bytesPerExample > 0 ? usable / bytesPerExample : Int.max
@@ -144,8 +144,10 @@ public struct MemoryPlan: Sendable {
                 .outOfMemory,
                 "an example of \(exampleLength) tokens needs \((fixedBytes + bytesPerExample) >> 20) MiB beside the "
                     + "model; \(available >> 20) MiB are available.",
-                advice: "Set training.gradient_checkpointing: always, a smaller data.max_length, or free memory; "
-                    + "training.tokens_per_pass overrides this judgement.")
+                advice:
+                    "Checkpoint the activations always, shorten the examples, or free memory; a number of tokens per pass "
+                    + "overrides this judgement.",
+                settings: [.gradientCheckpointing: "always", .maxLength: nil, .tokensPerPass: nil])
         }
         let wished = max(exampleLength, preferredTokens)
         let (fitting, overflow) = examples.multipliedReportingOverflow(by: exampleLength)

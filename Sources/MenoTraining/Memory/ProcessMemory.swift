@@ -9,11 +9,11 @@ internal import Synchronization
 #endif
 
 /// The memory of this process as the operating system counts it, in bytes.
-public struct ProcessMemory: Sendable, Hashable {
+package struct ProcessMemory: Sendable, Hashable {
     /// In physical memory now.
-    public var resident: Int
+    package var resident: Int
     /// The most that ever was.
-    public var peakResident: Int
+    package var peakResident: Int
 
     /// The most before the system's own record was reset.
     private static let earlierPeak = Mutex(0)
@@ -46,7 +46,7 @@ public struct ProcessMemory: Sendable, Hashable {
     }
 
     /// Reads the counters; zeros where the system offers none.
-    public static func current() -> ProcessMemory {
+    package static func current() -> ProcessMemory {
         #if os(Linux)
             guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else {
                 return ProcessMemory(resident: 0, peakResident: 0)

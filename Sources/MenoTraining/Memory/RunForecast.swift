@@ -1,53 +1,53 @@
 internal import MenoModels
 
 /// What a run will take: steps, memory, time and disk.
-public struct RunForecast: Sendable, Encodable {
-    public struct Memory: Sendable, Encodable {
+package struct RunForecast: Sendable, Encodable {
+    package struct Memory: Sendable, Encodable {
         /// Bytes held before the first step: weights, adapters, the optimizer's state, the program.
-        public var resident: Int
+        package var resident: Int
         /// Bytes at the height of the run's largest pass, all included.
-        public var peak: Int
+        package var peak: Int
         /// Bytes that could be taken beyond ``resident``; `nil`: unknown.
-        public var available: Int?
+        package var available: Int?
 
         /// Whether the run fits; `true` where the available memory is not known.
-        public var fits: Bool { available.map { peak - resident <= $0 } ?? true }
+        package var fits: Bool { available.map { peak - resident <= $0 } ?? true }
     }
 
-    public struct Disk: Sendable, Encodable {
+    package struct Disk: Sendable, Encodable {
         /// Bytes of a checkpoint, and of the final adapter or model.
-        public var checkpoint: Int
-        public var final: Int
+        package var checkpoint: Int
+        package var final: Int
         /// Checkpoints that are there at the same time, at most.
-        public var checkpoints: Int
+        package var checkpoints: Int
         /// Bytes in all, with the checkpoint that is being written before an old one goes.
-        public var total: Int { checkpoint * (checkpoints > 0 ? checkpoints + 1 : 0) + final }
+        package var total: Int { checkpoint * (checkpoints > 0 ? checkpoints + 1 : 0) + final }
     }
 
-    public var steps: Int
-    public var stepsPerEpoch: Int
-    public var examples: Int
+    package var steps: Int
+    package var stepsPerEpoch: Int
+    package var examples: Int
     /// Tokens trained on in all steps.
-    public var tokens: Int
-    public var evaluations: Int
-    public var evaluationTokens: Int
-    public var trainedParameters: Int
-    public var totalParameters: Int
+    package var tokens: Int
+    package var evaluations: Int
+    package var evaluationTokens: Int
+    package var trainedParameters: Int
+    package var totalParameters: Int
     /// The limit on a pass, and the tokens of the largest one.
-    public var tokensPerPass: Int
-    public var largestPass: Int
-    public var passes: Int
-    public var memory: Memory
-    public var disk: Disk
-    public var trainingSeconds: Double
-    public var evaluationSeconds: Double
+    package var tokensPerPass: Int
+    package var largestPass: Int
+    package var passes: Int
+    package var memory: Memory
+    package var disk: Disk
+    package var trainingSeconds: Double
+    package var evaluationSeconds: Double
 }
 
 extension TrainingLoop {
     /// Forecasts the run by measuring two passes and those of a step; nothing is trained.
     /// - Throws: ``TrainingError`` with `outOfMemory` where not even one example fits, or with `cannotPlan` where the system
     ///   does not tell what a pass takes.
-    public func forecast() throws -> RunForecast {
+    package func forecast() throws -> RunForecast {
         try checkLearningRates()
         planCheckpointing()
         guard

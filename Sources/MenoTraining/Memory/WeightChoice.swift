@@ -1,5 +1,5 @@
-public import MenoModels
-public import MenoTensor
+package import MenoModels
+package import MenoTensor
 
 /// How a run holds the weights that it does not train.
 public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
@@ -14,7 +14,7 @@ public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
     /// - Parameters:
     ///   - dtype: what dense weights would be held in.
     ///   - available: bytes that this process may still take; `nil` where nothing tells.
-    public func form(of files: ModelFiles, dtype: DType, device: Device, available: Int?) -> WeightForm {
+    package func form(of files: ModelFiles, dtype: DType, device: Device, available: Int?) -> WeightForm {
         switch self {
         case .dense: return .dense
         case .packed: return .packed
@@ -26,10 +26,10 @@ public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
     }
 
     /// The same beside the memory that there is now.
-    public func form(of files: ModelFiles, dtype: DType, device: Device) -> WeightForm {
+    package func form(of files: ModelFiles, dtype: DType, device: Device) -> WeightForm {
         form(of: files, dtype: dtype, device: device, available: MemoryLimit.available(on: device))
     }
 
     /// The choice that stands for a form.
-    public init(_ form: WeightForm) { self = form == .packed ? .packed : .dense }
+    package init(_ form: WeightForm) { self = form == .packed ? .packed : .dense }
 }

@@ -1,10 +1,10 @@
-public import MenoMetrics
-public import MenoTensor
+package import MenoMetrics
+package import MenoTensor
 
 /// Reads what a run uses.
-public enum ResourceReading {
+package enum ResourceReading {
     /// Memory of the process and of an accelerator, now.
-    public static func current(step: Int, device: Device) -> ResourceUsage {
+    package static func current(step: Int, device: Device) -> ResourceUsage {
         let memory = ProcessMemory.current()
         var usage = ResourceUsage(step: step, resident: memory.resident, peakResident: memory.peakResident)
         if let accelerator = try? device.memory() {

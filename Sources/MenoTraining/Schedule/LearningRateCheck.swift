@@ -1,12 +1,12 @@
 extension LearningRateSchedule {
     /// Why a run can learn nothing, or not what it was meant to.
-    public enum Fault: Sendable, Hashable, CustomStringConvertible {
+    package enum Fault: Sendable, Hashable, CustomStringConvertible {
         /// The rate of each of so many steps is 0.
         case alwaysZero(steps: Int)
         /// The warm-up is as long as the run, or longer.
         case neverAtPeak(highest: Double, warmupSteps: Int, totalSteps: Int)
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .alwaysZero(let steps):
                 steps == 1
@@ -22,7 +22,7 @@ extension LearningRateSchedule {
     /// What is wrong with the rates from a step on, judged by the values themselves: each course has its own idea of a
     /// warm-up and a peak. A run without any step left has no fault.
     /// - Parameter start: steps done.
-    public func fault(from start: Int = 0) -> Fault? {
+    package func fault(from start: Int = 0) -> Fault? {
         guard start < totalSteps else { return nil }
         if !(start..<totalSteps).contains(where: { rate(atStep: $0) != 0 }) {
             return .alwaysZero(steps: totalSteps - start)
@@ -51,8 +51,9 @@ extension TrainingArguments {
         if case .neverAtPeak = fault, wasBegunSo { return }
         let advice =
             learningRate == 0
-            ? "Set a training.learning_rate above 0."
-            : "Set fewer training.warmup_steps or a lower training.warmup_ratio, or train for more steps."
-        throw TrainingError(.badArguments, "\(fault).", advice: advice)
+            ? "Set a learning rate above 0." : "Warm up for fewer steps, or train for more."
+        throw TrainingError(
+            .badArguments, "\(fault).", advice: advice,
+            settings: learningRate == 0 ? [.learningRate] : [.warmup, .maxSteps])
     }
 }

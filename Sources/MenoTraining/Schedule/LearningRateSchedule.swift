@@ -47,19 +47,20 @@ public struct LearningRateSchedule: Sendable, Hashable {
         /// `decay_type` of `warmup_stable_decay`. Default cosine.
         public var decayShape = DecayShape.cosine
 
+        /// The defaults.
         public init() {}
     }
 
     /// The highest rate.
-    public var peak: Double
-    public var course: Course
-    public var options: Options
+    package var peak: Double
+    package var course: Course
+    package var options: Options
     /// Steps over which the rate rises linearly from 0.
-    public var warmupSteps: Int
+    package var warmupSteps: Int
     /// Steps in all.
-    public var totalSteps: Int
+    package var totalSteps: Int
 
-    public init(peak: Double, course: Course, options: Options = Options(), warmupSteps: Int, totalSteps: Int) {
+    package init(peak: Double, course: Course, options: Options = Options(), warmupSteps: Int, totalSteps: Int) {
         precondition(warmupSteps >= 0 && totalSteps >= 0)
         self.peak = peak
         self.course = course
@@ -69,7 +70,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
     }
 
     /// The rate of an optimizer step; the first one is step 0 (and has the rate 0 where there is a warm-up).
-    public func rate(atStep step: Int) -> Double {
+    package func rate(atStep step: Int) -> Double {
         if course == .constant { return peak }
         if course == .warmupStableDecay { return peak * stableFactor(step) }
         if step < warmupSteps { return peak * Double(step) / Double(warmupSteps) }

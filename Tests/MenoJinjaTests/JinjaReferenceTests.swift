@@ -2,7 +2,7 @@ import Foundation
 import MenoTesting
 import Testing
 
-@testable import MenoTokenizers
+@testable import MenoJinja
 
 /// What jinja2, set up as transformers does, made of the same templates (`Tests/Reference/make_jinja.py`).
 struct JinjaReferenceTests {

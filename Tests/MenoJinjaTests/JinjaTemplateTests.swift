@@ -2,7 +2,7 @@ import Foundation
 import MenoTesting
 import Testing
 
-@testable import MenoTokenizers
+@testable import MenoJinja
 
 struct JinjaTemplateTests {
     private func error(

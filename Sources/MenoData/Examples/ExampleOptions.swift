@@ -1,0 +1,19 @@
+/// Which tokens carry loss.
+public enum LossTarget: String, Sendable, Hashable, CaseIterable {
+    /// Every token but the first.
+    case all
+    /// What the assistant writes, with the token that ends its turn.
+    case completions
+    /// Only the last answer of a dialogue.
+    case lastCompletion = "last_completion"
+}
+
+/// What becomes of an example that is too long.
+public enum LengthPolicy: String, Sendable, Hashable, CaseIterable {
+    /// It is cut at its end.
+    case truncate
+    /// It is left out.
+    case skip
+    /// It is cut at its end, and left out where nothing of an answer would be left.
+    case skipWithoutAnswer = "skip_without_answer"
+}
