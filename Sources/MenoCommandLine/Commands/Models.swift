@@ -107,7 +107,7 @@ struct Models: ParsableCommand {
             case .no: return false
             case .unasked:
                 throw HubError(
-                    .badSetting, at: name, "is not removed, as nobody is there who could be asked.", advice: "Give --yes.")
+                    .badSetting, at: name, "is not removed, as nobody can be asked.", advice: "Give --yes.")
             }
         }
     }

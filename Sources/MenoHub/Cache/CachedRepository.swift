@@ -161,7 +161,8 @@ package struct CachedRepository: Sendable {
             try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         } catch {
             throw HubError(
-                .inputOutput, at: url.path, "cannot be created (\(error.localizedDescription)).", advice: Self.elsewhere)
+                .inputOutput, at: url.path, "cannot be created (\(error.localizedDescription)).", advice: Self.elsewhere
+            )
         }
     }
 

@@ -91,7 +91,7 @@ struct FileDownload: Sendable {
             progress.add(-partial.count)
             try partial.restart()
             guard response.status == .ok else {
-                return HubError(.network, at: reference.id, "the server sent another part of the file than was asked for.")
+                return HubError(.network, at: reference.id, "the server sent another part than was asked for.")
             }
         }
         let before = partial.count

@@ -68,7 +68,7 @@ extension CodedError<HubErrorCode> {
                 advice: "It may have expired: run `hf auth login` again, or set HF_TOKEN to a new one.")
         case (401, _), (404, _), (_, "RepoNotFound"):
             return HubError(
-                .notFound, at: id, "is neither a file or folder here nor a model at \(settings.endpoint), or is private.",
+                .notFound, at: id, "is neither a file or folder here nor a model at \(settings.endpoint), or private.",
                 advice: settings.token.map { "Check the spelling, and whether the token of \($0.source) may read it." }
                     ?? "Check the spelling. A private one needs a token: run `hf auth login`, or set HF_TOKEN.")
         case (403, _), (451, _):

@@ -94,7 +94,8 @@ final class HubTransport: Sendable {
                 ["http", "https"].contains(scheme), url.scheme == "http" || scheme == "https"
             else {
                 throw HubError(
-                    .network, at: url.host ?? "", "sends on to an address that is not followed: \(location.prefix(200)).")
+                    .network, at: url.host ?? "", "sends on to an address that is not followed: \(location.prefix(99))."
+                )
             }
             if !request.leavesHub, !isHub(target) { return response }
             url = target
