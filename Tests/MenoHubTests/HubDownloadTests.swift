@@ -116,7 +116,7 @@ import Testing
         let fixture = try HubFixture()
         fixture.server.trouble(.stall(after: 70_000), fixture.weightsPath, times: 1)
         var settings = try fixture.settings()
-        settings.readTimeout = .milliseconds(300)
+        settings.readTimeout = .seconds(1)
         let hub = Hub(settings)
         try requireWhole(try await hub.snapshot(HubReference(id: fixture.id)), fixture)
         #expect(ranges(fixture).count >= 2)

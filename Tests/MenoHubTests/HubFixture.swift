@@ -34,10 +34,11 @@ struct HubFixture {
     }
 
     func settings(_ environment: [String: String] = [:]) throws -> HubSettings {
-        var settings = try HubSettings(
-            ["HF_ENDPOINT": server.endpoint, "HF_HOME": folder.url.path, "HF_HUB_DOWNLOAD_TIMEOUT": "2"].merging(
-                environment
-            ) { $1 })
+        let own = [
+            "HF_ENDPOINT": server.endpoint, "HF_HOME": folder.url.path, "HF_HUB_DOWNLOAD_TIMEOUT": "30",
+            "HF_HUB_ETAG_TIMEOUT": "30",
+        ]
+        var settings = try HubSettings(own.merging(environment) { $1 })
         settings.retryDelay = .milliseconds(10)
         return settings
     }
