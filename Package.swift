@@ -19,6 +19,7 @@ let package = Package(
         .executable(name: "meno", targets: ["MenoCommandLine"]),
         .library(name: "Meno", targets: ["Meno"]),
         .library(name: "MenoFormats", targets: ["MenoFormats"]),
+        .library(name: "MenoHub", targets: ["MenoHub"]),
         .library(name: "MenoTokenizers", targets: ["MenoTokenizers"]),
         .library(name: "MenoData", targets: ["MenoData"]),
         .library(name: "MenoTensor", targets: ["MenoTensor"]),
@@ -35,9 +36,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // libtorch
@@ -68,6 +71,19 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(
             name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats", "MenoErrors"],
+            swiftSettings: swiftSettings),
+
+        // Models by their Hugging Face id: no libtorch
+        .target(
+            name: "MenoHub",
+            dependencies: [
+                "MenoFormats", "MenoErrors",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: swiftSettings),
 
         // What a run tells, and what is decided from it: no libtorch
@@ -117,7 +133,7 @@ let package = Package(
             dependencies: [
                 "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
                 "MenoTokenizers",
-                "MenoFormats", "MenoReporting", "MenoMonitor", "MenoMetrics", "MenoErrors", logging,
+                "MenoFormats", "MenoHub", "MenoReporting", "MenoMonitor", "MenoMetrics", "MenoErrors", logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -127,7 +143,7 @@ let package = Package(
             dependencies: [
                 "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
                 "MenoTokenizers",
-                "MenoFormats", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics", "MenoErrors",
+                "MenoFormats", "MenoHub", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics", "MenoErrors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
             ],
@@ -141,6 +157,17 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoFormatsTests", dependencies: ["MenoFormats", "MenoTesting"], swiftSettings: swiftSettings),
+        .target(
+            name: "HubServer",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/HubServer", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoHubTests", dependencies: ["MenoHub", "HubServer", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoJinjaTests", dependencies: ["MenoJinja", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
@@ -175,8 +202,8 @@ let package = Package(
         .testTarget(
             name: "MenoTests", dependencies: ["Meno", "MenoTensor", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoTesting"], swiftSettings: swiftSettings
-        ),
+            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoHub", "HubServer", "MenoTesting"],
+            swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20
 )

@@ -60,7 +60,8 @@ public struct FineTuning: Sendable {
     /// - Parameter onEvent: called with every event, in order, on the run's own thread. The run waits for it.
     /// - Returns: how the run ended.
     /// - Throws: ``ConfigurationError`` (settings, or the run's folder), ``DataError`` (records), ``ModelError`` and
-    ///   ``FormatError`` (the model's files), ``TokenizerError`` (tokenizer or chat template), ``TrainingError`` (a loss that
+    ///   ``FormatError`` (the model's files), ``HubError`` (a model of the Hub that cannot be downloaded), ``TokenizerError``
+    ///   (tokenizer or chat template), ``TrainingError`` (a loss that
     ///   is not finite, a checkpoint that cannot be resumed) or ``TorchError`` (libtorch, memory included).
     @discardableResult
     public func run(onEvent: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> RunOutcome {

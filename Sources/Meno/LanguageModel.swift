@@ -34,12 +34,15 @@ public actor LanguageModel {
 
     /// Loads a model.
     /// - Parameters:
-    ///   - nameOrPath: a Hugging Face folder, a `.gguf` file, or a name that `meno models list` shows.
-    ///   - adapter: the folder of an adapter in PEFT's format, such as `model` in a run's folder; `nil`: the model alone.
+    ///   - nameOrPath: a Hugging Face folder, a `.gguf` file, a Hugging Face id such as `Qwen/Qwen3-0.6B`, or a name that
+    ///     `meno models list` shows. A model of the Hub that is not in its cache is downloaded.
+    ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's format, such as `model` in a run's folder;
+    ///     `nil`: the model alone.
     ///   - dtype: the type of the weights in memory; `auto` is bfloat16.
     ///   - device: where it computes; `auto` takes a GPU where there is one.
-    /// - Throws: ``ModelError`` or ``FormatError`` (files that are missing, damaged or not supported), ``TokenizerError``,
-    ///   ``ConfigurationError`` (there is no such device) or ``TorchError`` (memory).
+    /// - Throws: ``ModelError`` or ``FormatError`` (files that are missing, damaged or not supported), ``HubError`` (a model
+    ///   that cannot be downloaded), ``TokenizerError``, ``ConfigurationError`` (there is no such device) or
+    ///   ``TorchError`` (memory).
     public static func load(
         _ nameOrPath: String, adapter: String? = nil, dtype: RunConfiguration.Precision = .auto,
         device: RunConfiguration.DeviceChoice = .auto

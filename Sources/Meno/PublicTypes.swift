@@ -6,6 +6,7 @@ public import MenoConfiguration
 public import MenoData
 public import MenoErrors
 public import MenoFormats
+public import MenoHub
 public import MenoMetrics
 public import MenoModels
 public import MenoMonitor
@@ -71,6 +72,8 @@ public typealias DataError = MenoData.DataError
 public typealias ModelError = MenoModels.ModelError
 /// A file that is damaged or of an unknown format.
 public typealias FormatError = MenoFormats.FormatError
+/// A model of the Hugging Face Hub that cannot be downloaded, or is not in its cache.
+public typealias HubError = MenoHub.HubError
 /// A tokenizer or a chat template that cannot be used.
 public typealias TokenizerError = MenoTokenizers.TokenizerError
 /// A run or an evaluation that cannot go on.

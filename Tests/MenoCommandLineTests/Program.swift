@@ -8,10 +8,11 @@ func meno(_ arguments: String...) throws -> (status: Int32, output: String, erro
 ///   - environment: what differs from that of the tests.
 ///   - memoryLimit: of addresses, in MiB.
 ///   - redirection: of a shell, as `2>/dev/full`.
+///   - folder: where it runs; `nil`: where the tests do.
 ///   - onLine: called with each line of standard error as it comes; standard output is not read then.
 func meno(
     _ arguments: [String], threads: Int? = nil, environment: [String: String] = [:], memoryLimit: Int? = nil,
-    redirection: String? = nil,
+    redirection: String? = nil, folder: URL? = nil,
     onLine: ((Substring) -> Void)? = nil
 ) throws -> (status: Int32, output: String, errors: String) {
     let process = Process()
@@ -19,6 +20,7 @@ func meno(
     process.environment = ProcessInfo.processInfo.environment.merging(threads) { $1 }.merging(environment) { $1 }
     process.executableURL = program
     process.arguments = arguments
+    process.currentDirectoryURL = folder
     if memoryLimit != nil || redirection != nil {
         let limit = memoryLimit.map { "ulimit -v \($0 << 10) && " } ?? ""
         process.executableURL = URL(filePath: "/bin/sh")

@@ -10,7 +10,7 @@ internal import MenoTokenizers
 /// Makes an export and compares it with the trained model; what `export`, `demo --export` and `training.export_at_end` do.
 package struct ModelExporter {
     let model: String
-    /// The folder of an adapter in PEFT's form.
+    /// The folder, or the Hugging Face id, of an adapter in PEFT's form.
     var adapter: String?
     var form: ExportForm
     var target: URL
@@ -39,6 +39,8 @@ package struct ModelExporter {
     private struct Subject {
         let url: URL
         let name: String
+        /// The adapter's files.
+        let adapter: URL?
         let tokenized: TokenizedModel
         let template: ChatTemplate?
         let templateName: String
@@ -54,7 +56,7 @@ package struct ModelExporter {
         let start = clock.now
         let subject = try subject()
         let stored = try StoredModel(subject.url)
-        let storedAdapter = try adapter.map { try StoredAdapter(URL(filePath: $0), for: stored) }
+        let storedAdapter = try subject.adapter.map { try StoredAdapter($0, for: stored) }
         let merged = MergedModel(stored, storedAdapter)
         let stage = try ExportStage(for: target)
         let written = try write(subject, merged, to: stage)
@@ -73,8 +75,8 @@ package struct ModelExporter {
     }
 
     private func subject() throws -> Subject {
-        let url = try CatalogModel.locate(model, log: log)
-        let folder = adapter.map { URL(filePath: $0) }
+        let url = try ModelReference.locate(model, log: log)
+        let folder = try adapter.map { try ModelReference.locateAdapter($0, log: log) }
         if let found = AdapterFolder(url) { throw found.refusal }
         let run = TrainedRun(of: folder ?? url)
         let tokenized = try TokenizedModel(url, adapter: folder, log: log)
@@ -88,7 +90,8 @@ package struct ModelExporter {
             name == "auto"
             ? try? tokenized.template(name, warnsOfOther: false) : try tokenized.template(name, warnsOfOther: false)
         return Subject(
-            url: url, name: exportName(run), tokenized: tokenized, template: template, templateName: name, run: run)
+            url: url, name: exportName(run), adapter: folder, tokenized: tokenized, template: template,
+            templateName: name, run: run)
     }
 
     private func exportName(_ run: TrainedRun?) -> String {
@@ -185,7 +188,9 @@ package struct ModelExporter {
 
     private func writeCard(_ subject: Subject, _ merged: MergedModel, _ written: Written, to stage: ExportStage) throws
     {
-        var card = ModelCard(name: subject.name, base: subject.run?.configuration.model.nameOrPath ?? model)
+        var card = ModelCard(
+            name: subject.name,
+            base: ModelReference.withoutRevision(subject.run?.configuration.model.nameOrPath ?? model))
         card.isGGUF = form.format != .safetensors
         card.dataHash = subject.run?.dataHash
         card.settings = subject.run?.settings ?? []
@@ -242,10 +247,8 @@ package struct ModelExporter {
         _ subject: Subject, _ samples: [ExportVerification.Sample]
     ) throws -> (base: [Double]?, trained: [Double]) {
         let decoder = try ModelFiles(subject.url).load(dtype: precision(subject.url))
-        let base = adapter == nil ? nil : try ExportVerification.losses(of: decoder, samples)
-        if let adapter {
-            try LoRAFiles.attach(URL(filePath: adapter), to: decoder)
-        }
+        let base = subject.adapter == nil ? nil : try ExportVerification.losses(of: decoder, samples)
+        if let adapter = subject.adapter { try LoRAFiles.attach(adapter, to: decoder) }
         return (base, try ExportVerification.losses(of: decoder, samples))
     }
 

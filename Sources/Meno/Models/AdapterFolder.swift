@@ -1,4 +1,5 @@
 package import Foundation
+internal import MenoHub
 internal import MenoMetrics
 internal import MenoModels
 
@@ -28,10 +29,11 @@ package struct AdapterFolder {
     /// What to do with it where a model is expected.
     package var refusal: ModelError {
         let model = base.map { $0.contains(" ") ? "\"\($0)\"" : $0 } ?? "BASE"
+        let adapter = CachedRepository.place(of: url)?.id ?? url.path
         return ModelError(
-            .unsupported, at: url.path,
+            .unsupported, at: adapter,
             "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
             advice: "Give its base model as the model, and this folder as the adapter.",
-            settings: [.model: model, .adapter: url.path])
+            settings: [.model: model, .adapter: adapter])
     }
 }

@@ -16,21 +16,21 @@ package struct LoadedModel {
     package var tokenizer: Tokenizer { tokenized.tokenizer }
 
     /// - Parameters:
-    ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
-    ///   - adapter: the folder of an adapter in PEFT's form.
+    ///   - name: a Hugging Face folder, a .gguf file, a Hugging Face id or a name of the catalog.
+    ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's form.
     ///   - log: gets what may be wrong with the model's files.
     package init(
         _ name: String, dtype: DType, device: Device, adapter: String? = nil, log: any SessionLog
     ) throws {
         self.name = name
         isTrained = false
-        url = try CatalogModel.locate(name, log: log)
+        url = try ModelReference.locate(name, log: log)
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
         let files = try ModelFiles(url)
         if device == .cpu, dtype == .bfloat16 { try ProductChoice().apply(log: log) }
         decoder = try files.load(
             dtype: dtype, form: WeightChoice.auto.form(of: files, dtype: dtype, device: device), device: device)
-        let adapter = adapter.map { URL(filePath: $0) }
+        let adapter = try adapter.map { try ModelReference.locateAdapter($0, log: log) }
         // llama.cpp's adapters bring no tokenizer along.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
         tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
@@ -56,7 +56,7 @@ package struct LoadedModel {
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.
-    var reference: String { CatalogModel.reference(name, url) }
+    var reference: String { ModelReference.baseModel(url) }
 
     /// The template of a name, where the records hold a dialogue.
     package func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {

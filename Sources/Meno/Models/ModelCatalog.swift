@@ -23,30 +23,6 @@ package struct CatalogModel: Sendable {
     package var url: URL { Self.cache.appending(path: "models").appending(path: file) }
     package var isFetched: Bool { FileManager.default.fileExists(atPath: url.path) }
 
-    /// The files that a name or a path stands for. A path that exists wins over a name.
-    /// - Parameter log: asked for a named model that has not been downloaded.
-    package static func locate(_ nameOrPath: String, log: any SessionLog) throws -> URL {
-        // A URL's path has `~` written out.
-        let url = URL(filePath: nameOrPath)
-        if FileManager.default.fileExists(atPath: url.path) { return onlyGGUF(in: url) ?? url }
-        guard let model = all.first(where: { $0.name == nameOrPath }) else {
-            throw ModelError(
-                .notFound, at: nameOrPath, "is neither a file or folder nor the name of a model.",
-                advice: "Names: \(all.map(\.name).joined(separator: ", ")).", settings: [.modelDownload: "NAME"])
-        }
-        if !model.isFetched { try log.obtain(model) }
-        return model.url
-    }
-
-    /// The GGUF file of a folder that is no Hugging Face model and holds one: of an export for Ollama, for example.
-    private static func onlyGGUF(in folder: URL) -> URL? {
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path),
-            !names.contains("config.json"), case let files = names.filter({ $0.lowercased().hasSuffix(".gguf") }),
-            files.count == 1
-        else { return nil }
-        return folder.appending(path: files[0])
-    }
-
     /// The error of a model that has not been downloaded.
     package var absence: ModelError {
         ModelError(

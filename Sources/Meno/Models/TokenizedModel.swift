@@ -12,7 +12,7 @@ package struct TokenizedModel {
     private let warn: (String) -> Void
 
     package init(_ name: String, log: any SessionLog) throws {
-        try self.init(CatalogModel.locate(name, log: log), log: log)
+        try self.init(ModelReference.locate(name, .tokenizer, log: log), log: log)
     }
 
     /// - Parameters:

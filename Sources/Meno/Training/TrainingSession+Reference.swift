@@ -9,10 +9,10 @@ extension TrainingSession {
     /// A model that a run is compared with.
     static func reference(
         _ source: RunReference.Source, beside model: LoadedModel, _ configuration: RunConfiguration,
-        _ log: any SessionLog
+        _ initialAdapter: URL?, _ log: any SessionLog
     ) throws -> Decoder {
         let decoder = model.decoder
-        var (name, adapter) = (configuration.model.nameOrPath, configuration.lora?.initialAdapter)
+        var (name, adapter) = (configuration.model.nameOrPath, initialAdapter?.path)
         if case .base = source { adapter = nil }
         var isOther = false
         if case .other(let path) = source {

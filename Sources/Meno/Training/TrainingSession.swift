@@ -19,6 +19,11 @@ package struct TrainingSession {
     package let template: ChatTemplate?
     let examples: ExampleSides.Sides
     let reference: RunReference
+    let runModel: RunModel
+    /// What tells this run from others, key by key.
+    private let resultSettings: [String: String]
+    /// `lora.init_adapter`
+    let initialAdapter: URL?
     private let form: SavedForm
     private let dialogues: DialogueForm
     private let dataDigest: FileDigest
@@ -43,7 +48,10 @@ package struct TrainingSession {
         allowsChanges: Bool = false, trains: Bool = true, log: any SessionLog, shouldStop: @escaping () -> Bool
     ) throws {
         MenoRuntime.prepare()
-        let adapter = try configuration.lora?.initialAdapter.map { try LoRAFiles.settings(in: URL(filePath: $0)) }
+        initialAdapter = try configuration.lora?.initialAdapter.map {
+            try ModelReference.locateAdapter($0, log: log, isCancelled: shouldStop)
+        }
+        let adapter = try initialAdapter.map { try LoRAFiles.settings(in: $0) }
         var configuration = try adapter.map(configuration.adopting) ?? configuration
         self.log = log
         // A form that there is not is refused before anything is trained.
@@ -57,9 +65,10 @@ package struct TrainingSession {
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
         let stored = checkpoint.flatMap(RunSaving.storedSettings)
-        let place = try CatalogModel.locate(configuration.model.nameOrPath, log: log)
-        if let adapter = AdapterFolder(place) { throw adapter.refusal }
-        let files = try ModelFiles(place)
+        runModel = try RunModel(configuration.model.nameOrPath, stored: stored, log: log, isCancelled: shouldStop)
+        configuration.model.nameOrPath = runModel.name
+        if let adapter = AdapterFolder(runModel.url) { throw adapter.refusal }
+        let files = try ModelFiles(runModel.url)
         let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
         if device == .cpu, dtype == .bfloat16 {
@@ -77,9 +86,10 @@ package struct TrainingSession {
         // Records of pairs often hold other shapes beside them.
         let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
         var (records, report) = try RecordFile.read(contents, of: file, format: format, onInvalid: data.onInvalid)
-        let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
-        let tokenized = try TokenizedModel(place, adapter: initialAdapter, log: log)
+        let tokenized = try TokenizedModel(runModel.url, adapter: initialAdapter, log: log)
         dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
+        resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
+            .merging(runModel.settings) { $1 }
         template = dialogues.answering
         var builder = ExampleBuilder(
             tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
@@ -93,7 +103,7 @@ package struct TrainingSession {
         examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
         // What cannot be trained or resumed is refused before minutes of loading.
         try ResumeCheck(
-            settings: configuration.resultSettings.merging(dialogues.settings) { $1 }, form: configuration.formToResume,
+            settings: resultSettings, form: configuration.formToResume,
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
@@ -101,13 +111,14 @@ package struct TrainingSession {
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
             quantization: configuration.model.quantization, device: device)
         self.model = model
-        self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
+        self.form = try Self.prepare(model, configuration, runModel, initialAdapter, log).accompanied(
+            by: model.tokenizerFiles(template))
         if objective != .sft, configuration.training.objective.disablesDropout { model.decoder.disableDropout() }
         reference = try RunReference(
-            configuration.training.objective, of: model.decoder, adapter: configuration.lora?.initialAdapter,
-            identity: "\(place.path) \(model.decoder.precision)"
-        ) { [configuration] source in
-            try Self.reference(source, beside: model, configuration, log)
+            configuration.training.objective, of: model.decoder, adapter: initialAdapter?.path,
+            identity: "\(runModel.url.path) \(model.decoder.precision)"
+        ) { [configuration, initialAdapter] source in
+            try Self.reference(source, beside: model, configuration, initialAdapter, log)
         }
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
@@ -130,8 +141,13 @@ package struct TrainingSession {
 
     /// Attaches the adapter that is trained, or makes every weight trained.
     private static func prepare(
-        _ model: LoadedModel, _ configuration: RunConfiguration, _ log: any SessionLog
+        _ model: LoadedModel, _ configuration: RunConfiguration, _ runModel: RunModel, _ initialAdapter: URL?,
+        _ log: any SessionLog
     ) throws -> SavedForm {
+        let adapter = { (settings: LoRASettings) in
+            SavedForm.adapter(
+                settings, baseModel: model.reference, revision: runModel.revision(of: model.reference))
+        }
         let decoder = model.decoder
         guard let lora = configuration.lora else {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
@@ -144,17 +160,17 @@ package struct TrainingSession {
             try decoder.trainAllParameters()
             return .model(source: model.url)
         }
-        if let adapter = lora.initialAdapter {
+        if let initialAdapter {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             let settings = try LoRAFiles.attach(
-                URL(filePath: adapter), to: decoder, forTraining: true, warn: { log.warn($0) })
-            return .adapter(settings, baseModel: model.reference)
+                initialAdapter, to: decoder, forTraining: true, warn: { log.warn($0) })
+            return adapter(settings)
         }
         let settings = try SharedGenerator.exclusively {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             return try decoder.attachLoRA(lora.settings)
         }
-        return .adapter(settings, baseModel: model.reference)
+        return adapter(settings)
     }
 
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
@@ -177,7 +193,7 @@ package struct TrainingSession {
             log.note("resumed from \(checkpoint.path)")
         }
         // Not before: a resumption that is refused leaves the settings that the run was made with.
-        try folders.write(configuration: provenance + configuration.yaml)
+        try folders.write(configuration: provenance + lastingConfiguration.yaml)
         // Not before everything is there that the new run needs.
         if case .none = resumption { try folders.clear(keeping: inputs) }
         // The report of a long run takes a while: the result does not wait for it.
@@ -203,7 +219,7 @@ package struct TrainingSession {
         guard let target = free else { return }
         let isAdapter = configuration.lora != nil
         let exporter = ModelExporter(
-            model: isAdapter ? configuration.model.nameOrPath : folders.model.path,
+            model: isAdapter ? runModel.place : folders.model.path,
             adapter: isAdapter ? folders.model.path : nil, form: form, target: target, log: log)
         try exporter.run()
         log.note("the export is in \(target.path)")
@@ -252,13 +268,20 @@ package struct TrainingSession {
             observers: observers, policies: policies, stages: evaluationStages,
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
-                settings: configuration.resultSettings.merging(dialogues.settings) { $1 }),
+                settings: resultSettings),
             processes: ProcessGroup(), logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
             shouldStop: shouldStop)
     }
 
     /// Folders that the run reads and that may be its own.
-    private var inputs: [URL] { [model.url] + (configuration.lora?.initialAdapter.map { [URL(filePath: $0)] } ?? []) }
+    private var inputs: [URL] { [model.url] + (initialAdapter.map { [$0] } ?? []) }
+
+    /// The configuration by which the same run can be made later.
+    private var lastingConfiguration: RunConfiguration {
+        var configuration = configuration
+        configuration.model.nameOrPath = runModel.lastingName
+        return configuration
+    }
 
     /// With which programs and on what the run was made, as comments.
     private var provenance: String {

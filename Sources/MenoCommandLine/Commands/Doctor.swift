@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Meno
+import MenoHub
 import MenoTensor
 import MenoTraining
 
@@ -19,7 +20,25 @@ struct Doctor: ParsableCommand {
                 "model          \(model.name): \(model.isFetched ? "fetched" : "missing (meno models fetch \(model.name))")"
             )
         }
+        tellHub()
         print("checkout       \(Installation.root?.path ?? "not found: demo and models fetch will not work")")
+    }
+
+    /// Where models of the Hugging Face Hub come from. Nothing is asked of the network.
+    private func tellHub() {
+        do {
+            let settings = try HubSettings()
+            let models = CachedModel.all(in: settings.cache)
+            let size = ByteText.english(models.reduce(0) { $0 + $1.size })
+            let free = settings.freeSpace.map { ", \(ByteText.english($0)) free" } ?? ""
+            print("hub cache      \(settings.cache.path), \(models.count) models, \(size)\(free)")
+            let token = settings.token.map { "token of \($0.source)" } ?? "no token"
+            print(
+                "hub            \(settings.endpoint), \(settings.offlineBecause.map { "offline by \($0)" } ?? "online"), \(token)"
+            )
+        } catch {
+            print("hub            cannot be used: \(error)")
+        }
     }
 
     /// Whether the GPU has this project's kernels: without them everything works, and is slower.

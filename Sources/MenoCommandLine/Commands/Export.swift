@@ -17,8 +17,9 @@ struct Export: ParsableCommand {
             not change stay as they are, bit for bit, and the others become --changed-type.
             """)
 
-    @Option(help: "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.") var model: String
-    @Option(help: "The folder of an adapter in PEFT's form: RUN/model.") var adapter: String?
+    @Option(help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.")
+    var model: String
+    @Option(help: "The folder of an adapter in PEFT's form, RUN/model, or its Hugging Face id.") var adapter: String?
     @Option(help: "The result: a folder, or a file that ends in .gguf. Nothing may be there yet.") var to: String
     @Option(help: "safetensors, gguf, gguf-lora or ollama.") var format = ExportFormat.safetensors
     @Option(help: "The type of a GGUF file: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0.") var quantize:

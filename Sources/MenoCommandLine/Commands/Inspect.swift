@@ -1,14 +1,20 @@
 import ArgumentParser
 import Foundation
 import Meno
+import MenoHub
 import MenoData
 import MenoModels
 import MenoTokenizers
 
 struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Describes a model, an adapter or a data file.")
+    static let configuration = CommandConfiguration(
+        abstract: "Describes a model, an adapter or a data file.",
+        discussion: "Of a Hugging Face id that is not in the cache it shows what a download would bring.")
 
-    @Argument(help: "A model (folder, .gguf file or name), an adapter's folder, or a .json or .jsonl file of records.")
+    @Argument(
+        help:
+            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a .json or .jsonl file of records."
+    )
     var path: String
     @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
     @Option(
@@ -31,7 +37,8 @@ struct Inspect: ParsableCommand {
             case .other:
                 let url = URL(filePath: path)
                 if let summary = try GGUFAdapterFile.summary(url) { return describeAdapter(summary, url) }
-                try describeModel(ModelFiles(CatalogModel.locate(path, log: ConsoleLog())))
+                if case .hub(let reference) = try ModelReference(path), try describeDownload(reference) { return }
+                try describeModel(ModelFiles(ModelReference.locate(path, log: ConsoleLog())))
             }
         }
     }
@@ -61,6 +68,22 @@ struct Inspect: ParsableCommand {
         print("rank           \(adapter.ranks.map(String.init).joined(separator: ", ")), alpha \(adapter.alpha)")
         print("adapted        \(adapter.layers) layers")
         print("to use it      --model BASE --adapter \(url.path)")
+    }
+
+    /// What a download of a model would bring.
+    /// - Returns: `false` where it is in the cache.
+    private func describeDownload(_ reference: HubReference) throws -> Bool {
+        let hub = Hub(try HubSettings())
+        guard let forecast = try hub.forecast(reference, .model, log: ConsoleLog()) else { return false }
+        print("model          \(reference.id), commit \(forecast.commit)")
+        print("place          not in the cache: `meno models fetch \(reference)` downloads it")
+        for file in forecast.files {
+            let size = file.size.map(ByteText.english) ?? "of unknown size"
+            print("file           \(file.name), \(size)\(file.isCached ? ", in the cache" : "")")
+        }
+        let free = forecast.free.map { "; \(ByteText.english($0)) are free" } ?? ""
+        print("download       \(ByteText.english(forecast.missing))\(free)")
+        return true
     }
 
     private func describeModel(_ files: ModelFiles) {

@@ -1,18 +1,39 @@
 import ArgumentParser
 import Foundation
 import Meno
+import MenoHub
+import MenoModels
 
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lists and fetches the models that have a name.", subcommands: [List.self, Fetch.self])
+        abstract: "Lists, fetches and removes models: those that have a name, and those of the Hugging Face Hub.",
+        subcommands: [List.self, Fetch.self, Remove.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists them.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the models that have a name, and those of the Hub's cache with their sizes.")
 
         func run() throws {
-            for model in CatalogModel.all {
+            try reportingErrors {
+                for model in CatalogModel.all {
+                    print(
+                        "\(model.name)\t\(model.description)\t\(model.license)\t"
+                            + "\(model.isFetched ? model.url.path : "not fetched")")
+                }
+                for model in CachedModel.all(in: try HubSettings().cache) { show(model) }
+            }
+        }
+
+        private func show(_ model: CachedModel) {
+            for revision in model.revisions {
+                let names = revision.names.isEmpty ? "" : " (\(revision.names.joined(separator: ", ")))"
                 print(
-                    "\(model.name)\t\(model.description)\t\(model.license)\t\(model.isFetched ? model.url.path : "not fetched")"
+                    "\(model.id)\t\(ByteText.english(revision.size)) in \(revision.files.count) files\t"
+                        + "\(revision.commit)\(names)\t\(model.folder.path)")
+            }
+            if model.incomplete > 0 {
+                print(
+                    "\(model.id)\t\(ByteText.english(model.incomplete)) of downloads that broke off\t\t\(model.folder.path)"
                 )
             }
         }
@@ -22,24 +43,71 @@ struct Models: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Downloads one into the cache.",
             discussion: """
-                Other commands offer the download where a model that they name is not there yet; with MENO_ASSUME_YES=1 they \
-                download it without asking.
+                A name of the list, or a Hugging Face id: org/name, org/name@revision, org/name:file.gguf or org/name:Q4_K_M. \
+                Of a model that is in the cache, a newer version of the branch is downloaded.
+
+                Other commands offer the download of a named model that is not there yet; with MENO_ASSUME_YES=1 they \
+                download it without asking. A model that is named by its id they download when it is needed.
                 """)
 
-        @Argument(help: "A name of the list.") var name: String
-
-        func validate() throws {
-            guard CatalogModel.all.contains(where: { $0.name == name }) else {
-                throw ValidationError(
-                    "There is no model \"\(name)\". Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")).")
-            }
-        }
+        @Argument(help: "A name of the list, or a Hugging Face id.") var name: String
 
         func run() throws {
             try reportingErrors {
-                guard let model = CatalogModel.all.first(where: { $0.name == name }) else { return }
-                try model.fetch()
-                print(model.url.path)
+                switch try ModelReference(name) {
+                case .path(let url): print(url.path)
+                case .named(let model):
+                    try model.fetch()
+                    print(model.url.path)
+                case .hub(let reference):
+                    let hub = Hub(try HubSettings())
+                    print(try hub.locate(reference, isRenewed: true, log: ConsoleLog()).url.path)
+                }
+            }
+        }
+    }
+
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Removes one from the cache.",
+            discussion: """
+                org/name removes every revision of a model; org/name@revision removes one, and what the others have in common \
+                with it stays. Hugging Face's other programs use the same cache.
+                """)
+
+        @Argument(help: "A name of the list, or a Hugging Face id.") var name: String
+        @Flag(help: "Do not ask.") var yes = false
+
+        func run() throws {
+            try reportingErrors {
+                switch try ModelReference(name) {
+                case .path(let url):
+                    throw ModelError(
+                        .unsupported, at: url.path,
+                        "is a file or folder of yours; only what was downloaded is removed.")
+                case .named(let model):
+                    guard model.isFetched else { throw model.absence }
+                    let size = (try? model.url.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
+                    guard try isAgreed(size) else { return }
+                    try FileManager.default.removeItem(at: model.url)
+                    print("\(ByteText.english(size)) freed")
+                case .hub(let reference):
+                    let removal = try CacheRemoval(reference, in: try HubSettings().cache)
+                    guard try isAgreed(removal.size) else { return }
+                    try removal.run()
+                    print("\(ByteText.english(removal.size)) freed")
+                }
+            }
+        }
+
+        private func isAgreed(_ size: Int) throws -> Bool {
+            if yes { return true }
+            switch Consent.ask("Remove \(name) (\(ByteText.english(size)))?") {
+            case .yes: return true
+            case .no: return false
+            case .unasked:
+                throw HubError(
+                    .badSetting, at: name, "is not removed, as nobody can be asked.", advice: "Give --yes.")
             }
         }
     }

@@ -8,7 +8,10 @@ import MenoTokenizers
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Shows the tokens of a text.")
 
-    @Option(help: "A Hugging Face folder, a tokenizer.json, a .gguf file, or a name that `meno models list` shows.")
+    @Option(
+        help:
+            "A Hugging Face folder, a tokenizer.json, a .gguf file, a Hugging Face id, or a name that `meno models list` shows."
+    )
     var model: String
     @Option(help: "The text.") var text: String?
     @Option(help: "A file of lines {\"text\": …}.") var file: String?
@@ -22,7 +25,7 @@ struct Tokenize: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let log = ConsoleLog()
-            let tokenizer = try Tokenizer.load(CatalogModel.locate(model, log: log), log: log)
+            let tokenizer = try Tokenizer.load(ModelReference.locate(model, .tokenizer, log: log), log: log)
             let texts = try texts()
             if count { return try count(texts, tokenizer) }
             for text in texts { try show(text, tokenizer) }

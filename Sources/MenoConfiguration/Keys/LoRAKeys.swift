@@ -49,7 +49,8 @@ extension ConfigurationKey {
                 + "in it, which are then not adapted."),
         ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
-            "The folder of an adapter in PEFT's form to go on from.", example: "runs/first/model",
+            "The folder, or the Hugging Face id, of an adapter in PEFT's form to go on from.",
+            example: "runs/first/model",
             caveat: "Its settings are those of the run: a key of this section that says otherwise is an error."),
     ]
 }

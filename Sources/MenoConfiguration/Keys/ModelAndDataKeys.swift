@@ -10,7 +10,11 @@ extension ConfigurationKey {
     static let model = [
         ConfigurationKey(
             "model.name_or_path", \.model.nameOrPath, .text,
-            "A Hugging Face folder, a .gguf file, or a name that `meno models list` shows.", example: "gemma-3-270m"),
+            "A Hugging Face folder, a .gguf file, a Hugging Face id (`org/name`, `org/name@revision`, `org/name:file.gguf` or "
+                + "`org/name:Q4_K_M`), or a name that `meno models list` shows.", example: "gemma-3-270m",
+            caveat:
+                "A path that exists wins over an id. What is not in the Hub's cache is downloaded before the run begins. A "
+                + "resumed run takes the commit that it began with."),
         ConfigurationKey(
             "model.dtype", \.model.dtype, .choice,
             "What frozen weights are kept and, where the processor has fast bfloat16 products, computed in; adapters and "

@@ -7,16 +7,17 @@ extension LoRAFiles {
 
     /// - Parameters:
     ///   - baseModel: what the adapter was trained on, for `base_model_name_or_path`.
+    ///   - revision: its commit; `nil`: it is no model of the Hub.
     ///   - isTextPart: whether that is the text model of a multimodal one.
     static func writeConfiguration(
-        _ settings: LoRASettings, baseModel: String, isTextPart: Bool, to folder: URL
+        _ settings: LoRASettings, baseModel: String, revision: String?, isTextPart: Bool, to folder: URL
     ) throws {
-        let data = try configuration(settings, baseModel: baseModel, isTextPart: isTextPart)
+        let data = try configuration(settings, baseModel: baseModel, revision: revision, isTextPart: isTextPart)
         try WholeFile.write(data, to: folder.appending(path: configurationName))
     }
 
     private static func configuration(
-        _ settings: LoRASettings, baseModel: String, isTextPart: Bool
+        _ settings: LoRASettings, baseModel: String, revision: String?, isTextPart: Bool
     ) throws -> Data {
         var layers = settings.layersToTransform
         var targets = json(settings.targets)
@@ -32,6 +33,7 @@ extension LoRAFiles {
             "lora_alpha": alpha, "lora_dropout": settings.dropout, "target_modules": targets,
             "use_rslora": settings.usesRankStabilization, "use_dora": settings.usesDoRA,
         ]
+        if let revision { object["revision"] = revision }
         if let layers { object["layers_to_transform"] = layers }
         if let excluded = settings.excludedModules { object["exclude_modules"] = json(excluded) }
         if !settings.modulesToSave.isEmpty { object["modules_to_save"] = settings.modulesToSave }

@@ -1,4 +1,4 @@
-internal import Foundation
+package import Foundation
 internal import MenoFormats
 
 /// What the files of a model say of it: `config.json`, or the metadata of a GGUF file, which has other keys for the same.
@@ -54,7 +54,7 @@ struct ModelKeys {
 
 extension DecoderConfiguration {
     /// Reads a Hugging Face `config.json`.
-    static func read(huggingFace url: URL) throws -> DecoderConfiguration {
+    package static func read(huggingFace url: URL) throws -> DecoderConfiguration {
         let json = try ConfigurationJSON(contentsOf: url)
         try json.requireNumbers()
         let type = try json.string("model_type") ?? json.modelTypeOfClass() ?? json.required("model_type", json.string)

@@ -4,7 +4,7 @@ internal import MenoFormats
 /// What a fine-tuned model is on disk.
 package struct SavedForm: Sendable {
     private enum Kind: Sendable {
-        case adapter(LoRASettings, baseModel: String)
+        case adapter(LoRASettings, baseModel: String, revision: String?)
         case model(source: URL)
     }
 
@@ -14,9 +14,12 @@ package struct SavedForm: Sendable {
 
     private init(_ kind: Kind) { self.kind = kind }
 
-    /// An adapter as PEFT reads it. `baseModel`: what it was trained on, for `base_model_name_or_path`.
-    package static func adapter(_ settings: LoRASettings, baseModel: String) -> SavedForm {
-        SavedForm(.adapter(settings, baseModel: baseModel))
+    /// An adapter as PEFT reads it.
+    /// - Parameters:
+    ///   - baseModel: what it was trained on, for `base_model_name_or_path`.
+    ///   - revision: its commit, where it came from the Hub.
+    package static func adapter(_ settings: LoRASettings, baseModel: String, revision: String? = nil) -> SavedForm {
+        SavedForm(.adapter(settings, baseModel: baseModel, revision: revision))
     }
 
     /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from. The text
@@ -35,7 +38,7 @@ package struct SavedForm: Sendable {
 
     /// The settings of an adapter; `nil`: it is a whole model.
     package var adapterSettings: LoRASettings? {
-        if case .adapter(let settings, _) = kind { settings } else { nil }
+        if case .adapter(let settings, _, _) = kind { settings } else { nil }
     }
 
     /// The file that holds the weights.
@@ -62,11 +65,12 @@ package struct SavedForm: Sendable {
             try WholeFile.write(data, to: folder.appending(path: name))
         }
         switch kind {
-        case .adapter(var settings, let baseModel):
+        case .adapter(var settings, let baseModel, let revision):
             let weights = withHead(weights)
             // A part of a name may fit modules of the other parts too.
             if isTextPart { settings.modulesToSave = Self.modules(of: weights) }
-            try LoRAFiles.writeConfiguration(settings, baseModel: baseModel, isTextPart: isTextPart, to: folder)
+            try LoRAFiles.writeConfiguration(
+                settings, baseModel: baseModel, revision: revision, isTextPart: isTextPart, to: folder)
             try weights.renamed { LoRAFiles.prefix + $0 }.write(to: url)
         case .model(let source):
             let copied = Self.copiedNames.filter { companions.isEmpty || !Self.tokenizerNames.contains($0) }

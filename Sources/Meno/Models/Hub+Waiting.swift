@@ -1,0 +1,95 @@
+internal import Foundation
+package import MenoHub
+internal import MenoModels
+internal import MenoTraining
+
+extension Hub {
+    /// The files of a reference, from the cache or downloaded; this thread waits for them.
+    /// - Parameters:
+    ///   - isRenewed: whether a branch is looked up, though the cache has it.
+    ///   - isCancelled: asked now and then.
+    /// - Throws: ``HubError``, ``ModelError`` where a model cannot be computed (its weights are not downloaded then), or
+    ///   ``TrainingError`` `interrupted`.
+    package func locate(
+        _ reference: HubReference, _ parts: HubParts = .model, isRenewed: Bool = false, log: any SessionLog,
+        isCancelled: () -> Bool = { Task.isCancelled }
+    ) throws -> Snapshot {
+        try waiting(log: log, isCancelled: isCancelled) { events in
+            try await snapshot(reference, parts: parts, isRenewed: isRenewed, events: events) { folder in
+                let configuration = folder.appending(path: "config.json")
+                guard parts == .model, FileManager.default.fileExists(atPath: configuration.path) else { return }
+                _ = try DecoderConfiguration.read(huggingFace: configuration)
+            }
+        }
+    }
+
+    /// What a download of a reference would bring; `nil` where the cache has everything.
+    package func forecast(_ reference: HubReference, _ parts: HubParts, log: any SessionLog) throws -> DownloadForecast?
+    {
+        try waiting(log: log, isCancelled: { false }) { _ in try await forecast(reference, parts: parts) }
+    }
+
+    /// Runs a function on Swift's threads, and tells on this one how it goes on: whoever is told is used to one thread.
+    private func waiting<Value: Sendable>(
+        log: any SessionLog, isCancelled: () -> Bool,
+        _ body: @escaping @Sendable (@escaping @Sendable (HubEvent) -> Void) async throws -> Value
+    ) throws -> Value {
+        let mailbox = Mailbox<Value>()
+        let task = Task.detached {
+            do {
+                mailbox.close(.success(try await body { mailbox.add($0) }))
+            } catch {
+                mailbox.close(.failure(error))
+            }
+        }
+        while true {
+            let (events, result) = mailbox.take()
+            for event in events {
+                switch event {
+                case .note(let text): log.note(text)
+                case .progress(let text): log.progress(text)
+                }
+            }
+            guard let result else {
+                if isCancelled() { task.cancel() }
+                continue
+            }
+            do {
+                return try result.get()
+            } catch is CancellationError {
+                throw TrainingError(.interrupted, "the download was cancelled.")
+            }
+        }
+    }
+}
+
+/// What one thread leaves for another.
+private final class Mailbox<Value: Sendable>: @unchecked Sendable {
+    // `condition` guards what follows.
+    private let condition = NSCondition()
+    private var events: [HubEvent] = []
+    private var result: Result<Value, any Error>?
+
+    func add(_ event: HubEvent) {
+        condition.withLock {
+            events.append(event)
+            condition.signal()
+        }
+    }
+
+    func close(_ result: Result<Value, any Error>) {
+        condition.withLock {
+            self.result = result
+            condition.signal()
+        }
+    }
+
+    /// What has come; waits for a moment where nothing has.
+    func take() -> ([HubEvent], Result<Value, any Error>?) {
+        condition.withLock {
+            if events.isEmpty, result == nil { _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1)) }
+            defer { events = [] }
+            return (events, result)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+internal import Foundation
+internal import MenoFormats
+
+/// A snapshot in the cache that can be used.
+struct CachedSnapshot {
+    let snapshot: Hub.Snapshot
+    /// Whether it is known that nothing is missing. Where a file may be there or not, as after another program downloaded some
+    /// of them, only the Hub knows.
+    let isComplete: Bool
+
+    /// - Returns: `nil` where something is missing without which the reference cannot be used.
+    init?(_ reference: HubReference, _ parts: HubParts, in cache: URL) {
+        let repository = CachedRepository(reference.id, in: cache)
+        guard let commit = repository.commit(of: reference.requestedRevision) else { return nil }
+        let folder = repository.snapshot(commit)
+        let presence = { (name: String) in repository.presence(of: name, at: commit) }
+        if reference.selector != nil {
+            guard let file = try? GGUFChoice(reference: reference, names: repository.files(at: commit)).file() else {
+                return nil
+            }
+            snapshot = Hub.Snapshot(url: folder.appending(path: file), commit: commit)
+            isComplete = true
+            return
+        }
+        let needed = parts == .adapter ? ModelFileNames.adapterConfiguration : ModelFileNames.configuration
+        let names = ModelFileNames.companions(parts)
+        if presence(needed) == .present, Self.hasWeights(parts, folder, presence) {
+            snapshot = Hub.Snapshot(url: folder, commit: commit)
+            isComplete = names.allSatisfy { presence($0) != .unknown }
+        } else if parts != .adapter, case let files = repository.files(at: commit),
+            !files.contains(where: { $0.hasSuffix(".safetensors") }),
+            let file = try? GGUFChoice(reference: reference, names: files).file()
+        {
+            // Whether the repository has other .gguf files, too, only the Hub knows.
+            snapshot = Hub.Snapshot(url: folder.appending(path: file), commit: commit)
+            isComplete = false
+        } else {
+            return nil
+        }
+    }
+
+    private static func hasWeights(
+        _ parts: HubParts, _ folder: URL, _ presence: (String) -> CachedRepository.Presence
+    ) -> Bool {
+        switch parts {
+        case .tokenizer: return presence("tokenizer.json") == .present
+        case .adapter: return presence(ModelFileNames.adapterWeights) == .present
+        case .model:
+            if presence(ModelFileNames.weights) == .present { return true }
+            if presence(ModelFileNames.index) == .present {
+                let index = try? SafetensorsIndex(contentsOf: folder.appending(path: ModelFileNames.index))
+                return index?.shards.allSatisfy { presence($0) == .present } ?? false
+            }
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+            let others = names.filter { $0.hasSuffix(".safetensors") && presence($0) == .present }
+            return others.count == 1 && presence(ModelFileNames.weights) == .absent
+                && presence(ModelFileNames.index) == .absent
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import Foundation
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// A blob that is being downloaded: `blobs/ETAG.incomplete`. Where a download breaks off, the next one resumes it.
+struct PartialFile: ~Copyable {
+    private let url: URL
+    private let descriptor: Int32
+    private let file: RemoteFile
+    private var checksum: Checksum.Running
+    /// Bytes that are there.
+    private(set) var count = 0
+
+    /// Opens what is there, and computes its checksum.
+    /// - Throws: ``HubError`` where the system refuses.
+    init(_ file: RemoteFile, beside blob: URL) throws {
+        self.file = file
+        url = URL(filePath: blob.path + ".incomplete")
+        checksum = Checksum.Running(Checksum(etag: file.etag), size: file.size)
+        descriptor = open(url.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+        guard descriptor >= 0 else { throw HubError(systemError: errno, url.path, "cannot be created") }
+        try resume()
+    }
+
+    deinit { close(descriptor) }
+
+    private mutating func resume() throws {
+        let size = Int(lseek(descriptor, 0, SEEK_END))
+        if size > file.size ?? .max { return try restart() }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        while count < size {
+            let read = pread(descriptor, buffer.baseAddress, buffer.count, off_t(count))
+            if read < 0, errno == EINTR { continue }
+            guard read > 0 else { throw HubError(systemError: errno, url.path, "cannot be read") }
+            checksum.update(UnsafeRawBufferPointer(rebasing: buffer[..<read]))
+            count += read
+        }
+    }
+
+    /// Forgets what is there.
+    mutating func restart() throws {
+        guard ftruncate(descriptor, 0) == 0 else { throw HubError(systemError: errno, url.path, "cannot be emptied") }
+        checksum = Checksum.Running(Checksum(etag: file.etag), size: file.size)
+        count = 0
+    }
+
+    mutating func append(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while let start = rest.baseAddress, !rest.isEmpty {
+            let written = pwrite(descriptor, start, min(rest.count, 1 << 30), off_t(count))
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else {
+                throw HubError(systemError: written < 0 ? errno : ENOSPC, url.path, "cannot be written")
+            }
+            checksum.update(UnsafeRawBufferPointer(rebasing: rest[..<written]))
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+            count += written
+        }
+    }
+
+    /// What is wrong with the bytes; `nil`: they are what was announced.
+    func fault() -> String? {
+        if let size = file.size, size != count { return "has \(count) bytes instead of \(size)" }
+        return checksum.fault()
+    }
+
+    /// Gives the file its name, when its bytes are on the disk.
+    func finish(as blob: URL) throws {
+        guard fsync(descriptor) == 0 else {
+            throw HubError(systemError: errno, url.path, "cannot be brought to the disk")
+        }
+        guard rename(url.path, blob.path) == 0 else {
+            throw HubError(systemError: errno, blob.path, "cannot get its name")
+        }
+    }
+
+    func remove() { unlink(url.path) }
+}

@@ -1,0 +1,91 @@
+/// Which files of a repository are needed.
+struct FileChoice {
+    /// Small files, the index of shards included.
+    let companions: [String]
+    /// The weights, but for the shards that an index names.
+    let weights: [String]
+    /// `model.safetensors.index.json`, where there is one.
+    let index: String?
+    /// Names that programs look for and that the repository does not have.
+    let absences: [String]
+    /// The `.gguf` file that the reference means.
+    let only: String?
+
+    /// - Parameter names: all files of the repository.
+    /// - Throws: ``HubError`` where there is nothing that can be read, with what to do.
+    init(_ reference: HubReference, _ parts: HubParts, names: [String]) throws {
+        let has = Set(names).contains
+        let isGGUF = reference.selector != nil || (parts != .adapter && Self.holdsGGUFAlone(names))
+        if isGGUF {
+            let file = try GGUFChoice(reference: reference, names: names).file()
+            (companions, weights, index, absences, only) = ([], [file], nil, [], file)
+            return
+        }
+        let wanted = ModelFileNames.companions(parts)
+        let candidates = wanted + (parts == .model ? [ModelFileNames.weights, ModelFileNames.index] : [])
+        absences = candidates.filter { !has($0) }
+        only = nil
+        switch parts {
+        case .tokenizer:
+            (companions, weights, index) = (wanted.filter(has), [], nil)
+        case .adapter:
+            guard has(ModelFileNames.adapterConfiguration) else {
+                throw HubError(
+                    .unsupported, at: reference.id, "is no adapter: it has no \(ModelFileNames.adapterConfiguration).")
+            }
+            (companions, weights, index) = (
+                wanted.filter(has), try Self.weights([ModelFileNames.adapterWeights], names, reference), nil
+            )
+        case .model:
+            guard has(ModelFileNames.configuration) else {
+                // What is not a model is refused by what its files say.
+                guard has(ModelFileNames.adapterConfiguration) else {
+                    throw HubError(
+                        .unsupported, at: reference.id,
+                        "is no model that can be read: it has neither config.json nor a "
+                            + ".gguf file.")
+                }
+                (companions, weights, index) = ([ModelFileNames.adapterConfiguration], [], nil)
+                return
+            }
+            let isSharded = !has(ModelFileNames.weights) && has(ModelFileNames.index)
+            index = isSharded ? ModelFileNames.index : nil
+            companions = wanted.filter(has) + (isSharded ? [ModelFileNames.index] : [])
+            weights = isSharded ? [] : try Self.weights([ModelFileNames.weights], names, reference)
+        }
+    }
+
+    /// The same weights under the names that Mistral's own library has for them.
+    private static let consolidated = "consolidated"
+
+    private static func holdsGGUFAlone(_ names: [String]) -> Bool {
+        !ModelFileNames.models(names).isEmpty && !names.contains { $0.hasSuffix(".safetensors") && !$0.contains("/") }
+    }
+
+    /// The weights of a name; else the only safetensors file beside the configuration.
+    private static func weights(_ wanted: [String], _ names: [String], _ reference: HubReference) throws -> [String] {
+        if wanted.allSatisfy(names.contains) { return wanted }
+        let others = names.filter {
+            $0.hasSuffix(".safetensors") && !$0.contains("/") && !$0.hasPrefix("adapter_model")
+                && !$0.hasPrefix(consolidated)
+        }
+        if others.count == 1, wanted == [ModelFileNames.weights] { return others }
+        guard others.isEmpty else {
+            throw HubError(
+                .unsupported, at: reference.id,
+                "has \(others.count) safetensors files and no \(ModelFileNames.index): "
+                    + "\(others.prefix(8).joined(separator: ", ")).")
+        }
+        guard let foreign = names.first(where: ModelFileNames.isForeignWeights) else {
+            throw HubError(.unsupported, at: reference.id, "holds no weights: no \(wanted[0]), no .gguf file.")
+        }
+        throw HubError(
+            .unsupported, at: reference.id,
+            "its weights are \(foreign), which is not downloaded: such files can run programs when they are read.",
+            advice:
+                "Look for a revision in safetensors, such as \(reference.id)@refs/pr/1 where the pull requests of its page "
+                + "offer one, or convert it: transformers' `from_pretrained` and `save_pretrained` write safetensors.")
+    }
+
+    static func isShard(_ name: String) -> Bool { name.wholeMatch(of: #/[^\/]+-\d{5}-of-\d{5}\.safetensors/#) != nil }
+}
