@@ -102,7 +102,7 @@ package struct TrainingSession {
         if objective != .sft, configuration.training.objective.disablesDropout { model.decoder.disableDropout() }
         reference = try RunReference(
             configuration.training.objective, of: model.decoder, adapter: configuration.lora?.initialAdapter,
-            identity: "\(place.path) \(model.decoder.precision)"
+            identity: "\(try RunReference.mark(of: place.path)) \(model.decoder.precision)"
         ) { [configuration] source in
             try Self.reference(source, beside: model, configuration, log)
         }
