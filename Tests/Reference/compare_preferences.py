@@ -69,8 +69,13 @@ def meno(file, *arguments):
 
 
 def steps_of(run):
-    """Each step as events.jsonl has it, with its time."""
-    events = [json.loads(line) for line in open(run / "training_progress" / "events.jsonl")]
+    """Each step as events.jsonl has it, with its time. A kill may have cut a line."""
+    events = []
+    for line in open(run / "training_progress" / "events.jsonl"):
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
     return [e["step"]["_0"] for e in events if "step" in e]
 
 
