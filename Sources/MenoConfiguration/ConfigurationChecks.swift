@@ -80,7 +80,8 @@ extension RunConfiguration {
             throw ConfigurationError(
                 .invalid, at: name,
                 "`training.label_smoothing_factor` is of supervised fine-tuning; `training.objective` is "
-                    + "\(objective.kind.rawValue).", advice: "Write `training.label_smoothing` for that of preferences.")
+                    + "\(objective.kind.rawValue).", advice: "Write `training.label_smoothing` for that of preferences."
+            )
         }
         if objective.reference == .base, lora == nil {
             throw ConfigurationError(

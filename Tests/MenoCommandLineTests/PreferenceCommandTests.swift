@@ -11,7 +11,8 @@ import Testing
         let words = ["asks", "tells", "and", "can", "it", "be", "taught"]
         let lines = (0..<40).map { line in
             let prompt = "\(words[line % 7]) \(words[line / 7 % 7]) \(words[(line * 3) % 7])? "
-            return #"{"prompt": "\#(prompt)", "chosen": "ask \#(words[line % 5])?", "rejected": "it is \#(words[line % 3])."}"#
+            return
+                #"{"prompt": "\#(prompt)", "chosen": "ask \#(words[line % 5])?", "rejected": "it is \#(words[line % 3])."}"#
         }
         try lines.joined(separator: "\n").write(to: tiny.data, atomically: true, encoding: .utf8)
     }
@@ -45,7 +46,8 @@ import Testing
         ("objective: kto, learning_rate: 1.0e-2, bf16: false", "null"),
     ])
     func aRunLearnsAndResumes(_ keys: String, _ lora: String) throws {
-        let keys = keys + ", max_steps: 8, eval_steps: 4, save_steps: 4, eval_on_start: true, load_best_model_at_end: false"
+        let keys =
+            keys + ", max_steps: 8, eval_steps: 4, save_steps: 4, eval_on_start: true, load_best_model_at_end: false"
         let trained = try tiny.train(keys, lora: lora)
         #expect(trained.status == 0, "\(trained.errors)")
         let unbroken = try bytes()
@@ -61,8 +63,10 @@ import Testing
         for name in ["rewards/chosen", "rewards/rejected", "logps/chosen", "logps/rejected"] {
             #expect(steps.contains { $0.values[name] != nil }, "\(name)")
         }
-        let state = try JSONSerialization.jsonObject(
-            with: Data(contentsOf: tiny.run.appending(path: "model/checkpoint-8/trainer_state.json"))) as? [String: Any]
+        let state =
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: tiny.run.appending(path: "model/checkpoint-8/trainer_state.json")))
+            as? [String: Any]
         let log = try #require(state?["log_history"] as? [[String: Any]])
         #expect(log.contains { $0["rewards/chosen"] != nil } && log.contains { $0["eval_rewards/margins"] != nil })
         #expect(FileManager.default.fileExists(atPath: tiny.progress.appending(path: "chart_reward_margins.svg").path))
@@ -99,7 +103,8 @@ import Testing
             #expect(run.status == 0, "\(run.errors)")
             let metrics = try String(
                 contentsOf: URL(filePath: output).appending(path: "training_progress/metrics.jsonl"), encoding: .utf8)
-            let step = try JSONDecoder().decode(Line.self, from: Data(#require(metrics.split(separator: "\n").first).utf8))
+            let step = try JSONDecoder().decode(
+                Line.self, from: Data(#require(metrics.split(separator: "\n").first).utf8))
             let margins = try #require(step.values["rewards/margins"])
             #expect((abs(margins) < 1e-5) == margin, "\(reference): \(margins)")
         }
@@ -108,9 +113,11 @@ import Testing
     @Test(arguments: [
         ("objective: dpo, loss_type: [sigmoid, sft], loss_weights: [1.0]", "1 weights for 2 losses"),
         ("objective: dpo, loss_type: exo_pair", "training.label_smoothing"),
-        ("objective: orpo, loss_type: sigmoid", "training.loss_type"), ("objective: kto, loss_type: hinge", "kto knows kto"),
+        ("objective: orpo, loss_type: sigmoid", "training.loss_type"),
+        ("objective: kto, loss_type: hinge", "kto knows kto"),
         ("objective: dpo, label_smoothing_factor: 0.1", "training.label_smoothing"),
-        ("metric_for_best_model: eval_rewards/accuracies", "is sft"), ("objective: dpo, f_divergence_type: forward_kl", "not honoured"),
+        ("metric_for_best_model: eval_rewards/accuracies", "is sft"),
+        ("objective: dpo, f_divergence_type: forward_kl", "not honoured"),
     ])
     func whatContradictsItselfIsRefused(_ keys: String, _ message: String) throws {
         let run = try tiny.train(keys)

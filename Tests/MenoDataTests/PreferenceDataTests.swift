@@ -121,7 +121,8 @@ import Testing
     }
 
     private static let limits: [(Int, LengthPolicy, [Int]?, String?)] = [
-        (20, .truncate, [10, 18], nil), (12, .truncate, nil, "One side is not cut"), (8, .truncate, [8, 8], "at most 8"),
+        (20, .truncate, [10, 18], nil), (12, .truncate, nil, "One side is not cut"),
+        (8, .truncate, [8, 8], "at most 8"),
         (8, .skip, nil, "at most 8"), (4, .truncate, nil, "no room for a completion"),
     ]
 
@@ -137,13 +138,15 @@ import Testing
         let (examples, report) = try examples(lines, maxLength: maxLength, policy: policy)
         let first = examples.first { $0.place == "line 1" }
         #expect(first.map { [$0.ids.count, $0.preference?.rejected?.count ?? 0] } == lengths)
-        #expect(report.problems.first.map(\.reason).map { text in reason.map(text.contains) ?? false } ?? (reason == nil))
+        #expect(
+            report.problems.first.map(\.reason).map { text in reason.map(text.contains) ?? false } ?? (reason == nil))
         #expect(report.problems.allSatisfy { $0.isUsed == (lengths != nil) })
     }
 
     @Test func completionsAreJudgedByTheirLabels() throws {
         let lines = [
-            #"{"prompt": "q", "completion": "good", "label": true}"#, #"{"prompt": "q", "completion": "bad", "label": 0}"#,
+            #"{"prompt": "q", "completion": "good", "label": true}"#,
+            #"{"prompt": "q", "completion": "bad", "label": 0}"#,
             #"{"prompt": "q", "completion": "what"}"#, #"{"prompt": "q", "chosen": "yes", "rejected": "no"}"#,
         ]
         let (examples, report) = try examples(lines, .judged)

@@ -80,7 +80,11 @@ import Testing
     /// Pairs of a prompt and two sides of some lengths, all of different tokens.
     private func pairs(prompt: Int, sides: [(Int, Int)]) -> [Example] {
         var next: Int32 = 0
-        let fresh = { (count: Int) in (0..<count).map { _ -> Int32 in next += 1; return next } }
+        let fresh = { (count: Int) in
+            (0..<count).map { _ -> Int32 in
+                next += 1; return next
+            }
+        }
         return sides.map { chosen, rejected in
             let start = fresh(prompt)
             let ids = start + fresh(chosen)
@@ -95,7 +99,8 @@ import Testing
     /// Both sides of a pair are in one pass, and a long prompt lies there once; short ones are not worth a pass each.
     @Test func aPairIsNotDivided() {
         let long = PassPlan(
-            pairs(prompt: 200, sides: [(10, 20), (30, 5)]), as: .pairs(learnsPrompt: false), tokens: 4096, sharing: true)
+            pairs(prompt: 200, sides: [(10, 20), (30, 5)]), as: .pairs(learnsPrompt: false), tokens: 4096, sharing: true
+        )
         #expect(long.parts.map(\.pass.layout.sharedPrefix) == [200, 200])
         #expect(long.parts.map(\.pass.inputIDs.count) == [230, 235])
         #expect(long.parts.map { $0.pass.members.map(\.role) } == [[.chosen, .rejected], [.chosen, .rejected]])

@@ -29,7 +29,10 @@ import Testing
 
         enum Start { case given, new, full }
 
-        init(_ name: String, _ kind: ObjectiveOptions.Kind, start: Start = .given, _ change: (inout ObjectiveOptions) -> Void = { _ in }) {
+        init(
+            _ name: String, _ kind: ObjectiveOptions.Kind, start: Start = .given,
+            _ change: (inout ObjectiveOptions) -> Void = { _ in }
+        ) {
             self.name = name
             self.start = start
             options.kind = kind

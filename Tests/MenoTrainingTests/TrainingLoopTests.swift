@@ -266,7 +266,9 @@ private final class ScarceMemory: Objective {
 
     func weight(of pass: Pass) -> Int { supervised.weight(of: pass) }
 
-    func loss(of pass: Pass, in step: StepTotals, by model: Decoder) throws -> PassLoss { try supervised.loss(of: pass, in: step, by: model) }
+    func loss(of pass: Pass, in step: StepTotals, by model: Decoder) throws -> PassLoss {
+        try supervised.loss(of: pass, in: step, by: model)
+    }
 
     func evaluate(_ part: PassPlan.Part, of examples: [Example], by model: Decoder) throws -> [Evaluation.Row] {
         passes += 1

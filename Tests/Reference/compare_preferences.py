@@ -1,6 +1,8 @@
 """Compares `meno` with TRL's DPOTrainer on a real model in float32, with its own supervised fine-tuning, and with itself after a kill.
 
-    python Tests/Reference/compare_preferences.py MODEL.gguf FOLDER [trl|cost|kill]
+    python Tests/Reference/compare_preferences.py MODEL FOLDER [trl|cost|kill]
+
+MODEL is a .gguf file, or a Hugging Face folder with a tokenizer that knows ChatML's turns.
 
 trl: twenty steps of four pairs from the same initial adapter by `meno train` and by DPOTrainer: losses, margins and gradient
 norms, seconds a step, and the final adapter of `meno` in PEFT.
@@ -45,7 +47,7 @@ def configuration(name, data, training, lora, dtype="float32"):
     file = out / f"{name}.yaml"
     file.write_text(f"""
 base_output_dir: {out}/{name}
-model: {{name_or_path: {path}, dtype: {dtype}, device: cpu, weights: dense}}
+model: {{name_or_path: {path}, dtype: {dtype}, device: cpu}}
 data: {{path: {data}, chat_template: {"gemma" if path.name.startswith("gemma") else "chatml"}, max_length: 256, train_fraction: 1.0, shuffle: false}}
 lora: {lora}
 training: {{per_device_train_batch_size: 4, gradient_accumulation_steps: 1, learning_rate: 1.0e-4, lr_scheduler_type: constant,
@@ -67,8 +69,13 @@ def meno(file, *arguments):
 
 
 def steps_of(run):
-    """Each step as events.jsonl has it, with its time."""
-    events = [json.loads(line) for line in open(run / "training_progress" / "events.jsonl")]
+    """Each step as events.jsonl has it, with its time. A kill may have cut a line."""
+    events = []
+    for line in open(run / "training_progress" / "events.jsonl"):
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
     return [e["step"]["_0"] for e in events if "step" in e]
 
 
@@ -89,11 +96,20 @@ if "trl" in parts:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast, TrainerCallback
     from trl import DPOConfig, DPOTrainer
 
-    from real_model import adapted, load
+    import real_model
+    from real_model import adapted
+
+    def load(path):
+        if path.is_dir():
+            from transformers import AutoModelForCausalLM
+            return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+        return real_model.load(path)
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
     gemma = path.name.startswith("gemma")
-    if gemma:
+    if path.is_dir():
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    elif gemma:
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     else:
         # transformers reads these files' pre-tokenizer otherwise than Hugging Face's own tokenizer.json has it.

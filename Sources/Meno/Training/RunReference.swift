@@ -14,8 +14,8 @@ struct RunReference {
     let scorer: Scorer?
 
     struct Scorer {
-        /// `nil`: the run's own model as it is before the first step.
-        var decoder: Decoder?
+        /// Loads another model, which is let go before the first step; `nil`: the run's own as it is before that.
+        var load: (() throws -> Decoder)?
         /// With which adapters, of that model.
         var adapters: AdapterSnapshot?
         /// What tells the reference apart from others.
@@ -31,7 +31,7 @@ struct RunReference {
     ///   - loads: loads a model: another one, or the run's own as it is without any adapter or before any training.
     init(
         _ options: ObjectiveOptions, of model: Decoder, adapter: String?, identity: String,
-        loads: (Source) throws -> Decoder
+        loads: @escaping (Source) throws -> Decoder
     ) throws {
         guard options.usesReference else {
             self = .none
@@ -39,17 +39,18 @@ struct RunReference {
         }
         let precomputes = options.precomputesReference && !options.needsReferenceInSteps
         if case .path(let path) = options.reference {
-            let other = try loads(.other(path))
-            let identity = "\(path) \(identity)"
-            self.init(
-                model: options.needsReferenceInSteps ? .decoder(other) : .none,
-                scorer: options.needsReferenceInSteps ? nil : Scorer(decoder: other, identity: identity))
+            if options.needsReferenceInSteps {
+                self.init(model: .decoder(try loads(.other(path))), scorer: nil)
+            } else {
+                let identity = "\(identity) \(try Self.mark(of: path))"
+                self.init(model: .none, scorer: Scorer(load: { try loads(.other(path)) }, identity: identity))
+            }
             return
         }
         let isBase = options.reference == .base || adapter == nil
         if model.trainsAdaptersAlone {
             let snapshot = isBase ? model.withoutAdapters : try model.adapterSnapshot()
-            let state = isBase ? "base" : adapter ?? ""
+            let state = isBase ? "base" : try Self.mark(of: adapter ?? "")
             self.init(
                 model: precomputes ? .none : .adapters(snapshot),
                 scorer: precomputes ? Scorer(adapters: snapshot, identity: "\(identity) \(state)") : nil)
@@ -61,10 +62,32 @@ struct RunReference {
             return
         }
         // A saved adapter brings such modules along, so that the model without it is another one.
-        let base = isBase && adapter != nil ? try loads(.base) : nil
+        var load: (() throws -> Decoder)?
+        if isBase, adapter != nil { load = { try loads(.base) } }
+        let state = isBase ? "base" : try Self.mark(of: adapter ?? "")
         self.init(
             model: .none,
-            scorer: Scorer(decoder: base, identity: "\(identity) \(isBase ? "base" : adapter ?? "")"))
+            scorer: Scorer(load: load, identity: "\(identity) \(state)"))
+    }
+
+    /// What tells apart what lies at a path, whatever lay there before: of an adapter the digest of its weights; of a model,
+    /// which may have many gigabytes, names, sizes and dates of its files.
+    static func mark(of path: String) throws -> String {
+        let url = URL(filePath: path)
+        if AdapterFolder(url) != nil {
+            let weights = url.appending(path: LoRAFiles.weightsName)
+            return FileManager.default.fileExists(atPath: weights.path) ? try FileDigest(of: weights).sha256 : path
+        }
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
+        let files = names.isEmpty ? [url] : names.map { url.appending(path: $0) }
+        let marks = files.compactMap { file -> String? in
+            guard let values = try? FileManager.default.attributesOfItem(atPath: file.path),
+                values[.type] as? FileAttributeType == .typeRegular
+            else { return nil }
+            let date = (values[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+            return "\(file.lastPathComponent) \(values[.size] as? Int ?? 0) \(date)"
+        }
+        return ([path] + marks).joined(separator: "\n")
     }
 
     /// What is loaded to be a reference.

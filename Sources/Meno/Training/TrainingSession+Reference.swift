@@ -52,7 +52,7 @@ extension TrainingSession {
             log.note("the reference's log-probabilities are those of \(url.path)")
         } else {
             log.note("computing the reference's log-probabilities of \(all.count) examples")
-            let decoder = scorer.decoder ?? model.decoder
+            let decoder = try scorer.load?() ?? model.decoder
             let scoring = ReferenceScoring(decoder, arePairs: configuration.training.objective.kind.isOfPairs)
             let compute = {
                 try scoring.scores(of: all) { done in

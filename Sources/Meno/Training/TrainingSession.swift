@@ -116,7 +116,7 @@ package struct TrainingSession {
         if objective != .sft, configuration.training.objective.disablesDropout { model.decoder.disableDropout() }
         reference = try RunReference(
             configuration.training.objective, of: model.decoder, adapter: initialAdapter?.path,
-            identity: "\(runModel.url.path) \(model.decoder.precision)"
+            identity: "\(try RunReference.mark(of: runModel.url.path)) \(model.decoder.precision)"
         ) { [configuration, initialAdapter] source in
             try Self.reference(source, beside: model, configuration, initialAdapter, log)
         }

@@ -39,9 +39,9 @@ struct DemoOfPreferences {
                     + "\(String(format: "%.3f", last.loss)) after; \(percent(last)) of \(last.samples) told right")
         }
         let all = (shares + [share(after)]).map { String(format: "%.0f %%", 100 * $0) }
-        print(
-            "answers that ask back  \(zip(["before", "after dialogues", "after preferences"], all).map { "\($1) \($0)" }.joined(separator: ", ")) "
-                + "(\(questions.count) questions)")
+        let stages = ["before", "after the dialogues", "after the preferences"]
+        let told = zip(all, stages).map { "\($0) \($1)" }.joined(separator: ", ")
+        print("answers that ask back  \(told) (\(questions.count) questions)")
         let run = RunLayout(URL(filePath: configuration.baseOutputDirectory))
         print("the adapter          \(run.model.relativePath)")
         print("the report           \(run.report.relativePath)")

@@ -21,7 +21,9 @@ extension ConfigurationKey {
     }
 
     /// All of them, in the order of their names.
-    static let foreign: [Foreign] = (trainerKeys + olderTrainerKeys + preferenceKeys + peftKeys).sorted { $0.path < $1.path }
+    static let foreign: [Foreign] = (trainerKeys + olderTrainerKeys + preferenceKeys + peftKeys).sorted {
+        $0.path < $1.path
+    }
 
     private static let oneProcess = "a run has one process on one device."
     private static let network = "Meno never uses the network while it trains."
@@ -152,7 +154,8 @@ extension ConfigurationKey {
         Foreign("training.discopop_tau", nil, "there is no loss_type discopop."),
         Foreign("training.f_alpha_divergence_coef", nil, "it only means something with alpha_divergence."),
         Foreign("training.f_divergence_type", ["reverse_kl"], "the reverse divergence is the only one."),
-        Foreign("training.generate_during_eval", ["false"], "probe questions are asked at evaluations: `monitor.probes`."),
+        Foreign(
+            "training.generate_during_eval", ["false"], "probe questions are asked at evaluations: `monitor.probes`."),
         Foreign("training.is_encoder_decoder", ["false"], "models are causal language models."),
         Foreign("training.ld_alpha", [], "every token of a completion counts alike."),
         Foreign("training.max_completion_length", [], "write `data.max_length`, which is of prompt and completion."),

@@ -8,7 +8,8 @@ extension ConfigurationKey {
             "What is minimized: supervised fine-tuning (sft), or a loss of preferences. dpo, ipo, orpo, simpo and cpo read records "
                 + "with `chosen` and `rejected`; kto reads `prompt`, `completion` and a `label` that is true or false, or pairs.",
             example: "dpo",
-            caveat: "Preferences want a smaller learning rate than sft: TRL's default is 1e-6, ten times that for LoRA."),
+            caveat: "Preferences want a smaller learning rate than sft: TRL's default is 1e-6, ten times that for LoRA."
+        ),
         ConfigurationKey(
             "training.beta", \.training.objective.beta, .positive,
             "β: how much the difference from the reference model counts (in ipo, τ; in orpo, λ; in simpo and cpo, the scale of "
@@ -52,7 +53,8 @@ extension ConfigurationKey {
             "training.reference", \.training.objective.reference, .reference,
             "What dpo, ipo and kto compare with: initial (the model at the start of the run), base (the model without any "
                 + "adapter), or another model, or an adapter of this one.", example: "base",
-            caveat: "With a new adapter, initial and base are the same: the adapter is switched off, and no second copy is held."
+            caveat:
+                "With a new adapter, initial and base are the same: the adapter is switched off, and no second copy is held."
         ),
         ConfigurationKey(
             "training.precompute_ref_log_probs", \.training.objective.precomputesReference, .flag,

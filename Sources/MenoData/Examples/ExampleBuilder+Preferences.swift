@@ -160,7 +160,8 @@ extension ExampleBuilder {
         let pairs = records.count { $0.rejected != nil }
         guard pairs > 0 else { return }
         report.remarks.append(
-            "\(pairs) records have a \"rejected\" side, which supervised fine-tuning does not read: it learns \"chosen\".")
+            "\(pairs) records have a \"rejected\" side, which supervised fine-tuning does not read: it learns \"chosen\"."
+        )
     }
 }
 

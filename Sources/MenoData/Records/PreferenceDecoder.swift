@@ -62,7 +62,8 @@ struct PreferenceDecoder {
         guard let last = turns.last else { throw Rejection(kind: .empty, reason: "has an empty \"\(side)\".") }
         guard last.role == .assistant else {
             throw Rejection(
-                kind: .noPair, reason: "has a \"\(side)\" whose last turn is not the assistant's, but \"\(last.role.rawValue)\"'s.")
+                kind: .noPair,
+                reason: "has a \"\(side)\" whose last turn is not the assistant's, but \"\(last.role.rawValue)\"'s.")
         }
         guard !isBlank(last.content) || last["tool_calls"] != nil else {
             throw Rejection(kind: .empty, reason: "has an empty answer in \"\(side)\".")

@@ -30,7 +30,9 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
     private mutating func observe(margin: Double, step: Int, _ thresholds: AlertThresholds) -> AlertChange? {
         guard margin.isMeasured else { return nil }
         margins.append(margin, step: step, capacity: Self.marginSteps)
-        guard margins.count >= Self.marginSteps, let median = RobustStatistics.median(margins.values) else { return nil }
+        guard margins.count >= Self.marginSteps, let median = RobustStatistics.median(margins.values) else {
+            return nil
+        }
         let bound = thresholds.maxRewardMargin
         let verdict = Verdict(trouble: median > bound, fine: median < 0.9 * bound)
         return explosion.observe(
@@ -41,7 +43,8 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
                 kind: .rewardMarginsExplode, severity: .warning, startStep: start, detectedStep: step,
                 message: "The median reward margin of the last \(Self.marginSteps) steps is \(format(median)), above "
                     + "\(format(bound)): the model knows the pairs by heart.",
-                advice: "Take an earlier checkpoint. Train for fewer epochs, with a lower learning rate or a greater beta, or "
+                advice:
+                    "Take an earlier checkpoint. Train for fewer epochs, with a lower learning rate or a greater beta, or "
                     + "use loss_type ipo, which asks for a margin and no more.",
                 values: ["median": median, "bound": bound])
         }
@@ -64,7 +67,8 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
                 kind: .preferencesAtChance, severity: .warning, startStep: start, detectedStep: step,
                 message: "Half of the run is done, and the chosen completion has the greater reward in "
                     + "\(format(100 * mean)) % of the pairs of the last \(accuracies.count) steps: a coin has 50 %.",
-                advice: "Raise the learning rate, or look at the pairs: where nobody could tell which side is chosen, or sides "
+                advice:
+                    "Raise the learning rate, or look at the pairs: where nobody could tell which side is chosen, or sides "
                     + "are swapped, there is nothing to learn.",
                 values: ["share": mean, "bound": bound])
         }
@@ -86,7 +90,8 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
                 kind: .chosenLogProbabilityFalls, severity: .warning, startStep: start, detectedStep: metrics.step,
                 message: "The held-out chosen completions have a mean log-probability of \(format(value)) nats, after "
                     + "\(format(best.value)) at step \(best.step): the model learns to avoid both sides.",
-                advice: "Add the likelihood of the chosen side (loss_type [sigmoid, sft]), lower the learning rate, or raise "
+                advice:
+                    "Add the likelihood of the chosen side (loss_type [sigmoid, sft]), lower the learning rate, or raise "
                     + "beta.",
                 values: ["level": value, "best_level": best.value, "best_step": Double(best.step), "fall_share": share])
         }

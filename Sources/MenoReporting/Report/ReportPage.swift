@@ -73,7 +73,11 @@ struct ReportPage {
                 ))
         }
         if let loss = summary.finalEvaluationLoss {
-            cards.append((text("evaluation loss", "評価損失"), fixed(loss, 4), last?.objective == nil ? text("nats a token", "nat/トークン") : ""))
+            cards.append(
+                (
+                    text("evaluation loss", "評価損失"), fixed(loss, 4),
+                    last?.objective == nil ? text("nats a token", "nat/トークン") : ""
+                ))
         }
         if let loss = summary.finalTrainLoss { cards.append((text("training loss", "学習損失"), fixed(loss, 4), "")) }
         if let best = summary.bestStep {

@@ -16,16 +16,19 @@ struct RunCharts {
     var all: [Chart] {
         let last = Double(max(1, run.steps.last?.step ?? 0, run.evaluations.last?.step ?? 0))
         let first = Double(min(run.steps.first?.step ?? 0, run.evaluations.first?.step ?? 0))
-        return ([loss, isOfPreferences ? nil : perplexity] + preferences + [learningRate, gradientNorm, gap, memory, speed, probes]).compactMap { $0 }.filter { !$0.isEmpty }.map {
-            var chart = $0
-            for line in chart.lines.indices
-            where chart.lines[line].style == .dots && chart.lines[line].points.count > 80 {
-                chart.lines[line].style = .solid
-                chart.lines[line].points = Thinning.extremes(chart.lines[line].points)
+        return
+            ([loss, isOfPreferences ? nil : perplexity] + preferences + [
+                learningRate, gradientNorm, gap, memory, speed, probes,
+            ]).compactMap { $0 }.filter { !$0.isEmpty }.map {
+                var chart = $0
+                for line in chart.lines.indices
+                where chart.lines[line].style == .dots && chart.lines[line].points.count > 80 {
+                    chart.lines[line].style = .solid
+                    chart.lines[line].points = Thinning.extremes(chart.lines[line].points)
+                }
+                chart.steps = min(first, last - 1)...last
+                return chart
             }
-            chart.steps = min(first, last - 1)...last
-            return chart
-        }
     }
 
     // MARK: Learning

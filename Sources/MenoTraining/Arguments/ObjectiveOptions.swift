@@ -144,7 +144,8 @@ extension ObjectiveOptions {
         guard let choice = Choice(rawValue: name), choices.contains(choice) else {
             throw Fault(
                 property: "lossTypes",
-                message: "names \"\(name)\"; \(kind.rawValue) knows \(choices.map(\.rawValue).joined(separator: ", ")).")
+                message: "names \"\(name)\"; \(kind.rawValue) knows \(choices.map(\.rawValue).joined(separator: ", "))."
+            )
         }
         return choice
     }

@@ -39,10 +39,12 @@ package struct Evaluator {
         var done = 0
         let arrangements = objective.arrangements
         for arrangement in arrangements {
-            try evaluate(examples, as: arrangement, &rows, onProgress: { new in
-                if arrangement == arrangements.last { done += new }
-                return onProgress(done)
-            }, onShortage: onShortage)
+            try evaluate(
+                examples, as: arrangement, &rows,
+                onProgress: { new in
+                    if arrangement == arrangements.last { done += new }
+                    return onProgress(done)
+                }, onShortage: onShortage)
         }
         var evaluation = Evaluation(rows: rows, seconds: (clock.now - start) / .seconds(1))
         evaluation.summary = objective.summary(rows)

@@ -84,7 +84,9 @@ private struct Division {
     }
 
     /// Tokens of a group that is alone in its pass.
-    private func alone(_ group: Int) -> Int { lengths[group] - (counts[group] > 1 ? (counts[group] - 1) * inner[group] : 0) }
+    private func alone(_ group: Int) -> Int {
+        lengths[group] - (counts[group] > 1 ? (counts[group] - 1) * inner[group] : 0)
+    }
 
     func passes(tokens: Int) -> [Range<Int>] {
         let fewest = filled(tokens: tokens).count

@@ -15,7 +15,8 @@ extension TrainingLoop {
             // A run without a log has one line, at its end.
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
             logsFirstStep: arguments.logsFirstStep,
-            labelEntropy: objective is SupervisedObjective && arguments.labelSmoothing == 0 ? training.labelEntropy : nil,
+            labelEntropy: objective is SupervisedObjective && arguments.labelSmoothing == 0
+                ? training.labelEntropy : nil,
             evaluationSteps: evaluation.isEmpty ? nil : arguments.evaluationInterval(batches),
             evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount })
     }

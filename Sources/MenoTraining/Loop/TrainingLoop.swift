@@ -102,7 +102,8 @@ package final class TrainingLoop {
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
         loader = StepLoader(
-            batches, examples: training, arrangements: objective.arrangements, sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
+            batches, examples: training, arrangements: objective.arrangements,
+            sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
             totalSteps: totalSteps)
     }
 
