@@ -8,7 +8,9 @@ import Testing
 
 /// Weights that stay packed, beside the same weights decoded.
 @Suite(.drawsRandomNumbers) struct PackedWeightTests {
-    static let formats: [FrozenMatrix.Format] = [.F16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0, .Q4_K, .Q5_K, .Q6_K]
+    static let formats: [FrozenMatrix.Format] = [
+        .F16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0, .Q2_K, .Q3_K, .Q4_K, .Q5_K, .Q6_K, .IQ4_NL, .IQ4_XS, .MXFP4,
+    ]
 
     /// Against the values of the `gguf` package (`Tests/Reference/make_formats.py`).
     @Test(arguments: formats) func decodesBitForBit(_ format: FrozenMatrix.Format) throws {
@@ -247,9 +249,14 @@ import Testing
             case .Q5_0: (32, 22, [0])
             case .Q5_1: (32, 24, [0, 2])
             case .Q8_0: (32, 34, [0])
+            case .Q2_K: (256, 84, [80, 82])
+            case .Q3_K: (256, 110, [108])
             case .Q4_K: (256, 144, [0, 2])
             case .Q5_K: (256, 176, [0, 2])
             case .Q6_K: (256, 210, [208])
+            case .IQ4_NL: (32, 18, [0])
+            case .IQ4_XS: (256, 136, [0])
+            case .MXFP4: (32, 17, [])
             case .dense, .int8, .fourBits, .nestedFourBits: preconditionFailure("no blocks")
             }
         try RandomGenerator.seed(3)
@@ -258,6 +265,7 @@ import Testing
         // The high byte of a binary16 number between 2⁻¹⁰ and 2⁻⁷, of either sign.
         for block in stride(from: 0, to: data.count, by: bytes) {
             for place in scales { data[block + place + 1] = data[block + place + 1] & 0x87 | 0x14 }
+            if format == .MXFP4 { data[block] = 118 + data[block] % 4 }
         }
         return try FrozenMatrix(
             packed: [Tensor(data, shape: [rows, columns / elements * bytes])], format: format, columns: columns)

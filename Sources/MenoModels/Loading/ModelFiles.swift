@@ -57,6 +57,11 @@ public struct ModelFiles: Sendable {
     public func load(
         dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, device: Device = .cpu
     ) throws -> Decoder {
+        var (form, quantization) = (form, quantization)
+        if let wanted = quantization, hasForm(of: wanted) {
+            // What is asked for is what the file holds.
+            (form, quantization) = (.packed, nil)
+        }
         if quantization != nil {
             guard device.kind == .cpu else {
                 throw ModelError(
@@ -73,7 +78,8 @@ public struct ModelFiles: Sendable {
             guard hasPackedWeights() else {
                 throw ModelError(
                     .unsupported, path: url.path, "has no packed weights that could stay packed.",
-                    advice: "Give a .gguf file with quantised weights, or hold them as dense numbers.")
+                    advice: "Give a .gguf file with quantised weights or a model that bitsandbytes has quantised, or hold them "
+                        + "as dense numbers.")
             }
             guard device.kind == .cpu else {
                 throw ModelError(
@@ -90,6 +96,7 @@ public struct ModelFiles: Sendable {
     /// Whether any matrix is packed in a way that can stay so.
     /// - Parameter quantized: whether float16 numbers do not count.
     public func hasPackedWeights(quantized: Bool = false) -> Bool {
+        if weights is BitsandbytesWeights { return true }
         guard let source = weights as? any PackedWeightSource else { return false }
         return weights.weights.contains { info in
             guard let type = source.packing(of: info.name)?.type, let format = FrozenMatrix.Format(rawValue: type)
@@ -97,6 +104,20 @@ public struct ModelFiles: Sendable {
                 return false
             }
             return !quantized || format != .F16
+        }
+    }
+
+    /// Whether bitsandbytes has quantised the weights, as transformers keeps them in memory: packed.
+    public var isQuantizedByBitsandbytes: Bool { weights is BitsandbytesWeights }
+
+    /// Whether the file's own weights are quantised in this way already.
+    private func hasForm(of quantization: WeightQuantization) -> Bool {
+        guard let source = weights as? BitsandbytesWeights else { return false }
+        return source.weights.allSatisfy { info in
+            switch (source.matrix(named: info.name)?.kind, quantization.kind) {
+            case (nil, _), (.eightBits, .eightBits), (.fourBits, .fourBits): true
+            default: false
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ extension FrozenMatrix {
     }
 
     /// Values that have a scale in common, and scales that have one.
-    private static let (block, nestedBlock) = (64, 256)
+    package static let (block, nestedBlock) = (64, 256)
 
     /// Whether a matrix of this shape can be quantised: rows are whole units of the kernels, all values whole blocks.
     public static func quantizes(_ shape: [Int]) -> Bool {

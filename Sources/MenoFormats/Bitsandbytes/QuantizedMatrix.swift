@@ -1,0 +1,80 @@
+/// A matrix in the form of bitsandbytes, all but its codes, which stay in the file.
+public struct QuantizedMatrix: Sendable, Hashable {
+    /// What the codes are multiplied by.
+    public enum Scales: Sendable, Hashable {
+        /// Of each row of eight bits, or of each block of four.
+        case plain([Float])
+        /// Quantised themselves (double quantisation): codes of 256 values, what each ``nestedBlock`` of these are multiplied
+        /// by, and what is added.
+        case nested(codes: [UInt8], codebook: [Float], scales: [Float], offset: Float)
+    }
+
+    public enum Kind: Sendable, Hashable {
+        /// Two codes in a byte, the first in its high half: values of a codebook of 16, times the scale of their block. Blocks
+        /// are counted through all rows.
+        case fourBits(codebook: [Float])
+        /// Integers with a scale for each row: code · scale / 127.
+        case eightBits
+    }
+
+    public var kind: Kind
+    /// `[rows, columns]`.
+    public var shape: [Int]
+    /// Values that have a scale in common, of four bits.
+    public var block: Int
+    /// Scales that have one in common, of double quantisation.
+    public var nestedBlock: Int
+    public var scales: Scales
+
+    /// The number of values.
+    public var count: Int { shape.reduce(1, *) }
+    /// Bytes of the codes.
+    public var codeBytes: Int {
+        switch kind {
+        case .fourBits: count / 2
+        case .eightBits: count
+        }
+    }
+
+    /// What every block of four bits, or every row of eight, is multiplied by, in bitsandbytes' order of operations.
+    func factors() -> [Float] {
+        switch scales {
+        case .plain(let scales): return scales
+        case .nested(let codes, let codebook, let scales, let offset):
+            return codes.indices.map { codebook[Int(codes[$0])] * scales[$0 / nestedBlock] + offset }
+        }
+    }
+}
+
+extension QuantizedMatrix {
+    /// 1 / 127, as bitsandbytes writes it.
+    private static let eightBitUnit: Float = 7.874015718698502e-3
+
+    /// Decodes some values, counted row-major.
+    /// - Parameters:
+    ///   - codes: of the whole matrix.
+    ///   - factors: see ``factors()``.
+    ///   - output: as many values as are decoded.
+    func decode(
+        _ codes: UnsafeRawBufferPointer, factors: UnsafeBufferPointer<Float>, from first: Int,
+        into output: UnsafeMutableBufferPointer<Float>
+    ) {
+        switch kind {
+        case .fourBits(let codebook):
+            codebook.withUnsafeBufferPointer { codebook in
+                for i in 0..<output.count {
+                    let place = first &+ i
+                    let pair = codes[place >> 1]
+                    let code = place & 1 == 0 ? pair >> 4 : pair & 0x0F
+                    output[i] = codebook[Int(code)] * factors[place / block]
+                }
+            }
+        case .eightBits:
+            let columns = shape[1]
+            for i in 0..<output.count {
+                let place = first &+ i
+                output[i] = Float(Int8(bitPattern: codes[place])) * factors[place / columns] * Self.eightBitUnit
+            }
+        }
+    }
+}
