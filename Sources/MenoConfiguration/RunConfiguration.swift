@@ -19,6 +19,7 @@ public struct RunConfiguration: Sendable {
         public var loadsInEightBits = false
         public var fourBitType = FrozenMatrix.FourBitType.nf4
         public var usesDoubleQuantization = true
+        package var fourBitComputeType = Precision.auto
         public var skippedModules: [String] = []
 
         /// How linear layers are quantised; `nil`: not at all.

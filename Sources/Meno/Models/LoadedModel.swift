@@ -3,7 +3,7 @@ internal import MenoData
 package import MenoModels
 package import MenoTensor
 package import MenoTokenizers
-internal import MenoTraining
+package import MenoTraining
 
 /// A model with its tokenizer, ready to compute.
 package struct LoadedModel {
@@ -18,9 +18,12 @@ package struct LoadedModel {
     /// - Parameters:
     ///   - name: a Hugging Face folder, a .gguf file or a name of the catalog.
     ///   - adapter: the folder of an adapter in PEFT's form.
+    ///   - weights: whether the file's quantised weights stay packed.
+    ///   - quantization: how linear layers are quantised; `nil`: not at all.
     ///   - log: gets what may be wrong with the model's files.
     package init(
-        _ name: String, dtype: DType, device: Device, adapter: String? = nil, log: any SessionLog
+        _ name: String, dtype: DType, device: Device, adapter: String? = nil, weights: WeightChoice = .auto,
+        quantization: WeightQuantization? = nil, log: any SessionLog
     ) throws {
         self.name = name
         isTrained = false
@@ -28,7 +31,9 @@ package struct LoadedModel {
         if let adapter = AdapterFolder(url) { throw adapter.refusal }
         let files = try ModelFiles(url)
         decoder = try files.load(
-            dtype: dtype, form: WeightChoice.auto.form(of: files, dtype: dtype, device: device), device: device)
+            dtype: dtype, form: weights.form(of: files, dtype: dtype, device: device), quantization: quantization,
+            device: device)
+        Self.tellWhatIsPacked(decoder, quantization, log)
         let adapter = adapter.map { URL(filePath: $0) }
         // llama.cpp's adapters bring no tokenizer along.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
@@ -45,13 +50,32 @@ package struct LoadedModel {
     /// A model that is to be trained, with the tokenizer that was read before it.
     init(
         _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm,
-        quantization: WeightQuantization?, device: Device
+        quantization: WeightQuantization?, computeType: DType?, device: Device, log: any SessionLog
     ) throws {
         self.name = name
         self.tokenized = tokenized
         isTrained = true
         url = files.url
-        decoder = try files.load(dtype: dtype, form: form, quantization: quantization, device: device)
+        decoder = try files.load(dtype: dtype, form: form, quantization: quantization, computeType: computeType, device: device)
+        Self.tellWhatIsPacked(decoder, quantization, log)
+    }
+
+    /// How weights are held, where some are packed, and which are not.
+    private static func tellWhatIsPacked(
+        _ decoder: Decoder, _ quantization: WeightQuantization?, _ log: any SessionLog
+    ) {
+        let unknown = quantization?.unknownModules(of: decoder) ?? []
+        if !unknown.isEmpty {
+            log.warn(
+                "llm_int8_skip_modules: the model has no module \(unknown.joined(separator: ", ")); "
+                    + "nothing is skipped by that name")
+        }
+        guard decoder.hasPackedWeights else { return }
+        log.note("weights: \(decoder.precision)")
+        let dense = decoder.denseLinears
+        guard !dense.isEmpty else { return }
+        let shown = dense.prefix(4).joined(separator: ", ") + (dense.count > 4 ? ", …" : "")
+        log.note("\(dense.count) of \(decoder.linears.count) linear layers are not packed: \(shown)")
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

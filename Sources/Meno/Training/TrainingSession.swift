@@ -89,9 +89,14 @@ package struct TrainingSession {
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
+        let clock = ContinuousClock()
+        let start = clock.now
         model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
-            quantization: configuration.model.quantization, device: device)
+            quantization: configuration.model.quantization, computeType: configuration.model.computeType, device: device,
+            log: log)
+        let seconds = String(format: "%.2f", (clock.now - start) / .seconds(1))
+        log.note("loaded in \(seconds) s: \((model.decoder.weightBytes + (1 << 19)) >> 20) MiB of weights")
         self.form = try Self.prepare(model, configuration, log).accompanied(by: model.tokenizerFiles(template))
         tellWhatDiffers()
         if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
@@ -332,6 +337,11 @@ package struct TrainingSession {
             return url
         }
     }
+}
+
+extension RunConfiguration.Model {
+    /// What `bnb_4bit_compute_dtype` says.
+    fileprivate var computeType: DType? { fourBitComputeType == .auto ? nil : fourBitComputeType.dtype() }
 }
 
 extension RunConfiguration {

@@ -136,12 +136,12 @@ private struct State {
     }
 
     func string(_ key: String) throws -> String {
-        guard let text = value[key: key]?.string else { throw fault(key, "a string") }
+        guard let text = value[key]?.string else { throw fault(key, "a string") }
         return text
     }
 
     func positive(_ key: String) throws -> Int {
-        guard case .integer(let number)? = value[key: key], number > 0, number <= 1 << 20 else {
+        guard case .integer(let number)? = value[key], number > 0, number <= 1 << 20 else {
             throw fault(key, "a whole number between 1 and \(1 << 20)")
         }
         return number
@@ -149,7 +149,7 @@ private struct State {
 
     func float(_ key: String) throws -> Float {
         let number: Double? =
-            switch value[key: key] {
+            switch value[key] {
             case .integer(let value): Double(value)
             case .number(let value): value
             default: nil
@@ -159,7 +159,7 @@ private struct State {
     }
 
     func shape() throws -> [Int] {
-        let sizes = value[key: "shape"]?.array?.map { size -> Int in
+        let sizes = value["shape"]?.array?.map { size -> Int in
             if case .integer(let value) = size, value > 0, value <= 1 << 30 { value } else { 0 }
         }
         guard let sizes, sizes.count == 2, sizes.allSatisfy({ $0 > 0 }) else { throw fault("shape", "rows and columns") }
@@ -167,7 +167,7 @@ private struct State {
     }
 
     private func fault(_ key: String, _ expected: String) -> FormatError {
-        let found = value[key: key].map { "is \($0)" } ?? "is not there"
+        let found = value[key].map { "is \($0)" } ?? "is not there"
         return BitsandbytesState.fault(name, "has a state whose \"\(key)\" \(found); expected \(expected)", path: path)
     }
 }

@@ -10,7 +10,7 @@ extension FrozenMatrix {
     ) throws -> FrozenMatrix? {
         let (rows, columns) = (matrix.shape[0], matrix.shape[1])
         guard quantizes(matrix.shape) else { return nil }
-        let codes = { (bytes: Int) in
+        func codes(_ bytes: Int) throws -> Tensor {
             let tensor = try Tensor(uninitialized: [rows, bytes], dtype: .uint8)
             try tensor.withMutableBytes(readCodes)
             return tensor

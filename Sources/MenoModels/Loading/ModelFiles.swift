@@ -52,10 +52,12 @@ public struct ModelFiles: Sendable {
     ///     float32, bfloat16 or float16.
     ///   - form: whether matrices that the file has packed stay so.
     ///   - quantization: how linear layers are quantised; `nil`: not at all.
+    ///   - computeType: of activations beside packed weights; `nil`: what this device multiplies fastest.
     ///   - device: where its weights live.
     /// - Throws: ``ModelError`` where weights are to stay packed that are not, or not on the CPU.
     public func load(
-        dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, device: Device = .cpu
+        dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, computeType: DType? = nil,
+        device: Device = .cpu
     ) throws -> Decoder {
         var (form, quantization) = (form, quantization)
         if let wanted = quantization, hasForm(of: wanted) {
@@ -88,9 +90,9 @@ public struct ModelFiles: Sendable {
             }
         }
         return try Decoder(
-            configuration, weights: weights, map: map, path: url.path, weightType: dtype, form: form,
-            quantization: quantization,
-            device: device)
+            configuration, weights: weights, map: map, path: url.path, weightType: dtype,
+            computeType: form == .packed || quantization != nil ? computeType : nil, form: form,
+            quantization: quantization, device: device)
     }
 
     /// Whether any matrix is packed in a way that can stay so.
