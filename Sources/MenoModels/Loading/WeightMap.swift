@@ -144,9 +144,11 @@ extension WeightSource {
         _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ form: WeightForm, dtype: DType, device: Device
     ) throws -> FrozenMatrix {
         guard form == .packed else { return FrozenMatrix(try tensor(info, transformation, dtype: dtype).to(device)) }
-        if let source = self as? BitsandbytesWeights, let matrix = source.matrix(named: info.name) {
-            return try FrozenMatrix.quantized(matrix) { try source.readCodes(info.name, into: $0) }
-                ?? FrozenMatrix(try tensor(info, transformation, dtype: dtype))
+        if let source = self as? BitsandbytesWeights {
+            let matrix = try source.matrix(named: info.name).flatMap { form in
+                try FrozenMatrix.quantized(form) { try source.readCodes(info.name, into: $0) }
+            }
+            return try matrix ?? FrozenMatrix(tensor(info, transformation, dtype: dtype))
         }
         let (rows, columns) = (info.shape[0], info.shape[1])
         guard let source = self as? any PackedWeightSource, let blocks = source.packing(of: info.name),
