@@ -27,7 +27,7 @@ public enum WeightFiles {
         switch url.pathExtension.lowercased() {
         case "safetensors": return try decoding(SafetensorsFile(file))
         case "gguf": return try GGUFFile(file)  // Explains what is wrong with it.
-        case "json" where url.lastPathComponent.hasSuffix(".index.json"): 
+        case "json" where url.lastPathComponent.hasSuffix(".index.json"):
             return try decoding(ShardedSafetensors(index: url))
         case let other:
             throw FormatError(

@@ -110,8 +110,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\"shape\": [32, 64]", "\"shape\": [32, 65]", "codes"), ("\"shape\": [32, 64]", "\"shape\": [-1, 64]", "shape"),
-        ("\"shape\": [32, 64]", "\"shape\": 64      ", "shape"), ("\"blocksize\": 64", "\"blocksize\": -4", "blocksize"),
+        ("\"shape\": [32, 64]", "\"shape\": [32, 65]", "codes"),
+        ("\"shape\": [32, 64]", "\"shape\": [-1, 64]", "shape"),
+        ("\"shape\": [32, 64]", "\"shape\": 64      ", "shape"),
+        ("\"blocksize\": 64", "\"blocksize\": -4", "blocksize"),
         ("\"blocksize\": 64", "\"blocksize\": 32", "absmax"), ("nested_offset", "nested_offsex", "nested_offset"),
         ("\"nested_blocksize\": 256", "\"nested_blocksize\": 1e9", "nested_blocksize"),
         ("\"nf4\"", "\"fp4\"", "quant_type"), ("{", "[", "JSON"), ("}", " ", "JSON"),
@@ -157,7 +159,8 @@ import Testing
                 let weights = try WeightFiles.open(url)
                 for info in weights.weights where info.count < 1 << 16 {
                     if info.storage.hasPrefix("U") || info.storage.hasPrefix("I") && info.storage != "INT8" { continue }
-                    if let quantized = weights as? BitsandbytesWeights, let matrix = quantized.matrix(named: info.name) {
+                    if let quantized = weights as? BitsandbytesWeights, let matrix = quantized.matrix(named: info.name)
+                    {
                         var codes = [UInt8](repeating: 0, count: matrix.codeBytes)
                         try codes.withUnsafeMutableBytes { try quantized.readCodes(info.name, into: $0) }
                     }

@@ -35,6 +35,13 @@ package struct LoadedModel {
             device: device)
         Self.tellWhatIsPacked(decoder, quantization, log)
         let adapter = adapter.map { URL(filePath: $0) }
+        if let adapter, !decoder.hasPackedWeights,
+            let trained = TrainedRun(of: adapter)?.configuration.model, trained.quantization != nil
+        {
+            let bits = trained.loadsInFourBits ? "4" : "8"
+            log.note(
+                "the adapter was trained on weights in \(bits) bits, and these are not: --load-in-\(bits)bit quantises them")
+        }
         // llama.cpp's adapters bring no tokenizer along.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
         tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
@@ -56,7 +63,8 @@ package struct LoadedModel {
         self.tokenized = tokenized
         isTrained = true
         url = files.url
-        decoder = try files.load(dtype: dtype, form: form, quantization: quantization, computeType: computeType, device: device)
+        decoder = try files.load(
+            dtype: dtype, form: form, quantization: quantization, computeType: computeType, device: device)
         Self.tellWhatIsPacked(decoder, quantization, log)
     }
 

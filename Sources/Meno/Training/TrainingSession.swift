@@ -93,7 +93,8 @@ package struct TrainingSession {
         let start = clock.now
         model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
-            quantization: configuration.model.quantization, computeType: configuration.model.computeType, device: device,
+            quantization: configuration.model.quantization, computeType: configuration.model.computeType,
+            device: device,
             log: log)
         let seconds = String(format: "%.2f", (clock.now - start) / .seconds(1))
         log.note("loaded in \(seconds) s: \((model.decoder.weightBytes + (1 << 19)) >> 20) MiB of weights")

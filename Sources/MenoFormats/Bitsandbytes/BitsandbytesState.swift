@@ -162,7 +162,9 @@ private struct State {
         let sizes = value["shape"]?.array?.map { size -> Int in
             if case .integer(let value) = size, value > 0, value <= 1 << 30 { value } else { 0 }
         }
-        guard let sizes, sizes.count == 2, sizes.allSatisfy({ $0 > 0 }) else { throw fault("shape", "rows and columns") }
+        guard let sizes, sizes.count == 2, sizes.allSatisfy({ $0 > 0 }) else {
+            throw fault("shape", "rows and columns")
+        }
         return sizes
     }
 

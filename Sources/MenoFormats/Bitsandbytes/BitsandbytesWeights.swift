@@ -56,14 +56,12 @@ package final class BitsandbytesWeights: WeightSource {
         }
         try info.check(elements, destination, as: elementType, path: tensors.path(of: name))
         guard !elements.isEmpty, let output = destination.baseAddress else { return }
-        let factors = matrix.factors()
         try tensors.withUnsafeBytes(of: name) { codes in
             let work = Work(codes: codes, output: output, first: elements.lowerBound)
             let tasks = (elements.count - 1) / Self.taskElements + 1
             DispatchQueue.concurrentPerform(iterations: tasks) { task in
                 let begin = elements.lowerBound + task * Self.taskElements
-                work.decode(
-                    matrix, factors, begin..<min(begin + Self.taskElements, elements.upperBound), as: elementType)
+                work.decode(matrix, begin..<min(begin + Self.taskElements, elements.upperBound), as: elementType)
             }
         }
     }
@@ -73,29 +71,32 @@ package final class BitsandbytesWeights: WeightSource {
         let output: UnsafeMutableRawPointer
         let first: Int
 
-        func decode(
-            _ matrix: QuantizedMatrix, _ factors: [Float], _ elements: Range<Int>, as elementType: WeightElementType
-        ) {
+        func decode(_ matrix: QuantizedMatrix, _ elements: Range<Int>, as elementType: WeightElementType) {
             let stride = 2048
-            factors.withUnsafeBufferPointer { factors in
-                withUnsafeTemporaryAllocation(of: Float.self, capacity: stride) { buffer in
-                    for begin in Swift.stride(from: elements.lowerBound, to: elements.upperBound, by: stride) {
-                        let count = min(stride, elements.upperBound - begin)
-                        let values = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
-                        matrix.decode(codes, factors: factors, from: begin, into: values)
-                        let target = output + (begin - first) * elementType.size
-                        switch elementType {
-                        case .float32:
-                            target.copyMemory(from: values.baseAddress!, byteCount: 4 * count)
-                        case .bfloat16:
-                            let to = target.assumingMemoryBound(to: UInt16.self)
-                            for i in 0..<count { to[i] = HalfPrecision.bfloat16(values[i]) }
-                        case .float16:
-                            let to = target.assumingMemoryBound(to: UInt16.self)
-                            for i in 0..<count { to[i] = HalfPrecision.binary16(values[i]) }
-                        }
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: stride) { buffer in
+                for begin in Swift.stride(from: elements.lowerBound, to: elements.upperBound, by: stride) {
+                    let count = min(stride, elements.upperBound - begin)
+                    let values = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
+                    matrix.factors(of: begin..<begin + count).withUnsafeBufferPointer {
+                        matrix.decode(codes, factors: $0, from: begin, into: values)
                     }
+                    write(values, as: elementType, to: output + (begin - first) * elementType.size)
                 }
+            }
+        }
+
+        private func write(
+            _ values: UnsafeMutableBufferPointer<Float>, as elementType: WeightElementType,
+            to target: UnsafeMutableRawPointer
+        ) {
+            switch elementType {
+            case .float32: target.copyMemory(from: values.baseAddress!, byteCount: 4 * values.count)
+            case .bfloat16:
+                let to = target.assumingMemoryBound(to: UInt16.self)
+                for i in values.indices { to[i] = HalfPrecision.bfloat16(values[i]) }
+            case .float16:
+                let to = target.assumingMemoryBound(to: UInt16.self)
+                for i in values.indices { to[i] = HalfPrecision.binary16(values[i]) }
             }
         }
     }

@@ -36,12 +36,21 @@ public struct QuantizedMatrix: Sendable, Hashable {
         }
     }
 
-    /// What every block of four bits, or every row of eight, is multiplied by, in bitsandbytes' order of operations.
-    func factors() -> [Float] {
+    /// Values that are multiplied by the same factor: a block of four bits, a row of eight.
+    private var group: Int {
+        switch kind {
+        case .fourBits: block
+        case .eightBits: shape[1]
+        }
+    }
+
+    /// What the blocks or rows of some values, counted row-major, are multiplied by, in bitsandbytes' order of operations.
+    func factors(of elements: Range<Int>) -> [Float] {
+        let groups = elements.lowerBound / group..<(elements.upperBound + group - 1) / group
         switch scales {
-        case .plain(let scales): return scales
+        case .plain(let scales): return Array(scales[groups])
         case .nested(let codes, let codebook, let scales, let offset):
-            return codes.indices.map { codebook[Int(codes[$0])] * scales[$0 / nestedBlock] + offset }
+            return groups.map { codebook[Int(codes[$0])] * scales[$0 / nestedBlock] + offset }
         }
     }
 }
@@ -53,12 +62,13 @@ extension QuantizedMatrix {
     /// Decodes some values, counted row-major.
     /// - Parameters:
     ///   - codes: of the whole matrix.
-    ///   - factors: see ``factors()``.
+    ///   - factors: see ``factors(of:)``, of the values that begin with `first`.
     ///   - output: as many values as are decoded.
     func decode(
         _ codes: UnsafeRawBufferPointer, factors: UnsafeBufferPointer<Float>, from first: Int,
         into output: UnsafeMutableBufferPointer<Float>
     ) {
+        let firstGroup = first / group
         switch kind {
         case .fourBits(let codebook):
             codebook.withUnsafeBufferPointer { codebook in
@@ -66,14 +76,15 @@ extension QuantizedMatrix {
                     let place = first &+ i
                     let pair = codes[place >> 1]
                     let code = place & 1 == 0 ? pair >> 4 : pair & 0x0F
-                    output[i] = codebook[Int(code)] * factors[place / block]
+                    output[i] = codebook[Int(code)] * factors[place / block &- firstGroup]
                 }
             }
         case .eightBits:
             let columns = shape[1]
             for i in 0..<output.count {
                 let place = first &+ i
-                output[i] = Float(Int8(bitPattern: codes[place])) * factors[place / columns] * Self.eightBitUnit
+                output[i] =
+                    Float(Int8(bitPattern: codes[place])) * factors[place / columns &- firstGroup] * Self.eightBitUnit
             }
         }
     }

@@ -80,7 +80,8 @@ public struct ModelFiles: Sendable {
             guard hasPackedWeights() else {
                 throw ModelError(
                     .unsupported, path: url.path, "has no packed weights that could stay packed.",
-                    advice: "Give a .gguf file with quantised weights or a model that bitsandbytes has quantised, or hold them "
+                    advice:
+                        "Give a .gguf file with quantised weights or a model that bitsandbytes has quantised, or hold them "
                         + "as dense numbers.")
             }
             guard device.kind == .cpu else {
