@@ -239,6 +239,18 @@ import Testing
         try compare(url, ids: (0..<24).map { Int32($0 * 10_007 % 200_000) }, .float32)
     }
 
+    /// In memory a packed model has the bytes of its file.
+    @Test(arguments: ["packed/llama-q8_0.gguf", "packed/gemma3-mixed.gguf"])
+    func weightsTakeTheBytesOfTheirFile(_ name: String) throws {
+        let file = try GGUFFile(contentsOf: Fixtures.url(name))
+        let stored = file.tensors.reduce(0) { $0 + $1.bytes.count }
+        let model = try ModelFiles(Fixtures.url(name)).load(dtype: .bfloat16, form: .packed)
+        #expect(model.weightBytes == stored)
+        #expect(model.denseLinears.isEmpty && model.hasPackedWeights)
+        let dense = try ModelFiles(Fixtures.url(name)).load(dtype: .bfloat16)
+        #expect(dense.weightBytes > stored && dense.denseLinears.isEmpty && !dense.hasPackedWeights)
+    }
+
     private func compare(_ url: URL, ids: [Int32], _ type: DType) throws {
         let results = try [WeightForm.packed, .dense].map { form -> [(name: String, values: [Float])] in
             let model = try ModelFiles(url).load(dtype: type, form: type == .float32 ? .packed : form)
