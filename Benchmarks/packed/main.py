@@ -2,7 +2,8 @@
 
     Benchmarks/packed/run [--tables memory,speed,loading] [--models NAME,…] [--rounds 3] [--json FILE]
 
-Each measurement is a process of its own, `meno train` with the reference notebook's arguments. Memory is VmHWM, mapped pages
+Each measurement is a process of its own, `meno train` with the reference notebook's arguments: passes of two examples of 256 tokens
+whose layers are checkpointed, eight of them a step (times are of passes without checkpointing). Memory is VmHWM, mapped pages
 included, in GB of 1e9 bytes, beside what `meno plan` had forecast. In a row, cases are measured in turn; times are medians of all
 rounds. Models of random weights are made in --scratch when they are first needed (llama-7b takes 14 GB there) and deleted at the end
 unless --keep is given; those of the catalog are the program's. Needs a Python with numpy, gguf and tokenizers (--python).
@@ -87,7 +88,7 @@ class Session:
             {"role": "user", "content": text(seed, 40)}, {"role": "assistant", "content": text(seed + 3, 300)}]} for seed in range(64)]))
         return path
 
-    def configuration(self, model, held, steps, length=256, batch=2, accumulation=8, tokens="auto"):
+    def configuration(self, model, held, steps, length=256, batch=2, accumulation=8, tokens=512, checkpointing="false"):
         path = self.folder / "run.yaml"
         path.write_text(f"""
 base_output_dir: {self.folder}/run
@@ -95,7 +96,7 @@ model: {{name_or_path: {model}{", " + held if held else ""}}}
 data: {{path: {self.data()}, chat_template: chatml, max_length: {length}, train_fraction: 0.8, max_eval_samples: 8}}
 lora: {{r: 8, lora_alpha: 16, lora_dropout: 0.1, target_modules: [q_proj, k_proj, v_proj]}}
 training: {{max_steps: {steps}, per_device_train_batch_size: {batch}, gradient_accumulation_steps: {accumulation},
-  gradient_checkpointing: true, warmup_ratio: 0, learning_rate: 2.0e-4, eval_strategy: "no", save_strategy: "no",
+  gradient_checkpointing: {checkpointing}, warmup_ratio: 0, learning_rate: 2.0e-4, eval_strategy: "no", save_strategy: "no",
   load_best_model_at_end: false, logging_steps: 1, tokens_per_pass: {tokens}}}
 monitor: null
 """)
@@ -140,7 +141,7 @@ def memory(session, names):
         for form, label, held in CASES[name]:
             model = session.model(name, form)
             say(f"memory: {name}, {label}")
-            path = session.configuration(model, held, session.options.steps)
+            path = session.configuration(model, held, session.options.steps, checkpointing="always")
             plan = json.loads(session.meno("plan", path, "--json")[1])["forecast"]["memory"]
             ending, _ = session.meno("train", path, "--quiet")
             # A measurement of its passes resets the system's record; the run keeps the highest it saw.
