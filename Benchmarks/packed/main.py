@@ -93,7 +93,7 @@ class Session:
         path.write_text(f"""
 base_output_dir: {self.folder}/run
 model: {{name_or_path: {model}{", " + held if held else ""}}}
-data: {{path: {self.data()}, chat_template: chatml, max_length: {length}, train_fraction: 0.8, max_eval_samples: 8}}
+data: {{path: {self.data()}, chat_template: auto, max_length: {length}, train_fraction: 0.8, max_eval_samples: 8}}
 lora: {{r: 8, lora_alpha: 16, lora_dropout: 0.1, target_modules: [q_proj, k_proj, v_proj]}}
 training: {{max_steps: {steps}, per_device_train_batch_size: {batch}, gradient_accumulation_steps: {accumulation},
   gradient_checkpointing: {checkpointing}, warmup_ratio: 0, learning_rate: 2.0e-4, eval_strategy: "no", save_strategy: "no",

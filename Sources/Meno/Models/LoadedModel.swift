@@ -40,7 +40,8 @@ package struct LoadedModel {
         {
             let bits = trained.loadsInFourBits ? "4" : "8"
             log.note(
-                "the adapter was trained on weights in \(bits) bits, and these are not: --load-in-\(bits)bit quantises them")
+                "the adapter was trained on weights in \(bits) bits, and these are not: --load-in-\(bits)bit quantises them"
+            )
         }
         // llama.cpp's adapters bring no tokenizer along.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
