@@ -47,6 +47,11 @@ void require_kernels(at::Device device);
 Tensor frozen_product(const Tensor &x, at::TensorList weight, std::string_view format, bool transposed);
 // The values of W, or of some of its rows (int64), as float32 or bfloat16.
 Tensor unpack_rows(at::TensorList weight, std::string_view format, const optional<Tensor> &rows, at::ScalarType type);
+// Four-bit codes, two in a byte, and scales of values, as bitsandbytes makes them (Kernels/Quantizing.h).
+void quantize_four_bits_(
+    const Tensor &values, const Tensor &bounds, const Tensor &numbers, const Tensor &codes, const Tensor &scales);
+// Eight-bit codes of values [rows, columns] and a scale for each row.
+void quantize_eight_bits_(const Tensor &values, const Tensor &codes, const Tensor &scales);
 // activation(x · gateᵀ) · (x · upᵀ), as products and gate compute it.
 Tensor gated_product(const Tensor &x, const Tensor &gate, const Tensor &up, std::string_view activation);
 

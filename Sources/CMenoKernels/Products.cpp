@@ -6,6 +6,7 @@
 #include "Internal.h"
 #include "Kernels/AdaptedProduct.h"
 #include "Kernels/FrozenProduct.h"
+#include "Kernels/Quantizing.h"
 #include "Operators.h"
 
 using namespace meno;
@@ -103,6 +104,16 @@ at::Tensor operators::unpack_rows(
     at::TensorList weight, std::string_view format, const std::optional<at::Tensor> &rows, at::ScalarType type) {
     product::Weight w = checked(weight, format);
     return (rows ? w.values_at(type, *rows) : w.values(type)).to(type);
+}
+
+void operators::quantize_four_bits_(
+    const at::Tensor &values, const at::Tensor &bounds, const at::Tensor &numbers, const at::Tensor &codes,
+    const at::Tensor &scales) {
+    packing::quantize_four_bits(values, bounds, numbers, codes, scales);
+}
+
+void operators::quantize_eight_bits_(const at::Tensor &values, const at::Tensor &codes, const at::Tensor &scales) {
+    packing::quantize_eight_bits(values, codes, scales);
 }
 
 std::tuple<at::Tensor, at::Tensor> operators::adapted_product(

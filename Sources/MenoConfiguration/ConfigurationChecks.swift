@@ -38,6 +38,7 @@ extension RunConfiguration {
                 advice: "Use `bfloat16` or `float32`.")
         }
         if model.quantization != nil { try checkQuantization(name) }
+        try checkComputeType(name)
         if let greaterIsBetter, greaterIsBetter != training.bestMetric.greaterIsBetter {
             throw ConfigurationError(
                 .invalid, at: name,
@@ -107,6 +108,22 @@ extension RunConfiguration {
                 "`model.weights: \(model.weights.rawValue)` says how a file's own quantised weights are held; "
                     + "`load_in_4bit` and `load_in_8bit` quantise weights that are not.",
                 advice: "Leave one of them out.")
+        }
+    }
+
+    private func checkComputeType(_ name: String) throws {
+        let key = "`model.bnb_4bit_compute_dtype: \(model.fourBitComputeType.rawValue)`"
+        switch model.fourBitComputeType {
+        case .auto, .float32: break
+        case .float16:
+            throw ConfigurationError(
+                .invalid, at: name, "\(key) cannot be trained: float16 needs its losses scaled.",
+                advice: "Use `bfloat16` or `float32`.")
+        case .bfloat16:
+            guard model.dtype == .float32 || (model.dtype == .auto && !computesInBFloat16) else { break }
+            throw ConfigurationError(
+                .invalid, at: name, "\(key) contradicts weights that are float32.",
+                advice: "Leave it out, or use `model.dtype: bfloat16`.")
         }
     }
 

@@ -30,6 +30,8 @@ public struct RunConfiguration: Sendable {
         public var fourBitType = FourBitType.nf4
         /// `model.bnb_4bit_use_double_quant`: whether scales are quantised, too. Default true.
         public var usesDoubleQuantization = true
+        /// `model.bnb_4bit_compute_dtype`: what is computed in beside four-bit weights. Default auto.
+        public var fourBitComputeType = Precision.auto
         /// `model.llm_int8_skip_modules`: modules that are not quantised. Default none.
         public var skippedModules: [String] = []
 

@@ -36,15 +36,6 @@ extension GGUFFile: PackedWeightSource {
                     + "holds \(destination.count).",
                 advice: "The configuration and the weights disagree about this tensor's shape.")
         }
-        // Some at a time: pages of the file that were copied are given back before the next ones come in.
-        let step = 1 << 24
-        for start in stride(from: 0, to: destination.count, by: step) {
-            let count = min(step, destination.count - start)
-            let range = tensor.bytes.lowerBound + start..<tensor.bytes.lowerBound + start + count
-            file.withUnsafeBytes(range) {
-                destination.baseAddress?.advanced(by: start).copyMemory(from: $0.baseAddress!, byteCount: count)
-            }
-            file.release(range)
-        }
+        file.copy(tensor.bytes, into: destination)
     }
 }

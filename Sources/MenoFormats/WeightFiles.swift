@@ -4,6 +4,8 @@ package import Foundation
 package enum WeightFiles {
     /// Opens the weights at a path.
     ///
+    /// Matrices that bitsandbytes has quantised are read as the values that it dequantises them to.
+    ///
     /// A file may be `.safetensors`, an index of shards (`.index.json`) or `.gguf` (known by content). In a folder,
     /// `model.safetensors` is taken first, then `model.safetensors.index.json`, then the only `.gguf` or
     /// `.safetensors` file.
@@ -23,15 +25,20 @@ package enum WeightFiles {
         let file = try MemoryMappedFile(contentsOf: url)
         if file.withUnsafeBytes({ $0.starts(with: GGUFFile.magic) }) { return try GGUFFile(file) }
         switch url.pathExtension.lowercased() {
-        case "safetensors": return try SafetensorsFile(file)
+        case "safetensors": return try decoding(SafetensorsFile(file))
         case "gguf": return try GGUFFile(file)  // Explains what is wrong with it.
-        case "json" where url.lastPathComponent.hasSuffix(".index.json"): return try ShardedSafetensors(index: url)
+        case "json" where url.lastPathComponent.hasSuffix(".index.json"):
+            return try decoding(ShardedSafetensors(index: url))
         case let other:
             throw FormatError(
                 .unsupported, at: url.path, "is not in a format that Meno reads (extension '\(other)').",
                 advice: "Weights can be .safetensors, .safetensors.index.json or .gguf. Convert others, such as "
                     + "PyTorch's .bin, to safetensors.")
         }
+    }
+
+    private static func decoding(_ source: any WeightSource & SafetensorsTensors) throws -> any WeightSource {
+        try BitsandbytesWeights(source) ?? source
     }
 
     private static func openFolder(_ folder: URL) throws -> any WeightSource {

@@ -68,6 +68,15 @@ import Testing
         ("training: {save_steps: 0}", "from 1 to 1000000000, or a share"),
         ("training: {metric_for_best_model: eval_bleu}", "with or without eval_ before it"),
         ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not honoured: Meno never uses the network"),
+        ("model: {name_or_path: m, load_in_4bit: true, load_in_8bit: true}", "contradict each other"),
+        ("model: {name_or_path: m, load_in_4bit: true, weights: packed}", "`model.weights: packed`"),
+        ("model: {name_or_path: m, load_in_4bit: true}\nlora: null", "quantised ones cannot be trained"),
+        ("model: {name_or_path: m, bnb_4bit_quant_type: int4}", "nf4, fp4"),
+        ("model: {name_or_path: m, bnb_4bit_compute_dtype: float16}", "float16 needs its losses scaled"),
+        (
+            "model: {name_or_path: m, dtype: float32, bnb_4bit_compute_dtype: bfloat16}",
+            "contradicts weights that are float32"
+        ),
         ("lora: {bias: all}", "`lora.bias: all` is not honoured"), ("lora: {init_lora_weights: pissa}", "init_adapter"),
         ("lora: {target_modules: \"(q_proj\"}", "a regular expression"),
         ("training: {train_sampling_strategy: longest}", "random, sequential, group_by_length"),
@@ -82,7 +91,8 @@ import Testing
         ("training: {eval_strategy: steps}\ndata: {path: d, max_eval_samples: 0}", "max_eval_samples"),
     ])
     func whatIsWrongIsNamed(yaml: String, expected: String) {
-        let text = yaml.contains("data:") ? "model: {name_or_path: m}\n" + yaml : minimal + yaml
+        let others = ["model": "model: {name_or_path: m}\n", "data": "data: {path: d.json}\n"]
+        let text = others.filter { !("\n" + yaml).contains("\n\($0.key):") }.map(\.value).sorted().joined() + yaml
         let error = #expect(throws: ConfigurationError.self) {
             try RunConfiguration.read(yaml: text, name: "run.yaml")
         }

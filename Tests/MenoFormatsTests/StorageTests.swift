@@ -6,7 +6,8 @@ import Testing
 /// Against the files and values that the `gguf` and `safetensors` packages wrote (`Tests/Reference/make_formats.py`).
 @Suite struct StorageTests {
     static let types = [
-        "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K",
+        "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "Q2_K", "Q3_K",
+        "IQ4_NL", "IQ4_XS", "MXFP4",
     ]
 
     @Test(arguments: types) func dequantisesBitForBit(_ type: String) throws {

@@ -1,6 +1,6 @@
 import Foundation
 import MenoFormats
-import MenoTensor
+@testable import MenoTensor
 import MenoTesting
 import Testing
 
@@ -8,7 +8,9 @@ import Testing
 
 /// Weights that stay packed, beside the same weights decoded.
 @Suite(.drawsRandomNumbers) struct PackedWeightTests {
-    static let formats: [FrozenMatrix.Format] = [.F16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0, .Q4_K, .Q5_K, .Q6_K]
+    static let formats: [FrozenMatrix.Format] = [
+        .F16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0, .Q2_K, .Q3_K, .Q4_K, .Q5_K, .Q6_K, .IQ4_NL, .IQ4_XS, .MXFP4,
+    ]
 
     /// Against the values of the `gguf` package (`Tests/Reference/make_formats.py`).
     @Test(arguments: formats) func decodesBitForBit(_ format: FrozenMatrix.Format) throws {
@@ -64,24 +66,62 @@ import Testing
     }
 
     /// Codes and scales, against bitsandbytes' own.
-    @Test(arguments: ["nf4", "fp4", "nf4_nested", "fp4_nested"]) func quantisesAsBitsandbytes(_ name: String) throws {
+    @Test(arguments: ["nf4", "fp4"]) func quantisesAsBitsandbytes(_ name: String) throws {
         let file = try SafetensorsFile(contentsOf: Fixtures.url("formats/bitsandbytes.safetensors"))
         let info = try #require(file.weight(named: "\(name).values"))
         let values = try Tensor(file.elements(info.name, as: Float.self), shape: info.shape)
-        let isNested = name.hasSuffix("_nested")
-        let type = try #require(FourBitType(rawValue: String(name.prefix(3))))
-        let matrix = try FrozenMatrix.fourBits(values, type: type, nested: isNested)
+        let type = try #require(FourBitType(rawValue: name))
+        let matrix = try FrozenMatrix.fourBits(values, type: type, nested: false)
         let expected = try file.elements("\(name).decoded", as: Float.self)
-        let found = try matrix.values(.float32).array(of: Float.self)
-        // Of one block's scale bitsandbytes takes the code on the other side of the middle between two, from which it is 5e-5 of
-        // its size away. Nested scales are counted from their mean, whose last bit follows the order of libtorch's sum: without
-        // vector instructions that is another one.
-        let isSameSum = Torch.hasOwnProducts
-        let different = zip(found, expected).count { isSameSum ? $0 != $1 : abs($0 - $1) > 1e-6 * abs($1) }
-        #expect(different <= (name == "nf4_nested" ? 64 : 0) && relativeError(found, expected) < 1e-3)
+        #expect(try matrix.values(.float32).array(of: Float.self) == expected)
+        #expect(matrix.byteCount == matrix.count / 2 + 16 * 4 + matrix.count / 64 * 4)
+        // A few rows at a time, in both types.
+        let rounded = try values.to(.bfloat16)
+        for source in [values, rounded] {
+            let parts = try FrozenMatrix.fourBits(shape: values.shape, type: type, nested: false) {
+                try source.narrowed(0, start: $0.lowerBound, count: $0.count)
+            }
+            let whole = try FrozenMatrix.fourBits(source.to(.float32), type: type, nested: false)
+            #expect(try parts.values(.float32).array(of: Float.self) == whole.values(.float32).array(of: Float.self))
+        }
+    }
+
+    /// Scales, too, are the nearest of 256. bitsandbytes' library for CPUs finds them by a table with 65,536 entries for what lies
+    /// between -1 and 1; codes that differ do so because of its steps.
+    @Test(arguments: ["nf4", "fp4"]) func scalesAreTheNearestCodes(_ name: String) throws {
+        let file = try SafetensorsFile(contentsOf: Fixtures.url("formats/bitsandbytes.safetensors"))
+        let floats = { (part: String) in try file.elements("\(name)_nested.\(part)", as: Float.self) }
+        let (values, offset) = (try floats("values"), try floats("scale_offset")[0])
+        let codebook = try floats("scale_codebook")
+        let middles = zip(codebook, codebook.dropFirst()).map { ($0 + $1) / 2 }
+        let nearest = { (x: Float) in middles.firstIndex { x <= $0 } ?? 255 }
+        let differences = stride(from: 0, to: values.count, by: 64).map { block in
+            values[block..<block + 64].map(abs).max()! - offset
+        }
+        let largest = stride(from: 0, to: differences.count, by: 256).map { start in
+            differences[start..<min(start + 256, differences.count)].map(abs).max()!
+        }
+        let scaled = differences.indices.map { differences[$0] * (1 / largest[$0 / 256]) }
+        let stepped = scaled.map { Float(-1 + 2 * Double((($0 + 1) * 32767.5 + 0.5).rounded(.down)) / 65535) }
+        // The mean of the scales is the fixture's: its last bit follows the order of a sum.
+        #expect(try stepped.map { Float(nearest($0)) } == floats("scale_codes"))
+        let shape = try #require(file.weight(named: "\(name)_nested.values")).shape
+        let type = try #require(FourBitType(rawValue: name))
+        let matrix = try FrozenMatrix.fourBits(Tensor(values, shape: shape), type: type, nested: true)
+        let (found, expected) = (try matrix.values(.float32).array(of: Float.self), try floats("decoded"))
+        for block in scaled.indices {
+            let part = block * 64..<block * 64 + 64
+            let isSame = nearest(scaled[block]) == nearest(stepped[block])
+            let scale = codebook[nearest(scaled[block])] * largest[block / 256] + offset
+            let theirs = codebook[nearest(stepped[block])] * largest[block / 256] + offset
+            for (a, b) in zip(found[part], expected[part]) {
+                // Without vector instructions libtorch's sum has another order.
+                let wanted = isSame ? b : b / theirs * scale
+                #expect(isSame && Torch.hasOwnProducts ? a == b : abs(a - wanted) <= 1e-6 * abs(wanted))
+            }
+        }
         let scales = matrix.count / 64
-        let scaleBytes = isNested ? scales + 256 * 4 + (scales + 255) / 256 * 4 + 4 : scales * 4
-        #expect(matrix.byteCount == matrix.count / 2 + 16 * 4 + scaleBytes)
+        #expect(matrix.byteCount == matrix.count / 2 + 16 * 4 + scales + 256 * 4 + (scales + 255) / 256 * 4 + 4)
     }
 
     @Test func quantisesToEightBitsAsBitsandbytes() throws {
@@ -199,6 +239,18 @@ import Testing
         try compare(url, ids: (0..<24).map { Int32($0 * 10_007 % 200_000) }, .float32)
     }
 
+    /// In memory a packed model has the bytes of its file.
+    @Test(arguments: ["packed/llama-q8_0.gguf", "packed/gemma3-mixed.gguf"])
+    func weightsTakeTheBytesOfTheirFile(_ name: String) throws {
+        let file = try GGUFFile(contentsOf: Fixtures.url(name))
+        let stored = file.tensors.reduce(0) { $0 + $1.bytes.count }
+        let model = try ModelFiles(Fixtures.url(name)).load(dtype: .bfloat16, form: .packed)
+        #expect(model.weightBytes == stored)
+        #expect(model.denseLinears.isEmpty && model.hasPackedWeights)
+        let dense = try ModelFiles(Fixtures.url(name)).load(dtype: .bfloat16)
+        #expect(dense.weightBytes > stored && dense.denseLinears.isEmpty && !dense.hasPackedWeights)
+    }
+
     private func compare(_ url: URL, ids: [Int32], _ type: DType) throws {
         let results = try [WeightForm.packed, .dense].map { form -> [(name: String, values: [Float])] in
             let model = try ModelFiles(url).load(dtype: type, form: type == .float32 ? .packed : form)
@@ -247,9 +299,14 @@ import Testing
             case .Q5_0: (32, 22, [0])
             case .Q5_1: (32, 24, [0, 2])
             case .Q8_0: (32, 34, [0])
+            case .Q2_K: (256, 84, [80, 82])
+            case .Q3_K: (256, 110, [108])
             case .Q4_K: (256, 144, [0, 2])
             case .Q5_K: (256, 176, [0, 2])
             case .Q6_K: (256, 210, [208])
+            case .IQ4_NL: (32, 18, [0])
+            case .IQ4_XS: (256, 136, [0])
+            case .MXFP4: (32, 17, [])
             case .dense, .int8, .fourBits, .nestedFourBits: preconditionFailure("no blocks")
             }
         try RandomGenerator.seed(3)
@@ -258,6 +315,7 @@ import Testing
         // The high byte of a binary16 number between 2⁻¹⁰ and 2⁻⁷, of either sign.
         for block in stride(from: 0, to: data.count, by: bytes) {
             for place in scales { data[block + place + 1] = data[block + place + 1] & 0x87 | 0x14 }
+            if format == .MXFP4 { data[block] = 118 + data[block] % 4 }
         }
         return try FrozenMatrix(
             packed: [Tensor(data, shape: [rows, columns / elements * bytes])], format: format, columns: columns)

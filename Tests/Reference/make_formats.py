@@ -42,6 +42,25 @@ writer.add_tensor("F32", values)
 writer.add_tensor("F16", values.astype(np.float16))
 expected["F32"] = values
 expected["F16"] = values.astype(np.float16).astype(np.float32)
+
+def random_blocks(size, places):
+    blocks = rng.integers(0, 256, (4, size), dtype=np.uint8)
+    for place in places:
+        blocks[:, place:place + 2] = (rng.standard_normal(4) * 0.05).astype(np.float16).view(np.uint8).reshape(4, 2)
+    return blocks
+
+
+for kind, size, places in ((Q.IQ4_NL, 18, (0,)), (Q.IQ4_XS, 136, (0,)), (Q.Q2_K, 84, (80, 82)), (Q.Q3_K, 110, (108,))):
+    raw = random_blocks(size, places).reshape(2, -1)
+    writer.add_tensor(kind.name, raw, raw_dtype=kind)
+    expected[kind.name] = gguf.quants.dequantize(raw, kind)
+# Of MXFP4 also the exponents whose scales are subnormal numbers, and the largest.
+raw = random_blocks(17, ())
+raw[:, 0] = (0, 1, 120, 254)
+raw = np.concatenate([raw, gguf.quants.quantize(values[:1, :128].reshape(4, 32), Q.MXFP4)]).reshape(2, -1)
+writer.add_tensor("MXFP4", raw, raw_dtype=Q.MXFP4)
+with np.errstate(over="ignore"):
+    expected["MXFP4"] = gguf.quants.dequantize(raw, Q.MXFP4)
 writer.write_header_to_file()
 writer.write_kv_data_to_file()
 writer.write_tensors_to_file()

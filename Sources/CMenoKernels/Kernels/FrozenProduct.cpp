@@ -5,6 +5,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 #include "Conversion.h"
@@ -60,6 +61,36 @@ void finish_written(const at::Tensor &out, const Finish &finish) {
     });
 }
 
+// A weight as one tensor, while this lives. A packed one is decoded into memory that is kept for the next product: pages that
+// are fresh from the system cost several times what decoding does. A second product at the same time takes memory of its own.
+class Decoded {
+  public:
+    Decoded(const Weight &weight, at::ScalarType type) : lock_(mutex, std::defer_lock) {
+        if (!weight.is_packed()) {
+            values_ = weight.dense();
+        } else if (lock_.try_lock()) {
+            int64_t count = weight.rows() * weight.columns();
+            if (!memory.defined() || memory.scalar_type() != type || memory.numel() < count) {
+                memory.reset();
+                memory = at::empty({count}, at::dtype(type));
+            }
+            values_ = memory.narrow(0, 0, count).view({weight.rows(), weight.columns()});
+            weight.decode(values_);
+        } else {
+            values_ = weight.values(type);
+        }
+    }
+
+    const at::Tensor &values() const { return values_; }
+
+  private:
+    inline static std::mutex mutex;
+    inline static at::Tensor memory;
+
+    std::unique_lock<std::mutex> lock_;
+    at::Tensor values_;
+};
+
 }  // namespace
 
 void multiply(const at::Tensor &x, const Weight &frozen, bool transposed, const at::Tensor &out, const Finish &finish) {
@@ -75,7 +106,8 @@ void multiply(const at::Tensor &x, const Weight &frozen, bool transposed, const 
         out.copy_(sums);
         return;
     }
-    at::Tensor weight = frozen.is_packed() ? frozen.values(x.scalar_type()) : frozen.dense();
+    Decoded decoded(frozen, x.scalar_type());
+    const at::Tensor &weight = decoded.values();
     if (half && has_tiles(m, depth)) return multiply_tiles(x, weight, transposed, out, finish);
     at::Tensor result = half ? with_room(out) : out;
     TORCH_INTERNAL_ASSERT(result.data_ptr() == out.data_ptr());

@@ -1,8 +1,10 @@
 #include "Packing.h"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
 
+#include "GGUFBlocks.h"
+#include "TableLookup.h"
 #include "Vector.h"
 
 // The order of operations and their roundings are those of the references, which have no fused ones.
@@ -11,140 +13,6 @@
 namespace meno::packing {
 
 namespace {
-
-MENO_INLINE float half(const uint8_t *bytes) {
-    uint16_t bits;
-    std::memcpy(&bits, bytes, sizeof bits);
-    uint32_t wide = bits, sign = (wide & 0x8000u) << 16, exponent = wide & 0x7C00u, mantissa = wide & 0x03FFu;
-    // Bias 15 becomes 127; an exponent of ones (infinity, NaN) is one again.
-    uint32_t rebias = exponent == 0x7C00u ? (255u - 31u) << 23 : (127u - 15u) << 23;
-    uint32_t normal = ((wide & 0x7FFFu) << 13) + rebias;
-    auto subnormal = std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(mantissa)) * 0x1p-24f);
-    return std::bit_cast<float>(sign | (exponent == 0 ? subnormal : normal));
-}
-
-MENO_INLINE float real(int32_t value) { return static_cast<float>(value); }
-
-// Blocks of GGUF files, as ggml-common.h lays them out: `unit` decodes the 32 values number `part` of a block.
-
-struct F16 {
-    static constexpr int64_t elements = 32, bytes = 64;
-    MENO_INLINE void unit(const uint8_t *block, int64_t, float *x) {
-        for (int64_t i = 0; i < 32; ++i) x[i] = half(block + 2 * i);
-    }
-};
-
-struct Q4_0 {
-    static constexpr int64_t elements = 32, bytes = 18;
-    MENO_INLINE void unit(const uint8_t *block, int64_t, float *x) {
-        float d = half(block);
-        for (int64_t i = 0; i < 16; ++i) {
-            x[i] = d * real((block[2 + i] & 0x0F) - 8);
-            x[16 + i] = d * real((block[2 + i] >> 4) - 8);
-        }
-    }
-};
-
-struct Q4_1 {
-    static constexpr int64_t elements = 32, bytes = 20;
-    MENO_INLINE void unit(const uint8_t *block, int64_t, float *x) {
-        float d = half(block), m = half(block + 2);
-        for (int64_t i = 0; i < 16; ++i) {
-            x[i] = d * real(block[4 + i] & 0x0F) + m;
-            x[16 + i] = d * real(block[4 + i] >> 4) + m;
-        }
-    }
-};
-
-// The fifth bits of the values of a block, 16 for each half.
-MENO_INLINE uint32_t fifth_bits(const uint8_t *bytes) {
-    uint32_t bits;
-    std::memcpy(&bits, bytes, sizeof bits);
-    return bits;
-}
-
-struct Q5_0 {
-    static constexpr int64_t elements = 32, bytes = 22;
-    MENO_INLINE void unit(const uint8_t *block, int64_t, float *x) {
-        float d = half(block);
-        uint32_t high = fifth_bits(block + 2);
-        for (int64_t i = 0; i < 16; ++i) {
-            int32_t first = static_cast<int32_t>(high >> i & 1u) << 4, second = static_cast<int32_t>(high >> (i + 16) & 1u) << 4;
-            x[i] = d * real(((block[6 + i] & 0x0F) | first) - 16);
-            x[16 + i] = d * real(((block[6 + i] >> 4) | second) - 16);
-        }
-    }
-};
-
-struct Q5_1 {
-    static constexpr int64_t elements = 32, bytes = 24;
-    MENO_INLINE void unit(const uint8_t *block, int64_t, float *x) {
-        float d = half(block), m = half(block + 2);
-        uint32_t high = fifth_bits(block + 4);
-        for (int64_t i = 0; i < 16; ++i) {
-            int32_t first = static_cast<int32_t>(high >> i & 1u) << 4, second = static_cast<int32_t>(high >> (i + 16) & 1u) << 4;
-            x[i] = d * real((block[8 + i] & 0x0F) | first) + m;
-            x[16 + i] = d * real((block[8 + i] >> 4) | second) + m;
-        }
-    }
-};
-
-struct Q8_0 {
-    static constexpr int64_t elements = 32, bytes = 34;
-    MENO_INLINE void unit(const uint8_t *block, int64_t, float *x) {
-        float d = half(block);
-        for (int64_t i = 0; i < 32; ++i) x[i] = real(static_cast<int8_t>(block[2 + i])) * d;
-    }
-};
-
-struct ScaleAndMinimum {
-    int32_t scale, minimum;
-};
-
-// The eight 6-bit scales and minima that Q4_K and Q5_K pack into 12 bytes: see BlockDecoders256.swift.
-MENO_INLINE ScaleAndMinimum scale_and_minimum(const uint8_t *packed, int64_t index) {
-    if (index < 4) return {packed[index] & 0x3F, packed[index + 4] & 0x3F};
-    int32_t low = packed[index + 4];
-    return {(low & 0x0F) | ((packed[index - 4] >> 2) & 0x30), (low >> 4) | ((packed[index] >> 2) & 0x30)};
-}
-
-struct Q4_K {
-    static constexpr int64_t elements = 256, bytes = 144;
-    MENO_INLINE void unit(const uint8_t *block, int64_t part, float *x) {
-        ScaleAndMinimum both = scale_and_minimum(block + 4, part);
-        float scale = half(block) * real(both.scale), minimum = half(block + 2) * real(both.minimum);
-        const uint8_t *quants = block + 16 + part / 2 * 32;
-        int32_t shift = part % 2 * 4;
-        for (int64_t i = 0; i < 32; ++i) x[i] = scale * real(quants[i] >> shift & 0x0F) - minimum;
-    }
-};
-
-struct Q5_K {
-    static constexpr int64_t elements = 256, bytes = 176;
-    MENO_INLINE void unit(const uint8_t *block, int64_t part, float *x) {
-        ScaleAndMinimum both = scale_and_minimum(block + 4, part);
-        float scale = half(block) * real(both.scale), minimum = half(block + 2) * real(both.minimum);
-        const uint8_t *quants = block + 48 + part / 2 * 32, *fifths = block + 16;
-        int32_t shift = part % 2 * 4, place = static_cast<int32_t>(part);
-        for (int64_t i = 0; i < 32; ++i)
-            x[i] = scale * real((quants[i] >> shift & 0x0F) | ((fifths[i] >> place & 1) << 4)) - minimum;
-    }
-};
-
-struct Q6_K {
-    static constexpr int64_t elements = 256, bytes = 210;
-    MENO_INLINE void unit(const uint8_t *block, int64_t part, float *x) {
-        int64_t side = part / 4;
-        const uint8_t *low = block + side * 64 + part % 2 * 32, *high = block + 128 + side * 32;
-        int32_t low_shift = part % 4 / 2 * 4, high_shift = part % 4 * 2;
-        float d = half(block + 208);
-        for (int64_t j = 0; j < 2; ++j) {
-            float scale = d * real(static_cast<int8_t>(block[192 + 2 * part + j]));
-            for (int64_t i = 16 * j; i < 16 * j + 16; ++i)
-                x[i] = scale * real(((low[i] >> low_shift & 0x0F) | ((high[i] >> high_shift & 0x03) << 4)) - 32);
-        }
-    }
-};
 
 template <class Block>
 MENO_INLINE void decode_blocks(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {
@@ -165,10 +33,63 @@ MENO_DECODE(Q4_1)
 MENO_DECODE(Q5_0)
 MENO_DECODE(Q5_1)
 MENO_DECODE(Q8_0)
+MENO_DECODE(Q2_K)
+MENO_DECODE(Q3_K)
 MENO_DECODE(Q4_K)
 MENO_DECODE(Q5_K)
 MENO_DECODE(Q6_K)
 #undef MENO_DECODE
+
+// Blocks of GGUF files whose quants are numbers of sixteen values.
+
+constexpr float kNonlinear[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+// Doubled.
+constexpr float kMicroscaling[] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+struct IQ4_NL {
+    static constexpr int64_t elements = 32, bytes = 18, codes = 2;
+    static constexpr const float *table = kNonlinear;
+    MENO_INLINE float factor(const uint8_t *block, int64_t) { return half(block); }
+};
+
+struct IQ4_XS {
+    static constexpr int64_t elements = 256, bytes = 136, codes = 8;
+    static constexpr const float *table = kNonlinear;
+    MENO_INLINE float factor(const uint8_t *block, int64_t part) {
+        int32_t low = block[4 + part / 2] >> part % 2 * 4 & 0x0F, high = block[2 + part / 4] >> part % 4 * 2 & 3;
+        return half(block) * real((low | high << 4) - 32);
+    }
+};
+
+struct MXFP4 {
+    static constexpr int64_t elements = 32, bytes = 17, codes = 1;
+    static constexpr const float *table = kMicroscaling;
+    // Half of 2^(exponent − 127); the two least are subnormal.
+    MENO_INLINE float factor(const uint8_t *block, int64_t) {
+        uint32_t exponent = block[0];
+        return std::bit_cast<float>(exponent < 2 ? 0x00200000u << exponent : (exponent - 1) << 23);
+    }
+};
+
+// Factors that are looked up at a time.
+constexpr int64_t kFactors = 64;
+
+// Codes that lie together are looked up together: those of a block of 256, and of all blocks of 32.
+template <class Block>
+void decode_table(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {
+    constexpr int64_t units = Block::elements / kUnit, most = units > 1 ? units : kFactors;
+    const uint8_t *blocks = matrix.data + row * matrix.row_bytes;
+    for (int64_t unit = first / kUnit, end = (first + count) / kUnit; unit < end;) {
+        int64_t part = unit % units, here = std::min(units > 1 ? most - part : most, end - unit);
+        const uint8_t *block = blocks + unit / units * Block::bytes;
+        float factors[most];
+        for (int64_t i = 0; i < here; ++i) factors[i] = Block::factor(units > 1 ? block : block + i * Block::bytes, part + i);
+        look_up_halves(
+            Block::table, block + Block::codes + part * kUnit / 2, units > 1 ? kUnit / 2 : Block::bytes, factors, here, values);
+        values += here * kUnit;
+        unit += here;
+    }
+}
 
 // bitsandbytes. Blocks are counted through all rows.
 
@@ -180,19 +101,19 @@ MENO_VECTOR_CLONES void decode_int8(const Packed &matrix, int64_t row, int64_t f
     for (int64_t i = 0; i < count; ++i) values[i] = real(codes[i]) * scale * 7.874015718698502e-3f;
 }
 
-MENO_VECTOR_CLONES void decode_four_bits(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {
+void decode_four_bits(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {
     const uint8_t *codes = matrix.data + row * matrix.row_bytes + first / 2;
-    int64_t start = row * matrix.columns + first;
-    for (int64_t i = 0; i < count; i += kUnit, codes += kUnit / 2, values += kUnit) {
-        int64_t block = (start + i) / kBlock;
-        float scale = matrix.scale_codes ? matrix.scale_codebook[matrix.scale_codes[block]] *
-                                                   matrix.scale_scales[block / kNested] +
-                                               matrix.scale_offset
-                                         : matrix.scales[block];
-        for (int64_t j = 0; j < kUnit / 2; ++j) {
-            values[2 * j] = matrix.codebook[codes[j] >> 4] * scale;
-            values[2 * j + 1] = matrix.codebook[codes[j] & 0x0F] * scale;
-        }
+    int64_t start = row * matrix.columns + first, units = count / kUnit;
+    auto scale = [&](int64_t block) {
+        if (!matrix.scale_codes) return matrix.scales[block];
+        float nested = matrix.scale_codebook[matrix.scale_codes[block]] * matrix.scale_scales[block / kNested];
+        return nested + matrix.scale_offset;
+    };
+    for (int64_t done = 0; done < units; done += kFactors) {
+        float factors[kFactors];
+        int64_t here = std::min(kFactors, units - done);
+        for (int64_t i = 0; i < here; ++i) factors[i] = scale((start + (done + i) * kUnit) / kBlock);
+        look_up_pairs(matrix.codebook, codes + done * kUnit / 2, kUnit / 2, factors, here, values + done * kUnit);
     }
 }
 
@@ -203,11 +124,14 @@ struct Format {
 };
 
 #define MENO_FORMAT(Block) Format{#Block, decode_##Block, Block::elements, Block::bytes}
+#define MENO_TABLE(Block) Format{#Block, decode_table<Block>, Block::elements, Block::bytes}
 constexpr Format kBlocks[] = {
     MENO_FORMAT(F16),  MENO_FORMAT(Q4_0), MENO_FORMAT(Q4_1), MENO_FORMAT(Q5_0), MENO_FORMAT(Q5_1),
-    MENO_FORMAT(Q8_0), MENO_FORMAT(Q4_K), MENO_FORMAT(Q5_K), MENO_FORMAT(Q6_K),
+    MENO_FORMAT(Q8_0), MENO_FORMAT(Q2_K), MENO_FORMAT(Q3_K), MENO_FORMAT(Q4_K), MENO_FORMAT(Q5_K), MENO_FORMAT(Q6_K),
+    MENO_TABLE(IQ4_NL), MENO_TABLE(IQ4_XS), MENO_TABLE(MXFP4),
 };
 #undef MENO_FORMAT
+#undef MENO_TABLE
 
 const at::Tensor &checked(at::TensorList parts, size_t index, at::ScalarType type, int64_t dimensions) {
     TORCH_CHECK(index < parts.size(), "a packed matrix of this format has more than ", parts.size(), " parts");

@@ -32,7 +32,8 @@ struct Packed {
 };
 
 // The parts of a matrix in a format:
-//   Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K F16   blocks of a GGUF file: bytes [rows, bytes of a row]
+//   F16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4
+//                     blocks of a GGUF file: bytes [rows, bytes of a row]
 //   int8              codes [rows, columns] and float32 scales [rows]: code · scale / 127
 //   four_bits         codes [rows, columns / 2], the high half of a byte first; 16 float32 values; float32 scales of 64 values each
 //   four_bits_nested  codes and values; codes of the scales; 256 float32 values of these; float32 scales of 256 scales each; a

@@ -3,7 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 
-#include <vector>
+#include <algorithm>
 
 #include "Conversion.h"
 #include "Parallel.h"
@@ -28,22 +28,41 @@ Matrix Weight::matrix() const {
 
 template <class Number>
 at::Tensor Weight::decoded(at::ScalarType type, int64_t count, const Number &number) const {
+    at::Tensor result = at::empty({count, columns()}, first_.options().dtype(type));
+    decode(result, number);
+    return result;
+}
+
+template <class Number>
+void Weight::decode(const at::Tensor &result, const Number &number) const {
+    // Values that are decoded before they are rounded: they stay in the first-level cache.
+    constexpr int64_t kPart = 1024;
+    static_assert(kPart % packing::kUnit == 0);
+    at::ScalarType type = result.scalar_type();
     TORCH_CHECK(type == at::kFloat || type == at::kBFloat16, "a packed weight is decoded as float32 or bfloat16, not ", type);
     int64_t width = columns();
-    at::Tensor result = at::empty({count, width}, first_.options().dtype(type));
     auto *bytes = static_cast<char *>(result.data_ptr());
-    parallel_rows(count, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, width)), [&](int64_t begin, int64_t end) {
-        std::vector<float> row(type == at::kFloat ? 0 : static_cast<size_t>(width));
+    parallel_rows(result.size(0), std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, width)), [&](int64_t begin, int64_t end) {
+        alignas(64) float part[kPart];
         for (int64_t i = begin; i < end; ++i) {
             if (type == at::kFloat) {
                 packed_->decode(*packed_, number(i), 0, width, reinterpret_cast<float *>(bytes) + i * width);
-            } else {
-                packed_->decode(*packed_, number(i), 0, width, row.data());
-                convert(row.data(), width, reinterpret_cast<uint16_t *>(bytes) + i * width);
+                continue;
+            }
+            for (int64_t first = 0; first < width; first += kPart) {
+                int64_t count = std::min(kPart, width - first);
+                packed_->decode(*packed_, number(i), first, count, part);
+                convert(part, count, reinterpret_cast<uint16_t *>(bytes) + i * width + first);
             }
         }
     });
-    return result;
+}
+
+void Weight::decode(const at::Tensor &values) const {
+    TORCH_CHECK(
+        packed_ && values.is_contiguous() && values.dim() == 2 && values.size(0) == rows() && values.size(1) == columns(),
+        "expected a packed weight and a contiguous tensor [", rows(), ", ", columns(), "], got ", values.sizes());
+    decode(values, [](int64_t i) { return i; });
 }
 
 at::Tensor Weight::values(at::ScalarType type, int64_t first, int64_t count) const {

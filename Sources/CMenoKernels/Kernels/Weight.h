@@ -29,12 +29,16 @@ class Weight {
     // Rows first..<first + count as a contiguous tensor; those of a dense one in its own type, whatever `type` is.
     at::Tensor values(at::ScalarType type, int64_t first, int64_t count) const;
     at::Tensor values(at::ScalarType type) const { return values(type, 0, rows()); }
+    // All values of a packed one, into a contiguous tensor [rows, columns].
+    void decode(const at::Tensor &values) const;
     // Rows by their numbers (int64); of a dense one in its own type.
     at::Tensor values_at(at::ScalarType type, const at::Tensor &numbers) const;
 
   private:
     template <class Number>
     at::Tensor decoded(at::ScalarType type, int64_t count, const Number &number) const;
+    template <class Number>
+    void decode(const at::Tensor &result, const Number &number) const;
 
     at::Tensor first_;
     std::optional<packing::Packed> packed_;

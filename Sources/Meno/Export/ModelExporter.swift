@@ -2,10 +2,11 @@ package import Foundation
 internal import MenoConfiguration
 package import MenoExport
 package import MenoFormats
-internal import MenoModels
+package import MenoModels
 internal import MenoMonitor
 internal import MenoTensor
 internal import MenoTokenizers
+package import MenoTraining
 
 /// Makes an export and compares it with the trained model; what `export`, `demo --export` and `training.export_at_end` do.
 package struct ModelExporter {
@@ -25,6 +26,9 @@ package struct ModelExporter {
     package var system: String?
     package var isForHub = false
     package var isVerified = true
+    /// How the models that are compared are held.
+    package var weights = WeightChoice.auto
+    package var quantization: WeightQuantization?
     var log: any SessionLog
 
     package init(model: String, adapter: String? = nil, form: ExportForm, target: URL, log: any SessionLog) {
@@ -229,7 +233,7 @@ package struct ModelExporter {
         let (base, trained) = try losses(subject, samples)
         let found = try exportedLosses(subject, exported, samples)
         let outcome = try ExportVerification.compare(
-            trained: trained, exported: found, base: base, storage: written.coarsest)
+            trained: trained, exported: found, base: base, storage: coarsest(written.coarsest))
         let number = { (value: Double) in String(format: "%.4f", value) }
         var text =
             "compared on \(samples.count) texts: loss \(number(outcome.exported)), trained \(number(outcome.trained)), largest "
@@ -246,7 +250,7 @@ package struct ModelExporter {
     private func losses(
         _ subject: Subject, _ samples: [ExportVerification.Sample]
     ) throws -> (base: [Double]?, trained: [Double]) {
-        let decoder = try ModelFiles(subject.url).load(dtype: precision(subject.url))
+        let decoder = try load(subject.url, like: subject)
         let base = subject.adapter == nil ? nil : try ExportVerification.losses(of: decoder, samples)
         if let adapter = subject.adapter { try LoRAFiles.attach(adapter, to: decoder) }
         return (base, try ExportVerification.losses(of: decoder, samples))
@@ -257,9 +261,26 @@ package struct ModelExporter {
     ) throws -> [Double] {
         let isAdapter = form.format == .ggufLoRA
         let url = isAdapter ? subject.url : exported
-        let decoder = try ModelFiles(url).load(dtype: precision(subject.url))
+        let decoder = try load(url, like: subject, isQuantized: isAdapter)
         if isAdapter { try GGUFAdapterFile.attach(exported, to: decoder) }
         return try ExportVerification.losses(of: decoder, samples)
+    }
+
+    /// A model to compare with.
+    /// - Parameter isQuantized: whether it is quantised as the trained one was.
+    private func load(_ url: URL, like subject: Subject, isQuantized: Bool = true) throws -> Decoder {
+        let (files, dtype) = (try ModelFiles(url), try precision(subject.url))
+        let form = files.hasPackedWeights() ? weights.form(of: files, dtype: dtype, device: .cpu) : .dense
+        return try files.load(dtype: dtype, form: form, quantization: isQuantized ? quantization : nil)
+    }
+
+    /// What differs no less than the export's storage does.
+    private func coarsest(_ storage: ExportVerification.Storage) -> ExportVerification.Storage {
+        switch quantization?.kind {
+        case nil: storage
+        case .fourBits: .fourBits
+        case .eightBits: storage == .fourBits || storage == .fiveBits || storage == .sixBits ? storage : .eightBits
+        }
     }
 
     /// Large models are compared in bfloat16, which halves the memory and is exact to about a thousandth.

@@ -3,7 +3,7 @@ internal import MenoData
 package import MenoModels
 package import MenoTensor
 package import MenoTokenizers
-internal import MenoTraining
+package import MenoTraining
 
 /// A model with its tokenizer, ready to compute.
 package struct LoadedModel {
@@ -18,9 +18,12 @@ package struct LoadedModel {
     /// - Parameters:
     ///   - name: a Hugging Face folder, a .gguf file, a Hugging Face id or a name of the catalog.
     ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's form.
+    ///   - weights: whether the file's quantised weights stay packed.
+    ///   - quantization: how linear layers are quantised; `nil`: not at all.
     ///   - log: gets what may be wrong with the model's files.
     package init(
-        _ name: String, dtype: DType, device: Device, adapter: String? = nil, log: any SessionLog
+        _ name: String, dtype: DType, device: Device, adapter: String? = nil, weights: WeightChoice = .auto,
+        quantization: WeightQuantization? = nil, log: any SessionLog
     ) throws {
         self.name = name
         isTrained = false
@@ -29,8 +32,18 @@ package struct LoadedModel {
         let files = try ModelFiles(url)
         if device == .cpu, dtype == .bfloat16 { try ProductChoice().apply(log: log) }
         decoder = try files.load(
-            dtype: dtype, form: WeightChoice.auto.form(of: files, dtype: dtype, device: device), device: device)
+            dtype: dtype, form: weights.form(of: files, dtype: dtype, device: device), quantization: quantization,
+            device: device)
+        Self.tellWhatIsPacked(decoder, quantization, log)
         let adapter = try adapter.map { try ModelReference.locateAdapter($0, log: log) }
+        if let adapter, !decoder.hasPackedWeights,
+            let trained = TrainedRun(of: adapter)?.configuration.model, trained.quantization != nil
+        {
+            let bits = trained.loadsInFourBits ? "4" : "8"
+            log.note(
+                "the adapter was trained on weights in \(bits) bits, and these are not: load the model in \(bits) bits, too"
+            )
+        }
         // llama.cpp's adapters bring no tokenizer along.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
         tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
@@ -46,13 +59,33 @@ package struct LoadedModel {
     /// A model that is to be trained, with the tokenizer that was read before it.
     init(
         _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm,
-        quantization: WeightQuantization?, device: Device
+        quantization: WeightQuantization?, computeType: DType?, device: Device, log: any SessionLog
     ) throws {
         self.name = name
         self.tokenized = tokenized
         isTrained = true
         url = files.url
-        decoder = try files.load(dtype: dtype, form: form, quantization: quantization, device: device)
+        decoder = try files.load(
+            dtype: dtype, form: form, quantization: quantization, computeType: computeType, device: device)
+        Self.tellWhatIsPacked(decoder, quantization, log)
+    }
+
+    /// How weights are held, where some are packed, and which are not.
+    private static func tellWhatIsPacked(
+        _ decoder: Decoder, _ quantization: WeightQuantization?, _ log: any SessionLog
+    ) {
+        let unknown = quantization?.unknownModules(of: decoder) ?? []
+        if !unknown.isEmpty {
+            log.warn(
+                "llm_int8_skip_modules: the model has no module \(unknown.joined(separator: ", ")); "
+                    + "nothing is skipped by that name")
+        }
+        guard decoder.hasPackedWeights else { return }
+        log.note("weights: \(decoder.precision)")
+        let dense = decoder.denseLinears
+        guard !dense.isEmpty else { return }
+        let shown = dense.prefix(4).joined(separator: ", ") + (dense.count > 4 ? ", …" : "")
+        log.note("\(dense.count) of \(decoder.linears.count) linear layers are not packed: \(shown)")
     }
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.

@@ -107,9 +107,14 @@ package struct TrainingSession {
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
         ).check(checkpoint, allowsChanges: allowsChanges)
         log.note("loading \(configuration.model.nameOrPath)")
+        let clock = ContinuousClock()
+        let start = clock.now
         let model = try LoadedModel(
             configuration.model.nameOrPath, files, tokenized, dtype: dtype, form: form,
-            quantization: configuration.model.quantization, device: device)
+            quantization: configuration.model.quantization, computeType: configuration.model.computeType,
+            device: device, log: log)
+        let seconds = String(format: "%.2f", (clock.now - start) / .seconds(1))
+        log.note("loaded in \(seconds) s: \((model.decoder.weightBytes + (1 << 19)) >> 20) MiB of weights")
         self.model = model
         self.form = try Self.prepare(model, configuration, runModel, initialAdapter, log).accompanied(
             by: model.tokenizerFiles(template))
@@ -382,6 +387,11 @@ package struct TrainingSession {
             return url
         }
     }
+}
+
+extension RunConfiguration.Model {
+    /// What `bnb_4bit_compute_dtype` says.
+    fileprivate var computeType: DType? { fourBitComputeType == .auto ? nil : fourBitComputeType.dtype() }
 }
 
 extension RunConfiguration {

@@ -13,6 +13,9 @@ struct Export: ParsableCommand {
             gguf-lora    the adapter alone, for llama.cpp's --lora
             ollama       a folder with a GGUF file and a Modelfile
 
+            --weights, --load-in-4bit and --load-in-8bit say how the models that are compared are held in memory: a model that \
+            was trained on quantised weights is compared as such.
+
             Merging is done in float32 and rounded once. From a GGUF model, without --quantize, tensors that the adapter does \
             not change stay as they are, bit for bit, and the others become --changed-type.
             """)
@@ -32,6 +35,7 @@ struct Export: ParsableCommand {
     @Option(help: "Records to compare on; without it, those held out from training.") var data: String?
     @Option(help: "With ollama: a text that opens every conversation.") var system: String?
     @Flag(help: "Make the folder what `hf upload` wants. Nothing is uploaded.") var pushReady = false
+    @OptionGroup var held: WeightOptions
     @Flag(inversion: .prefixedNo, help: "Compare the export with the trained model.") var verify = true
 
     enum ExportType: String, CaseIterable, ExpressibleByArgument {
@@ -76,6 +80,8 @@ struct Export: ParsableCommand {
             exporter.system = system
             exporter.isForHub = pushReady
             exporter.isVerified = verify
+            exporter.weights = held.weights
+            exporter.quantization = held.quantization
             try exporter.run()
             print(to)
         }

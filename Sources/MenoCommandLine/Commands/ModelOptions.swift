@@ -12,9 +12,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "auto, cpu, cuda or mps.") var device = RunConfiguration.DeviceChoice.auto
     @Option(help: "auto, gemma, llama3, chatml, tokenizer (the model's own), or the path of a .jinja file.")
     var chatTemplate = "auto"
+    @OptionGroup var held: WeightOptions
 
     func load() throws -> LoadedModel {
-        try LoadedModel(model, dtype: dtype.dtype(), device: device.device(), adapter: adapter, log: ConsoleLog())
+        try LoadedModel(
+            model, dtype: dtype.dtype(), device: device.device(), adapter: adapter, weights: held.weights,
+            quantization: held.quantization, log: ConsoleLog())
     }
 }
 

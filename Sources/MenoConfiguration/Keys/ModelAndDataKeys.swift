@@ -29,9 +29,10 @@ extension ConfigurationKey {
             example: "cpu"),
         ConfigurationKey(
             "model.weights", \.model.weights, .choice,
-            "Whether the quantised weights of a GGUF file stay packed in memory and are decoded while they are multiplied "
-                + "(packed), or become numbers of `model.dtype` (dense). auto is packed where dense weights would take more "
-                + "than a third of the memory that there is.",
+            "Whether the quantised weights of a GGUF file, or of a model that bitsandbytes has quantised, stay packed in memory "
+                + "and are decoded while they are multiplied (packed), or become numbers of `model.dtype` (dense). auto is "
+                + "packed where dense weights would take more than a third of the memory that there is, and for the models of "
+                + "bitsandbytes, as in transformers.",
             example: "packed",
             caveat: "On the CPU only. What auto chose is kept when a run is resumed."),
         ConfigurationKey(
@@ -53,6 +54,14 @@ extension ConfigurationKey {
         ConfigurationKey(
             "model.bnb_4bit_use_double_quant", \.model.usesDoubleQuantization, .flag,
             "Whether the scales of `load_in_4bit`, one for 64 values, are quantised to eight bits.", example: "false"),
+        ConfigurationKey(
+            "model.bnb_4bit_compute_dtype", \.model.fourBitComputeType, .choice,
+            "What activations are computed in beside packed weights; auto is `model.dtype`, or float32 on processors that "
+                + "multiply that faster.",
+            example: "float32",
+            caveat:
+                "Of the whole model, not of its linear layers alone. bfloat16 needs `model.dtype` bfloat16. float16 is "
+                + "refused: it needs its losses scaled. transformers' own default is float32."),
         ConfigurationKey(
             "model.llm_int8_skip_modules", \.model.skippedModules, .textsOrNone,
             "Linear layers that are not quantised, by their names or the ends of these; in four bits too.",

@@ -32,9 +32,14 @@ enum ElementConversion {
         case .q5_0: run(Q5_0Decoder.self, work, count: count)
         case .q5_1: run(Q5_1Decoder.self, work, count: count)
         case .q8_0: run(Q8_0Decoder.self, work, count: count)
+        case .iq4_NL: run(IQ4_NLDecoder.self, work, count: count)
+        case .mxfp4: run(MXFP4Decoder.self, work, count: count)
+        case .q2_K: run(Q2_KDecoder.self, work, count: count)
+        case .q3_K: run(Q3_KDecoder.self, work, count: count)
         case .q4_K: run(Q4_KDecoder.self, work, count: count)
         case .q5_K: run(Q5_KDecoder.self, work, count: count)
         case .q6_K: run(Q6_KDecoder.self, work, count: count)
+        case .iq4_XS: run(IQ4_XSDecoder.self, work, count: count)
         }
     }
 

@@ -1,8 +1,8 @@
 /// How numbers lie in a file: plain elements, or the blocks of a GGML quantisation.
 enum ElementStorage: Sendable, CaseIterable {
     case float64, float32, float16, bfloat16
-    case q4_0, q4_1, q5_0, q5_1, q8_0
-    case q4_K, q5_K, q6_K
+    case q4_0, q4_1, q5_0, q5_1, q8_0, iq4_NL, mxfp4
+    case q2_K, q3_K, q4_K, q5_K, q6_K, iq4_XS
 
     /// Elements and bytes of a block; a plain element is a block of its own.
     var block: (elements: Int, bytes: Int) {
@@ -15,9 +15,14 @@ enum ElementStorage: Sendable, CaseIterable {
         case .q5_0: (Q5_0Decoder.elements, Q5_0Decoder.bytes)
         case .q5_1: (Q5_1Decoder.elements, Q5_1Decoder.bytes)
         case .q8_0: (Q8_0Decoder.elements, Q8_0Decoder.bytes)
+        case .iq4_NL: (IQ4_NLDecoder.elements, IQ4_NLDecoder.bytes)
+        case .mxfp4: (MXFP4Decoder.elements, MXFP4Decoder.bytes)
+        case .q2_K: (Q2_KDecoder.elements, Q2_KDecoder.bytes)
+        case .q3_K: (Q3_KDecoder.elements, Q3_KDecoder.bytes)
         case .q4_K: (Q4_KDecoder.elements, Q4_KDecoder.bytes)
         case .q5_K: (Q5_KDecoder.elements, Q5_KDecoder.bytes)
         case .q6_K: (Q6_KDecoder.elements, Q6_KDecoder.bytes)
+        case .iq4_XS: (IQ4_XSDecoder.elements, IQ4_XSDecoder.bytes)
         }
     }
 

@@ -83,9 +83,14 @@ package enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
         case .Q5_0: .q5_0
         case .Q5_1: .q5_1
         case .Q8_0: .q8_0
+        case .IQ4_NL: .iq4_NL
+        case .MXFP4: .mxfp4
+        case .Q2_K: .q2_K
+        case .Q3_K: .q3_K
         case .Q4_K: .q4_K
         case .Q5_K: .q5_K
         case .Q6_K: .q6_K
+        case .IQ4_XS: .iq4_XS
         default: nil
         }
     }

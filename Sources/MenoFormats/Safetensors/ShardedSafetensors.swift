@@ -55,12 +55,12 @@ package struct SafetensorsIndex: Sendable {
 }
 
 /// A model in several safetensors files, read through its index.
-package final class ShardedSafetensors: WeightSource {
+package final class ShardedSafetensors: WeightSource, SafetensorsTensors {
     package let weights: [WeightInfo]
     /// The shards, in the order of their first mention.
     package let shards: [SafetensorsFile]
     private let places: [String: (shard: Int, weight: Int)]
-    private let path: String
+    let path: String
 
     /// Opens the index and every shard, and checks that each tensor is where the index says.
     /// - Throws: ``FormatError``, naming the missing shard, or the tensor that its shard lacks.
@@ -100,6 +100,8 @@ package final class ShardedSafetensors: WeightSource {
     package func weight(named name: String) -> WeightInfo? {
         places[name].map { weights[$0.weight] }
     }
+
+    func file(holding name: String) -> SafetensorsFile? { places[name].map { shards[$0.shard] } }
 
     package func read(
         _ name: String, elements: Range<Int>, as elementType: WeightElementType,

@@ -55,6 +55,17 @@ package final class Decoder {
         return weightType == computeType ? "\(computeType)" : "\(computeType) with \(weightType) weights"
     }
 
+    /// Bytes of all weights in memory.
+    package var weightBytes: Int { parameters.reduce(0) { $0 + $1.byteCount } }
+
+    package var hasPackedWeights: Bool { parameters.contains { $0.matrix?.isPacked == true } }
+
+    /// Linear layers whose weights are not packed, where others' are; none where nothing is packed.
+    package var denseLinears: [String] {
+        let dense = linears.filter { $0.linear.weight.matrix?.isPacked != true }.map(\.name)
+        return dense.count == linears.count ? [] : dense
+    }
+
     /// Bytes of the logits that a pass of many tokens has at a time on an accelerator; 0 on the CPU, which goes through the
     /// vocabulary in chunks or holds few.
     package var acceleratorTileBytes: Int {

@@ -3,10 +3,11 @@ internal import MenoTensor
 extension Decoder {
     /// Builds a decoder from a source of weights that knows transformers' names.
     /// - Parameters:
+    ///   - computeType: of activations; `nil`: what this device multiplies fastest beside such weights.
     ///   - matrix: returns the named weight that is multiplied, with the given shape.
     ///   - weight: returns the named norm or bias with the given shape, in `weightType` or in float32.
     convenience init(
-        _ configuration: DecoderConfiguration, weightType: DType, device: Device,
+        _ configuration: DecoderConfiguration, weightType: DType, computeType: DType? = nil, device: Device,
         matrix: @escaping (_ name: String, _ shape: [Int]) throws -> FrozenMatrix,
         weight: @escaping (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
     ) throws {
@@ -20,8 +21,8 @@ extension Decoder {
             ? embedding : try assembly.matrix(configuration.moduleName(.head) + ".weight", table)
         self.init(
             configuration: configuration, weightType: weightType,
-            computeType: Self.computeType(weights: weightType, device: device), device: device, embedding: embedding,
-            layers: layers,
+            computeType: computeType ?? Self.computeType(weights: weightType, device: device), device: device,
+            embedding: embedding, layers: layers,
             finalNorm: try assembly.norm(
                 configuration.moduleName(.finalNorm), [configuration.hiddenSize], configuration.finalNorm),
             head: LanguageModelHead(weight: headWeight, softcap: configuration.finalSoftcap))

@@ -45,6 +45,14 @@ package final class Parameter {
     /// The number of values.
     package var count: Int { shape.reduce(1, *) }
 
+    /// Bytes in memory.
+    var byteCount: Int {
+        switch values {
+        case .tensor(let tensor): tensor.count * tensor.dtype.size
+        case .frozen(let matrix): matrix.byteCount
+        }
+    }
+
     package var isTrained: Bool { if case .tensor(let tensor) = values { tensor.requiresGradient } else { false } }
 
     /// Makes a frozen weight a trained one, in float32.

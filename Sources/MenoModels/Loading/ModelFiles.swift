@@ -52,11 +52,18 @@ package struct ModelFiles: Sendable {
     ///     float32, bfloat16 or float16.
     ///   - form: whether matrices that the file has packed stay so.
     ///   - quantization: how linear layers are quantised; `nil`: not at all.
+    ///   - computeType: of activations beside packed weights; `nil`: what this device multiplies fastest.
     ///   - device: where its weights live.
     /// - Throws: ``ModelError`` where weights are to stay packed that are not, or not on the CPU.
     package func load(
-        dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, device: Device = .cpu
+        dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, computeType: DType? = nil,
+        device: Device = .cpu
     ) throws -> Decoder {
+        var (form, quantization) = (form, quantization)
+        if let wanted = quantization, hasForm(of: wanted) {
+            // What is asked for is what the file holds.
+            (form, quantization) = (.packed, nil)
+        }
         if quantization != nil {
             guard device.kind == .cpu else {
                 throw ModelError(
@@ -73,7 +80,9 @@ package struct ModelFiles: Sendable {
             guard hasPackedWeights() else {
                 throw ModelError(
                     .unsupported, at: url.path, "has no packed weights that could stay packed.",
-                    advice: "Give a .gguf file with quantised weights, or hold them as dense numbers.")
+                    advice:
+                        "Give a .gguf file with quantised weights or a model that bitsandbytes has quantised, or hold them "
+                        + "as dense numbers.")
             }
             guard device.kind == .cpu else {
                 throw ModelError(
@@ -82,14 +91,15 @@ package struct ModelFiles: Sendable {
             }
         }
         return try Decoder(
-            configuration, weights: weights, map: map, path: url.path, weightType: dtype, form: form,
-            quantization: quantization,
-            device: device)
+            configuration, weights: weights, map: map, path: url.path, weightType: dtype,
+            computeType: form == .packed || quantization != nil ? computeType : nil, form: form,
+            quantization: quantization, device: device)
     }
 
     /// Whether any matrix is packed in a way that can stay so.
     /// - Parameter quantized: whether float16 numbers do not count.
     package func hasPackedWeights(quantized: Bool = false) -> Bool {
+        if weights is BitsandbytesWeights { return true }
         guard let source = weights as? any PackedWeightSource else { return false }
         return weights.weights.contains { info in
             guard let type = source.packing(of: info.name)?.type, let format = FrozenMatrix.Format(rawValue: type)
@@ -97,6 +107,20 @@ package struct ModelFiles: Sendable {
                 return false
             }
             return !quantized || format != .F16
+        }
+    }
+
+    /// Whether bitsandbytes has quantised the weights, as transformers keeps them in memory: packed.
+    package var isQuantizedByBitsandbytes: Bool { weights is BitsandbytesWeights }
+
+    /// Whether the file's own weights are quantised in this way already.
+    private func hasForm(of quantization: WeightQuantization) -> Bool {
+        guard let source = weights as? BitsandbytesWeights else { return false }
+        return source.weights.allSatisfy { info in
+            switch (source.matrix(named: info.name)?.kind, quantization.kind) {
+            case (nil, _), (.eightBits, .eightBits), (.fourBits, .fourBits): true
+            default: false
+            }
         }
     }
 }

@@ -56,7 +56,7 @@ extension DecoderConfiguration {
     /// Reads a Hugging Face `config.json`.
     package static func read(huggingFace url: URL) throws -> DecoderConfiguration {
         let json = try ConfigurationJSON(contentsOf: url)
-        try json.requireNumbers()
+        try json.requireReadableWeights()
         let type = try json.string("model_type") ?? json.modelTypeOfClass() ?? json.required("model_type", json.string)
         var architecture = try Architecture.named(modelType: type, path: json.path)
         let isPart = architecture.multimodalTypes.contains(type)
@@ -78,13 +78,16 @@ extension DecoderConfiguration {
 }
 
 extension ConfigurationJSON {
-    /// Refuses weights that are quantised in a way of their own.
-    fileprivate func requireNumbers() throws {
+    /// Refuses weights that are quantised in a way that cannot be read.
+    fileprivate func requireReadableWeights() throws {
         guard let quantization = try section("quantization_config") else { return }
-        let method = try quantization.string("quant_method") ?? "an unnamed method"
+        let method = try quantization.string("quant_method")
+        // Early files of bitsandbytes name no method.
+        let isBitsandbytes = try quantization.bool("load_in_4bit") ?? quantization.bool("load_in_8bit") ?? false
+        if method == "bitsandbytes" || (method == nil && isBitsandbytes) { return }
         throw ModelError(
             .unsupported, at: path,
-            "its weights are quantised by \(method) (\"quantization_config\"), which Meno does not read.",
+            "its weights are quantised by \(method ?? "an unnamed method") (\"quantization_config\"), which Meno does not read.",
             advice: "Give the model that it was made from, which can be quantised while it is loaded, or a .gguf "
                 + "file of it.")
     }

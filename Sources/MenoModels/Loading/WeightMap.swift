@@ -84,7 +84,8 @@ extension Decoder {
     /// Reads every weight of a model through its map.
     convenience init(
         _ configuration: DecoderConfiguration, weights source: any WeightSource, map: WeightMap, path: String,
-        weightType: DType, form: WeightForm, quantization: WeightQuantization? = nil, device: Device
+        weightType: DType, computeType: DType? = nil, form: WeightForm, quantization: WeightQuantization? = nil,
+        device: Device
     ) throws {
         let find = { (name: String, shape: [Int]) in
             let (stored, transformation) = map.entry(name)
@@ -102,12 +103,15 @@ extension Decoder {
             return (info, transformation)
         }
         try self.init(
-            configuration, weightType: weightType, device: device,
+            configuration, weightType: weightType, computeType: computeType, device: device,
             matrix: { name, shape in
                 let (info, transformation) = try find(name, shape)
                 let place = configuration.architecture.names.place(transformers: ModuleNames.alone(name))
                 if let quantization, place?.part.isInLayer == true, quantization.includes(name) {
-                    return try quantization.matrix(source.tensor(info, transformation, dtype: weightType))
+                    if let matrix = try source.quantized(info, transformation, quantization, dtype: weightType) {
+                        return matrix
+                    }
+                    return FrozenMatrix(try source.tensor(info, transformation, dtype: weightType))
                 }
                 return try source.matrix(info, transformation, form, dtype: weightType, device: device)
             },
@@ -140,6 +144,12 @@ extension WeightSource {
         _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ form: WeightForm, dtype: DType, device: Device
     ) throws -> FrozenMatrix {
         guard form == .packed else { return FrozenMatrix(try tensor(info, transformation, dtype: dtype).to(device)) }
+        if let source = self as? BitsandbytesWeights {
+            let matrix = try source.matrix(named: info.name).flatMap { form in
+                try FrozenMatrix.quantized(form) { try source.readCodes(info.name, into: $0) }
+            }
+            return try matrix ?? FrozenMatrix(tensor(info, transformation, dtype: dtype))
+        }
         let (rows, columns) = (info.shape[0], info.shape[1])
         guard let source = self as? any PackedWeightSource, let blocks = source.packing(of: info.name),
             let format = FrozenMatrix.Format(rawValue: blocks.type), columns % blocks.elements == 0
@@ -158,8 +168,28 @@ extension WeightSource {
         return try FrozenMatrix(packed: [bytes], format: format, columns: columns)
     }
 
+    /// A weight that is quantised as it is read, a few rows at a time; `nil` where its shape cannot be quantised.
+    fileprivate func quantized(
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ quantization: WeightQuantization, dtype: DType
+    ) throws -> FrozenMatrix? {
+        if case .none = transformation {
+            return try quantization.matrix(info.shape) { try read(info, rows: $0, dtype: dtype) }
+        }
+        return try quantization.matrix(info.shape) { [values = try tensor(info, transformation, dtype: dtype)] in
+            try values.narrowed(0, start: $0.lowerBound, count: $0.count)
+        }
+    }
+
     private func read(_ info: WeightInfo, dtype: DType) throws -> Tensor {
-        let tensor = try Tensor(uninitialized: info.shape, dtype: dtype)
+        try read(info, rows: nil, dtype: dtype)
+    }
+
+    /// - Parameter rows: of a matrix; `nil`: the whole tensor.
+    private func read(_ info: WeightInfo, rows: Range<Int>?, dtype: DType) throws -> Tensor {
+        let columns = info.shape.dropFirst().reduce(1, *)
+        let shape = rows.map { [$0.count] + info.shape.dropFirst() } ?? info.shape
+        let elements = rows.map { $0.lowerBound * columns..<$0.upperBound * columns } ?? 0..<info.count
+        let tensor = try Tensor(uninitialized: shape, dtype: dtype)
         let elementType: WeightElementType =
             switch dtype {
             case .float32: .float32
@@ -167,7 +197,7 @@ extension WeightSource {
             case .float16: .float16
             default: preconditionFailure("weights are read as floating-point numbers")
             }
-        try tensor.withMutableBytes { try read(info.name, as: elementType, into: $0) }
+        try tensor.withMutableBytes { try read(info.name, elements: elements, as: elementType, into: $0) }
         return tensor
     }
 }

@@ -23,12 +23,19 @@ package struct WeightQuantization: Sendable, Hashable {
         return !skippedModules.contains { ModuleNames.isOrHolds($0, module) }
     }
 
-    /// A matrix of these values.
-    func matrix(_ values: Tensor) throws -> FrozenMatrix {
-        guard FrozenMatrix.quantizes(values.shape) else { return FrozenMatrix(values) }
+    /// Names of ``skippedModules`` that a model does not have.
+    package func unknownModules(of model: Decoder) -> [String] {
+        let modules = model.parameters.map(\.module)
+        return skippedModules.filter { skipped in !modules.contains { ModuleNames.isOrHolds(skipped, $0) } }
+    }
+
+    /// A matrix whose rows are asked for a few at a time, in order; `nil` where its shape cannot be quantised.
+    func matrix(_ shape: [Int], rows: (Range<Int>) throws -> Tensor) throws -> FrozenMatrix? {
+        guard FrozenMatrix.quantizes(shape) else { return nil }
         switch kind {
-        case .fourBits(let type, let nested): return try .fourBits(values, type: type, nested: nested)
-        case .eightBits: return try .eightBits(values)
+        case .fourBits(let type, let nested):
+            return try .fourBits(shape: shape, type: type, nested: nested, rows: rows)
+        case .eightBits: return try .eightBits(shape: shape, rows: rows)
         }
     }
 }

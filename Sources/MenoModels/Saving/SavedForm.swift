@@ -88,7 +88,7 @@ package struct SavedForm: Sendable {
         return Set(names.map { $0.split(separator: ".").dropLast().joined(separator: ".") }).sorted()
     }
 
-    /// Copies `config.json`, but for what is not true of the saved model: its type, its parts, its head. A model that came
+    /// Copies `config.json`, but for what is not true of the saved model: its type, its quantisation, its parts, its head. A model that came
     /// from a GGUF file has none.
     private static func writeConfiguration(
         from source: URL, to folder: URL, isTextPart: Bool, hasHead: Bool
@@ -111,6 +111,7 @@ package struct SavedForm: Sendable {
         configuration["dtype"] = nil
         configuration["torch_dtype"] = nil
         configuration[key] = "float32"
+        configuration["quantization_config"] = nil
         if hasHead { configuration["tie_word_embeddings"] = false }
         let data = try JSONSerialization.data(
             withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])

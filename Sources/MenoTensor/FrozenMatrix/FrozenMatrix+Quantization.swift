@@ -2,76 +2,110 @@
 /// order of operations.
 extension FrozenMatrix {
     /// Values that have a scale in common, and scales that have one.
-    private static let (block, nestedBlock) = (64, 256)
+    package static let (block, nestedBlock) = (64, 256)
 
     /// Whether a matrix of this shape can be quantised: rows are whole units of the kernels, all values whole blocks.
     package static func quantizes(_ shape: [Int]) -> Bool {
         shape.count == 2 && shape[1] > 0 && shape[1] % 32 == 0 && shape[0] * shape[1] % block == 0
     }
 
+    /// Values that are quantised at a time.
+    private static let chunk = 1 << 20
+
     /// Values in four bits each.
     /// - Parameters:
     ///   - values: `[rows, columns]` on the CPU, of a shape that ``quantizes(_:)``.
     ///   - nested: whether the scales, too, are quantised, to eight bits.
     package static func fourBits(_ values: Tensor, type: FourBitType, nested: Bool) throws -> FrozenMatrix {
-        precondition(quantizes(values.shape), "\(values.shape) cannot be quantised")
-        let (rows, columns) = (values.size(0), values.size(1))
-        let blocks = try values.to(.float32).reshaped([values.count / block, block])
-        let scales = try ATen.amax.one(.tensor(blocks.abs()), .ints([1]))
-        let factors = try ATen.reciprocal.one(.tensor(scales.clamped(1e-38, nil)))
-        let scaled = try (blocks * factors.unsqueezed(1)).clamped(-1, 1)
+        try fourBits(shape: values.shape, type: type, nested: nested, rows: rows(of: values))
+    }
+
+    /// Values in four bits each, of which only a few rows are in memory at a time.
+    /// - Parameters:
+    ///   - shape: one that ``quantizes(_:)``.
+    ///   - nested: whether the scales, too, are quantised, to eight bits.
+    ///   - rows: gives some of the rows, `[count, columns]` on the CPU. It is asked for each row once, in order.
+    package static func fourBits(
+        shape: [Int], type: FourBitType, nested: Bool, rows: (Range<Int>) throws -> Tensor
+    ) throws -> FrozenMatrix {
+        precondition(quantizes(shape), "\(shape) cannot be quantised")
+        let count = shape[0] * shape[1]
         let codebook = type.codebook
         let order = codebook.indices.sorted { (codebook[$0], $0) < (codebook[$1], $1) }
-        let bounds = zip(order, order.dropFirst()).map { (codebook[$0] + codebook[$1]) / 2 }
-        var codes = try ATen.bucketize.one(.tensor(scaled), .tensor(Tensor(bounds)), .bool(true))
-        codes =
-            type == .nf4
-            ? try codes.to(.uint8)
-            : try Tensor(order.map(UInt8.init)).indexed(by: codes.to(.int64).reshaped([values.count]), along: 0)
-        let pairs = try codes.reshaped([values.count / 2, 2])
-        let high = try ATen.mulScalar.one(.tensor(pairs.selected(0, along: 1)), .int(16))
-        let bytes = try (high + pairs.selected(1, along: 1)).reshaped([rows, columns / 2]).contiguous()
+        let bounds = try Tensor(zip(order, order.dropFirst()).map { (codebook[$0] + codebook[$1]) / 2 })
+        let numbers = try Tensor(order.map(UInt8.init))
+        let bytes = try Tensor(uninitialized: [shape[0], shape[1] / 2], dtype: .uint8)
+        let scales = try Tensor(uninitialized: [count / block], dtype: .float32)
+        for part in parts(of: shape) {
+            let values = try numbersOf(rows(part))
+            let first = part.lowerBound * shape[1] / block
+            let blocks = try scales.narrowed(0, start: first, count: values.count / block)
+            let codes = try bytes.narrowed(0, start: part.lowerBound, count: part.count)
+            _ = try Kernels.quantizeFourBits_([
+                .tensor(values), .tensor(bounds), .tensor(numbers), .tensor(codes), .tensor(blocks),
+            ])
+        }
         guard nested else {
-            return try FrozenMatrix(packed: [bytes, Tensor(codebook), scales], format: .fourBits, columns: columns)
+            return try FrozenMatrix(packed: [bytes, Tensor(codebook), scales], format: .fourBits, columns: shape[1])
         }
         let offset = try scales.mean(along: [0], keepingDimensions: true)
         let (scaleCodes, scaleScales) = try quantizedScales(scales - offset)
         return try FrozenMatrix(
             packed: [bytes, Tensor(codebook), scaleCodes, Tensor(scaleCodebook()), scaleScales, offset],
-            format: .nestedFourBits, columns: columns)
+            format: .nestedFourBits, columns: shape[1])
     }
 
     /// Values in eight bits each, with a scale for each row.
     /// - Parameter values: `[rows, columns]` on the CPU, of a shape that ``quantizes(_:)``.
     package static func eightBits(_ values: Tensor) throws -> FrozenMatrix {
-        precondition(quantizes(values.shape), "\(values.shape) cannot be quantised")
-        let values = try values.to(.float32)
-        let scales = try ATen.amax.one(.tensor(values.abs()), .ints([1]))
-        let factors = try ATen.reciprocal.one(.tensor(scales.clamped(1e-38, nil))) * 127
-        let rounded = try ATen.round.one(.tensor(values * factors.unsqueezed(1)))
-        // Two's complement.
-        let bytes = try ATen.remainder.one(.tensor(rounded), .int(256)).to(.uint8).contiguous()
-        return try FrozenMatrix(packed: [bytes, scales], format: .int8, columns: values.size(1))
+        try eightBits(shape: values.shape, rows: rows(of: values))
+    }
+
+    /// Values in eight bits each, of which only a few rows are in memory at a time. Parameters as for
+    /// ``fourBits(shape:type:nested:rows:)``.
+    package static func eightBits(shape: [Int], rows: (Range<Int>) throws -> Tensor) throws -> FrozenMatrix {
+        precondition(quantizes(shape), "\(shape) cannot be quantised")
+        let bytes = try Tensor(uninitialized: shape, dtype: .uint8)
+        let scales = try Tensor(uninitialized: [shape[0]], dtype: .float32)
+        for part in parts(of: shape) {
+            let codes = try bytes.narrowed(0, start: part.lowerBound, count: part.count)
+            let ofRows = try scales.narrowed(0, start: part.lowerBound, count: part.count)
+            _ = try Kernels.quantizeEightBits_([.tensor(numbersOf(rows(part))), .tensor(codes), .tensor(ofRows)])
+        }
+        return try FrozenMatrix(packed: [bytes, scales], format: .int8, columns: shape[1])
+    }
+
+    /// Rows that are quantised together: whole blocks.
+    private static func parts(of shape: [Int]) -> [Range<Int>] {
+        let step = max(2, chunk / shape[1] / 2 * 2)
+        return stride(from: 0, to: shape[0], by: step).map { $0..<min($0 + step, shape[0]) }
+    }
+
+    private static func rows(of values: Tensor) -> (Range<Int>) throws -> Tensor {
+        { try values.narrowed(0, start: $0.lowerBound, count: $0.count) }
+    }
+
+    /// Values in a type that the kernels read.
+    private static func numbersOf(_ values: Tensor) throws -> Tensor {
+        try (values.dtype == .bfloat16 ? values : values.to(.float32)).contiguous()
     }
 
     /// The nearest codes of some scales, and what each 256 of them are multiplied by.
+    ///
+    /// bitsandbytes on a GPU takes the nearest as well. Its library for CPUs rounds a scale to one of 65,536 steps first, and
+    /// so takes the code on the other side of the middle between two for one scale in 600.
     private static func quantizedScales(_ scales: Tensor) throws -> (codes: Tensor, scales: Tensor) {
         let count = scales.count
         let missing = (nestedBlock - count % nestedBlock) % nestedBlock
         let blocks = try Tensor.concatenated([scales, .zeros([missing])], along: 0).reshaped([-1, nestedBlock])
         let largest = try ATen.amax.one(.tensor(blocks.abs()), .ints([1]))
-        let values: [Float] = try (blocks / largest.clamped(1e-38, nil).unsqueezed(1)).array()
+        let factors = try ATen.reciprocal.one(.tensor(largest.clamped(1e-38, nil)))
+        let values = try (blocks * factors.unsqueezed(1)).clamped(-1, 1).reshaped([-1])
+            .narrowed(0, start: 0, count: count)
         let codebook = try scaleCodebook()
-        let codes = values.prefix(count).map { value -> UInt8 in
-            var (low, high) = (0, 255)
-            while low < high {
-                let middle = (low + high + 1) / 2
-                if codebook[middle] <= value { low = middle } else { high = middle - 1 }
-            }
-            let isNearer = low < 255 && codebook[low + 1] - value < value - codebook[low]
-            return UInt8(isNearer ? low + 1 : low)
-        }
-        return (try Tensor(codes), largest)
+        let bounds = zip(codebook, codebook.dropFirst()).map { ($0 + $1) / 2 }
+        let codes = try ATen.bucketize.one(.tensor(values.contiguous()), .tensor(Tensor(bounds)), .bool(true))
+        return (try codes.to(.uint8), largest)
     }
 
     /// The 256 values of eight bits whose exponent has as many of them as it needs (Dettmers, 2015, arXiv:1511.04561).

@@ -8,7 +8,7 @@ package final class FrozenMatrix {
         /// One tensor of floating-point numbers.
         case dense
         /// Blocks of a GGUF file, by ggml's names.
-        case F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K
+        case F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4
         /// Integers of eight bits with a scale for each row, as bitsandbytes has them (without LLM.int8's outliers).
         case int8
         /// Four bits with a scale for 64 values, as bitsandbytes has them (NF4 and FP4); in nested ones the scales have eight bits.

@@ -3,7 +3,7 @@ package import MenoTensor
 
 /// How a run holds the weights that it does not train.
 public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
-    /// Packed where dense weights would not fit comfortably.
+    /// Packed where dense weights would not fit comfortably, and where bitsandbytes has quantised them.
     case auto
     case dense, packed
 
@@ -19,7 +19,9 @@ public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
         case .dense: return .dense
         case .packed: return .packed
         case .auto:
-            guard device.kind == .cpu, files.hasPackedWeights(quantized: true), let available else { return .dense }
+            guard device.kind == .cpu else { return .dense }
+            if files.isQuantizedByBitsandbytes { return .packed }
+            guard files.hasPackedWeights(quantized: true), let available else { return .dense }
             let isComfortable = Double(files.parameterCount * dtype.size) <= Self.comfortableShare * Double(available)
             return isComfortable ? .dense : .packed
         }
