@@ -1,7 +1,7 @@
-package import ArgumentParser
+public import ArgumentParser
 import Meno
 import MenoModels
-package import MenoTraining
+public import MenoTraining
 
 /// Options of how a model's weights are held in memory.
 struct WeightOptions: ParsableArguments {
