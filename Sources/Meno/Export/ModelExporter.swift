@@ -158,6 +158,9 @@ package struct ModelExporter {
         let export = try GGUFExport(
             merged, fileType: fileType, changedType: changedType, tokenizer: tokenizer, name: subject.name)
         let report = try export.write(to: stage.url(file), onProgress: progress)
+        for note in report.notes {
+            log.warn("the model computes \(note), llama.cpp does not: it answers longer texts otherwise")
+        }
         for fallback in report.fallbacks {
             log.warn(
                 "\(fallback.tensors) tensors are \(fallback.type) instead of \(fallback.wanted), as llama.cpp has it: their rows "

@@ -65,7 +65,7 @@ package struct GGUFAdapterExport {
 
     private func architecture() throws -> String {
         if let gguf = model.gguf { return try gguf.metadata.string("general.architecture") }
-        guard case .string(let name)? = try model.configuration.ggufMetadata().first?.value else { return "" }
+        guard case .string(let name)? = try GGUFModelMetadata(of: model).pairs.first?.value else { return "" }
         return name
     }
 }

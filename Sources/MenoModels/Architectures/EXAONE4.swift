@@ -1,8 +1,11 @@
+internal import MenoFormats
+
 extension Architecture {
     /// EXAONE 4 (LG AI Research, 2025, arXiv:2507.11407): norms of what the blocks give, normalized queries and keys; where
     /// some layers have a sliding window, they alone encode positions.
     static let exaone4 = Architecture(
         modelType: "exaone4", className: "Exaone4ForCausalLM", ggufNames: ["exaone4"],
+        ggufKeys: { try $0.ggufWindows(.flags) },
         names: WeightNames.llama.withNormsOfOutputs.withQueryKeyNorms,
         defaults: Defaults(
             vocabularySize: 102_400, hiddenSize: 4096, intermediateSize: 16_384, layerCount: 32, headCount: 32,
