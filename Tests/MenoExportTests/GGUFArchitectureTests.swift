@@ -12,14 +12,16 @@ import Testing
 @Suite struct GGUFArchitectureTests {
     private static let all = Fixtures.families + ["gemma2-tiny", "gemma3-tiny", "llama-tiny", "llama-untied"]
     /// What llama.cpp does not compute, and what the refusal names.
-    private static let refused = ["helium-tiny": "helium"]
+    private static let refused = [
+        "helium-tiny": "helium", "cohere-normalized": "64 layers", "exaone4-windows": "64 layers",
+    ]
     static let written = all.filter { refused[$0] == nil }
     /// Fixtures with a file that the `gguf` package wrote.
     static let withReference = written.filter {
         FileManager.default.fileExists(atPath: Fixtures.url("models/\($0)/model.gguf").path)
     }
 
-    private struct Expected: Decodable {
+    struct Expected: Decodable {
         var sequences: [[Int32]]
     }
 
@@ -107,6 +109,27 @@ import Testing
             change(&configuration)
             let error = #expect(throws: ModelError.self) { try GGUFModelMetadata(configuration, shapes: shapes) }
             #expect(error?.message.contains(words) == true, "\(String(describing: error))")
+        }
+    }
+}
+
+/// A model that was trained from a GGUF file leaves as a Hugging Face folder with a `config.json` of its own.
+@Suite struct FolderOfAGGUFFileTests {
+    @Test(arguments: GGUFArchitectureTests.withReference) func computesTheSame(_ name: String) throws {
+        let folder = try TemporaryFolder()
+        let reference = Fixtures.url("models/\(name)")
+        let model = try StoredModel(reference.appending(path: "model.gguf"))
+        let stage = try ExportStage(for: folder.url.appending(path: "out"))
+        _ = try HuggingFaceExport(MergedModel(model, nil), elementType: .float32).write(to: stage)
+        let loaded = try ModelFiles(stage.folder).load(dtype: .float32)
+        let tensors = try SafetensorsFile(contentsOf: reference.appending(path: "expected.safetensors"))
+        let expected = try JSONDecoder().decode(
+            GGUFArchitectureTests.Expected.self, from: Data(contentsOf: reference.appending(path: "expected.json")))
+        try withoutGradient {
+            for (index, ids) in expected.sequences.enumerated() {
+                let logits = try loaded.logits(inputIDs: ids, layout: SequenceLayout(lengths: [ids.count]))
+                #expect(try relativeError(logits.array(), tensors.elements("logits.\(index)", as: Float.self)) < 1e-5)
+            }
         }
     }
 }

@@ -3,7 +3,8 @@ tokens after texts of random tiny models, one of each architecture, and variatio
 
     python Tests/Reference/compare_export_architectures.py MENO [NAME]... [--variations]
 
-MENO is the built program. Prints a line for each model: `ok`, `DIFFERS`, `NOT LOADED` (both are errors), or what Meno refuses and why.
+MENO is the built program. The file is then exported back into a Hugging Face folder, with a config.json made of the file's keys, and
+transformers reads that. Prints a line for each model: `ok`, `DIFFERS`, `NOT LOADED` (both are errors), or what Meno refuses and why.
 Models are the fixtures' (`make_models.py`); variations are drawn from their configurations.
 """
 import argparse
@@ -20,7 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 fixtures = pathlib.Path(__file__).parent / "fixtures/models"
 LENGTHS = (5, 13, 27)
 VARIATIONS = {
-    "wide heads": lambda c: hasattr(c, "head_dim") and {"head_dim": 10},
+    "wide heads": lambda c: hasattr(c, "head_dim") and {"head_dim": 12},
     "other head": lambda c: {"tie_word_embeddings": not c.tie_word_embeddings},
     "biases": lambda c: hasattr(c, "attention_bias") and {"attention_bias": True},
     "block biases": lambda c: hasattr(c, "mlp_bias") and {"mlp_bias": True},
@@ -106,7 +107,20 @@ def compare(meno, name, model, folder):
     # llama.cpp looks GELU up in a table in half precision.
     bound = 5e-3 if "gemma" in config.model_type else 1e-3
     note = f", of {len(cases)} texts ({notes[0].strip()})" if notes else ""
-    return f"{'ok' if worst < bound else 'DIFFERS'}  worst difference of a log probability {worst:.1e}{note}"
+    back, differs = returned(meno, out, folder / "back", cases)
+    wrong = worst >= bound or differs
+    return f"{'DIFFERS' if wrong else 'ok'}  worst difference of a log probability {worst:.1e}, {back}{note}"
+
+
+def returned(meno, file, folder, cases):
+    """What transformers computes with the folder that is exported from the GGUF file, and whether it differs."""
+    export = subprocess.run([meno, "export", "--model", file, "--to", folder, "--dtype", "float32", "--no-verify"],
+                            capture_output=True, text=True)
+    if export.returncode:
+        return "and back refused: " + export.stderr.strip().splitlines()[-1], False
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
+    worst = max((a - b).abs().max().item() for (_, a), (_, b) in zip(cases, expected(model, [case[0] for case in cases], 64)))
+    return f"and back {worst:.1e}", worst >= 1e-4
 
 
 def random_model(config, seed):

@@ -72,6 +72,7 @@ package struct TrainingSession {
         var (records, report) = try RecordFile.read(contents, of: file, format: data.format, onInvalid: data.onInvalid)
         let initialAdapter = configuration.lora?.initialAdapter.map { URL(filePath: $0) }
         let tokenized = try TokenizedModel(place, adapter: initialAdapter, log: log)
+        for form in exports { try form.requirePossible(for: place, tokenized, lora: configuration.lora) }
         dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
         template = dialogues.answering
         let all = try ExampleBuilder(
@@ -168,9 +169,23 @@ package struct TrainingSession {
         let outcome = try loop.run(model: model.name)
         if outcome.reason != .interrupted {
             try writeResult()
-            for form in exports { try export(form) }
+            try exportResult()
         }
         return outcome
+    }
+
+    /// Exports the result in every form that was asked for; one that fails stops no other.
+    private func exportResult() throws {
+        var failure: (any Error)?
+        for form in exports {
+            do {
+                try export(form)
+            } catch {
+                if failure != nil { log.warn("\(form) was not exported: \(error)") }
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Exports the result into `exports` of the run's folder, beside what is there.

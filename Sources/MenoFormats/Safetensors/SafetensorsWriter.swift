@@ -106,7 +106,7 @@ public final class SafetensorsWriter {
     public func finish(synchronize: Bool = false) throws {
         guard !file.isFinished else { throw places.invalid("is finished already.") }
         try places.requireAll()
-        try file.finish(synchronize: synchronize)
+        try file.finish(synchronize ? .name : .none)
     }
 
     private static func invalid(_ url: URL, _ message: String) -> FormatError {

@@ -17,6 +17,8 @@ package struct Architecture: Sendable {
     var ggufTwin: String?
     /// Whether llama.cpp attends to everything although the file names a window.
     var ggufIgnoresWindows = false
+    /// What llama.cpp takes of such models.
+    var llamaCpp: LlamaCppOptions = .anyHead
     /// What a GGUF file says beyond what it says of a Llama, without the architecture before each key: ``adjust`` taken back.
     var ggufKeys: @Sendable (DecoderConfiguration) throws -> [(key: String, value: GGUFValue)] = { _ in [] }
     /// Names of the weights, in both kinds of files.

@@ -5,7 +5,15 @@ extension Architecture {
     /// some layers have a sliding window, they alone encode positions.
     static let exaone4 = Architecture(
         modelType: "exaone4", className: "Exaone4ForCausalLM", ggufNames: ["exaone4"],
-        ggufKeys: { try $0.ggufWindows(.flags) },
+        llamaCpp: [.anyHead, .frequencyFactors],
+        ggufKeys: { model in
+            let keys = try model.ggufWindows(.flags)
+            // llama.cpp looks for windows in EXAONE 4 32B alone.
+            guard keys.isEmpty || model.layerCount == 64 else {
+                throw ModelError.notInGGUF("computes windows of a \(model.modelType) with 64 layers")
+            }
+            return keys
+        },
         names: WeightNames.llama.withNormsOfOutputs.withQueryKeyNorms,
         defaults: Defaults(
             vocabularySize: 102_400, hiddenSize: 4096, intermediateSize: 16_384, layerCount: 32, headCount: 32,

@@ -4,7 +4,7 @@ extension Architecture {
     /// Gemma 2 (Gemma Team, 2024, arXiv:2408.00118): soft-capped scores and logits, every other layer within a sliding
     /// window.
     static let gemma2 = Architecture(
-        modelType: "gemma2", className: "Gemma2ForCausalLM", ggufNames: ["gemma2"],
+        modelType: "gemma2", className: "Gemma2ForCausalLM", ggufNames: ["gemma2"], llamaCpp: [.wideHeads, .tiedHead],
         ggufKeys: { try $0.ggufWindows(.fixed) },
         names: WeightNames.llama.withNormsOnBothSides,
         defaults: Defaults(

@@ -7,6 +7,7 @@ extension Architecture {
     /// The `config.json` of google/gemma-3-4b-it leaves most sizes out.
     static let gemma3 = Architecture(
         modelType: "gemma3_text", className: "Gemma3ForCausalLM", multimodalTypes: ["gemma3"], ggufNames: ["gemma3"],
+        llamaCpp: [.wideHeads, .tiedHead],
         ggufKeys: { model in
             let local = model.layers.first { $0.attention.slidingWindow != nil }?.attention.rotary?.base ?? 10_000
             return try model.ggufWindows(.period) + [("rope.freq_base_swa", .real(local))]

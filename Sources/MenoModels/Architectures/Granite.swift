@@ -3,7 +3,7 @@ internal import MenoFormats
 extension Architecture {
     /// Granite 3 (IBM, 2024): a Llama whose embeddings, scores, blocks and logits are scaled.
     static let granite = Architecture(
-        modelType: "granite", className: "GraniteForCausalLM", ggufNames: ["granite"],
+        modelType: "granite", className: "GraniteForCausalLM", ggufNames: ["granite"], llamaCpp: .llama,
         ggufKeys: { model in
             [
                 ("embedding_scale", .real(model.embeddingScale)), ("logit_scale", .real(1 / model.logitScale)),

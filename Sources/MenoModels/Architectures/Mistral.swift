@@ -21,7 +21,7 @@ extension Architecture {
     /// Ministral 3: a Mistral whose queries grow with their position.
     static let ministral3 = Architecture(
         modelType: "ministral3", className: "Ministral3ForCausalLM", multimodalTypes: ["mistral3"],
-        ggufNames: ["mistral3"],
+        ggufNames: ["mistral3"], llamaCpp: .llama,
         ggufKeys: { model in
             model.layers[0].attention.queryGrowth.map { [("attention.temperature_scale", .real($0.rate))] } ?? []
         }, permutesRotaryRows: true,

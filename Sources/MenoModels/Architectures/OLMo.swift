@@ -5,7 +5,7 @@ extension Architecture {
     ///
     /// llama.cpp has OLMo 3 under the same name.
     static let olmo2 = Architecture(
-        modelType: "olmo2", className: "Olmo2ForCausalLM", ggufNames: ["olmo2"],
+        modelType: "olmo2", className: "Olmo2ForCausalLM", ggufNames: ["olmo2"], llamaCpp: .ownHead,
         ggufKeys: { try $0.ggufWindows(.period) }, names: olmoNames, defaults: olmoSizes
     ) { model, keys in
         model.normalizeOutputs()

@@ -5,6 +5,7 @@ extension Architecture {
     /// head.
     static let stableLM = Architecture(
         modelType: "stablelm", className: "StableLmForCausalLM", ggufNames: ["stablelm"],
+        llamaCpp: [.ownHead, .inputBiases],
         ggufKeys: { [("use_parallel_residual", .bool($0.layers[0].normPlacement == .parallel))] },
         defaults: Defaults(
             vocabularySize: 50_304, hiddenSize: 2560, intermediateSize: 6912, layerCount: 32, headCount: 32,

@@ -53,11 +53,12 @@ extension DecoderConfiguration {
         guard let a, let b else { return (a == nil) == (b == nil) }
         let dimension = a.dimension ?? headDimension
         guard dimension == b.dimension ?? headDimension, a.isInterleaved == b.isInterleaved,
-            a.dependsOnLength == b.dependsOnLength, equal(a.attentionFactor, b.attentionFactor)
+            equal(a.attentionFactor, b.attentionFactor)
         else { return false }
         // A scaling by length has one set of frequencies for short texts, and one for long ones.
         return [0, 1].allSatisfy { regime in
-            zip(a.inverseFrequencies(dimension: dimension, regime: regime),
+            zip(
+                a.inverseFrequencies(dimension: dimension, regime: regime),
                 b.inverseFrequencies(dimension: dimension, regime: regime)
             ).allSatisfy { equal($0, $1) }
         }

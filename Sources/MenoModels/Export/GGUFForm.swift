@@ -45,7 +45,7 @@ package struct GGUFForm: Sendable {
     }
 
     /// What a weight of the file is multiplied by; `nil`: by nothing.
-    private func factor(of parameter: String) -> Float? {
+    func factor(of parameter: String) -> Float? {
         guard queryScale != 1, let place = names.place(transformers: parameter), scaledParts.contains(place.part) else {
             return nil
         }

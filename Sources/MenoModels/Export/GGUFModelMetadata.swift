@@ -20,9 +20,10 @@ package struct GGUFModelMetadata {
     init(_ model: DecoderConfiguration, shapes: [String: [Int]]) throws {
         let twin = model.inGGUF
         guard let name = twin.architecture.ggufNames.first else {
-            throw ModelError(
-                .unsupported, "llama.cpp has no architecture for \"\(model.modelType)\": this model cannot become a GGUF file.",
-                advice: "Export it as safetensors.")
+            throw ModelError.notInGGUF("has no architecture for \"\(model.modelType)\"")
+        }
+        if let other = model.llamaCppOptions.subtracting(twin.architecture.llamaCpp).inWords.first {
+            throw ModelError.notInGGUF("takes no \(model.modelType) with \(other)")
         }
         let keys = try model.ggufSizes() + model.ggufRotary(name) + model.ggufCaps() + twin.architecture.ggufKeys(model)
         pairs = [("general.architecture", .string(name))] + keys.map { ("\(name).\($0.key)", $0.value) }
@@ -48,7 +49,8 @@ package struct GGUFModelMetadata {
         var (expected, notes) = (model, [String]())
         // Where layers within a window alone encode positions, the windows are more than a limit of what is remembered.
         let windows = model.layers.compactMap(\.attention.slidingWindow)
-        let ignoresWindows = architecture.ggufIgnoresWindows || found.layers.allSatisfy { $0.attention.slidingWindow == nil }
+        let ignoresWindows =
+            architecture.ggufIgnoresWindows || found.layers.allSatisfy { $0.attention.slidingWindow == nil }
         if ignoresWindows, let window = windows.min() {
             if !architecture.ggufIgnoresWindows {
                 expected.changeLayers { layer, _ in layer.attention.slidingWindow = nil }
@@ -61,12 +63,18 @@ package struct GGUFModelMetadata {
             if index == 0 { notes.append("with positions rescaled beyond \(positions) tokens") }
         }
         if let difference = expected.difference(from: found) {
-            throw ModelError(
-                .unsupported,
-                "llama.cpp computes another \(architecture.modelType): \(difference) of this model cannot become part of a "
-                    + "GGUF file.", advice: "Export it as safetensors.")
+            throw ModelError.notInGGUF("has no place in a \(architecture.modelType) for \(difference)")
         }
         return notes
+    }
+}
+
+extension ModelError {
+    /// - Parameter what: what llama.cpp does that the model does not, or has not that it needs.
+    static func notInGGUF(_ what: String) -> ModelError {
+        ModelError(
+            .unsupported, "llama.cpp \(what): this model cannot become a GGUF file.",
+            advice: "Export it as safetensors.")
     }
 }
 
@@ -190,9 +198,7 @@ extension DecoderConfiguration {
                 isWindow.enumerated().allSatisfy { index, window in window == ((index + 1) % period != 0) }
             }
             guard let found else {
-                throw ModelError(
-                    .unsupported, "llama.cpp has no such order of layers within a sliding window as this \(modelType).",
-                    advice: "Export it as safetensors.")
+                throw ModelError.notInGGUF("knows no such order of layers within a sliding window")
             }
             return size + [(key, .count(found))]
         }
