@@ -154,7 +154,12 @@ import Testing
         let run = { (arguments: [String]) in
             try meno(["export", "--format", "gguf", "--to", place.path] + arguments, threads: 1)
         }
-        let other = try run(["--model", Fixtures.url("models/llama-tiny").path, "--adapter", adapter])
+        let llama = out("llama")
+        try FileManager.default.copyItem(at: Fixtures.url("models/llama-tiny"), to: llama)
+        for name in ["tokenizer.json", "tokenizer_config.json"] {
+            try FileManager.default.copyItem(at: tiny.model.appending(path: name), to: llama.appending(path: name))
+        }
+        let other = try run(["--model", llama.path, "--adapter", adapter])
         #expect(other.status == 65 && other.errors.contains("another model"), "\(other.errors)")
         let absent = try run(["--model", out("nowhere").path, "--adapter", adapter])
         #expect(absent.status == 66, "\(absent.errors)")

@@ -26,7 +26,8 @@ public struct TinyModel {
         }
         tokenizer["model"] = model
         try JSONSerialization.data(withJSONObject: tokenizer).write(to: self.model.appending(path: "tokenizer.json"))
-        try Data(#"{"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}"#.utf8)
+        let unknown = forGGUF ? #", "unk_token": "<unk>""# : ""
+        try Data(#"{"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"\#(unknown)}"#.utf8)
             .write(to: self.model.appending(path: "tokenizer_config.json"))
         let words = ["what", "is", "virtue", "and", "can", "it", "be", "taught", "socrates", "asks", "meno", "again"]
         let lines = (0..<40).map { line in

@@ -8,10 +8,10 @@ that the export holds:
   F16   the same up to the first token whose two best differ by less than 0.02;
   lora  on a base in F32, the same as F32;
   all   the mean Kullback-Leibler divergence from F32 at the tokens up to the first that differs; the largest difference of a text's
-        loss from the trained model's, by Meno, of 24 held-out texts (where the bounds of `ExportVerification` come from); bytes,
+        loss from the trained model's, by Meno (where the bounds of `ExportVerification` come from); bytes,
         seconds and memory.
-`base` keeps the blocks of the base and gives F16 to what the adapter changes. `lora on MODEL` is the adapter on the base as it was
-trained, and `MODEL alone` that base without an adapter beside its own values in F32: what llama.cpp loses by rounding activations to
+`base` keeps the blocks of the base and gives F16 to what the adapter changes. `lora on base` is the adapter on the base as it was
+trained, and `base alone` that base without an adapter beside its own values in F32: what llama.cpp loses by rounding activations to
 eight bits before it multiplies them with blocks.
 `compare_export_architectures.py` compares tiny models of every architecture.
 """
@@ -30,12 +30,13 @@ import xllamacpp
 from gguf import GGUFReader
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import real_model  # noqa: E402
 
 FORMS = ["F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "base", "lora", "lora on base", "base alone", "safetensors"]
+# Forms that answer as the trained model does.
+EXACT = ["F32", "F16", "lora", "safetensors"]
 TOKENS = 32
 PROMPTS = [
     "What is courage?", "Is it ever right to lie?", "What is justice?", "Can virtue be taught?", "Why do we fear death?",
@@ -124,7 +125,10 @@ def divergence(reference, other):
 
 def token_bytes(tokenizer):
     """The bytes of a token."""
-    unicode_bytes = {character: byte for byte, character in bytes_to_unicode().items()}
+    # GPT-2 writes a byte as itself where that can be seen, and the others as characters from 256 on.
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    unicode_bytes = {chr(byte): byte for byte in visible} | {chr(256 + index): byte for index, byte in enumerate(hidden)}
     is_byte_level = "\u0120" in "".join(tokenizer.convert_ids_to_tokens(range(min(len(tokenizer), 2000))))
 
     def convert(token):
@@ -204,15 +208,16 @@ def meno_answers(meno, model, adapter, prompts):
 RUN = """
 base_output_dir: {run}
 model: {{name_or_path: {model}, device: cpu}}
-data: {{path: {data}, max_length: 256}}
+data: {{path: {data}, max_length: 96}}
 lora: {{r: 8, lora_alpha: 16, target_modules: all-linear}}
-training: {{max_steps: 24, learning_rate: 1.0e-3, per_device_train_batch_size: 2, gradient_accumulation_steps: 2, eval_strategy: "no"}}
+training: {{max_steps: 12, learning_rate: 3.0e-3, per_device_train_batch_size: 1, gradient_accumulation_steps: 1, eval_strategy: "no"}}
 monitor: null
 """
 
 
 class Comparison:
-    def __init__(self, meno, model, work, prompts):
+    def __init__(self, meno, model, work, prompts, options):
+        self.options = options
         self.meno, self.model, self.work, self.prompts, self.name = meno, model, work, prompts, model.stem
         self.adapter, self.folder = work / f"{self.name}-adapter", work / f"{self.name}-hf"
         self.data = pathlib.Path(__file__).parents[2] / "Examples/dialogues.jsonl"
@@ -234,7 +239,7 @@ class Comparison:
 
     def losses(self, *model):
         """The loss of each text."""
-        out, *_ = run(self.meno, "evaluate", "--data", self.data, "--dtype", "float32", "--max-samples", 24, "--max-length", 256, "--json", *model)
+        out, *_ = run(self.meno, "evaluate", "--data", self.data, "--dtype", "float32", "--max-samples", self.options.texts, "--max-length", 256, "--json", *model)
         return [row["nll"] / row["tokens"] for row in json.loads(out)["rows"]]
 
     def differences(self, form, out):
@@ -248,11 +253,16 @@ class Comparison:
     def row(self, form):
         meno, work, name = self.meno, self.work, self.name
         row = {"model": name, "form": form}
+        # Spread over both languages.
+        few = len(self.prompts) if form in EXACT else self.options.rounded_prompts
+        indices = list(range(0, len(self.prompts), max(1, len(self.prompts) // few)))[:few]
+        prompts = [self.prompts[index] for index in indices]
+        some = lambda answers: [answers[index] for index in indices]
         base = work / f"{name}-unadapted.gguf"
         if form == "base alone":
             self.export(base, "--format", "gguf", "--quantize", "F32", adapter=False)
-            answers, reference = llama_cpp(self.model, None, self.prompts), llama_cpp(base, None, self.prompts)
-            return row | {"loads": "yes", "equal": sum(map(same, reference, answers)), "KL": divergence(reference, answers)}
+            answers, reference = llama_cpp(self.model, None, prompts), llama_cpp(base, None, prompts)
+            return row | {"of": len(prompts), "loads": "yes", "equal": sum(map(same, reference, answers)), "KL": divergence(reference, answers)}
         kinds = {"base": ["--format", "gguf"], "lora": ["--format", "gguf-lora"], "safetensors": ["--dtype", "float32"]}
         out = work / (f"{name}-{form}" + ("" if form == "safetensors" else ".gguf"))
         if form == "lora on base":
@@ -265,10 +275,11 @@ class Comparison:
             row["bytes"] = sum(file.stat().st_size for file in ([out] if out.is_file() else out.iterdir()))
         if form == "safetensors":
             answers = transformers_answers(out, self.prompts, template_of(work / f"{name}-F32.gguf"))
-            return row | {"equal": sum(map(same, self.transformers, answers)), "loss": self.differences(form, out)}
+            return row | {"of": len(prompts), "equal": sum(map(same, self.transformers, answers)),
+                          "loss": self.differences(form, out)}
         if form.startswith("lora"):
             self.export(base, "--format", "gguf", "--quantize", "F32", adapter=False)
-        answers = llama_cpp({"lora": base, "lora on base": self.model}.get(form, out), out if "lora" in form else None, self.prompts)
+        answers = llama_cpp({"lora": base, "lora on base": self.model}.get(form, out), out if "lora" in form else None, prompts)
         row["loads"] = "yes"
         if form == "F32":
             self.reference = answers
@@ -277,8 +288,8 @@ class Comparison:
             row["transformers"] = sum(map(same, self.transformers, answers))
             row["meno"] = sum(a.text.rstrip("\ufffd").strip() == b for a, b in zip(answers, ours))
         tolerance = 0.02 if form == "F16" else 0
-        row["equal"] = sum(same(a, b, tolerance) for a, b in zip(self.transformers, answers))
-        row["KL"] = divergence(self.reference, answers)
+        row["equal"] = sum(same(a, b, tolerance) for a, b in zip(some(self.transformers), answers))
+        row["of"], row["KL"] = len(prompts), divergence(some(self.reference), answers)
         if form != "lora on base":
             row["loss"] = self.differences(form, out)
         return row
@@ -290,7 +301,7 @@ def table(rows):
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
         extra = f" (transformers {row['transformers']}, Meno {row['meno']})" if "meno" in row else ""
-        cells = [row["model"], row["form"], row.get("loads", ""), f"{row['equal']}{extra}", f"{row['KL']:.6f}" if "KL" in row else "",
+        cells = [row["model"], row["form"], row.get("loads", ""), f"{row['equal']} / {row['of']}{extra}", f"{row['KL']:.6f}" if "KL" in row else "",
                  f"{row['loss']:.5f}" if "loss" in row else "", f"{row['bytes']:,}" if "bytes" in row else "", f"{row['seconds']:.1f}" if "seconds" in row else "",
                  str(row.get("MiB", ""))]
         lines.append(f"| {' | '.join(cells)} |")
@@ -302,6 +313,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("meno"), parser.add_argument("models", type=pathlib.Path), parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--prompts", type=int, default=30)
+    parser.add_argument("--rounded-prompts", type=int, default=30, help="of the forms that need not answer the same")
+    parser.add_argument("--texts", type=int, default=24, help="whose losses are compared")
     parser.add_argument("--only", default="smollm2,gemma")
     parser.add_argument("--forms", default=",".join(FORMS), help="F32 comes first")
     options = parser.parse_args()
@@ -309,11 +322,11 @@ if __name__ == "__main__":
     files = {"smollm2": "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma": "gemma-3-270m-q4_k_m.gguf"}
     rows = []
     for only in options.only.split(","):
-        comparison = Comparison(options.meno, options.models / files[only], options.work, PROMPTS[:options.prompts])
+        comparison = Comparison(options.meno, options.models / files[only], options.work, PROMPTS[:options.prompts], options)
         for form in options.forms.split(","):
             rows.append(comparison.row(form))
             print(rows[-1], file=sys.stderr, flush=True)
     print(table(rows))
-    wrong = [r for r in rows if r["form"] in ("F32", "F16", "lora", "safetensors")
+    wrong = [r for r in rows if r["form"] in EXACT
              and min(r["equal"], r.get("transformers", r["equal"]), r.get("meno", r["equal"])) < options.prompts]
     raise SystemExit(f"{len(wrong)} forms answer otherwise" if wrong else 0)
