@@ -160,19 +160,22 @@ import Testing
         return MergedModel(stored, try StoredAdapter(adapter(name), for: stored))
     }
 
-    private func check(_ format: String, _ ending: String, _ export: (MergedModel, URL) throws -> Void) throws {
+    private func check(
+        _ format: String, _ ending: String, _ storage: ExportVerification.Storage,
+        _ export: (MergedModel, URL) throws -> Void
+    ) throws {
         for name in ["right", "half"] {
             let place = folder.url.appending(path: "\(name)-\(format)\(ending)")
             try export(merged(name), place)
             let share = try merged("right").changeShare(in: StoredModel(place))
             if name == "right" {
                 #expect(throws: Never.self, "\(format): \(String(describing: share))") {
-                    try ExportVerification.requireChange(share)
+                    try ExportVerification.requireChange(share, storage: storage)
                 }
             } else {
                 #expect(abs((share?.value ?? 0) - 0.5) < 0.05, "\(format)")
                 let error = #expect(throws: ExportError.self, "\(format)") {
-                    try ExportVerification.requireChange(share)
+                    try ExportVerification.requireChange(share, storage: storage)
                 }
                 #expect(error?.code == .differs)
             }
@@ -180,7 +183,7 @@ import Testing
     }
 
     @Test(arguments: GGUFFileType.allCases) func halfInAGGUFFile(_ type: GGUFFileType) throws {
-        try check(type.rawValue, ".gguf") {
+        try check(type.rawValue, ".gguf", Self.storage(type)) {
             _ = try GGUFExport($0, fileType: type, tokenizer: [], name: "test").write(to: $1)
         }
     }
@@ -188,7 +191,7 @@ import Testing
     @Test(arguments: [WeightElementType.float32, .bfloat16, .float16]) func halfInAFolder(_ type: WeightElementType)
         throws
     {
-        try check("\(type)", "") {
+        try check("\(type)", "", [.float32: .float32, .bfloat16: .bfloat16, .float16: .float16][type]!) {
             let stage = try ExportStage(for: $1)
             _ = try HuggingFaceExport($0, elementType: type).write(to: stage)
             try stage.finish()
@@ -198,13 +201,30 @@ import Testing
     @Test func nothingIsCompared() throws {
         let stored = try StoredModel(model)
         #expect(try MergedModel(stored, nil).changeShare(in: stored) == nil)
-        try ExportVerification.requireChange(nil)
+        try ExportVerification.requireChange(nil, storage: .float32)
+        let share = { (value: Double, deviation: Double, change: Double) in
+            MergedModel.ChangeShare(
+                value: value, deviation: deviation, relativeChange: change, relativeNoise: 0.0001)
+        }
         for value in [Double.nan, 0.85, 1.15, .infinity] {
             #expect(throws: ExportError.self) {
-                try ExportVerification.requireChange(.init(value: value, deviation: 0.01))
+                try ExportVerification.requireChange(share(value, 0.01, 0.1), storage: .float16)
             }
         }
         // Where hardly anything was learnt, rounding hides it.
-        try ExportVerification.requireChange(.init(value: 0.2, deviation: 0.5))
+        try ExportVerification.requireChange(share(0.2, 0.5, 0.1), storage: .float16)
+        try ExportVerification.requireChange(share(0, 0, 0.001), storage: .bfloat16)
+    }
+
+    private static func storage(_ type: GGUFFileType) -> ExportVerification.Storage {
+        switch type {
+        case .F32: .float32
+        case .F16: .float16
+        case .BF16: .bfloat16
+        case .Q8_0: .eightBits
+        case .Q6_K: .sixBits
+        case .Q5_K_M: .fiveBits
+        case .Q4_0, .Q4_K_M: .fourBits
+        }
     }
 }

@@ -20,7 +20,7 @@ extension ModelExporter {
                 template: subject.template, tokenizer: subject.tokenizer, exported: Tokenizer.load(exported))
         }
         let share = try form.format == .ggufLoRA ? nil : merged.changeShare(in: StoredModel(exported))
-        try ExportVerification.requireChange(share)
+        try ExportVerification.requireChange(share, storage: written.coarsest)
         let samples = try samples(subject)
         guard !samples.isEmpty, try hasMemory(for: subject.url) else { return }
         // One model at a time is in memory.

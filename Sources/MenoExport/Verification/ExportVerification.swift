@@ -38,7 +38,7 @@ package enum ExportVerification {
     package static func bound(_ storage: Storage) -> Double {
         switch storage {
         case .float32: 0.0005
-        case .float16: 0.003
+        case .float16: 0.008
         case .bfloat16: 0.02
         case .eightBits: 0.03
         case .sixBits: 0.08
@@ -99,13 +99,33 @@ package enum ExportVerification {
 
     /// - Parameter share: `nil` where nothing was changed.
     /// - Throws: ``ExportError`` where the export holds much less or more of what was learnt than the trained model.
-    package static func requireChange(_ share: MergedModel.ChangeShare?) throws {
-        guard let share, !(abs(share.value - 1) <= changeBound + 4 * share.deviation) else { return }
+    package static func requireChange(_ share: MergedModel.ChangeShare?, storage: Storage) throws {
+        guard let share, tells(share, storage), !(abs(share.value - 1) <= changeBound + 4 * share.deviation) else {
+            return
+        }
         throw ExportError(
             .differs,
             "the exported weights hold \(String(format: "%.0f", 100 * share.value)) % of what the adapter changes.",
             advice: "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison."
         )
+    }
+
+    /// Whether a share tells anything. Where the base's numbers are ones that the format has, as bfloat16 in a bfloat16 base,
+    /// smaller changes than half a step are lost as a whole, with no error in the export.
+    private static func tells(_ share: MergedModel.ChangeShare, _ storage: Storage) -> Bool {
+        // Half a step, in the root mean square of the weights.
+        let half: Double =
+            switch storage {
+            case .float32: 0x1p-24
+            case .float16: 0x1p-11
+            case .bfloat16: 0x1p-8
+            case .eightBits: 0.008
+            case .sixBits: 0.03
+            case .fiveBits: 0.06
+            case .fourBits: 0.12
+            }
+        // Errors of the usual size say that the base's numbers are none of the format's.
+        return !(share.relativeChange < 2 * half) || share.relativeNoise >= 0.3 * half
     }
 
     // MARK: Texts

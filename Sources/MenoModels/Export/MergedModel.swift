@@ -45,16 +45,20 @@ package struct MergedModel {
         /// How far rounding moves it, as a standard deviation: that of a rounding error, divided by the norm of ΔW. Rounding is
         /// almost orthogonal to ΔW, so this is small with four bits too, unless hardly anything was learnt.
         package var deviation: Double
+        /// The root mean square of ΔW, and of the rounding errors, in that of W.
+        package var relativeChange: Double
+        package var relativeNoise: Double
 
-        package init(value: Double, deviation: Double) {
+        package init(value: Double, deviation: Double, relativeChange: Double, relativeNoise: Double) {
             (self.value, self.deviation) = (value, deviation)
+            (self.relativeChange, self.relativeNoise) = (relativeChange, relativeNoise)
         }
     }
 
     /// - Returns: `nil` where the adapter changes nothing.
     package func changeShare(in exported: StoredModel) throws -> ChangeShare? {
         let form = GGUFForm(model.configuration)
-        var (found, whole, energy, count) = (0.0, 0.0, 0.0, 0.0)
+        var (found, whole, energy, count, weight) = (0.0, 0.0, 0.0, 0.0, 0.0)
         for parameter in model.parameters where isChanged(parameter) {
             guard let other = exported.parameter(named: parameter.name), other.shape == parameter.shape else {
                 throw ModelError(
@@ -71,13 +75,16 @@ package struct MergedModel {
                     found += try (theirs * change).sum().item()
                     whole += try (change * change).sum().item()
                     energy += try (theirs * theirs).sum().item()
+                    weight += try (before * before).sum().item()
                     count += Double(merged.count)
                 }
             }
         }
         guard whole > 0 else { return nil }
-        let noise = max(0, energy - found * found / whole) / count
-        return ChangeShare(value: found / whole, deviation: (noise / whole).squareRoot())
+        let noise = max(0, energy - found * found / whole)
+        return ChangeShare(
+            value: found / whole, deviation: (noise / count / whole).squareRoot(),
+            relativeChange: (whole / weight).squareRoot(), relativeNoise: (noise / weight).squareRoot())
     }
 }
 
