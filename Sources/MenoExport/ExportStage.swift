@@ -43,23 +43,12 @@ package final class ExportStage {
     /// - Parameter file: `nil`: the folder.
     package func finish(file: String? = nil) throws {
         let source = file.map(url) ?? folder
-        try Self.synchronize(folder)
+        try WholeFile.synchronize(folder)
         // A rename replaces what came there meanwhile only where both are files.
         guard !FileManager.default.fileExists(atPath: target.path), rename(source.path, target.path) == 0 else {
             throw ExportError(
                 .cannotWrite, at: target.path, "cannot take its place: \(String(cString: strerror(errno))).")
         }
-        try Self.synchronize(target.deletingLastPathComponent())
-    }
-
-    /// Waits until a file or the names in a folder are on the disk.
-    private static func synchronize(_ url: URL) throws {
-        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ExportError(.cannotWrite, at: url.path, "cannot be opened.") }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else {
-            throw ExportError(
-                .cannotWrite, at: url.path, "cannot be written to the disk: \(String(cString: strerror(errno))).")
-        }
+        try WholeFile.synchronize(target.deletingLastPathComponent())
     }
 }

@@ -1,4 +1,4 @@
-internal import Foundation
+package import Foundation
 
 /// The page that shows on a model's repository: what it was made of, and how.
 package struct ModelCard: Sendable {
@@ -8,6 +8,8 @@ package struct ModelCard: Sendable {
     package var license: String?
     package var isAdapter = false
     package var isGGUF = false
+    /// Whether weights have fewer bits than the base's.
+    package var isQuantized = false
     /// Of the data that was trained on.
     package var dataHash: String?
     /// Keys of the run with their values.
@@ -21,13 +23,27 @@ package struct ModelCard: Sendable {
         self.base = base
     }
 
+    /// The license that the page of a model's folder names, where it has one.
+    package static func license(of folder: URL) -> String? {
+        guard let page = try? String(contentsOf: folder.appending(path: "README.md"), encoding: .utf8),
+            page.hasPrefix("---\n")
+        else { return nil }
+        let front = page.split(separator: "\n").dropFirst().prefix { !$0.hasPrefix("---") }
+        return front.first { $0.hasPrefix("license:") }.map {
+            $0.dropFirst("license:".count).trimmingCharacters(in: .whitespaces)
+        }
+    }
+
     package var text: String {
         var lines = ["---"]
         // An id of the hub has one slash and no other place's signs.
-        if base.wholeMatch(of: #/[\w.-]+/[\w.-]+/#) != nil { lines.append("base_model: \(base)") }
+        if base.wholeMatch(of: #/[\w.-]+/[\w.-]+/#) != nil {
+            lines.append("base_model: \(base)")
+            lines.append("base_model_relation: \(isAdapter ? "adapter" : isQuantized ? "quantized" : "finetune")")
+        }
         if let license { lines.append("license: \(license)") }
         lines += [
-            "library_name: \(isAdapter ? "peft" : isGGUF ? "gguf" : "transformers")", "pipeline_tag: text-generation",
+            "library_name: \(isGGUF ? "gguf" : "transformers")", "pipeline_tag: text-generation",
         ]
         lines += ["tags:", "- meno"] + (isGGUF ? ["- gguf"] : []) + ["---", "", "# \(name)", ""]
         lines.append("Fine-tuned from `\(base)` with Meno.")

@@ -6,14 +6,15 @@ package import MenoTokenizers
 /// Ollama itself.
 package struct OllamaModelfile {
     package let weights: String
-    package let template: ChatTemplate
+    /// `nil`: the model continues texts and knows no turns.
+    package let template: ChatTemplate?
     package let stops: [String]
     package let system: String?
 
     /// - Parameters:
     ///   - weights: the name of the GGUF file beside it.
     ///   - stops: tokens that end an answer.
-    package init(weights: String, template: ChatTemplate, stops: [String], system: String?) {
+    package init(weights: String, template: ChatTemplate?, stops: [String], system: String?) {
         self.weights = weights
         self.template = template
         self.stops = stops
@@ -69,6 +70,7 @@ package struct OllamaModelfile {
 
             """
         case .jinja: nil
+        case nil: "{{ .Prompt }}"
         }
     }
 

@@ -90,3 +90,141 @@ import Testing
         }
     }
 }
+
+/// An export that holds another share of what was learnt is caught in every format.
+@Suite struct ChangeShareTests {
+    /// A Llama of one layer whose rows hold blocks of every type, and two adapters of it, one half as strong.
+    private let folder = try! TemporaryFolder()
+    private var model: URL { folder.url.appending(path: "model") }
+    private func adapter(_ name: String) -> URL { folder.url.appending(path: name) }
+    private static let size = 256
+
+    init() throws {
+        let (size, rows) = (Self.size, 64)
+        var generator = SeededGenerator(seed: 29)
+        let normal = { (count: Int, deviation: Float) -> [Float] in
+            (0..<count).map { _ in
+                deviation * ((0..<6).reduce(Float(0)) { sum, _ in sum + .random(in: -1...1, using: &generator) } / 1.4)
+            }
+        }
+        try FileManager.default.createDirectory(at: model, withIntermediateDirectories: true)
+        let configuration: [String: Any] = [
+            "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": rows, "hidden_size": size,
+            "intermediate_size": size, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4,
+            "tie_word_embeddings": true,
+        ]
+        try JSONSerialization.data(withJSONObject: configuration).write(to: model.appending(path: "config.json"))
+        let layers =
+            ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"]
+            + ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
+        let matrices = ["model.embed_tokens": [rows, size]].merging(
+            layers.map { ("model.layers.0.\($0)", [size, size]) }
+        ) { $1 }
+        let norms = ["model.norm", "model.layers.0.input_layernorm", "model.layers.0.post_attention_layernorm"]
+        let entries = matrices.sorted { $0.key < $1.key }.map {
+            SafetensorsWriter.Entry("\($0.key).weight", .float32, $0.value)
+        }
+        let writer = try SafetensorsWriter(
+            to: model.appending(path: "model.safetensors"),
+            tensors: entries + norms.map { .init("\($0).weight", .float32, [size]) }, metadata: ["format": "pt"])
+        for entry in entries { try writer.write(entry.name, normal(entry.shape.reduce(1, *), 0.04)) }
+        for norm in norms { try writer.write("\(norm).weight", [Float](repeating: 1, count: size)) }
+        try writer.finish()
+        let values = (normal(4 * size, 0.06), normal(4 * size, 0.06))
+        for (name, alpha) in [("right", 4), ("half", 2)] {
+            try FileManager.default.createDirectory(at: adapter(name), withIntermediateDirectories: true)
+            let settings: [String: Any] = [
+                "peft_type": "LORA", "r": 4, "lora_alpha": alpha, "target_modules": ["q_proj", "down_proj"],
+            ]
+            try JSONSerialization.data(withJSONObject: settings).write(
+                to: adapter(name).appending(path: "adapter_config.json"))
+            let places = ["self_attn.q_proj", "mlp.down_proj"].map { "base_model.model.model.layers.0.\($0)" }
+            let writer = try SafetensorsWriter(
+                to: adapter(name).appending(path: "adapter_model.safetensors"),
+                tensors: places.flatMap {
+                    [
+                        .init("\($0).lora_A.weight", .float32, [4, size]),
+                        .init("\($0).lora_B.weight", .float32, [size, 4]),
+                    ]
+                })
+            for place in places {
+                try writer.write("\(place).lora_A.weight", values.0)
+                try writer.write("\(place).lora_B.weight", values.1)
+            }
+            try writer.finish()
+        }
+    }
+
+    private func merged(_ name: String) throws -> MergedModel {
+        let stored = try StoredModel(model)
+        return MergedModel(stored, try StoredAdapter(adapter(name), for: stored))
+    }
+
+    private func check(
+        _ format: String, _ ending: String, _ storage: ExportVerification.Storage,
+        _ export: (MergedModel, URL) throws -> Void
+    ) throws {
+        for name in ["right", "half"] {
+            let place = folder.url.appending(path: "\(name)-\(format)\(ending)")
+            try export(merged(name), place)
+            let share = try merged("right").changeShare(in: StoredModel(place))
+            if name == "right" {
+                #expect(throws: Never.self, "\(format): \(String(describing: share))") {
+                    try ExportVerification.requireChange(share, storage: storage)
+                }
+            } else {
+                #expect(abs((share?.value ?? 0) - 0.5) < 0.05, "\(format)")
+                let error = #expect(throws: ExportError.self, "\(format)") {
+                    try ExportVerification.requireChange(share, storage: storage)
+                }
+                #expect(error?.code == .differs)
+            }
+        }
+    }
+
+    @Test(arguments: GGUFFileType.allCases) func halfInAGGUFFile(_ type: GGUFFileType) throws {
+        try check(type.rawValue, ".gguf", Self.storage(type)) {
+            _ = try GGUFExport($0, fileType: type, tokenizer: [], name: "test").write(to: $1)
+        }
+    }
+
+    @Test(arguments: [WeightElementType.float32, .bfloat16, .float16]) func halfInAFolder(_ type: WeightElementType)
+        throws
+    {
+        try check("\(type)", "", [.float32: .float32, .bfloat16: .bfloat16, .float16: .float16][type]!) {
+            let stage = try ExportStage(for: $1)
+            _ = try HuggingFaceExport($0, elementType: type).write(to: stage)
+            try stage.finish()
+        }
+    }
+
+    @Test func nothingIsCompared() throws {
+        let stored = try StoredModel(model)
+        #expect(try MergedModel(stored, nil).changeShare(in: stored) == nil)
+        try ExportVerification.requireChange(nil, storage: .float32)
+        let share = { (value: Double, deviation: Double, change: Double) in
+            MergedModel.ChangeShare(
+                value: value, deviation: deviation, relativeChange: change, relativeNoise: 0.0001)
+        }
+        for value in [Double.nan, 0.85, 1.15, .infinity] {
+            #expect(throws: ExportError.self) {
+                try ExportVerification.requireChange(share(value, 0.01, 0.1), storage: .float16)
+            }
+        }
+        // Where hardly anything was learnt, rounding hides it.
+        try ExportVerification.requireChange(share(0.2, 0.5, 0.1), storage: .float16)
+        try ExportVerification.requireChange(share(0, 0, 0.001), storage: .bfloat16)
+    }
+
+    private static func storage(_ type: GGUFFileType) -> ExportVerification.Storage {
+        switch type {
+        case .F32: .float32
+        case .F16: .float16
+        case .BF16: .bfloat16
+        case .Q8_0: .eightBits
+        case .Q6_K: .sixBits
+        case .Q5_K_M: .fiveBits
+        case .Q4_0, .Q4_K_M: .fourBits
+        }
+    }
+}

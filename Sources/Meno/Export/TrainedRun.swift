@@ -72,6 +72,12 @@ struct TrainedRun {
             ]
         }
         settings += [
+            (
+                "training.num_train_epochs",
+                training.maxSteps == nil ? "\(training.epochs)" : "until step \(training.maxSteps ?? 0)"
+            ),
+            ("examples per step", "\(training.examplesPerStep)"), ("training.optim", "\(training.optimizer.kind)"),
+            ("training.lr_scheduler_type", "\(training.schedule.rawValue)"),
             ("training.learning_rate", "\(training.learningRate)"), ("training.seed", "\(configuration.data.seed)"),
             ("data.max_length", "\(configuration.data.maxLength)"),
             ("data.chat_template", configuration.data.chatTemplate),

@@ -87,6 +87,7 @@ package struct TrainingSession {
         let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
         var (records, report) = try RecordFile.read(contents, of: file, format: format, onInvalid: data.onInvalid)
         let tokenized = try TokenizedModel(runModel.url, adapter: initialAdapter, log: log)
+        for form in exports { try form.requirePossible(for: runModel.url, tokenized, lora: configuration.lora) }
         dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
         resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
             .merging(runModel.settings) { $1 }
@@ -206,9 +207,23 @@ package struct TrainingSession {
         let outcome = try loop.run(model: model.name)
         if outcome.reason != .interrupted {
             try writeResult()
-            for form in exports { try export(form) }
+            try exportResult()
         }
         return outcome
+    }
+
+    /// Exports the result in every form that was asked for; one that fails stops no other.
+    private func exportResult() throws {
+        var failure: (any Error)?
+        for form in exports {
+            do {
+                try export(form)
+            } catch {
+                if failure != nil { log.warn("\(form) was not exported: \(error)") }
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Exports the result into `exports` of the run's folder, beside what is there.

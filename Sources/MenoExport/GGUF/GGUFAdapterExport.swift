@@ -12,20 +12,29 @@ package struct GGUFAdapterExport {
 
     /// - Throws: ``ExportError`` for what llama.cpp's adapters cannot hold.
     package init(_ adapter: StoredAdapter, of model: StoredModel) throws {
-        let advice = "Merge it instead: export as gguf or ollama."
-        guard !adapter.settings.usesDoRA else {
-            throw ExportError(
-                .unsupported, at: adapter.folder.path,
-                "is a DoRA adapter (use_dora), which llama.cpp cannot load as an adapter.", advice: advice)
-        }
-        guard adapter.replaced.isEmpty else {
-            throw ExportError(
-                .unsupported, at: adapter.folder.path,
-                "holds whole modules (modules_to_save: \(adapter.replaced.joined(separator: ", "))), which llama.cpp "
-                    + "cannot load with an adapter.", advice: advice)
-        }
+        try Self.requirePossible(
+            usesDoRA: adapter.settings.usesDoRA, replaced: adapter.replaced, path: adapter.folder.path)
         self.adapter = adapter
         self.model = model
+    }
+
+    /// - Parameters:
+    ///   - replaced: weights or modules that are saved as a whole.
+    ///   - path: of the adapter, where there is one already.
+    /// - Throws: ``ExportError`` for what llama.cpp's adapters cannot hold.
+    package static func requirePossible(usesDoRA: Bool, replaced: [String], path: String?) throws {
+        let advice = "Merge it instead: export as gguf or ollama."
+        guard !usesDoRA else {
+            throw ExportError(
+                .unsupported, at: path, "a DoRA adapter (use_dora) cannot be loaded by llama.cpp as an adapter.",
+                advice: advice)
+        }
+        guard replaced.isEmpty else {
+            throw ExportError(
+                .unsupported, at: path,
+                "whole modules (modules_to_save: \(replaced.joined(separator: ", "))) cannot be loaded by llama.cpp with an "
+                    + "adapter.", advice: advice)
+        }
     }
 
     /// - Returns: the bytes of the file.
@@ -65,7 +74,7 @@ package struct GGUFAdapterExport {
 
     private func architecture() throws -> String {
         if let gguf = model.gguf { return try gguf.metadata.string("general.architecture") }
-        guard case .string(let name)? = try model.configuration.ggufMetadata().first?.value else { return "" }
+        guard case .string(let name)? = try GGUFModelMetadata(of: model).pairs.first?.value else { return "" }
         return name
     }
 }

@@ -21,6 +21,8 @@ package struct GGUFExport {
         package var fallbacks: [(wanted: String, type: String, tensors: Int)] = []
         /// Tensors that are the base's, bit for bit.
         package var copied = 0
+        /// What llama.cpp computes otherwise with long texts.
+        package var notes: [String] = []
     }
 
     package init(
@@ -54,9 +56,10 @@ package struct GGUFExport {
 
     /// - Parameter onProgress: called with the share of the work that is done.
     package func write(to url: URL, onProgress: (Double) -> Void = { _ in }) throws -> Report {
-        let items = try items()
-        let writer = try GGUFWriter(to: url, metadata: metadata(), tensors: items.map(\.entry))
-        var report = Report(bytes: writer.fileSize)
+        let described = try merged.model.gguf == nil ? GGUFModelMetadata(of: merged.model) : nil
+        let items = try items(described?.tensors ?? [])
+        let writer = try GGUFWriter(to: url, metadata: metadata(described), tensors: items.map(\.entry))
+        var report = Report(bytes: writer.fileSize, notes: described?.notes ?? [])
         let total = items.reduce(0) { $0 + ($1.entry.size ?? 0) }
         var done = 0
         var fallbacks: [[GGUFTensorType]: Int] = [:]
@@ -92,7 +95,7 @@ package struct GGUFExport {
 
     // MARK: What the file holds
 
-    private func items() throws -> [Item] {
+    private func items(_ factors: [(name: String, values: [Float])]) throws -> [Item] {
         let model = merged.model
         let form = GGUFForm(model.configuration)
         let parameters = Dictionary(uniqueKeysWithValues: model.parameters.map { (form.name(of: $0.name), $0) })
@@ -117,17 +120,16 @@ package struct GGUFExport {
                     source: isSame ? .copy(tensor) : .parameter(parameter))
             }
         }
-        var items = model.parameters.map { parameter in
+        let weights = model.parameters.map { parameter in
             let name = form.name(of: parameter.name)
             let choice = choice(fileType ?? .F16, name, parameter)
             return Item(
                 entry: .init(name, choice.type, parameter.shape), wanted: choice.wanted, source: .parameter(parameter))
         }
-        if let factors = model.configuration.ggufFrequencyFactors {
-            items.append(
-                Item(entry: .init("rope_freqs.weight", .F32, [factors.count]), wanted: .F32, source: .values(factors)))
-        }
-        return items
+        return weights
+            + factors.map { name, values in
+                Item(entry: .init(name, .F32, [values.count]), wanted: .F32, source: .values(values))
+            }
     }
 
     private func choice(
@@ -138,7 +140,8 @@ package struct GGUFExport {
         return asked.choice(of: name, shape: parameter.shape, layerCount: configuration.layerCount, isHead: isHead)
     }
 
-    private func metadata() throws -> [(key: String, value: GGUFValue)] {
+    /// - Parameter described: `nil`, where the base is a GGUF file, which describes itself.
+    private func metadata(_ described: GGUFModelMetadata?) -> [(key: String, value: GGUFValue)] {
         var own: [(key: String, value: GGUFValue)] = [("general.name", .string(name))]
         if let fileType { own.append(("general.file_type", .uint32(fileType.number))) }
         own.append(("general.quantization_version", .uint32(2)))
@@ -149,7 +152,7 @@ package struct GGUFExport {
             let kept = base.keys.map { (key: $0, value: changed[$0] ?? base[$0]!) }
             return kept + own.filter { !base.contains($0.key) }
         }
-        var all = try merged.model.configuration.ggufMetadata()
+        var all = described?.pairs ?? []
         all.insert(("general.type", .string("model")), at: 1)
         all.insert(contentsOf: own, at: 2)
         return all + tokenizer

@@ -63,8 +63,10 @@ package struct GGUFVocabularyExport {
             all.append(("tokenizer.ggml.token_type", .int32s(types)))
             all.append(("tokenizer.ggml.add_space_prefix", .bool(file.addsSpace)))
         }
-        all += Self.markers(tokenizer, template: template, endOfTurn: endOfTurn)
-        return all
+        if tokenizer.unknownID == nil, let unknown = file.unknownID {
+            all.append(("tokenizer.ggml.unknown_token_id", .uint32(UInt32(unknown))))
+        }
+        return all + Self.markers(tokenizer, template: template, endOfTurn: endOfTurn)
     }
 
     /// The tokens with a part to play, and the template.

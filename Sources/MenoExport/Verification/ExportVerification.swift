@@ -1,3 +1,4 @@
+internal import Foundation
 package import MenoModels
 internal import MenoTensor
 package import MenoTokenizers
@@ -37,7 +38,7 @@ package enum ExportVerification {
     package static func bound(_ storage: Storage) -> Double {
         switch storage {
         case .float32: 0.0005
-        case .float16: 0.003
+        case .float16: 0.008
         case .bfloat16: 0.02
         case .eightBits: 0.03
         case .sixBits: 0.08
@@ -90,6 +91,43 @@ package enum ExportVerification {
         return outcome
     }
 
+    // MARK: Weights
+
+    /// How far the share of the adapter's change that the export holds may be from 1, in any format, beside four standard
+    /// deviations of rounding.
+    package static let changeBound = 0.1
+
+    /// - Parameter share: `nil` where nothing was changed.
+    /// - Throws: ``ExportError`` where the export holds much less or more of what was learnt than the trained model.
+    package static func requireChange(_ share: MergedModel.ChangeShare?, storage: Storage) throws {
+        guard let share, tells(share, storage), !(abs(share.value - 1) <= changeBound + 4 * share.deviation) else {
+            return
+        }
+        throw ExportError(
+            .differs,
+            "the exported weights hold \(String(format: "%.0f", 100 * share.value)) % of what the adapter changes.",
+            advice: "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison."
+        )
+    }
+
+    /// Whether a share tells anything. Where the base's numbers are ones that the format has, as bfloat16 in a bfloat16 base,
+    /// smaller changes than half a step are lost as a whole, with no error in the export.
+    private static func tells(_ share: MergedModel.ChangeShare, _ storage: Storage) -> Bool {
+        // Half a step, in the root mean square of the weights.
+        let half: Double =
+            switch storage {
+            case .float32: 0x1p-24
+            case .float16: 0x1p-11
+            case .bfloat16: 0x1p-8
+            case .eightBits: 0.008
+            case .sixBits: 0.03
+            case .fiveBits: 0.06
+            case .fourBits: 0.12
+            }
+        // Errors of the usual size say that the base's numbers are none of the format's.
+        return !(share.relativeChange < 2 * half) || share.relativeNoise >= 0.3 * half
+    }
+
     // MARK: Texts
 
     /// Conversations that show what templates differ in: a system text, several turns, spaces and line breaks around.
@@ -102,7 +140,7 @@ package enum ExportVerification {
         [ChatMessage(.system, "Answer by asking."), ChatMessage(.user, "What is piety?")],
     ]
 
-    /// Compares the template and the tokens that end an answer.
+    /// Compares the tokens of texts, the template, and the tokens that end an answer.
     /// - Parameters:
     ///   - template: the one trained with; `nil`: there is none.
     ///   - exported: the tokenizer that the export holds.
@@ -111,6 +149,17 @@ package enum ExportVerification {
         template: ChatTemplate?, tokenizer: Tokenizer, exported: Tokenizer
     ) throws {
         try requireSameMarkers(template, tokenizer, exported)
+        for text in conversations.joined().map(\.content) + ["is it so, meno?"] {
+            let expected = tokenizer.encode(text, addSpecialTokens: true).ids
+            // What a tokenizer has no token for is nothing that a model was trained on.
+            if let unknown = tokenizer.unknownID, expected.contains(unknown) { continue }
+            let found = exported.encode(text, addSpecialTokens: true).ids
+            guard found == expected else {
+                throw ExportError(
+                    .differs,
+                    "the exported tokenizer makes other tokens of \"\(text)\": \(found) instead of \(expected).")
+            }
+        }
         guard let template else { return }
         let other: ChatTemplate
         do {

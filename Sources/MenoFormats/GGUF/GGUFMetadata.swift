@@ -14,6 +14,14 @@ package struct GGUFMetadata: Sendable {
         self.path = path
     }
 
+    /// Metadata that is about to be written.
+    /// - Parameter path: where it will be, for errors.
+    package init(_ pairs: [(key: String, value: GGUFValue)], path: String) {
+        self.init(
+            keys: pairs.map(\.key), values: Dictionary(pairs.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
+            path: path)
+    }
+
     /// The value of a key, or `nil`.
     package subscript(key: String) -> GGUFValue? { values[key] }
 

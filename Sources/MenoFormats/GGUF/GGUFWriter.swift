@@ -102,7 +102,7 @@ package final class GGUFWriter {
     package func finish(synchronize: Bool = false) throws {
         guard !file.isFinished else { throw places.invalid("is finished already.") }
         try places.requireAll()
-        try file.finish(synchronize: synchronize)
+        try file.finish(synchronize ? .name : .none)
     }
 
     private static func alignment(

@@ -56,9 +56,17 @@ private struct GroupScales {
         block.storeBytes(of: packed.1.littleEndian, toByteOffset: 12, as: UInt32.self)
     }
 
-    /// The element as a whole number of its group's scales.
+    /// Elements of two groups that share bytes, as whole numbers of their groups' scales.
     @inline(__always)
-    func quant(_ value: Float, group: Int, levels: Int32) -> UInt8 {
+    func quants(_ x: UnsafePointer<Float>, _ pair: Int, _ i: Int, levels: Int32) -> (low: UInt8, high: UInt8) {
+        (
+            quant(x[pair &* 64 &+ i], group: 2 &* pair, levels: levels),
+            quant(x[pair &* 64 &+ 32 &+ i], group: 2 &* pair &+ 1, levels: levels)
+        )
+    }
+
+    @inline(__always)
+    private func quant(_ value: Float, group: Int, levels: Int32) -> UInt8 {
         let scale = scales[group]
         guard scale > 0 else { return 0 }
         let whole = FastRounding.even((value + minima[group]) / scale)
@@ -73,18 +81,13 @@ enum Q4_KEncoder: BlockEncoder {
     static var bytes: Int { 144 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 256
-            let block = output + index &* 144
-            let scales = GroupScales(x, levels: 15, range: -1, steps: 20)
-            scales.store(block)
-            for pair in 0..<4 {
-                for i in 0..<32 {
-                    let low = scales.quant(x[pair &* 64 &+ i], group: 2 &* pair, levels: 15)
-                    let high = scales.quant(x[pair &* 64 &+ 32 &+ i], group: 2 &* pair &+ 1, levels: 15)
-                    storeByte(low | high << 4, block, 16 &+ pair &* 32 &+ i)
-                }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        let scales = GroupScales(x, levels: 15, range: -1, steps: 20)
+        scales.store(block)
+        for pair in 0..<4 {
+            for i in 0..<32 {
+                let (low, high) = scales.quants(x, pair, i, levels: 15)
+                storeByte(low | high << 4, block, 16 &+ pair &* 32 &+ i)
             }
         }
     }
@@ -95,22 +98,17 @@ enum Q5_KEncoder: BlockEncoder {
     static var bytes: Int { 176 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 256
-            let block = output + index &* 176
-            let scales = GroupScales(x, levels: 31, range: -0.5, steps: 15)
-            scales.store(block)
-            for i in 0..<32 {
-                var fifths: UInt8 = 0
-                for pair in 0..<4 {
-                    let low = scales.quant(x[pair &* 64 &+ i], group: 2 &* pair, levels: 31)
-                    let high = scales.quant(x[pair &* 64 &+ 32 &+ i], group: 2 &* pair &+ 1, levels: 31)
-                    storeByte((low & 0x0F) | high << 4, block, 48 &+ pair &* 32 &+ i)
-                    fifths |= (low >> 4) << UInt8(2 &* pair) | (high >> 4) << UInt8(2 &* pair &+ 1)
-                }
-                storeByte(fifths, block, 16 &+ i)
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        let scales = GroupScales(x, levels: 31, range: -0.5, steps: 15)
+        scales.store(block)
+        for i in 0..<32 {
+            var fifths: UInt8 = 0
+            for pair in 0..<4 {
+                let (low, high) = scales.quants(x, pair, i, levels: 31)
+                storeByte((low & 0x0F) | high << 4, block, 48 &+ pair &* 32 &+ i)
+                fifths |= (low >> 4) << UInt8(2 &* pair) | (high >> 4) << UInt8(2 &* pair &+ 1)
             }
+            storeByte(fifths, block, 16 &+ i)
         }
     }
 }
@@ -120,12 +118,7 @@ enum Q6_KEncoder: BlockEncoder {
     static var bytes: Int { 210 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks { encode(source + index &* 256, output + index &* 210) }
-    }
-
-    @inline(__always)
-    private static func encode(_ x: UnsafePointer<Float>, _ block: UnsafeMutableRawPointer) {
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
         var scales = SIMD16<Float>(repeating: 0)
         var extreme: Float = 0
         for group in 0..<16 {

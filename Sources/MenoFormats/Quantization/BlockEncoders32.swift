@@ -56,21 +56,40 @@ private func storeNibbles(
     return fifths
 }
 
+/// Whole numbers of one scale, around zero: `levels` is what the largest magnitude becomes.
+/// - Parameter quants: where the nibbles lie in the block.
+@inline(__always)
+private func encodeAroundZero(
+    _ x: UnsafePointer<Float>, _ block: UnsafeMutableRawPointer, quants: Int, levels: Float
+) -> UInt32 {
+    let (scale, inverse) = scales(signedLargest(x), -levels)
+    storeHalf(HalfPrecision.binary16(scale), block, 0)
+    return storeNibbles(x, block + quants) { quant($0 * inverse + (levels + 0.5), limit: Int32(2 * levels) &- 1) }
+}
+
+/// Whole numbers of one scale, from the smallest value on.
+@inline(__always)
+private func encodeFromSmallest(
+    _ x: UnsafePointer<Float>, _ block: UnsafeMutableRawPointer, quants: Int, levels: Float
+) -> UInt32 {
+    let (smallest, largest) = smallestAndLargest(x)
+    let (scale, inverse) = scales(largest - smallest, levels)
+    storeHalf(HalfPrecision.binary16(scale), block, 0)
+    storeHalf(HalfPrecision.binary16(smallest), block, 2)
+    return storeNibbles(x, block + quants) { quant(($0 - smallest) * inverse + 0.5, limit: Int32(levels)) }
+}
+
 enum Q8_0Encoder: BlockEncoder {
     static var elements: Int { 32 }
     static var bytes: Int { 34 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 32
-            let block = output + index &* 34
-            let (scale, inverse) = scales(Float(bitPattern: largestMagnitude(x)), 127)
-            storeHalf(HalfPrecision.binary16(scale), block, 0)
-            for i in 0..<32 {
-                let q = FastRounding.integer(FastRounding.away(x[i] * inverse))
-                storeByte(UInt8(truncatingIfNeeded: q), block, 2 &+ i)
-            }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        let (scale, inverse) = scales(Float(bitPattern: largestMagnitude(x)), 127)
+        storeHalf(HalfPrecision.binary16(scale), block, 0)
+        for i in 0..<32 {
+            let q = FastRounding.integer(FastRounding.away(x[i] * inverse))
+            storeByte(UInt8(truncatingIfNeeded: q), block, 2 &+ i)
         }
     }
 }
@@ -80,14 +99,8 @@ enum Q4_0Encoder: BlockEncoder {
     static var bytes: Int { 18 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 32
-            let block = output + index &* 18
-            let (scale, inverse) = scales(signedLargest(x), -8)
-            storeHalf(HalfPrecision.binary16(scale), block, 0)
-            _ = storeNibbles(x, block + 2) { quant($0 * inverse + 8.5, limit: 15) }
-        }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        _ = encodeAroundZero(x, block, quants: 2, levels: 8)
     }
 }
 
@@ -96,16 +109,8 @@ enum Q4_1Encoder: BlockEncoder {
     static var bytes: Int { 20 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 32
-            let block = output + index &* 20
-            let (smallest, largest) = smallestAndLargest(x)
-            let (scale, inverse) = scales(largest - smallest, 15)
-            storeHalf(HalfPrecision.binary16(scale), block, 0)
-            storeHalf(HalfPrecision.binary16(smallest), block, 2)
-            _ = storeNibbles(x, block + 4) { quant(($0 - smallest) * inverse + 0.5, limit: 15) }
-        }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        _ = encodeFromSmallest(x, block, quants: 4, levels: 15)
     }
 }
 
@@ -114,15 +119,9 @@ enum Q5_0Encoder: BlockEncoder {
     static var bytes: Int { 22 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 32
-            let block = output + index &* 22
-            let (scale, inverse) = scales(signedLargest(x), -16)
-            storeHalf(HalfPrecision.binary16(scale), block, 0)
-            let fifths = storeNibbles(x, block + 6) { quant($0 * inverse + 16.5, limit: 31) }
-            block.storeBytes(of: fifths.littleEndian, toByteOffset: 2, as: UInt32.self)
-        }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        let fifths = encodeAroundZero(x, block, quants: 6, levels: 16)
+        block.storeBytes(of: fifths.littleEndian, toByteOffset: 2, as: UInt32.self)
     }
 }
 
@@ -131,16 +130,8 @@ enum Q5_1Encoder: BlockEncoder {
     static var bytes: Int { 24 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks {
-            let x = source + index &* 32
-            let block = output + index &* 24
-            let (smallest, largest) = smallestAndLargest(x)
-            let (scale, inverse) = scales(largest - smallest, 31)
-            storeHalf(HalfPrecision.binary16(scale), block, 0)
-            storeHalf(HalfPrecision.binary16(smallest), block, 2)
-            let fifths = storeNibbles(x, block + 8) { quant(($0 - smallest) * inverse + 0.5, limit: 31) }
-            block.storeBytes(of: fifths.littleEndian, toByteOffset: 4, as: UInt32.self)
-        }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        let fifths = encodeFromSmallest(x, block, quants: 8, levels: 31)
+        block.storeBytes(of: fifths.littleEndian, toByteOffset: 4, as: UInt32.self)
     }
 }

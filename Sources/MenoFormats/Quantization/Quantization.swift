@@ -51,9 +51,10 @@ package enum Quantization {
         let tasks = (blocks - 1) / perTask + 1
         let encode = { @Sendable (task: Int) in
             let first = task * perTask
-            Encoder.encode(
-                work.source + first * Encoder.elements, blocks: min(perTask, blocks - first),
-                into: work.output + first * Encoder.bytes)
+            for index in first..<min(first + perTask, blocks) {
+                Encoder.encode(
+                    work.source + index &* Encoder.elements, into: work.output + index &* Encoder.bytes)
+            }
         }
         if tasks == 1 { encode(0) } else { DispatchQueue.concurrentPerform(iterations: tasks, execute: encode) }
     }
@@ -65,9 +66,9 @@ protocol BlockEncoder: SendableMetatype {
     static var elements: Int { get }
     /// Bytes in a block.
     static var bytes: Int { get }
-    /// Encodes whole blocks.
-    /// - Parameter output: `blocks × bytes` bytes, of any alignment.
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer)
+    /// Encodes one block.
+    /// - Parameter block: ``bytes`` bytes, of any alignment.
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer)
 }
 
 enum Float16Encoder: BlockEncoder {
@@ -75,8 +76,8 @@ enum Float16Encoder: BlockEncoder {
     static var bytes: Int { 2 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks { storeHalf(HalfPrecision.binary16(source[index]), output, index &* 2) }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        storeHalf(HalfPrecision.binary16(x[0]), block, 0)
     }
 }
 
@@ -85,8 +86,8 @@ enum BFloat16Encoder: BlockEncoder {
     static var bytes: Int { 2 }
 
     @inline(__always)
-    static func encode(_ source: UnsafePointer<Float>, blocks: Int, into output: UnsafeMutableRawPointer) {
-        for index in 0..<blocks { storeHalf(HalfPrecision.bfloat16(source[index]), output, index &* 2) }
+    static func encode(_ x: UnsafePointer<Float>, into block: UnsafeMutableRawPointer) {
+        storeHalf(HalfPrecision.bfloat16(x[0]), block, 0)
     }
 }
 

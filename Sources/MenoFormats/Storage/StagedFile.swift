@@ -8,10 +8,11 @@ final class StagedFile {
     private let partial: URL
     private var descriptor: Int32
 
+    /// - Parameter owner: part of the hidden name, where several processes may write the same file.
     /// - Throws: ``FormatError`` `inputOutput` when the system refuses.
-    init(_ url: URL) throws {
+    init(_ url: URL, owner: String = "") throws {
         target = url
-        partial = url.deletingLastPathComponent().appending(path: ".\(url.lastPathComponent).partial")
+        partial = url.deletingLastPathComponent().appending(path: ".\(url.lastPathComponent)\(owner).partial")
         descriptor = open(partial.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw refusal("cannot be created") }
     }
@@ -43,9 +44,8 @@ final class StagedFile {
     }
 
     /// Gives the file its name, replacing what had it.
-    /// - Parameter synchronize: whether to wait until the bytes and the name are on the disk (`fsync`).
-    func finish(synchronize: Bool) throws {
-        if synchronize, fsync(descriptor) != 0 { throw refusal("cannot be written to the disk") }
+    func finish(_ durability: WholeFile.Durability) throws {
+        if durability != .none, fsync(descriptor) != 0 { throw refusal("cannot be brought to the disk") }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0, rename(partial.path, target.path) == 0 else {
@@ -53,20 +53,15 @@ final class StagedFile {
             unlink(partial.path)
             throw error
         }
-        if synchronize { try Self.synchronize(folder: target.deletingLastPathComponent()) }
+        if durability == .name { try WholeFile.synchronize(target.deletingLastPathComponent()) }
     }
 
-    /// Waits until the names in a folder are on the disk.
-    static func synchronize(folder: URL) throws {
-        let descriptor = open(folder.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw refusal(folder, "cannot be opened") }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw refusal(folder, "cannot be written to the disk") }
-    }
+    private func refusal(_ what: String) -> FormatError { .system(target, what) }
+}
 
-    private func refusal(_ what: String) -> FormatError { Self.refusal(target, what) }
-
-    private static func refusal(_ url: URL, _ what: String) -> FormatError {
-        FormatError(.inputOutput, at: url.path, "\(what): \(String(cString: strerror(errno))).")
+extension FormatError {
+    /// What the operating system just refused.
+    static func system(_ url: URL, _ what: String) -> FormatError {
+        FormatError(.inputOutput, at: url.path, "\(what) (\(String(cString: strerror(errno)))).")
     }
 }

@@ -27,17 +27,9 @@ package enum WholeFile {
     package static func write(
         _ data: Data, to url: URL, durability: Durability = .name, isShared: Bool = false
     ) throws {
-        let folder = url.deletingLastPathComponent()
-        let owner = isShared ? ".\(getpid())" : ""
-        let partial = folder.appending(path: ".\(url.lastPathComponent)\(owner).partial")
-        do {
-            try create(partial, data, isSynchronized: durability != .none)
-            guard rename(partial.path, url.path) == 0 else { throw refusal(url, "cannot get its name") }
-        } catch {
-            unlink(partial.path)
-            throw error
-        }
-        if durability == .name { try synchronize(folder) }
+        let file = try StagedFile(url, owner: isShared ? ".\(getpid())" : "")
+        try data.withUnsafeBytes { try file.write($0, at: 0) }
+        try file.finish(durability)
     }
 
     /// Whether a file has the hidden name of one that is not whole yet, and that no other process writes.
@@ -45,40 +37,13 @@ package enum WholeFile {
         url.lastPathComponent.wholeMatch(of: /\.[a-z_]+\.[a-z]+\.partial/) != nil
     }
 
-    private static func create(_ url: URL, _ data: Data, isSynchronized: Bool) throws {
-        let descriptor = open(url.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw refusal(url, "cannot be created") }
-        do {
-            try data.withUnsafeBytes { try writeAll($0, to: descriptor, url) }
-            guard !isSynchronized || fsync(descriptor) == 0 else { throw refusal(url, "cannot be brought to the disk") }
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        guard close(descriptor) == 0 else { throw refusal(url, "cannot be completed") }
-    }
-
-    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ url: URL) throws {
-        var rest = bytes
-        while let start = rest.baseAddress, !rest.isEmpty {
-            #if canImport(Glibc)
-                let written = Glibc.write(descriptor, start, min(rest.count, 1 << 30))
-            #else
-                let written = Darwin.write(descriptor, start, min(rest.count, 1 << 30))
-            #endif
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw refusal(url, "cannot be written") }
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-        }
-    }
-
     /// Waits until a file's bytes, or the names in a folder, are on the disk.
     /// - Throws: ``FormatError`` with `inputOutput`.
     package static func synchronize(_ url: URL) throws {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw refusal(url, "cannot be opened") }
+        guard descriptor >= 0 else { throw FormatError.system(url, "cannot be opened") }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw refusal(url, "cannot be brought to the disk") }
+        guard fsync(descriptor) == 0 else { throw FormatError.system(url, "cannot be brought to the disk") }
     }
 
     /// Creates a folder, and those above it that are missing; their names are on the disk when this returns.
@@ -96,9 +61,5 @@ package enum WholeFile {
             // A folder that may be written to and not read cannot be brought to the disk.
             if access(parent.path, R_OK) == 0 { try synchronize(parent) }
         }
-    }
-
-    private static func refusal(_ url: URL, _ what: String) -> FormatError {
-        FormatError(.inputOutput, at: url.path, "\(what) (\(String(cString: strerror(errno)))).")
     }
 }

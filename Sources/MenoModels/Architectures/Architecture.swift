@@ -1,3 +1,5 @@
+internal import MenoFormats
+
 /// A kind of model: what it is called, how its files become a ``DecoderConfiguration``, and what its weights are called.
 ///
 /// A new one is an entry of ``all``, in a file of its own beside this one. What a Llama has not, its layers may have:
@@ -11,6 +13,14 @@ package struct Architecture: Sendable {
     package var multimodalTypes: [String] = []
     /// `general.architecture` in GGUF files.
     package var ggufNames: [String] = []
+    /// transformers' `model_type` of the architecture that llama.cpp takes for this one, where that is another.
+    var ggufTwin: String?
+    /// Whether llama.cpp attends to everything although the file names a window.
+    var ggufIgnoresWindows = false
+    /// What llama.cpp takes of such models.
+    var llamaCpp: LlamaCppOptions = .anyHead
+    /// What a GGUF file says beyond what it says of a Llama, without the architecture before each key: ``adjust`` taken back.
+    var ggufKeys: @Sendable (DecoderConfiguration) throws -> [(key: String, value: GGUFValue)] = { _ in [] }
     /// Names of the weights, in both kinds of files.
     package var names = WeightNames.llama
     /// Whether llama.cpp's converter reorders the rows of queries and keys: its rotary kernel for this kind pairs neighbors,

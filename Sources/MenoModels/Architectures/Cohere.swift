@@ -1,7 +1,16 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Command R (Cohere, 2024): both blocks take the same normalized states; neighbors are rotated; logits are scaled.
     static let cohere = Architecture(
-        modelType: "cohere", className: "CohereForCausalLM", ggufNames: ["command-r"],
+        modelType: "cohere", className: "CohereForCausalLM", ggufNames: ["command-r"], llamaCpp: .tiedHead,
+        ggufKeys: { model in
+            // llama.cpp looks for these norms in Command R+ alone.
+            guard model.layers[0].attention.queryKeyNorm == nil || model.layerCount >= 64 else {
+                throw ModelError.notInGGUF("normalizes queries and keys of a \(model.modelType) with 64 layers or more")
+            }
+            return [("logit_scale", .real(model.logitScale))]
+        },
         names: WeightNames.llama.without(.feedForwardNorm).withQueryKeyNorms, defaults: cohereSizes(rotaryBase: 500_000)
     ) { model, keys in
         try model.makeCohere(keys)
@@ -12,14 +21,12 @@ extension Architecture {
 
     /// Command R7B and Command A: three layers of four have a sliding window, and they alone encode positions.
     static let cohere2 = Architecture(
-        modelType: "cohere2", className: "Cohere2ForCausalLM", ggufNames: ["cohere2"],
+        modelType: "cohere2", className: "Cohere2ForCausalLM", ggufNames: ["cohere2"], llamaCpp: .tiedHead,
+        ggufKeys: { try [("logit_scale", .real($0.logitScale))] + $0.ggufWindows(.period) },
         names: WeightNames.llama.without(.feedForwardNorm), defaults: cohereSizes(rotaryBase: 10_000)
     ) { model, keys in
         try model.makeCohere(keys)
-        let period = try keys.int("sliding_window_pattern", gguf: nil, default: 4) ?? 4
-        guard period > 0 else {
-            throw ModelError(.malformed, at: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
-        }
+        let period = try keys.windowPeriod(default: 4)
         try keys.setWindows(&model, default: 4096) { ($0 + 1) % period != 0 }
         model.changeLayers { layer, _ in
             if layer.attention.slidingWindow == nil { layer.attention.rotary = nil }

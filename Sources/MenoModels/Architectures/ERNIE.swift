@@ -2,6 +2,7 @@ extension Architecture {
     /// ERNIE 4.5 (Baidu, 2025), the dense one: a Llama that rotates neighbors.
     static let ernie4_5 = Architecture(
         modelType: "ernie4_5", className: "Ernie4_5ForCausalLM", ggufNames: ["ernie4_5"],
+        llamaCpp: [.wideHeads, .anyHead],
         defaults: Defaults(
             vocabularySize: 103_424, hiddenSize: 1024, intermediateSize: 3072, layerCount: 18, headCount: 16,
             keyValueHeadCount: 2, headDimension: 128, maximumPositions: 131_072, normEpsilon: 1e-5, rotaryBase: 500_000,

@@ -1,8 +1,19 @@
+internal import MenoFormats
+
 extension Architecture {
     /// EXAONE 4 (LG AI Research, 2025, arXiv:2507.11407): norms of what the blocks give, normalized queries and keys; where
     /// some layers have a sliding window, they alone encode positions.
     static let exaone4 = Architecture(
         modelType: "exaone4", className: "Exaone4ForCausalLM", ggufNames: ["exaone4"],
+        llamaCpp: [.anyHead, .frequencyFactors],
+        ggufKeys: { model in
+            let keys = try model.ggufWindows(.flags)
+            // llama.cpp looks for windows in EXAONE 4 32B alone.
+            guard keys.isEmpty || model.layerCount == 64 else {
+                throw ModelError.notInGGUF("computes windows of a \(model.modelType) with 64 layers")
+            }
+            return keys
+        },
         names: WeightNames.llama.withNormsOfOutputs.withQueryKeyNorms,
         defaults: Defaults(
             vocabularySize: 102_400, hiddenSize: 4096, intermediateSize: 16_384, layerCount: 32, headCount: 32,

@@ -2,12 +2,13 @@ extension Architecture {
     /// GLM-4 9B as transformers has it (GLM Team, 2024, arXiv:2406.12793): half of each head is rotated, in pairs of
     /// neighbors, and one matrix gives gate and up.
     static let glm = Architecture(
-        modelType: "glm", className: "GlmForCausalLM", names: WeightNames.llama.withFusedGate, defaults: glmSizes
+        modelType: "glm", className: "GlmForCausalLM", ggufNames: ["chatglm"], llamaCpp: [.anyHead, .inputBiases],
+        names: WeightNames.llama.withFusedGate, defaults: glmSizes
     ) { model, _ in model.makeGLM() }
 
     /// GLM-4-0414: a GLM with norms of what the blocks give, too.
     static let glm4 = Architecture(
-        modelType: "glm4", className: "Glm4ForCausalLM", ggufNames: ["glm4"],
+        modelType: "glm4", className: "Glm4ForCausalLM", ggufNames: ["glm4"], llamaCpp: [.anyHead, .inputBiases],
         names: WeightNames.llama.withFusedGate.with([
             .postAttentionNorm: ("post_self_attn_layernorm", "post_attention_norm"),
             .postFeedForwardNorm: ("post_mlp_layernorm", "post_ffw_norm"),

@@ -1,7 +1,7 @@
 extension Architecture {
     /// Gemma 1 (Gemma Team, 2024, arXiv:2403.08295): a Llama with scaled embeddings and norms around one.
     static let gemma = Architecture(
-        modelType: "gemma", className: "GemmaForCausalLM", ggufNames: ["gemma"],
+        modelType: "gemma", className: "GemmaForCausalLM", ggufNames: ["gemma"], llamaCpp: [.wideHeads, .tiedHead],
         defaults: Defaults(
             vocabularySize: 256_000, hiddenSize: 3072, intermediateSize: 24_576, layerCount: 28, headCount: 16,
             keyValueHeadCount: 16, headDimension: 256, maximumPositions: 8192, activation: .geluTanh,

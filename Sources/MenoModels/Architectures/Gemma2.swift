@@ -1,8 +1,11 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Gemma 2 (Gemma Team, 2024, arXiv:2408.00118): soft-capped scores and logits, every other layer within a sliding
     /// window.
     static let gemma2 = Architecture(
-        modelType: "gemma2", className: "Gemma2ForCausalLM", ggufNames: ["gemma2"],
+        modelType: "gemma2", className: "Gemma2ForCausalLM", ggufNames: ["gemma2"], llamaCpp: [.wideHeads, .tiedHead],
+        ggufKeys: { try $0.ggufWindows(.fixed) },
         names: WeightNames.llama.withNormsOnBothSides,
         defaults: Defaults(
             vocabularySize: 256_000, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8,
@@ -24,15 +27,18 @@ extension DecoderConfiguration {
     mutating func makeGemma(_ keys: ModelKeys, layersOf27B: Int) throws {
         embeddingScale = Double(max(hiddenSize, 0)).squareRoot()
         finalNorm.kind = .rootMeanSquare(offset: 1)
-        var divisor = try keys.double("query_pre_attn_scalar", gguf: nil, default: 256) ?? 256
-        if keys.gguf != nil {
-            let isLargest = layerCount == layersOf27B
-            divisor = isLargest ? Double(hiddenSize) / Double(headCount) : Double(headDimension)
-        }
+        let divisor = try keys.double("query_pre_attn_scalar", gguf: nil, default: 256) ?? 256
+        let scale = keys.gguf == nil ? 1 / divisor.squareRoot() : ggufGemmaScale(layersOf27B: layersOf27B)
         changeLayers { layer, _ in
             layer.norm.kind = .rootMeanSquare(offset: 1)
             layer.normPlacement = .beforeAndAfter
-            layer.attention.scale = 1 / divisor.squareRoot()
+            layer.attention.scale = scale
         }
+    }
+
+    /// What llama.cpp multiplies the scores of a Gemma 2 or 3 by.
+    func ggufGemmaScale(layersOf27B: Int) -> Double {
+        let isLargest = layerCount == layersOf27B
+        return 1 / (isLargest ? Double(hiddenSize) / Double(headCount) : Double(headDimension)).squareRoot()
     }
 }

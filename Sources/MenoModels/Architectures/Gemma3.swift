@@ -1,3 +1,5 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Gemma 3's text model (Gemma Team, 2025, arXiv:2503.19786): normalized queries and keys, five layers within a sliding
     /// window to each that attends to all, and a rotary base of their own for either kind.
@@ -5,6 +7,11 @@ extension Architecture {
     /// The `config.json` of google/gemma-3-4b-it leaves most sizes out.
     static let gemma3 = Architecture(
         modelType: "gemma3_text", className: "Gemma3ForCausalLM", multimodalTypes: ["gemma3"], ggufNames: ["gemma3"],
+        llamaCpp: [.wideHeads, .tiedHead],
+        ggufKeys: { model in
+            let local = model.layers.first { $0.attention.slidingWindow != nil }?.attention.rotary?.base ?? 10_000
+            return try model.ggufWindows(.period) + [("rope.freq_base_swa", .real(local))]
+        },
         names: WeightNames.llama.withNormsOnBothSides.withQueryKeyNorms,
         defaults: Defaults(
             vocabularySize: 262_208, hiddenSize: 2304, intermediateSize: 9216, layerCount: 26, headCount: 8,
@@ -14,10 +21,7 @@ extension Architecture {
         try keys.json?.refuse("use_bidirectional_attention")
         try model.makeGemma(keys, layersOf27B: 62)
         model.finalSoftcap = try keys.double("final_logit_softcapping", gguf: "final_logit_softcapping")
-        let period = try keys.json?.int("sliding_window_pattern") ?? keys.gguf?.windowPeriod() ?? 6
-        guard period > 0 else {
-            throw ModelError(.malformed, at: keys.path, "\"sliding_window_pattern\" is \(period); expected above 0.")
-        }
+        let period = try keys.windowPeriod(default: 6)
         try keys.setWindows(&model, default: keys.json == nil ? 512 : 4096) { ($0 + 1) % period != 0 }
         let rotaries = try keys.json.map { json in
             let local = try json.double("rope_local_base_freq") ?? 10_000

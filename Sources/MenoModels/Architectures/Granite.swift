@@ -1,7 +1,16 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Granite 3 (IBM, 2024): a Llama whose embeddings, scores, blocks and logits are scaled.
     static let granite = Architecture(
-        modelType: "granite", className: "GraniteForCausalLM", ggufNames: ["granite"], permutesRotaryRows: true,
+        modelType: "granite", className: "GraniteForCausalLM", ggufNames: ["granite"], llamaCpp: .llama,
+        ggufKeys: { model in
+            [
+                ("embedding_scale", .real(model.embeddingScale)), ("logit_scale", .real(1 / model.logitScale)),
+                ("attention.scale", .real(model.layers[0].attention.scale)),
+                ("residual_scale", .real(model.layers[0].residualScale)),
+            ]
+        }, permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 32_000, hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32)
     ) { model, keys in

@@ -4,6 +4,7 @@ extension Architecture {
     /// Hunyuan (Tencent, 2025), the dense one: a Llama that normalizes queries and keys after it rotated them.
     static let hunyuan = Architecture(
         modelType: "hunyuan_v1_dense", className: "HunYuanDenseV1ForCausalLM", ggufNames: ["hunyuan-dense"],
+        llamaCpp: [.wideHeads, .anyHead],
         names: WeightNames.llama.with([
             .queryNorm: ("self_attn.query_layernorm", "attn_q_norm"),
             .keyNorm: ("self_attn.key_layernorm", "attn_k_norm"),

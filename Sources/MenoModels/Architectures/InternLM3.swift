@@ -3,7 +3,7 @@ extension Architecture {
     ///
     /// llama.cpp calls it `llama`.
     static let internLM3 = Architecture(
-        modelType: "internlm3", className: "InternLM3ForCausalLM",
+        modelType: "internlm3", className: "InternLM3ForCausalLM", ggufTwin: "llama",
         defaults: Defaults(
             vocabularySize: 128_512, hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32,
             maximumPositions: 32_768)

@@ -1,9 +1,11 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Mistral 7B (Jiang et al., 2023, arXiv:2310.06825) and what came after it: a Llama within a sliding window.
     ///
     /// llama.cpp calls it `llama`.
     static let mistral = Architecture(
-        modelType: "mistral", className: "MistralForCausalLM", defaults: mistralSizes
+        modelType: "mistral", className: "MistralForCausalLM", ggufTwin: "llama", defaults: mistralSizes
     ) { model, keys in
         let window = try keys.int("sliding_window", gguf: nil, default: 4096)
         model.changeLayers { layer, _ in layer.attention.slidingWindow = window }
@@ -11,7 +13,7 @@ extension Architecture {
 
     /// Ministral 8B: a Mistral whose `layer_types` say which layers have the window.
     static let ministral = Architecture(
-        modelType: "ministral", className: "MinistralForCausalLM", defaults: mistralSizes
+        modelType: "ministral", className: "MinistralForCausalLM", ggufTwin: "llama", defaults: mistralSizes
     ) { model, keys in
         try keys.setWindows(&model, default: 4096) { _ in true }
     }
@@ -19,7 +21,10 @@ extension Architecture {
     /// Ministral 3: a Mistral whose queries grow with their position.
     static let ministral3 = Architecture(
         modelType: "ministral3", className: "Ministral3ForCausalLM", multimodalTypes: ["mistral3"],
-        ggufNames: ["mistral3"], permutesRotaryRows: true,
+        ggufNames: ["mistral3"], llamaCpp: .llama,
+        ggufKeys: { model in
+            model.layers[0].attention.queryGrowth.map { [("attention.temperature_scale", .real($0.rate))] } ?? []
+        }, permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 131_072, hiddenSize: 4096, intermediateSize: 14_336, layerCount: 34, headCount: 32,
             keyValueHeadCount: 8, headDimension: 128, maximumPositions: 262_144, normEpsilon: 1e-5,

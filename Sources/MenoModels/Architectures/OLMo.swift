@@ -1,9 +1,12 @@
+internal import MenoFormats
+
 extension Architecture {
     /// OLMo 2 (OLMo Team, 2024, arXiv:2501.00656): norms of what the blocks give, and of queries and keys as a whole.
     ///
     /// llama.cpp has OLMo 3 under the same name.
     static let olmo2 = Architecture(
-        modelType: "olmo2", className: "Olmo2ForCausalLM", ggufNames: ["olmo2"], names: olmoNames, defaults: olmoSizes
+        modelType: "olmo2", className: "Olmo2ForCausalLM", ggufNames: ["olmo2"], llamaCpp: .ownHead,
+        ggufKeys: { try $0.ggufWindows(.period) }, names: olmoNames, defaults: olmoSizes
     ) { model, keys in
         model.normalizeOutputs()
         guard try keys.gguf?.int("attention.sliding_window") != nil else { return }
@@ -13,7 +16,8 @@ extension Architecture {
 
     /// OLMo 3: an OLMo 2 in which three layers of four have a sliding window.
     static let olmo3 = Architecture(
-        modelType: "olmo3", className: "Olmo3ForCausalLM", names: olmoNames, defaults: olmoSizes
+        modelType: "olmo3", className: "Olmo3ForCausalLM", ggufTwin: "olmo2", names: olmoNames,
+        defaults: olmoSizes
     ) { model, keys in
         model.normalizeOutputs()
         guard let json = keys.json else { return }
@@ -40,7 +44,8 @@ extension DecoderConfiguration {
     fileprivate mutating func addOLMo3Windows(
         _ keys: ModelKeys, global: RotaryConfiguration?, local: RotaryConfiguration
     ) throws {
-        try keys.setWindows(&self, default: 4096) { ($0 + 1) % 4 != 0 }
+        let period = try keys.gguf == nil ? 4 : keys.windowPeriod(default: 4)
+        try keys.setWindows(&self, default: 4096) { ($0 + 1) % period != 0 }
         changeLayers { layer, _ in
             layer.attention.rotary = layer.attention.slidingWindow == nil ? global : local
         }

@@ -1,8 +1,11 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Phi-3, 3.5 and 4 (Abdin et al., 2024, arXiv:2404.14219): a Llama with one matrix for queries, keys and values and one
     /// for gate and up.
     static let phi3 = Architecture(
         modelType: "phi3", className: "Phi3ForCausalLM", ggufNames: ["phi3"],
+        ggufIgnoresWindows: true, ggufKeys: { try $0.ggufWindows(.fixed) },
         names: WeightNames.llama.withFusedAttention.withFusedGate,
         defaults: Defaults(
             vocabularySize: 32_064, hiddenSize: 3072, intermediateSize: 8192, layerCount: 32, headCount: 32,

@@ -1,7 +1,7 @@
 extension Architecture {
     /// Qwen 2 and 2.5 (Qwen Team, 2024, arXiv:2412.15115): a Llama with biases of queries, keys and values.
     static let qwen2 = Architecture(
-        modelType: "qwen2", className: "Qwen2ForCausalLM", ggufNames: ["qwen2"],
+        modelType: "qwen2", className: "Qwen2ForCausalLM", ggufNames: ["qwen2"], llamaCpp: [.anyHead, .inputBiases],
         defaults: Defaults(
             vocabularySize: 151_936, hiddenSize: 4096, intermediateSize: 22_016, layerCount: 32, headCount: 32,
             keyValueHeadCount: 32, maximumPositions: 32_768)

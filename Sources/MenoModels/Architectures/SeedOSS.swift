@@ -2,6 +2,7 @@ extension Architecture {
     /// Seed-OSS (ByteDance, 2025): a Llama with biases of queries, keys and values.
     static let seedOSS = Architecture(
         modelType: "seed_oss", className: "SeedOssForCausalLM", ggufNames: ["seed_oss"],
+        llamaCpp: [.wideHeads, .anyHead, .inputBiases],
         names: WeightNames.llama.with([.feedForwardNorm: ("post_attention_layernorm", "post_attention_norm")]),
         defaults: Defaults(
             vocabularySize: 155_136, hiddenSize: 4096, intermediateSize: 27_648, layerCount: 64, headCount: 80,

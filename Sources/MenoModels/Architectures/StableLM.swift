@@ -1,8 +1,12 @@
+internal import MenoFormats
+
 extension Architecture {
     /// StableLM 2 and 3B (Bellagente et al., 2024, arXiv:2402.17834): a Llama with LayerNorm, which rotates a quarter of each
     /// head.
     static let stableLM = Architecture(
         modelType: "stablelm", className: "StableLmForCausalLM", ggufNames: ["stablelm"],
+        llamaCpp: [.ownHead, .inputBiases],
+        ggufKeys: { [("use_parallel_residual", .bool($0.layers[0].normPlacement == .parallel))] },
         defaults: Defaults(
             vocabularySize: 50_304, hiddenSize: 2560, intermediateSize: 6912, layerCount: 32, headCount: 32,
             keyValueHeadCount: 32, maximumPositions: 4096, normEpsilon: 1e-5, normEpsilonKey: "layer_norm_eps",

@@ -2,15 +2,41 @@ internal import Foundation
 
 extension DecoderConfiguration {
     /// The `config.json` of a model that came without one, from a GGUF file.
+    /// - Throws: ``ModelError`` where transformers would read another model.
     package func configurationJSON() throws -> [String: Any] {
+        var model = self
+        // llama.cpp has OLMo 3 under the name of OLMo 2.
+        if modelType == "olmo2", hasWindows { model.modelType = "olmo3" }
+        let object = model.jsonSizes.merging(try model.jsonRotary()) { $1 }.merging(model.jsonOfItsOwn) { $1 }
+        let data = try JSONSerialization.data(withJSONObject: object)
+        let parsed = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
+        let read = try ModelKeys(ConfigurationJSON(parsed, path: "config.json")).decoder(model.architecture)
+        let hasSameScale = zip(layers, read.layers).allSatisfy {
+            abs($0.attention.scale / $1.attention.scale - 1) < 1e-6
+        }
+        if let difference = difference(from: read) ?? (hasSameScale ? nil : "the scale of scores") {
+            throw ModelError(
+                .unsupported, "the config.json of a \(modelType) has no place for \(difference) of this file.",
+                advice: "Export from the Hugging Face folder of the model, or export as gguf.")
+        }
+        return object
+    }
+
+    private var hasWindows: Bool { layers.contains { $0.attention.slidingWindow != nil } }
+
+    private var jsonSizes: [String: Any] {
         let (layer, defaults) = (layers[0], architecture.defaults)
         var object: [String: Any] = [
             "model_type": modelType, "architectures": [architecture.className], "vocab_size": vocabularySize,
             "hidden_size": hiddenSize, "intermediate_size": intermediateSize, "num_hidden_layers": layerCount,
             "num_attention_heads": headCount, "num_key_value_heads": keyValueHeadCount, "head_dim": headDimension,
-            "rms_norm_eps": layer.norm.epsilon, "max_position_embeddings": maximumPositions,
-            "tie_word_embeddings": tiesEmbeddings,
+            "max_position_embeddings": maximumPositions, "tie_word_embeddings": tiesEmbeddings,
+            "mlp_bias": layer.feedForward.hasBias,
+            // Where one of them alone is a matter of the architecture, it knows.
+            "attention_bias": layer.attention.hasInputBias
+                && (layer.attention.hasOutputBias || ["qwen2", "glm", "glm4", "seed_oss"].contains(modelType)),
         ]
+        object[defaults.normEpsilonKey] = layer.norm.epsilon
         object[defaults.activationKey] =
             switch layer.feedForward.activation {
             case .silu: "silu"
@@ -18,47 +44,107 @@ extension DecoderConfiguration {
             case .geluTanh: "gelu_pytorch_tanh"
             case .reluSquared: "relu2"
             }
-        if let rotary = globalRotary {
-            object["rope_theta"] = rotary.base
-            if let scaling = try ropeScaling(rotary.scaling) { object["rope_scaling"] = scaling }
+        if let local = layers.first(where: { $0.attention.slidingWindow != nil })?.attention {
+            object["sliding_window"] = local.slidingWindow
+            if modelType == "gemma3_text" { object["rope_local_base_freq"] = local.rotary?.base }
         }
-        switch modelType {
-        case "llama": object["attention_bias"] = layer.attention.hasInputBias
-        case "qwen2", "qwen3": object["use_sliding_window"] = false
-        case "gemma2", "gemma3_text":
-            object["query_pre_attn_scalar"] =
-                (1 / (layer.attention.scale * layer.attention.scale) * 1e6).rounded() / 1e6
-            object["attn_logit_softcapping"] = layer.attention.softcap ?? NSNull()
-            object["final_logit_softcapping"] = finalSoftcap ?? NSNull()
+        if hasWindows, modelType != "phi3" {
             object["layer_types"] = layers.map {
                 $0.attention.slidingWindow == nil ? "full_attention" : "sliding_attention"
             }
-            if let local = layers.first(where: { $0.attention.slidingWindow != nil })?.attention {
-                object["sliding_window"] = local.slidingWindow
-                if modelType == "gemma3_text" { object["rope_local_base_freq"] = local.rotary?.base }
-            }
-        default:
-            throw ModelError(
-                .unsupported, "a config.json of the architecture \"\(modelType)\" is not written yet.",
-                advice: "Export from the Hugging Face folder of the model, or export as gguf.")
         }
         return object
     }
 
-    private func ropeScaling(_ scaling: RotaryConfiguration.Scaling) throws -> [String: Any]? {
+    /// What only one architecture's configuration says.
+    private var jsonOfItsOwn: [String: Any] {
+        let layer = layers[0]
+        let attention = layer.attention
+        switch modelType {
+        case "qwen2", "qwen3": return ["use_sliding_window": false]
+        case "gemma2", "gemma3_text":
+            return [
+                "query_pre_attn_scalar": (1 / (attention.scale * attention.scale) * 1e6).rounded() / 1e6,
+                "attn_logit_softcapping": attention.softcap ?? NSNull(),
+                "final_logit_softcapping": finalSoftcap ?? NSNull(),
+            ]
+        case "phi3", "exaone4": return hasWindows ? [:] : ["sliding_window": NSNull()]
+        case "granite":
+            return [
+                "embedding_multiplier": embeddingScale, "logits_scaling": 1 / logitScale,
+                "attention_multiplier": attention.scale, "residual_multiplier": layer.residualScale,
+            ]
+        case "smollm3":
+            return [
+                "no_rope_layers": layers.map { $0.attention.rotary == nil ? 0 : 1 }, "use_sliding_window": false,
+            ]
+        case "cohere": return ["logit_scale": logitScale, "use_qk_norm": attention.queryKeyNorm != nil]
+        case "cohere2": return ["logit_scale": logitScale]
+        case "stablelm":
+            return [
+                "use_qkv_bias": attention.hasInputBias, "use_parallel_residual": layer.normPlacement == .parallel,
+                "qk_layernorm": false,
+            ]
+        case "seed_oss": return ["attention_out_bias": attention.hasOutputBias]
+        case "ernie4_5": return ["use_bias": attention.hasOutputBias]
+        default: return [:]
+        }
+    }
+
+    // MARK: Positions
+
+    private func jsonRotary() throws -> [String: Any] {
+        guard let rotary = globalRotary else { return [:] }
+        var object: [String: Any] = ["rope_theta": rotary.base]
+        if let dimension = rotary.dimension {
+            object["partial_rotary_factor"] = Double(dimension) / Double(headDimension)
+        }
+        guard let scaling = jsonScaling(rotary.scaling) else { return object }
+        // Phi-3 looks for this beside the scaling.
+        if modelType == "phi3" {
+            object["original_max_position_embeddings"] = scaling["original_max_position_embeddings"]
+        }
+        guard modelType == "ministral3" else {
+            object["rope_scaling"] = scaling
+            return object
+        }
+        var parameters = scaling
+        parameters["rope_theta"] = rotary.base
+        if let growth = layers[0].attention.queryGrowth { parameters["llama_4_scaling_beta"] = growth.rate }
+        object["rope_parameters"] = parameters
+        return object
+    }
+
+    private func jsonScaling(_ scaling: RotaryConfiguration.Scaling) -> [String: Any]? {
+        let original = "original_max_position_embeddings"
         switch scaling {
         case .none: return nil
         case .linear(let factor): return ["rope_type": "linear", "factor": factor]
-        case .llama3(let factor, let low, let high, let original):
+        // GGUF files hold none.
+        case .dynamic(let factor, _): return ["rope_type": "dynamic", "factor": factor]
+        case .llama3(let factor, let low, let high, let positions):
             return [
                 "rope_type": "llama3", "factor": factor, "low_freq_factor": low, "high_freq_factor": high,
-                "original_max_position_embeddings": original,
+                original: positions,
             ]
-        default:
-            throw ModelError(
-                .unsupported,
-                "how this file scales its rotary frequencies has no place in a config.json that Meno writes.",
-                advice: "Export from the Hugging Face folder of the model, or export as gguf.")
+        // The factors that Llama 3.1's frequencies are divided by, without the numbers that they were made of.
+        case .divided(let factors):
+            let values = factors.map { Double($0) }
+            return [
+                "rope_type": "longrope", "short_factor": values, "long_factor": values, "factor": 1.0,
+                "attention_factor": 1.0, original: maximumPositions,
+            ]
+        case .longRope(let longRope):
+            return [
+                "rope_type": "longrope", "short_factor": longRope.short, "long_factor": longRope.long,
+                "attention_factor": longRope.attentionFactor, original: longRope.originalPositions,
+                "factor": Double(maximumPositions) / Double(longRope.originalPositions),
+            ]
+        case .yarn(let yarn):
+            return [
+                "rope_type": "yarn", "factor": yarn.factor, "attention_factor": yarn.attentionFactor,
+                "beta_fast": yarn.betaFast, "beta_slow": yarn.betaSlow, original: yarn.originalPositions,
+            ]
         }
     }
 }

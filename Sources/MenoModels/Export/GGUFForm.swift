@@ -3,8 +3,19 @@ internal import MenoFormats
 /// How transformers' weights are named and laid out in GGUF files: ``WeightMap``, which says how they are read, taken back.
 package struct GGUFForm: Sendable {
     private let map: WeightMap
+    /// What the queries of the file are multiplied by, since llama.cpp multiplies their scores otherwise than the model.
+    private let queryScale: Float
+    private let names: WeightNames
+    private let scaledParts: Set<WeightPart>
 
-    package init(_ configuration: DecoderConfiguration) { map = .gguf(configuration) }
+    package init(_ configuration: DecoderConfiguration) {
+        let configuration = configuration.inGGUF
+        map = .gguf(configuration)
+        names = configuration.architecture.names
+        queryScale = Float(configuration.ggufScaleRatio)
+        // Where queries are normalized, a larger weight before that would change nothing.
+        scaledParts = configuration.layers[0].attention.queryKeyNorm == nil ? [.query] : [.queryNorm]
+    }
 
     /// The name in a GGUF file of one of a text model's weights.
     package func name(of parameter: String) -> String { map.entry(parameter).name }
@@ -30,10 +41,20 @@ package struct GGUFForm: Sendable {
                 row < half ? 2 * row : 2 * (row - half) + 1
             }
         }
+        if let factor = factor(of: parameter) { for index in values.indices { values[index] *= factor } }
+    }
+
+    /// What a weight of the file is multiplied by; `nil`: by nothing.
+    func factor(of parameter: String) -> Float? {
+        guard queryScale != 1, let place = names.place(transformers: parameter), scaledParts.contains(place.part) else {
+            return nil
+        }
+        return queryScale
     }
 
     /// Brings rows of a GGUF file into transformers' form; the opposite of ``write(_:_:columns:rows:)``.
     func read(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
+        if let factor = factor(of: parameter) { for index in values.indices { values[index] /= factor } }
         switch map.entry(parameter).transformation {
         case .none: break
         case .subtractOne: for index in values.indices { values[index] -= 1 }

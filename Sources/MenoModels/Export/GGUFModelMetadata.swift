@@ -1,114 +1,227 @@
 internal import Foundation
 package import MenoFormats
 
-extension DecoderConfiguration {
-    /// The architectures whose GGUF files are written, by transformers' names.
-    private static let written = ["llama", "gemma2", "gemma3_text", "qwen2", "qwen3"]
+/// What a GGUF file says about a model itself, under the keys that llama.cpp reads, and the tensors that are no weights.
+package struct GGUFModelMetadata {
+    /// In the order of the file.
+    package let pairs: [(key: String, value: GGUFValue)]
+    /// Factors of rotary frequencies, each of one dimension.
+    package let tensors: [(name: String, values: [Float])]
+    /// What llama.cpp computes otherwise, with texts so long that the model's memory of them is limited.
+    package let notes: [String]
 
-    /// What a GGUF file says about the model itself, under the keys that llama.cpp reads.
-    /// - Throws: ``ModelError`` where llama.cpp computes no such model, or Meno writes none.
-    package func ggufMetadata() throws -> [(key: String, value: GGUFValue)] {
-        let name = try ggufArchitecture()
-        let layer = layers[0]
-        let attention = layer.attention
-        let number = { (value: Int) in GGUFValue.uint32(UInt32(value)) }
-        let real = { (value: Double) in GGUFValue.float32(Float(value)) }
-        var keys: [(String, GGUFValue)] = [
-            ("context_length", number(maximumPositions)), ("embedding_length", number(hiddenSize)),
-            ("block_count", number(layerCount)), ("feed_forward_length", number(intermediateSize)),
-            ("attention.head_count", number(headCount)), ("attention.head_count_kv", number(keyValueHeadCount)),
-            ("attention.key_length", number(headDimension)), ("attention.value_length", number(headDimension)),
-            ("attention.layer_norm_rms_epsilon", real(layer.norm.epsilon)), ("vocab_size", number(vocabularySize)),
-        ]
-        if let rotary = globalRotary {
-            keys.append(("rope.dimension_count", number(rotary.dimension ?? headDimension)))
-            keys.append(("rope.freq_base", real(rotary.base)))
-            keys += try ggufScaling(rotary.scaling)
-        }
-        if let window = layers.compactMap(\.attention.slidingWindow).first {
-            let period = try slidingPeriod()
-            keys.append(("attention.sliding_window", number(window)))
-            if name == "gemma3" {
-                keys.append(("attention.sliding_window_pattern", number(period)))
-                let local = layers.first { $0.attention.slidingWindow != nil }?.attention.rotary
-                keys.append(("rope.freq_base_swa", real(local?.base ?? 10_000)))
-            }
-        }
-        if let cap = attention.softcap { keys.append(("attn_logit_softcapping", real(cap))) }
-        if let cap = finalSoftcap { keys.append(("final_logit_softcapping", real(cap))) }
-        return [("general.architecture", .string(name))] + keys.map { ("\(name).\($0.0)", $0.1) }
+    /// - Throws: ``ModelError`` where llama.cpp computes no such model.
+    package init(of model: StoredModel) throws {
+        try self.init(
+            model.configuration, shapes: Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0.shape) }))
     }
 
-    /// The factors that Llama 3.1's frequencies are divided by, which GGUF files hold as a tensor; `nil` for other models.
-    package var ggufFrequencyFactors: [Float]? {
-        guard let rotary = globalRotary else { return nil }
-        switch rotary.scaling {
-        case .divided(let factors): return factors
-        case .llama3:
-            let dimension = rotary.dimension ?? headDimension
-            let plain = RotaryConfiguration(base: rotary.base).inverseFrequencies(dimension: dimension)
-            return zip(plain, rotary.inverseFrequencies(dimension: dimension)).map { Float($0 / $1) }
-        default: return nil
+    /// - Parameter shapes: of the model's weights, by transformers' names.
+    init(_ model: DecoderConfiguration, shapes: [String: [Int]]) throws {
+        let twin = model.inGGUF
+        guard let name = twin.architecture.ggufNames.first else {
+            throw ModelError.notInGGUF("has no architecture for \"\(model.modelType)\"")
         }
+        if let other = model.llamaCppOptions.subtracting(twin.architecture.llamaCpp).inWords.first {
+            throw ModelError.notInGGUF("takes no \(model.modelType) with \(other)")
+        }
+        let keys = try model.ggufSizes() + model.ggufRotary(name) + model.ggufCaps() + twin.architecture.ggufKeys(model)
+        pairs = [("general.architecture", .string(name))] + keys.map { ("\(name).\($0.key)", $0.value) }
+        tensors = model.ggufFactors
+        notes = try Self.compared(model, pairs, tensors, shapes)
+    }
+
+    /// Reads what would be written, and compares it with the model.
+    /// - Returns: what is computed otherwise, with long texts alone.
+    private static func compared(
+        _ model: DecoderConfiguration, _ pairs: [(key: String, value: GGUFValue)],
+        _ tensors: [(name: String, values: [Float])], _ shapes: [String: [Int]]
+    ) throws -> [String] {
+        let form = GGUFForm(model)
+        var stored = Dictionary(shapes.map { (form.name(of: $0.key), $0.value) }, uniquingKeysWith: { $1 })
+        for (name, values) in tensors { stored[name] = [values.count] }
+        let keys = try GGUFKeys(
+            GGUFMetadata(pairs, path: ""),
+            .init(
+                shape: { stored[$0] }, values: { name in tensors.first { $0.name == name }?.values ?? [] }), path: "")
+        let architecture = try Architecture.named(gguf: keys.architecture, path: nil)
+        let found = try ModelKeys(keys).decoder(architecture)
+        var (expected, notes) = (model, [String]())
+        // Where layers within a window alone encode positions, the windows are more than a limit of what is remembered.
+        let windows = model.layers.compactMap(\.attention.slidingWindow)
+        let ignoresWindows =
+            architecture.ggufIgnoresWindows || found.layers.allSatisfy { $0.attention.slidingWindow == nil }
+        if ignoresWindows, let window = windows.min() {
+            if !architecture.ggufIgnoresWindows {
+                expected.changeLayers { layer, _ in layer.attention.slidingWindow = nil }
+            }
+            if window < model.maximumPositions { notes.append("within a window of \(window) tokens") }
+        }
+        for index in expected.layers.indices {
+            guard case .dynamic(_, let positions)? = expected.layers[index].attention.rotary?.scaling else { continue }
+            expected.layers[index].attention.rotary?.scaling = .none
+            if index == 0 { notes.append("with positions rescaled beyond \(positions) tokens") }
+        }
+        if let difference = expected.difference(from: found) {
+            throw ModelError.notInGGUF("has no place in a \(architecture.modelType) for \(difference)")
+        }
+        return notes
+    }
+}
+
+extension ModelError {
+    /// - Parameter what: what llama.cpp does that the model does not, or has not that it needs.
+    static func notInGGUF(_ what: String) -> ModelError {
+        ModelError(
+            .unsupported, "llama.cpp \(what): this model cannot become a GGUF file.",
+            advice: "Export it as safetensors.")
+    }
+}
+
+extension GGUFValue {
+    static func real(_ value: Double) -> GGUFValue { .float32(Float(value)) }
+    static func count(_ value: Int) -> GGUFValue { .uint32(UInt32(value)) }
+}
+
+extension DecoderConfiguration {
+    /// The model as llama.cpp calls it.
+    var inGGUF: DecoderConfiguration {
+        var model = self
+        model.modelType = architecture.ggufTwin ?? modelType
+        return model
+    }
+
+    /// What llama.cpp multiplies scores by, and how much larger or smaller the model's own scale is.
+    var ggufScaleRatio: Double {
+        let attention = layers[0].attention
+        let theirs: Double =
+            switch modelType {
+            case "granite": attention.scale
+            case "gemma2": ggufGemmaScale(layersOf27B: 46)
+            case "gemma3_text": ggufGemmaScale(layersOf27B: 62)
+            default: 1 / Double(attention.headDimension).squareRoot()
+            }
+        let ratio = attention.scale / theirs
+        return abs(ratio - 1) < 1e-6 ? 1 : ratio
     }
 
     /// Of the layers that attend to everything, where there are such.
     var globalRotary: RotaryConfiguration? {
-        (layers.first { $0.attention.slidingWindow == nil } ?? layers[0]).attention.rotary
+        (layers.first { $0.attention.slidingWindow == nil && $0.attention.rotary != nil }
+            ?? layers.first { $0.attention.rotary != nil })?.attention.rotary
     }
 
-    private func ggufScaling(_ scaling: RotaryConfiguration.Scaling) throws -> [(String, GGUFValue)] {
-        switch scaling {
-        case .none, .divided, .llama3: return []
+    // MARK: Keys
+
+    fileprivate func ggufSizes() -> [(key: String, value: GGUFValue)] {
+        let norm = layers[0].norm
+        let epsilon = if case .layer = norm.kind { "layer_norm_epsilon" } else { "layer_norm_rms_epsilon" }
+        return [
+            ("context_length", .count(ggufContext)), ("embedding_length", .count(hiddenSize)),
+            ("block_count", .count(layerCount)), ("feed_forward_length", .count(intermediateSize)),
+            ("attention.head_count", .count(headCount)), ("attention.head_count_kv", .count(keyValueHeadCount)),
+            ("attention.key_length", .count(headDimension)), ("attention.value_length", .count(headDimension)),
+            ("attention.\(epsilon)", .real(norm.epsilon)), ("vocab_size", .count(vocabularySize)),
+        ]
+    }
+
+    /// llama.cpp rescales no positions by the length of a text.
+    private var ggufContext: Int {
+        guard case .dynamic(_, let positions)? = globalRotary?.scaling else { return maximumPositions }
+        return positions
+    }
+
+    fileprivate func ggufCaps() -> [(key: String, value: GGUFValue)] {
+        let attention = attentionSoftcap.map { [("attn_logit_softcapping", GGUFValue.real($0))] } ?? []
+        return attention + (finalSoftcap.map { [("final_logit_softcapping", GGUFValue.real($0))] } ?? [])
+    }
+
+    fileprivate func ggufRotary(_ architecture: String) throws -> [(key: String, value: GGUFValue)] {
+        guard let rotary = globalRotary else { return [] }
+        let keys: [(key: String, value: GGUFValue)] = [
+            ("rope.dimension_count", .count(rotary.dimension ?? headDimension)),
+            ("rope.freq_base", .real(rotary.base)),
+        ]
+        switch rotary.scaling {
+        case .none, .divided, .llama3, .dynamic: return keys
         case .linear(let factor):
-            return [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", .float32(Float(factor)))]
-        case .yarn(let yarn) where yarn.attentionFactor == RotaryConfiguration.YaRN.attentionFactor(yarn.factor):
-            return [
-                ("rope.scaling.type", .string("yarn")), ("rope.scaling.factor", .float32(Float(yarn.factor))),
-                ("rope.scaling.original_context_length", .uint32(UInt32(yarn.originalPositions))),
-                ("rope.scaling.yarn_beta_fast", .float32(Float(yarn.betaFast))),
-                ("rope.scaling.yarn_beta_slow", .float32(Float(yarn.betaSlow))),
+            return keys + [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", .real(factor))]
+        case .yarn(let yarn): return keys + ggufYaRN(yarn, architecture)
+        case .longRope(let longRope):
+            return keys + [
+                ("rope.scaling.original_context_length", .count(longRope.originalPositions)),
+                ("rope.scaling.attn_factor", .real(longRope.attentionFactor)),
             ]
-        default: throw unsupportedByLlamaCpp("is given no such scaling of positions by Meno")
         }
     }
 
-    private func ggufArchitecture() throws -> String {
-        guard Self.written.contains(modelType), let name = architecture.ggufNames.first else {
-            throw ModelError(
-                .unsupported, "a GGUF file of the architecture \"\(modelType)\" is not written yet.",
-                advice: "Written are \(Self.written.joined(separator: ", ")). Export as safetensors.")
+    private func ggufYaRN(
+        _ yarn: RotaryConfiguration.YaRN, _ architecture: String
+    ) -> [(key: String, value: GGUFValue)] {
+        var keys: [(key: String, value: GGUFValue)] = [
+            ("rope.scaling.type", .string("yarn")), ("rope.scaling.factor", .real(yarn.factor)),
+            ("rope.scaling.original_context_length", .count(yarn.originalPositions)),
+            ("rope.scaling.yarn_beta_fast", .real(yarn.betaFast)),
+            ("rope.scaling.yarn_beta_slow", .real(yarn.betaSlow)),
+        ]
+        // llama.cpp multiplies by the paper's factor, and divides by it again where the multiplier is 1.
+        let relative = yarn.attentionFactor / RotaryConfiguration.YaRN.attentionFactor(yarn.factor)
+        if architecture == "mistral3", yarn.attentionFactor == 1 {
+            keys.append(("rope.scaling.yarn_log_multiplier", .real(1)))
+        } else if abs(relative - 1) > 1e-9 {
+            keys.append(("rope.scaling.attn_factor", .real(relative)))
         }
-        let isGemma = name.hasPrefix("gemma")
-        let isWithinWindow = layers.contains { $0.attention.slidingWindow != nil }
-        guard layers.allSatisfy({ $0.feedForward.activation == (isGemma ? .geluTanh : .silu) }) else {
-            throw unsupportedByLlamaCpp("computes \(modelType) with another activation")
-        }
-        guard isGemma || !isWithinWindow else { throw unsupportedByLlamaCpp("computes \(modelType) without windows") }
-        // llama.cpp knows the 27 B models, whose scale is another one, by their number of layers.
-        let is27B = name == "gemma2" && layerCount == 46 || name == "gemma3" && layerCount == 62
-        let perHead = is27B ? Double(hiddenSize) / Double(headCount) : Double(headDimension)
-        let scale = layers[0].attention.scale
-        guard abs(scale * perHead.squareRoot() - 1) < 1e-6 else {
-            throw unsupportedByLlamaCpp("scales the attention of \(modelType) by 1/√\(perHead), this model by \(scale)")
-        }
-        return name
+        return keys
     }
 
-    /// One layer in how many attends to everything.
-    private func slidingPeriod() throws -> Int {
+    /// How llama.cpp learns which layers have a window.
+    enum GGUFWindowPattern {
+        /// It knows.
+        case fixed
+        /// By one layer in how many attends to everything.
+        case period
+        /// By a list.
+        case flags
+    }
+
+    /// The sliding window, where there is one.
+    func ggufWindows(_ pattern: GGUFWindowPattern) throws -> [(key: String, value: GGUFValue)] {
+        guard let window = layers.compactMap(\.attention.slidingWindow).first else { return [] }
         let isWindow = layers.map { $0.attention.slidingWindow != nil }
-        let candidates = modelType == "gemma2" ? [2] : Array(1...max(1, layerCount)) + [layerCount + 1]
-        let found = candidates.first { period in
-            isWindow.enumerated().allSatisfy { index, window in window == ((index + 1) % period != 0) }
+        let key = "attention.sliding_window_pattern"
+        let size = [(key: "attention.sliding_window", value: GGUFValue.count(window))]
+        switch pattern {
+        case .fixed: return size
+        case .flags: return size + [(key, .array(.bool, isWindow.map { .bool($0) }))]
+        case .period:
+            let found = (1...layerCount + 1).first { period in
+                isWindow.enumerated().allSatisfy { index, window in window == ((index + 1) % period != 0) }
+            }
+            guard let found else {
+                throw ModelError.notInGGUF("knows no such order of layers within a sliding window")
+            }
+            return size + [(key, .count(found))]
         }
-        guard let found else { throw unsupportedByLlamaCpp("has no such order of layers within a sliding window") }
-        return found
     }
 
-    private func unsupportedByLlamaCpp(_ what: String) -> ModelError {
-        ModelError(
-            .unsupported, "llama.cpp \(what): this model cannot become a GGUF file.",
-            advice: "Export it as safetensors.")
+    // MARK: Tensors
+
+    /// What frequencies are divided by, which GGUF files hold as tensors.
+    fileprivate var ggufFactors: [(name: String, values: [Float])] {
+        guard let rotary = globalRotary else { return [] }
+        switch rotary.scaling {
+        case .divided(let factors): return [("rope_freqs.weight", factors)]
+        case .llama3:
+            let dimension = rotary.dimension ?? headDimension
+            let plain = RotaryConfiguration(base: rotary.base).inverseFrequencies(dimension: dimension)
+            let scaled = rotary.inverseFrequencies(dimension: dimension)
+            return [("rope_freqs.weight", zip(plain, scaled).map { Float($0 / $1) })]
+        case .longRope(let longRope):
+            return [
+                ("rope_factors_long.weight", longRope.long.map { Float($0) }),
+                ("rope_factors_short.weight", longRope.short.map { Float($0) }),
+            ]
+        default: return []
+        }
     }
 }

@@ -19,15 +19,72 @@ package struct MergedModel {
     package func forEachPart(
         of parameter: StoredModel.Parameter, together: Int, _ body: (_ values: inout [Float]) throws -> Void
     ) throws {
+        try forEachPart(of: parameter, together: together) { _, _, merged in try body(&merged) }
+    }
+
+    /// - Parameter body: is given the rows' place, their values before, and with the adapter.
+    private func forEachPart(
+        of parameter: StoredModel.Parameter, together: Int,
+        _ body: (_ rows: Range<Int>, _ base: () throws -> [Float], _ merged: inout [Float]) throws -> Void
+    ) throws {
         let change = try adapter?.change(of: parameter)
         let replacement = try adapter?.replacement(of: parameter)
         for rows in parameter.chunks(of: together) {
+            let base = { try model.read(parameter, rows: rows) }
             var values =
-                try replacement?.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
-                ?? model.read(parameter, rows: rows)
+                try replacement?.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array() ?? base()
             if let change { values = try change.merged(rows, of: values) }
-            try body(&values)
+            try body(rows, base, &values)
         }
+    }
+
+    /// What of an adapter's change is in an exported model.
+    package struct ChangeShare: Sendable {
+        /// ⟨W′ − W, ΔW⟩ / ⟨ΔW, ΔW⟩ over all weights that it changes.
+        package var value: Double
+        /// How far rounding moves it, as a standard deviation: that of a rounding error, divided by the norm of ΔW. Rounding is
+        /// almost orthogonal to ΔW, so this is small with four bits too, unless hardly anything was learnt.
+        package var deviation: Double
+        /// The root mean square of ΔW, and of the rounding errors, in that of W.
+        package var relativeChange: Double
+        package var relativeNoise: Double
+
+        package init(value: Double, deviation: Double, relativeChange: Double, relativeNoise: Double) {
+            (self.value, self.deviation) = (value, deviation)
+            (self.relativeChange, self.relativeNoise) = (relativeChange, relativeNoise)
+        }
+    }
+
+    /// - Returns: `nil` where the adapter changes nothing.
+    package func changeShare(in exported: StoredModel) throws -> ChangeShare? {
+        let form = GGUFForm(model.configuration)
+        var (found, whole, energy, count, weight) = (0.0, 0.0, 0.0, 0.0, 0.0)
+        for parameter in model.parameters where isChanged(parameter) {
+            guard let other = exported.parameter(named: parameter.name), other.shape == parameter.shape else {
+                throw ModelError(
+                    .mismatch, at: exported.url.path, "has no tensor \"\(parameter.name)\" of the same shape.")
+            }
+            // Models of GGUF files have these rows together, and may hold queries of another scale.
+            let together = form.rowsTogether(parameter.name, rows: parameter.rows)
+            let scale = model.gguf == nil && exported.gguf != nil ? form.factor(of: parameter.name) ?? 1 : 1
+            try forEachPart(of: parameter, together: together) { rows, base, merged in
+                try withoutGradient {
+                    let before = try Tensor(base())
+                    let change = try Tensor(merged) - before
+                    let theirs = try Tensor(exported.read(other, rows: rows)) / Double(scale) - before
+                    found += try (theirs * change).sum().item()
+                    whole += try (change * change).sum().item()
+                    energy += try (theirs * theirs).sum().item()
+                    weight += try (before * before).sum().item()
+                    count += Double(merged.count)
+                }
+            }
+        }
+        guard whole > 0 else { return nil }
+        let noise = max(0, energy - found * found / whole)
+        return ChangeShare(
+            value: found / whole, deviation: (noise / count / whole).squareRoot(),
+            relativeChange: (whole / weight).squareRoot(), relativeNoise: (noise / weight).squareRoot())
     }
 }
 

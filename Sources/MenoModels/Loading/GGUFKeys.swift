@@ -4,13 +4,32 @@ internal import MenoFormats
 struct GGUFKeys {
     let architecture: String
     let path: String
-    private let file: GGUFFile
-    private var metadata: GGUFMetadata { file.metadata }
+    private let metadata: GGUFMetadata
+    private let tensors: Tensors
+
+    /// What the tensors of a file tell: their shapes, and the values of small ones.
+    struct Tensors {
+        var shape: (_ name: String) -> [Int]?
+        var values: (_ name: String) throws -> [Float]
+    }
 
     init(_ file: GGUFFile, path: String) throws {
-        self.file = file
-        self.path = path
-        architecture = try file.metadata.string("general.architecture")
+        let tensors = Tensors {
+            file.weight(named: $0)?.shape
+        } values: { name in
+            let count = file.weight(named: name)?.count ?? 0
+            return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+                try file.read(name, as: .float32, into: UnsafeMutableRawBufferPointer(buffer))
+                initialized = count
+            }
+        }
+        try self.init(file.metadata, tensors, path: path)
+    }
+
+    /// Reads what is not in a file yet.
+    init(_ metadata: GGUFMetadata, _ tensors: Tensors, path: String) throws {
+        (self.metadata, self.tensors, self.path) = (metadata, tensors, path)
+        architecture = try metadata.string("general.architecture")
     }
 
     func int(_ key: String) throws -> Int? { try metadata.int("\(architecture).\(key)", default: nil) }
@@ -19,20 +38,17 @@ struct GGUFKeys {
 
     /// The shape of a tensor, which tells what the metadata leaves out.
     func shape(_ tensor: String) throws -> [Int] {
-        guard let info = file.weight(named: tensor) else {
+        guard let shape = tensors.shape(tensor) else {
             throw ModelError(.malformed, at: path, "has no tensor \"\(tensor)\".")
         }
-        return info.shape
+        return shape
     }
 
-    func has(_ tensor: String) -> Bool { file.weight(named: tensor) != nil }
+    func has(_ tensor: String) -> Bool { tensors.shape(tensor) != nil }
 
     func floats(_ tensor: String) throws -> [Float] {
-        let count = try shape(tensor).reduce(1, *)
-        return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            try file.read(tensor, as: .float32, into: UnsafeMutableRawBufferPointer(buffer))
-            initialized = count
-        }
+        _ = try shape(tensor)
+        return try tensors.values(tensor)
     }
 
     /// Which layers have a sliding window, where the file lists them.

@@ -29,6 +29,15 @@ struct ModelKeys {
     /// `false` for a GGUF file: it tells by its tensors.
     func bool(_ key: String) throws -> Bool { try json?.bool(key) ?? false }
 
+    /// One layer in how many attends to everything.
+    func windowPeriod(default fallback: Int) throws -> Int {
+        let period = try json?.int("sliding_window_pattern") ?? gguf?.windowPeriod() ?? fallback
+        guard period > 0 else {
+            throw ModelError(.malformed, at: path, "\"sliding_window_pattern\" is \(period); expected above 0.")
+        }
+        return period
+    }
+
     // MARK: Reading
 
     /// A whole configuration.

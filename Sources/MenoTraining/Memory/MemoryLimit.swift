@@ -1,13 +1,13 @@
 internal import Foundation
-internal import MenoTensor
+package import MenoTensor
 
 /// The memory that a run may still take.
-enum MemoryLimit {
+package enum MemoryLimit {
     /// Bytes that this process can take on a device beyond what it holds now; `nil` where nothing tells.
     ///
     /// On the CPU: what the system has available, or less where a control group limits the process: the kernel kills
     /// what goes beyond it.
-    static func available(on device: Device) -> Int? {
+    package static func available(on device: Device) -> Int? {
         guard device.kind == .cpu else { return try? device.freeMemory() }
         return [systemAvailable(), groupAvailable()].compactMap { $0 }.min()
     }

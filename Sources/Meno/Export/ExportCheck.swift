@@ -1,0 +1,33 @@
+internal import Foundation
+internal import MenoConfiguration
+internal import MenoExport
+internal import MenoModels
+
+extension ExportForm {
+    /// Refuses what the result of a run could not leave as, before hours are spent on its training.
+    /// - Parameters:
+    ///   - model: the folder or file that is trained.
+    ///   - lora: `nil` where every weight is trained; then the result is a folder of the model's architecture.
+    /// - Throws: ``ExportError`` or ``ModelError``.
+    func requirePossible(for model: URL, _ tokenized: TokenizedModel, lora: RunConfiguration.LoRA?) throws {
+        switch format {
+        case .safetensors: break
+        case .gguf, .ollama:
+            let stored = try StoredModel(model)
+            guard stored.gguf == nil else { break }
+            _ = try GGUFModelMetadata(of: stored)
+            _ = try GGUFVocabularyExport(
+                tokenized.url.appending(path: "tokenizer.json"), tokenizer: tokenized.tokenizer,
+                rows: stored.configuration.vocabularySize
+            ).metadata(template: nil, endOfTurn: nil)
+        case .ggufLoRA:
+            guard let lora else {
+                throw ExportError(
+                    .unsupported, "\(self) is the form of an adapter, and this run trains every weight.",
+                    advice: "Export as gguf or safetensors.")
+            }
+            try GGUFAdapterExport.requirePossible(
+                usesDoRA: lora.usesDoRA, replaced: lora.modulesToSave, path: nil)
+        }
+    }
+}

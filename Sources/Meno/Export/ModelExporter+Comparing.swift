@@ -1,0 +1,128 @@
+internal import Foundation
+internal import MenoExport
+internal import MenoModels
+internal import MenoMonitor
+internal import MenoTensor
+internal import MenoTokenizers
+internal import MenoTraining
+
+extension ModelExporter {
+    /// Texts of at most so many tokens are compared, and so many of them.
+    private static let (sampleLength, sampleCount) = (256, 4)
+
+    /// Compares what was written with the trained model.
+    func verify(_ subject: Subject, _ merged: MergedModel, _ written: Written, _ stage: ExportStage) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let exported = form.format == .safetensors ? stage.folder : stage.url(written.file)
+        if form.format != .ggufLoRA {
+            try ExportVerification.compareTexts(
+                template: subject.template, tokenizer: subject.tokenizer, exported: Tokenizer.load(exported))
+        }
+        let share = try form.format == .ggufLoRA ? nil : merged.changeShare(in: StoredModel(exported))
+        try ExportVerification.requireChange(share, storage: written.coarsest)
+        let samples = try samples(subject)
+        guard !samples.isEmpty, try hasMemory(for: subject.url) else { return }
+        // One model at a time is in memory.
+        let (base, trained) = try losses(subject, samples)
+        let found = try exportedLosses(subject, exported, samples)
+        let outcome = try ExportVerification.compare(
+            trained: trained, exported: found, base: base, storage: coarsest(written.coarsest))
+        let number = { (value: Double) in String(format: "%.4f", value) }
+        var text =
+            "compared on \(samples.count) texts: loss \(number(outcome.exported)), trained \(number(outcome.trained)), largest "
+            + "difference \(number(outcome.largestDifference)) (bound \(outcome.bound))"
+        if let share { text += String(format: "; the weights hold %.1f %% of the adapter's change", 100 * share.value) }
+        if let share = outcome.learntShare {
+            text += "; \(Int((100 * share).rounded())) % of what was learnt is there"
+        }
+        log.note(text + "; \(String(format: "%.1f", (clock.now - start) / .seconds(1))) s")
+        if let share = outcome.learntShare, share < 0.9 {
+            log.warn("only \(Int(100 * share)) % of what was learnt is in \(form): a finer type keeps more")
+        }
+    }
+
+    /// Whether a whole model can be loaded, which the export itself need not do.
+    private func hasMemory(for url: URL) throws -> Bool {
+        let bytes = try ModelFiles(url).parameterCount * precision(url).size
+        guard let free = MemoryLimit.available(on: .cpu), bytes + bytes / 4 > free else { return true }
+        log.warn(
+            "weights and texts are the trained model's, but losses were not compared: that takes "
+                + String(
+                    format: "%.1f GB of memory, and %.1f GB are free", 1.25e-9 * Double(bytes), 1e-9 * Double(free)))
+        return false
+    }
+
+    private func losses(
+        _ subject: Subject, _ samples: [ExportVerification.Sample]
+    ) throws -> (base: [Double]?, trained: [Double]) {
+        let decoder = try load(subject.url, like: subject)
+        let base = subject.adapter == nil ? nil : try ExportVerification.losses(of: decoder, samples)
+        if let adapter = subject.adapter { try LoRAFiles.attach(adapter, to: decoder) }
+        return (base, try ExportVerification.losses(of: decoder, samples))
+    }
+
+    private func exportedLosses(
+        _ subject: Subject, _ exported: URL, _ samples: [ExportVerification.Sample]
+    ) throws -> [Double] {
+        let isAdapter = form.format == .ggufLoRA
+        let url = isAdapter ? subject.url : exported
+        let decoder = try load(url, like: subject, isQuantized: isAdapter)
+        if isAdapter { try GGUFAdapterFile.attach(exported, to: decoder) }
+        return try ExportVerification.losses(of: decoder, samples)
+    }
+
+    /// A model to compare with.
+    /// - Parameter isQuantized: whether it is quantised as the trained one was.
+    private func load(_ url: URL, like subject: Subject, isQuantized: Bool = true) throws -> Decoder {
+        let (files, dtype) = (try ModelFiles(url), try precision(subject.url))
+        let form = files.hasPackedWeights() ? weights.form(of: files, dtype: dtype, device: .cpu) : .dense
+        return try files.load(dtype: dtype, form: form, quantization: isQuantized ? quantization : nil)
+    }
+
+    /// What differs no less than the export's storage does.
+    private func coarsest(_ storage: ExportVerification.Storage) -> ExportVerification.Storage {
+        switch quantization?.kind {
+        case nil: storage
+        case .fourBits: .fourBits
+        case .eightBits: storage == .fourBits || storage == .fiveBits || storage == .sixBits ? storage : .eightBits
+        }
+    }
+
+    /// Large models are compared in bfloat16, which halves the memory and is exact to about a thousandth.
+    private func precision(_ url: URL) throws -> DType {
+        try ModelFiles(url).parameterCount > 2_000_000_000 ? .bfloat16 : .float32
+    }
+
+    private func samples(_ subject: Subject) throws -> [ExportVerification.Sample] {
+        let limit = Self.sampleCount
+        var samples: [ExportVerification.Sample] = []
+        if let data {
+            samples = try TrainedRun.examples(
+                URL(filePath: data), template: subject.templateName, subject.tokenized, maxLength: Self.sampleLength
+            ).prefix(limit).map { .init(ids: $0.ids, labels: $0.labels) }
+        } else if let run = subject.run, FileManager.default.fileExists(atPath: run.configuration.data.path) {
+            do {
+                samples = try run.heldOut(limit: limit, subject.tokenized)
+            } catch {
+                log.warn("the run's data cannot be compared with (\(error)); questions that Meno brings along are used")
+            }
+        }
+        if samples.isEmpty { samples = try questions(subject) }
+        return samples.map {
+            .init(ids: Array($0.ids.prefix(Self.sampleLength)), labels: Array($0.labels.prefix(Self.sampleLength)))
+        }.filter { $0.labels.dropFirst().contains { $0 >= 0 } }
+    }
+
+    /// Questions that Meno brings along, where the data is not at hand.
+    private func questions(_ subject: Subject) throws -> [ExportVerification.Sample] {
+        try ProbeQuestions.japanese.prefix(Self.sampleCount).map { question in
+            let ids =
+                try subject.template.map {
+                    subject.tokenizer.encode(try $0.render([ChatMessage(.user, question)], addGenerationPrompt: true))
+                        .ids
+                } ?? subject.tokenizer.encode(question, addSpecialTokens: true).ids
+            return .init(ids: ids, labels: ids)
+        }
+    }
+}
