@@ -16,6 +16,11 @@ public protocol PackedWeightSource: WeightSource {
     /// - Parameter destination: exactly as many bytes.
     /// - Throws: ``FormatError`` when there is no such tensor or the size is wrong.
     func readPacked(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws
+
+    /// Copies some of a tensor's bytes, counted from its first.
+    /// - Parameter destination: exactly as many bytes.
+    /// - Throws: as ``readPacked(_:into:)``, and where the tensor does not have them.
+    func readPacked(_ name: String, bytes: Range<Int>, into destination: UnsafeMutableRawBufferPointer) throws
 }
 
 extension GGUFFile: PackedWeightSource {
@@ -29,7 +34,14 @@ extension GGUFFile: PackedWeightSource {
 
     public func readPacked(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
         guard let tensor = tensor(named: name) else { throw FormatError.noTensor(name, path: file.path) }
-        guard destination.count == tensor.bytes.count else {
+        try readPacked(name, bytes: 0..<max(tensor.bytes.count, destination.count), into: destination)
+    }
+
+    public func readPacked(
+        _ name: String, bytes: Range<Int>, into destination: UnsafeMutableRawBufferPointer
+    ) throws {
+        guard let tensor = tensor(named: name) else { throw FormatError.noTensor(name, path: file.path) }
+        guard destination.count == bytes.count, bytes.upperBound <= tensor.bytes.count else {
             throw FormatError(
                 .malformed, path: file.path,
                 "tensor '\(name)' \(tensor.shape) has \(tensor.bytes.count) bytes as \(tensor.type.name), but the destination "
@@ -40,7 +52,8 @@ extension GGUFFile: PackedWeightSource {
         let step = 1 << 24
         for start in stride(from: 0, to: destination.count, by: step) {
             let count = min(step, destination.count - start)
-            let range = tensor.bytes.lowerBound + start..<tensor.bytes.lowerBound + start + count
+            let first = tensor.bytes.lowerBound + bytes.lowerBound + start
+            let range = first..<first + count
             file.withUnsafeBytes(range) {
                 destination.baseAddress?.advanced(by: start).copyMemory(from: $0.baseAddress!, byteCount: count)
             }

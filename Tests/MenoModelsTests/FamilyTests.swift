@@ -60,7 +60,9 @@ import Testing
             return
         }
         #expect(LoRATargets.areAllLinear(names))
-        #expect(Set(names) == Set(model.linears.map { String($0.name.split(separator: ".").last!) }))
+        // PEFT leaves layers out that are called like experts.
+        let adapted = model.linears.filter { $0.linear.adapter != nil || model.experts.isEmpty }
+        #expect(Set(names) == Set(adapted.map { String($0.name.split(separator: ".").last!) }))
     }
 
     // MARK: The registry

@@ -12,6 +12,7 @@ public enum Fixtures {
         "phi3-tiny", "gemma-tiny", "olmo2-tiny", "olmo3-tiny", "granite-tiny", "smollm3-tiny", "glm-tiny", "glm4-tiny",
         "cohere-tiny", "cohere-normalized", "cohere2-tiny", "stablelm-tiny", "stablelm-parallel", "exaone4-tiny",
         "exaone4-windows", "seed-oss-tiny", "arcee-tiny", "ernie4-5-tiny", "hunyuan-tiny", "helium-tiny",
+        "mixtral-tiny", "qwen3-moe-tiny",
     ]
 
     /// A committed fixture under `Tests/Reference/fixtures`.

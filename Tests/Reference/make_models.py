@@ -94,6 +94,16 @@ families = {
         head_dim=10, rope_parameters=rope("dynamic", alpha=50.0, factor=1.0)), "hunyuan-dense"),
     "helium-tiny": ("Helium", dict(head_dim=8), None),
 }
+# Mixtures of experts: sizes as above, several experts a token, some of which no token chooses.
+moe = dict(moe_intermediate_size=10, num_experts=5, num_experts_per_tok=2, experts_implementation="eager")
+local = dict(num_local_experts=5, num_experts_per_tok=3, experts_implementation="eager")
+families |= {
+    "mixtral-tiny": ("Mixtral", dict(**local, head_dim=10, sliding_window=7), None),
+    "qwen3-moe-tiny": ("Qwen3Moe", dict(**moe, head_dim=10, norm_topk_prob=True, num_hidden_layers=3, mlp_only_layers=[1]),
+                       None),
+}
+# What adapters adapt of mixtures of experts, beside `all-linear`.
+experts = ["experts.gate_up_proj", "experts.down_proj"]
 for family_name, (family_kind, family_keys, _) in families.items():
     family_config = getattr(transformers, family_kind + "Config")
     models[family_name] = (getattr(transformers, family_kind + "ForCausalLM"), family_config(**{**odd, **family_keys}))
@@ -210,8 +220,9 @@ for index, (name, (kind, config)) in enumerate(models.items()):
                if name != "llama-untied" else ["q_proj", "v_proj"])
     if is_family:
         targets = "all-linear"
+    parameters = experts if any(".experts." in key for key, _ in model.named_parameters()) else None
     adapted = get_peft_model(model, LoraConfig(r=2 if is_family else 4, lora_alpha=8, lora_dropout=0.0, target_modules=targets,
-                                               task_type="CAUSAL_LM"))
+                                               target_parameters=parameters, task_type="CAUSAL_LM"))
     for parameter_name, parameter in adapted.named_parameters():
         if "lora_B" in parameter_name:
             parameter.data.normal_(0, 0.2)

@@ -26,7 +26,7 @@ package struct HuggingFaceExport {
                 case "F16": .float16
                 default: .bfloat16
                 }
-            counts[type, default: 0] += parameter.stored.count
+            counts[type, default: 0] += parameter.count
         }
         return counts.max { $0.value < $1.value }?.key ?? .bfloat16
     }
@@ -46,7 +46,7 @@ package struct HuggingFaceExport {
             for parameter in shard {
                 try write(parameter, writer)
                 places.append((parameter.name, name))
-                done += parameter.stored.count
+                done += parameter.count
                 onProgress(Double(done) / Double(max(1, total)))
             }
             try writer.finish(synchronize: true)
@@ -86,7 +86,7 @@ package struct HuggingFaceExport {
         var shards: [[StoredModel.Parameter]] = []
         var size = Int.max
         for parameter in merged.model.parameters {
-            let bytes = parameter.stored.count * elementType.size
+            let bytes = parameter.count * elementType.size
             if shards.isEmpty || size + bytes > shardLimit {
                 shards.append([])
                 size = 0

@@ -55,7 +55,7 @@ extension Architecture {
     package static let all: [Architecture] = [
         .llama, .gemma, .gemma2, .gemma3, .qwen2, .qwen3, .mistral, .ministral, .ministral3, .phi3, .olmo2, .olmo3,
         .granite, .smollm3, .glm, .glm4, .cohere, .cohere2, .stableLM, .exaone4, .seedOSS, .arcee, .ernie4_5, .hunyuan,
-        .internLM3, .helium,
+        .internLM3, .helium, .mixtral, .qwen3MoE,
     ]
 
     /// All `model_type`s that are read.

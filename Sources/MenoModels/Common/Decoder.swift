@@ -172,6 +172,9 @@ public final class Decoder {
     /// Every linear layer with the name that transformers gives it, without `.weight`.
     public var linears: [(name: String, linear: Linear)] { layers.flatMap(\.linears) }
 
+    /// The mixtures of experts of the layers that have one.
+    var experts: [Experts] { layers.compactMap(\.experts) }
+
     /// Every weight once, adapters included.
     public var parameters: [Parameter] {
         [embedding] + layers.flatMap(\.parameters) + finalNorm.parameters

@@ -89,7 +89,9 @@ private final class DecoderAssembly {
         }
         let norms = try norms(index, layer)
         let attention = try attention(layer.attention, norms, linear)
-        let feedForward = try feedForward(layer.feedForward, linear)
+        let feedForward: any FeedForwardBlock =
+            try layer.feedForward.experts.map { try experts(index, $0, layer.feedForward.activation, linear) }
+            ?? feedForward(layer.feedForward, linear)
         return DecoderLayer(
             attention: attention, feedForward: feedForward, norms: norms, linears: linears, configuration: layer)
     }
@@ -159,6 +161,64 @@ private final class DecoderAssembly {
             }
         return FeedForward(
             inputs: inputs, down: try linear(.down, hidden, size, shape.hasBias), activation: shape.activation)
+    }
+}
+
+// MARK: Mixtures of experts
+
+extension DecoderAssembly {
+    private func experts(
+        _ index: Int, _ shape: ExpertsConfiguration, _ activation: FeedForwardConfiguration.Activation,
+        _ linear: MakeLinear
+    ) throws -> Experts {
+        let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
+        let names = configuration.architecture.names.experts
+        let all = { (part: WeightPart, outFeatures: Int, inFeatures: Int) in
+            try (0..<shape.count).map {
+                try self.unlisted(part, [outFeatures, inFeatures], layer: index, expert: $0, hasBias: shape.hasBias)
+            }
+        }
+        let module = configuration.moduleName(names.router, layer: index)
+        let router = Router(
+            name: module,
+            linear: try unlisted(.router, [shape.count, hidden], layer: index, expert: nil, hasBias: shape.hasBias),
+            correction: try shape.correctsChoice ? correction(of: module, count: shape.count) : nil,
+            configuration: shape)
+        return Experts(
+            name: configuration.moduleName(names.module, layer: index), router: router,
+            layers: Experts.Layers(
+                gates: try all(.expertGate, size, hidden), ups: try all(.expertUp, size, hidden),
+                downs: try all(.expertDown, hidden, size)),
+            shared: try shape.shared.map { try shared($0, activation, linear) }, activation: activation,
+            configuration: shape)
+    }
+
+    private func shared(
+        _ shape: ExpertsConfiguration.Shared, _ activation: FeedForwardConfiguration.Activation, _ linear: MakeLinear
+    ) throws -> Experts.Shared {
+        let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
+        let inputs: FeedForward.Inputs =
+            shape.isFused
+            ? .fusedGate(try linear(.sharedGateUp, 2 * size, hidden, false))
+            : .gated(gate: try linear(.sharedGate, size, hidden, false), up: try linear(.sharedUp, size, hidden, false))
+        return Experts.Shared(
+            block: FeedForward(
+                inputs: inputs, down: try linear(.sharedDown, hidden, size, false), activation: activation),
+            router: shape.isWeighed ? try linear(.sharedRouter, 1, hidden, false) : nil)
+    }
+
+    private func correction(of router: String, count: Int) throws -> Parameter {
+        let name = "\(router).e_score_correction_bias"
+        return Parameter(name, try weight(name, [count], .float32))
+    }
+
+    /// A linear layer that is none to transformers 5.
+    private func unlisted(
+        _ part: WeightPart, _ shape: [Int], layer: Int, expert: Int?, hasBias: Bool
+    ) throws -> Linear {
+        let name = configuration.moduleName(part, layer: layer, expert: expert)
+        return Linear(
+            weight: try matrix(name + ".weight", shape), bias: hasBias ? try bias(name + ".bias", [shape[0]]) : nil)
     }
 }
 

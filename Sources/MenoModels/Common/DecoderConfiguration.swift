@@ -36,6 +36,10 @@ public struct DecoderConfiguration: Sendable, Hashable {
 /// Sizes of a model as a whole: where layers differ, the largest of any.
 extension DecoderConfiguration {
     public var intermediateSize: Int { largest { $0.feedForward.intermediateSize } }
+    /// Values that a token has at once between the matrices of a feed-forward block, or of the experts that it meets.
+    package var activeIntermediateSize: Int { largest { $0.feedForward.activeSize } }
+    /// Experts that a token meets in a layer; 0: there are none.
+    package var chosenExpertCount: Int { largest { $0.feedForward.experts?.chosen ?? 0 } }
     public var headCount: Int { largest { $0.attention.headCount } }
     public var keyValueHeadCount: Int { largest { $0.attention.keyValueHeadCount } }
     public var headDimension: Int { largest { $0.attention.headDimension } }
@@ -57,7 +61,7 @@ extension DecoderConfiguration {
         return self
     }
 
-    fileprivate static func requirePositive(_ values: [(key: String, value: Int)], path: String?) throws {
+    static func requirePositive(_ values: [(key: String, value: Int)], path: String?) throws {
         for (key, value) in values where value < 1 || value > 1 << 24 {
             throw ModelError(.malformed, path: path, "\(key) is \(value); expected between 1 and \(1 << 24).")
         }
@@ -85,5 +89,6 @@ extension LayerConfiguration {
                 .malformed, path: path, "queries grow every \(growth.period) positions; expected at least 1.")
         }
         try attention.rotary?.validate(headDimension: attention.headDimension, path: path)
+        try feedForward.experts?.validate(path: path)
     }
 }

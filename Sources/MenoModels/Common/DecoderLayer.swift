@@ -11,12 +11,13 @@ final class DecoderLayer {
     /// The linear layers by transformers' names.
     let linears: [(name: String, linear: Linear)]
     private let attention: Attention
-    private let feedForward: FeedForward
+    private let feedForward: any FeedForwardBlock
     private let norms: Norms
     private let configuration: LayerConfiguration
 
     init(
-        attention: Attention, feedForward: FeedForward, norms: Norms, linears: [(name: String, linear: Linear)],
+        attention: Attention, feedForward: any FeedForwardBlock, norms: Norms,
+        linears: [(name: String, linear: Linear)],
         configuration: LayerConfiguration
     ) {
         self.attention = attention
@@ -47,10 +48,13 @@ final class DecoderLayer {
         configuration.residualScale == 1 ? output : try output * configuration.residualScale
     }
 
+    /// The mixture of experts, where the layer has one.
+    var experts: Experts? { feedForward as? Experts }
+
     var parameters: [Parameter] {
         let all = [
             norms.attention, norms.feedForward, norms.postAttention, norms.postFeedForward, norms.query, norms.key,
         ]
-        return linears.flatMap(\.linear.parameters) + all.flatMap { $0?.parameters ?? [] }
+        return linears.flatMap(\.linear.parameters) + (experts?.parameters ?? []) + all.flatMap { $0?.parameters ?? [] }
     }
 }

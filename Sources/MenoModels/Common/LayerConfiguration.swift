@@ -79,6 +79,11 @@ public struct FeedForwardConfiguration: Sendable, Hashable {
     public var activation = Activation.silu
     public var form = Form.gated
     public var hasBias = false
+    /// What is there instead, in a layer with a mixture of experts.
+    public var experts: ExpertsConfiguration?
+
+    /// Values that a token has at once between the matrices.
+    var activeSize: Int { experts?.activeSize ?? intermediateSize }
 }
 
 public struct NormConfiguration: Sendable, Hashable {

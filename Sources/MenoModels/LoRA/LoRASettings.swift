@@ -9,6 +9,9 @@ public struct LoRASettings: Sendable, Hashable {
     /// The probability with which each element of an adapter's input is dropped while training.
     public var dropout: Double
     public var targets: LoRATargets
+    /// Weights that are adapted though they belong to no linear layer of transformers, by the ends of their full names, such as
+    /// `experts.down_proj` (PEFT's `target_parameters`).
+    public var targetParameters: [String] = []
     /// Whether changes are scaled by α / √r instead (Kalajdzievski, 2023, arXiv:2312.03732).
     public var usesRankStabilization = false
     /// Whether the size of each row of a weight is learnt apart from its direction (Liu et al., 2024, arXiv:2402.09353).
@@ -59,6 +62,12 @@ public struct LoRASettings: Sendable, Hashable {
         }
         guard dropout >= 0, dropout < 1 else {
             throw ModelError(.mismatch, "lora.lora_dropout is \(dropout); expected at least 0 and below 1.")
+        }
+        guard targetParameters.isEmpty || dropout == 0 && !usesDoRA else {
+            throw ModelError(
+                .unsupported,
+                "lora.target_parameters are adapted with lora.lora_dropout: 0 and without lora.use_dora alone, as by PEFT.",
+                advice: "Set lora.lora_dropout: 0.")
         }
         guard alpha.isFinite else { throw ModelError(.mismatch, "lora.lora_alpha is not a finite number.") }
         return self

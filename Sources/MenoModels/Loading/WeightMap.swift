@@ -11,18 +11,52 @@ struct WeightMap: Sendable {
         case subtractOne
         /// The rows of each head are interleaved pairs (x₀, x_{d/2}, x₁, …) in the file, halves in the model.
         case unpermuteHeads(Int)
+        /// The file has the matrices of all experts in one tensor.
+        case expert(ExpertSlice)
+
+        /// The shape that a weight of this shape has in the file.
+        func storedShape(_ shape: [Int]) -> [Int] {
+            if case .expert(let slice) = self { slice.storedShape(shape) } else { shape }
+        }
     }
 
     /// The name in the file, and what to do with what is found there.
     var entry: @Sendable (_ name: String) -> (name: String, transformation: Transformation)
 
     /// Files that transformers wrote. Gemma 3 files with a vision part keep the text model under `language_model.`.
-    static func huggingFace(_ source: any WeightSource) -> WeightMap {
+    static func huggingFace(_ source: any WeightSource, _ names: WeightNames) -> WeightMap {
         let prefixes = ["", "language_model.", "model.language_model."]
         let prefix = prefixes.first { prefix in
             source.weight(named: prefixed("model.embed_tokens.weight", with: prefix)) != nil
         }
-        return WeightMap { (prefixed(ModuleNames.alone($0), with: prefix ?? ""), .none) }
+        return WeightMap { name in
+            let name = ModuleNames.alone(name)
+            let isThere = { source.weight(named: prefixed($0, with: prefix ?? "")) }
+            if isThere(name) == nil, let other = otherPlace(of: name, names, isThere) {
+                return (prefixed(other.name, with: prefix ?? ""), other.transformation)
+            }
+            return (prefixed(name, with: prefix ?? ""), .none)
+        }
+    }
+
+    /// Where a weight of a mixture of experts is in files that have it under another name, or all experts' in one tensor.
+    private static func otherPlace(
+        of name: String, _ names: WeightNames, _ find: (String) -> WeightInfo?
+    ) -> (name: String, transformation: Transformation)? {
+        guard let place = names.place(transformers: name), let layer = place.layer else { return nil }
+        let prefix = "\(ModuleNames.alonePrefix)layers.\(layer)."
+        if place.part == .router { return ("\(prefix)\(names.experts.router).\(place.kind)", .none) }
+        guard let expert = place.expert else { return nil }
+        let isDown = place.part == .expertDown
+        for stack in names.experts.stacks {
+            let stored = prefix + (isDown ? stack.down : stack.gateUp) + (place.kind == "bias" ? "_bias" : "")
+            guard let info = find(stored), let count = info.shape.first else { continue }
+            let slice = ExpertSlice(
+                expert: expert, count: count, part: place.part == .expertUp ? 1 : 0, parts: isDown ? 1 : 2,
+                isTransposed: stack.isTransposed)
+            return (stored, .expert(slice))
+        }
+        return nil
     }
 
     private static func prefixed(_ name: String, with prefix: String) -> String {
@@ -38,8 +72,13 @@ struct WeightMap: Sendable {
             guard let place = architecture.names.place(transformers: ModuleNames.alone(name)) else {
                 return (name, .none)
             }
-            let stored = architecture.names.gguf(place.part, layer: place.layer)
-            return ("\(stored).\(place.kind)", transformation(of: place.part, layer: place.layer, configuration))
+            let stored = architecture.names.gguf(place.part, layer: place.layer) + "." + place.kind
+            if let expert = place.expert, let layer = place.layer, configuration.layers.indices.contains(layer),
+                let count = configuration.layers[layer].feedForward.experts?.count
+            {
+                return (stored, .expert(ExpertSlice(expert: expert, count: count)))
+            }
+            return (stored, transformation(of: place.part, layer: place.layer, configuration))
         }
     }
 
@@ -94,10 +133,11 @@ extension Decoder {
                     advice: "Its configuration says \(configuration.modelType) with \(configuration.layerCount) layers."
                 )
             }
-            guard info.shape == shape else {
+            let expected = transformation.storedShape(shape)
+            guard info.shape == expected else {
                 throw ModelError(
                     .malformed, path: path,
-                    "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(shape).")
+                    "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(expected).")
             }
             return (info, transformation)
         }
@@ -106,14 +146,14 @@ extension Decoder {
             matrix: { name, shape in
                 let (info, transformation) = try find(name, shape)
                 let place = configuration.architecture.names.place(transformers: ModuleNames.alone(name))
-                if let quantization, place?.part.isInLayer == true, quantization.includes(name) {
-                    return try quantization.matrix(source.tensor(info, transformation, dtype: weightType))
+                if let quantization, place?.part.isQuantized == true, quantization.includes(name) {
+                    return try quantization.matrix(source.tensor(info, transformation, shape, dtype: weightType))
                 }
-                return try source.matrix(info, transformation, form, dtype: weightType, device: device)
+                return try source.matrix(info, transformation, shape, form, dtype: weightType, device: device)
             },
             weight: { name, shape, dtype in
                 let (info, transformation) = try find(name, shape)
-                return try source.tensor(info, transformation, dtype: dtype).to(device)
+                return try source.tensor(info, transformation, shape, dtype: dtype).to(device)
             })
     }
 }
@@ -126,31 +166,42 @@ extension WeightSource {
     }
 
     fileprivate func tensor(
-        _ info: WeightInfo, _ transformation: WeightMap.Transformation, dtype: DType
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int], dtype: DType
     ) throws -> Tensor {
         switch transformation {
         case .none: try read(info, dtype: dtype)
         case .subtractOne: try (read(info, dtype: .float32) + -1).to(dtype)
         case .unpermuteHeads(let heads): try read(info, dtype: dtype).unpermuted(heads: heads)
+        case .expert(let slice): try tensor(info, slice, shape, dtype: dtype)
         }
     }
 
     /// A weight that is multiplied, packed as it is stored where that is asked for and the kernels know it.
     fileprivate func matrix(
-        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ form: WeightForm, dtype: DType, device: Device
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int], _ form: WeightForm,
+        dtype: DType, device: Device
     ) throws -> FrozenMatrix {
-        guard form == .packed else { return FrozenMatrix(try tensor(info, transformation, dtype: dtype).to(device)) }
-        let (rows, columns) = (info.shape[0], info.shape[1])
+        guard form == .packed else {
+            return FrozenMatrix(try tensor(info, transformation, shape, dtype: dtype).to(device))
+        }
+        let (rows, columns) = (shape[0], shape[1])
         guard let source = self as? any PackedWeightSource, let blocks = source.packing(of: info.name),
             let format = FrozenMatrix.Format(rawValue: blocks.type), columns % blocks.elements == 0
         else {
             // Numbers of their own keep all their digits.
-            return FrozenMatrix(try tensor(info, transformation, dtype: info.storage == "BF16" ? .bfloat16 : .float32))
+            return FrozenMatrix(
+                try tensor(info, transformation, shape, dtype: info.storage == "BF16" ? .bfloat16 : .float32))
         }
         var bytes = try Tensor(uninitialized: [rows, columns / blocks.elements * blocks.bytes], dtype: .uint8)
-        try bytes.withMutableBytes { try source.readPacked(info.name, into: $0) }
+        try bytes.withMutableBytes { buffer in
+            guard case .expert(let slice) = transformation else {
+                return try source.readPacked(info.name, into: buffer)
+            }
+            let start = slice.elements(shape).lowerBound / blocks.elements * blocks.bytes
+            try source.readPacked(info.name, bytes: start..<start + buffer.count, into: buffer)
+        }
         switch transformation {
-        case .none: break
+        case .none, .expert: break
         // Rows change their places, whatever they consist of.
         case .unpermuteHeads(let heads): bytes = try bytes.unpermuted(heads: heads)
         case .subtractOne: preconditionFailure("norms are no matrices")
@@ -160,14 +211,7 @@ extension WeightSource {
 
     private func read(_ info: WeightInfo, dtype: DType) throws -> Tensor {
         let tensor = try Tensor(uninitialized: info.shape, dtype: dtype)
-        let elementType: WeightElementType =
-            switch dtype {
-            case .float32: .float32
-            case .bfloat16: .bfloat16
-            case .float16: .float16
-            default: preconditionFailure("weights are read as floating-point numbers")
-            }
-        try tensor.withMutableBytes { try read(info.name, as: elementType, into: $0) }
+        try tensor.withMutableBytes { try read(info.name, as: .init(dtype), into: $0) }
         return tensor
     }
 }

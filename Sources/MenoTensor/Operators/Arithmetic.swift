@@ -23,6 +23,10 @@ extension Tensor {
     /// The natural logarithm.
     public func logarithm() throws -> Tensor { try ATen.log.one(.tensor(self)) }
     public func tanh() throws -> Tensor { try ATen.tanh.one(.tensor(self)) }
+    /// 1 / (1 + exp(−x)).
+    public func sigmoid() throws -> Tensor { try ATen.sigmoid.one(.tensor(self)) }
+    /// The larger of each pair of elements.
+    public func maximum(_ other: Tensor) throws -> Tensor { try ATen.maximum.one(.tensor(self), .tensor(other)) }
     public func sin() throws -> Tensor { try ATen.sin.one(.tensor(self)) }
     public func cos() throws -> Tensor { try ATen.cos.one(.tensor(self)) }
     public func abs() throws -> Tensor { try ATen.abs.one(.tensor(self)) }
