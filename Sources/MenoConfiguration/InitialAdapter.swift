@@ -11,6 +11,7 @@ extension RunConfiguration {
         lora.alpha = adapter.alpha
         lora.dropout = adapter.dropout
         lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts, meaning: Self.layers)
+        lora.targetParameters = Self.chosen(before.targetParameters, adapter.targetParameters) { Set($0) }
         lora.usesRankStabilization = adapter.usesRankStabilization
         lora.usesDoRA = adapter.usesDoRA
         lora.layersToTransform = adapter.layersToTransform
@@ -79,6 +80,7 @@ extension RunConfiguration.LoRA {
         var settings = LoRASettings(
             rank: rank, alpha: alpha, dropout: dropout, targets: LoRATargets(targetModules),
             usesRankStabilization: usesRankStabilization)
+        settings.targetParameters = targetParameters
         settings.usesDoRA = usesDoRA
         settings.layersToTransform = layersToTransform
         settings.rankPattern = rankPattern

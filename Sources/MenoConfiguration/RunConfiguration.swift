@@ -51,6 +51,7 @@ public struct RunConfiguration: Sendable {
         public var alpha = 16.0
         public var dropout = 0.1
         public var targetModules = ["q_proj", "k_proj", "v_proj"]
+        public var targetParameters: [String] = []
         public var usesRankStabilization = false
         public var usesDoRA = false
         public var layersToTransform: [Int]?

@@ -18,6 +18,12 @@ package struct GGUFAdapterExport {
                 .unsupported, path: adapter.folder.path,
                 "is a DoRA adapter (use_dora), which llama.cpp cannot load as an adapter.", advice: advice)
         }
+        guard !adapter.adaptsExperts else {
+            throw ExportError(
+                .unsupported, path: adapter.folder.path,
+                "adapts experts, which Meno does not write as a llama.cpp adapter.",
+                advice: "Merge it instead: --format safetensors.")
+        }
         guard adapter.replaced.isEmpty else {
             throw ExportError(
                 .unsupported, path: adapter.folder.path,

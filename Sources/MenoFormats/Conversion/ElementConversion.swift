@@ -35,6 +35,7 @@ enum ElementConversion {
         case .q4_K: run(Q4_KDecoder.self, work, count: count)
         case .q5_K: run(Q5_KDecoder.self, work, count: count)
         case .q6_K: run(Q6_KDecoder.self, work, count: count)
+        case .mxfp4: run(MXFP4Decoder.self, work, count: count)
         }
     }
 

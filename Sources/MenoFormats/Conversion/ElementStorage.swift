@@ -3,6 +3,7 @@ enum ElementStorage: Sendable, CaseIterable {
     case float64, float32, float16, bfloat16
     case q4_0, q4_1, q5_0, q5_1, q8_0
     case q4_K, q5_K, q6_K
+    case mxfp4
 
     /// Elements and bytes of a block; a plain element is a block of its own.
     var block: (elements: Int, bytes: Int) {
@@ -18,6 +19,7 @@ enum ElementStorage: Sendable, CaseIterable {
         case .q4_K: (Q4_KDecoder.elements, Q4_KDecoder.bytes)
         case .q5_K: (Q5_KDecoder.elements, Q5_KDecoder.bytes)
         case .q6_K: (Q6_KDecoder.elements, Q6_KDecoder.bytes)
+        case .mxfp4: (MXFP4Decoder.elements, MXFP4Decoder.bytes)
         }
     }
 

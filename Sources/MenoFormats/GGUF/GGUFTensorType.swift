@@ -86,6 +86,7 @@ public enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
         case .Q4_K: .q4_K
         case .Q5_K: .q5_K
         case .Q6_K: .q6_K
+        case .MXFP4: .mxfp4
         default: nil
         }
     }

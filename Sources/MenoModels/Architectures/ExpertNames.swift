@@ -4,7 +4,9 @@ struct ExpertNames: Sendable {
     struct Stack: Sendable {
         /// Names in a layer: of gates and ups one after the other, and of downs.
         var gateUp, down: String
-        /// Whether an expert's matrix is `[in, out]`, with gates and ups by turns.
+        /// Whether gates and ups take turns.
+        var takesTurns = false
+        /// Whether an expert's matrix is `[in, out]`.
         var isTransposed = false
     }
 

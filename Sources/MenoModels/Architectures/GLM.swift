@@ -2,7 +2,8 @@ extension Architecture {
     /// GLM-4 9B as transformers has it (GLM Team, 2024, arXiv:2406.12793): half of each head is rotated, in pairs of
     /// neighbors, and one matrix gives gate and up.
     static let glm = Architecture(
-        modelType: "glm", className: "GlmForCausalLM", names: WeightNames.llama.withFusedGate, defaults: glmSizes
+        modelType: "glm", className: "GlmForCausalLM", ggufNames: ["chatglm"], names: WeightNames.llama.withFusedGate,
+        defaults: glmSizes
     ) { model, _ in model.makeGLM() }
 
     /// GLM-4-0414: a GLM with norms of what the blocks give, too.

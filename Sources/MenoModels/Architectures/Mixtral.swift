@@ -3,7 +3,8 @@ extension Architecture {
     ///
     /// llama.cpp calls it `llama`.
     static let mixtral = Architecture(
-        modelType: "mixtral", className: "MixtralForCausalLM", names: WeightNames.llama.withMixtralExperts,
+        modelType: "mixtral", className: "MixtralForCausalLM", ggufNamesWithExperts: ["llama"],
+        names: WeightNames.llama.withMixtralExperts,
         permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 32_000, hiddenSize: 4096, intermediateSize: 14_336, layerCount: 32, headCount: 32,

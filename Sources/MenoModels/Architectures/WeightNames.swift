@@ -1,7 +1,7 @@
 /// A part of a model that has weights.
 package enum WeightPart: CaseIterable, Sendable, Hashable {
     // The whole model's.
-    case embedding, finalNorm, head
+    case embedding, positions, finalNorm, head
     // A layer's; linear ones in the order in which they are computed.
     case query, key, value, queryKeyValue, output
     case gate, up, gateUp, down
@@ -11,7 +11,7 @@ package enum WeightPart: CaseIterable, Sendable, Hashable {
     case router, expertGate, expertUp, expertDown
     case sharedGate, sharedUp, sharedGateUp, sharedDown, sharedRouter
 
-    package var isInLayer: Bool { ![.embedding, .finalNorm, .head].contains(self) }
+    package var isInLayer: Bool { ![.embedding, .positions, .finalNorm, .head].contains(self) }
     package var isLinear: Bool { Self.linear.contains(self) }
     /// Whether there is one for each expert.
     var isOfExpert: Bool { [.expertGate, .expertUp, .expertDown].contains(self) }
@@ -31,6 +31,17 @@ package struct WeightNames: Sendable {
     private var names: [WeightPart: Name]
     /// What mixtures of experts are called besides.
     var experts = ExpertNames()
+    /// What comes before the number of a layer in transformers' names.
+    var layerPrefix = "model.layers."
+    /// What norms are called in a layer where both blocks have one of the same states.
+    var parallelNorms: [WeightPart: String] = [:]
+    /// Whether transformers' files have linear layers as `[in, out]` (`Conv1D`).
+    var isTransposed = false
+    /// Names of what a layer has beside weights and biases of its parts, in full but for the layer.
+    private static let others = [
+        (transformers: "self_attn.sinks", gguf: "attn_sinks.weight"),
+        (transformers: "mlp.gate.e_score_correction_bias", gguf: "exp_probs_b.bias"),
+    ]
 
     package static let llama = WeightNames(names: [
         .embedding: ("model.embed_tokens", "token_embd"), .finalNorm: ("model.norm", "output_norm"),
@@ -94,7 +105,7 @@ package struct WeightNames: Sendable {
     /// transformers' name of a part where the text model stands alone, without `.weight`.
     package func transformers(_ part: WeightPart, layer: Int? = nil, expert: Int? = nil) -> String {
         let name = name(part).transformers
-        return (layer.map { "model.layers.\($0)." } ?? "")
+        return (layer.map { "\(layerPrefix)\($0)." } ?? "")
             + (expert.map { name.replacing("*", with: String($0)) } ?? name)
     }
 
@@ -112,7 +123,17 @@ package struct WeightNames: Sendable {
     package typealias Place = (part: WeightPart, layer: Int?, expert: Int?, kind: String)
 
     /// The place of transformers' `model.layers.0.self_attn.q_proj.weight`.
-    package func place(transformers name: String) -> Place? { place(name, layers: "model.layers.", \.transformers) }
+    package func place(transformers name: String) -> Place? { place(name, layers: layerPrefix, \.transformers) }
+
+    /// The GGUF name of what a layer has beside weights and biases of its parts.
+    func gguf(other name: String) -> String? {
+        let parts =
+            name.hasPrefix(layerPrefix) ? name.dropFirst(layerPrefix.count).split(separator: ".", maxSplits: 1) : []
+        guard parts.count == 2, let found = Self.others.first(where: { $0.transformers == parts[1] }) else {
+            return nil
+        }
+        return "blk.\(parts[0]).\(found.gguf)"
+    }
 
     /// The place of a GGUF file's `blk.0.attn_q.weight`.
     package func place(gguf name: String) -> Place? { place(name, layers: "blk.", \.gguf) }

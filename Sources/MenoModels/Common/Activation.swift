@@ -13,6 +13,7 @@ extension FeedForwardConfiguration.Activation {
         case .geluTanh: try x.geluTanh()
         case .gelu: try x.gelu()
         case .reluSquared: try x.relu().squared()
+        case .xielu: preconditionFailure("an activation with weights is a module")
         }
     }
 
@@ -21,7 +22,7 @@ extension FeedForwardConfiguration.Activation {
         switch self {
         case .silu: .silu
         case .geluTanh: .geluTanh
-        case .gelu, .reluSquared: nil
+        case .gelu, .reluSquared, .xielu: nil
         }
     }
 }

@@ -21,10 +21,16 @@ extension Decoder {
         self.init(
             configuration: configuration, weightType: weightType,
             computeType: Self.computeType(weights: weightType, device: device), device: device, embedding: embedding,
+            positions: try configuration.learnedPositions.map {
+                try assembly.matrix(configuration.moduleName(.positions) + ".weight", [$0, configuration.hiddenSize])
+            },
             layers: layers,
             finalNorm: try assembly.norm(
-                configuration.moduleName(.finalNorm), [configuration.hiddenSize], configuration.finalNorm),
-            head: LanguageModelHead(weight: headWeight, softcap: configuration.finalSoftcap))
+                configuration.finalNorm.kind == .standard ? "norm" : configuration.moduleName(.finalNorm),
+                [configuration.hiddenSize], configuration.finalNorm),
+            head: LanguageModelHead(
+                weight: headWeight, bias: try configuration.hasHeadBias ? assembly.headBias() : nil,
+                softcap: configuration.finalSoftcap))
     }
 
     /// What activations are computed in beside frozen weights of a type.
@@ -68,9 +74,17 @@ private final class DecoderAssembly {
         Parameter(name, try weight(name, shape, weightType))
     }
 
+    func headBias() throws -> Parameter {
+        try bias(configuration.moduleName(.head) + ".bias", [configuration.vocabularySize])
+    }
+
     /// Norms are small and computed in float32, so that is how they are held.
     func norm(_ name: String, _ shape: [Int], _ kind: NormConfiguration) throws -> Norm {
-        let bias = kind.kind == .layer(hasBias: true) ? name + ".bias" : nil
+        var bias: String?
+        if case .layer(hasBias: true, _) = kind.kind { bias = name + ".bias" }
+        if kind.kind == .standard {
+            return Norm(weight: Parameter(name, try .ones([1], device: device)), bias: nil, configuration: kind)
+        }
         return Norm(
             weight: Parameter(name + ".weight", try weight(name + ".weight", shape, .float32)),
             bias: try bias.map { Parameter($0, try weight($0, shape, .float32)) }, configuration: kind)
@@ -88,10 +102,10 @@ private final class DecoderAssembly {
             return linear
         }
         let norms = try norms(index, layer)
-        let attention = try attention(layer.attention, norms, linear)
+        let attention = try attention(index, layer.attention, norms, linear)
         let feedForward: any FeedForwardBlock =
             try layer.feedForward.experts.map { try experts(index, $0, layer.feedForward.activation, linear) }
-            ?? feedForward(layer.feedForward, linear)
+            ?? feedForward(index, layer.feedForward, linear)
         return DecoderLayer(
             attention: attention, feedForward: feedForward, norms: norms, linears: linears, configuration: layer)
     }
@@ -99,13 +113,17 @@ private final class DecoderAssembly {
     private typealias MakeLinear = (WeightPart, _ outFeatures: Int, _ inFeatures: Int, _ hasBias: Bool) throws -> Linear
 
     private func norms(_ index: Int, _ layer: LayerConfiguration) throws -> DecoderLayer.Norms {
+        let parallel = configuration.architecture.names.parallelNorms
         let norm = { (part: WeightPart, shape: [Int], kind: NormConfiguration) in
-            try self.norm(self.configuration.moduleName(part, layer: index), shape, kind)
+            if kind.kind == .standard { return try self.norm("norm", shape, kind) }
+            let other = layer.normPlacement == .parallelApart ? parallel[part] : nil
+            let name = other.map { self.configuration.moduleName($0, layer: index) }
+            return try self.norm(name ?? self.configuration.moduleName(part, layer: index), shape, kind)
         }
         let (placement, shape) = (layer.normPlacement, [configuration.hiddenSize])
         var norms = DecoderLayer.Norms()
         if placement != .after { norms.attention = try norm(.attentionNorm, shape, layer.norm) }
-        if placement == .before || placement == .beforeAndAfter {
+        if [.before, .beforeAndAfter, .parallelApart].contains(placement) {
             norms.feedForward = try norm(.feedForwardNorm, shape, layer.norm)
         }
         if placement == .after || placement == .beforeAndAfter {
@@ -122,7 +140,7 @@ private final class DecoderAssembly {
     }
 
     private func attention(
-        _ shape: AttentionConfiguration, _ norms: DecoderLayer.Norms, _ linear: MakeLinear
+        _ index: Int, _ shape: AttentionConfiguration, _ norms: DecoderLayer.Norms, _ linear: MakeLinear
     ) throws -> Attention {
         let hidden = configuration.hiddenSize
         let queries = shape.headCount * shape.headDimension
@@ -136,7 +154,13 @@ private final class DecoderAssembly {
                 value: try linear(.value, keys, hidden, shape.hasInputBias))
         return Attention(
             inputs: inputs, output: try linear(.output, hidden, queries, shape.hasOutputBias), queryNorm: norms.query,
-            keyNorm: norms.key, rotary: rotary(shape), configuration: shape)
+            keyNorm: norms.key, rotary: rotary(shape), sinks: try shape.hasSinks ? sinks(index, shape.headCount) : nil,
+            configuration: shape)
+    }
+
+    private func sinks(_ index: Int, _ heads: Int) throws -> Parameter {
+        let name = configuration.moduleName("self_attn.sinks", layer: index)
+        return Parameter(name, try weight(name, [heads], .float32))
     }
 
     private func rotary(_ shape: AttentionConfiguration) -> RotaryEmbedding? {
@@ -148,7 +172,9 @@ private final class DecoderAssembly {
         return embedding
     }
 
-    private func feedForward(_ shape: FeedForwardConfiguration, _ linear: MakeLinear) throws -> FeedForward {
+    private func feedForward(
+        _ index: Int, _ shape: FeedForwardConfiguration, _ linear: MakeLinear
+    ) throws -> FeedForward {
         let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
         let inputs: FeedForward.Inputs =
             switch shape.form {
@@ -156,11 +182,26 @@ private final class DecoderAssembly {
                 .gated(
                     gate: try linear(.gate, size, hidden, shape.hasBias),
                     up: try linear(.up, size, hidden, shape.hasBias))
-            case .fusedGate: .fusedGate(try linear(.gateUp, 2 * size, hidden, shape.hasBias))
+            case .fusedGate:
+                .fusedGate(try linear(shape.hasSharedNames ? .sharedGateUp : .gateUp, 2 * size, hidden, shape.hasBias))
             case .plain: .plain(try linear(.up, size, hidden, shape.hasBias))
             }
         return FeedForward(
-            inputs: inputs, down: try linear(.down, hidden, size, shape.hasBias), activation: shape.activation)
+            inputs: inputs,
+            down: try linear(shape.hasSharedNames ? .sharedDown : .down, hidden, size, shape.hasBias),
+            activation: shape.activation,
+            xielu: try shape.activation == .xielu ? xielu(index) : nil)
+    }
+
+    private func xielu(_ index: Int) throws -> XIELU {
+        let value = { (name: String, isBuffer: Bool) in
+            let name = self.configuration.moduleName("mlp.act_fn.\(name)", layer: index)
+            let values = try self.weight(name, isBuffer ? [] : [1], .float32)
+            return isBuffer ? Parameter(buffer: name, values) : Parameter(name, values)
+        }
+        return XIELU(
+            positiveSlope: try value("alpha_p", false), negativeSlope: try value("alpha_n", false),
+            linear: try value("beta", true), threshold: try value("eps", true))
     }
 }
 
@@ -189,7 +230,8 @@ extension DecoderAssembly {
             layers: Experts.Layers(
                 gates: try all(.expertGate, size, hidden), ups: try all(.expertUp, size, hidden),
                 downs: try all(.expertDown, hidden, size)),
-            shared: try shape.shared.map { try shared($0, activation, linear) }, activation: activation,
+            shared: try shape.shared.map { try shared($0, activation, linear) },
+            takesTurns: names.stacks.first?.takesTurns ?? false, activation: activation,
             configuration: shape)
     }
 
@@ -209,7 +251,7 @@ extension DecoderAssembly {
 
     private func correction(of router: String, count: Int) throws -> Parameter {
         let name = "\(router).e_score_correction_bias"
-        return Parameter(name, try weight(name, [count], .float32))
+        return Parameter(buffer: name, try weight(name, [count], .float32))
     }
 
     /// A linear layer that is none to transformers 5.

@@ -8,6 +8,8 @@ public struct DecoderConfiguration: Sendable, Hashable {
     public var hiddenSize: Int
     public var layers: [LayerConfiguration]
     public var finalNorm: NormConfiguration
+    /// Positions that have an embedding, which is added to a token's; `nil`: none has.
+    public var learnedPositions: Int?
     /// Embeddings are multiplied by this: √hidden for Gemma.
     public var embeddingScale: Double = 1
     /// Logits are multiplied by this, before they are capped.
@@ -16,6 +18,10 @@ public struct DecoderConfiguration: Sendable, Hashable {
     public var finalSoftcap: Double?
     /// Whether the head shares the embedding table.
     public var tiesEmbeddings = true
+    /// What the loss of routers is multiplied by in training; `nil`: there is none.
+    public var routerLossCoefficient: Double?
+    /// Whether the head has a bias.
+    public var hasHeadBias = false
     /// The probability with which transformers drops attention weights while it trains. Meno drops none.
     public var attentionDropout = 0.0
     /// Whether this is the text model of a multimodal one, whose modules have other names (``ModuleNames``).

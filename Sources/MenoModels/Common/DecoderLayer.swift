@@ -32,8 +32,9 @@ final class DecoderLayer {
         let normalized = try norms.attention.map { try $0(input) } ?? input
         let attended = try added(attention(normalized, context: context, cache: cache), norms.postAttention)
         let hiddenStates = try input + attended
-        if configuration.normPlacement == .parallel {
-            return try hiddenStates + scaled(feedForward(normalized, context: context))
+        if configuration.normPlacement == .parallel || configuration.normPlacement == .parallelApart {
+            let inner = try norms.feedForward.map { try $0(input) } ?? normalized
+            return try hiddenStates + scaled(feedForward(inner, context: context))
         }
         let inner = try norms.feedForward.map { try $0(hiddenStates) } ?? hiddenStates
         return try hiddenStates + added(feedForward(inner, context: context), norms.postFeedForward)
@@ -48,6 +49,9 @@ final class DecoderLayer {
         configuration.residualScale == 1 ? output : try output * configuration.residualScale
     }
 
+    /// What the activation of the feed-forward block learns.
+    private var activation: [Parameter] { (feedForward as? FeedForward)?.xielu?.parameters ?? [] }
+
     /// The mixture of experts, where the layer has one.
     var experts: Experts? { feedForward as? Experts }
 
@@ -55,6 +59,7 @@ final class DecoderLayer {
         let all = [
             norms.attention, norms.feedForward, norms.postAttention, norms.postFeedForward, norms.query, norms.key,
         ]
-        return linears.flatMap(\.linear.parameters) + (experts?.parameters ?? []) + all.flatMap { $0?.parameters ?? [] }
+        return linears.flatMap(\.linear.parameters) + (experts?.parameters ?? []) + (attention.sinks.map { [$0] } ?? [])
+            + activation + all.flatMap { $0?.parameters ?? [] }
     }
 }

@@ -24,15 +24,18 @@ final class Experts: FeedForwardBlock {
     private let shared: Shared?
     private let activation: FeedForwardConfiguration.Activation
     let configuration: ExpertsConfiguration
+    /// Whether gates and ups take turns in transformers' stack of both, and in an adapter of it.
+    let takesTurns: Bool
 
     init(
-        name: String, router: Router, layers: Layers, shared: Shared?,
+        name: String, router: Router, layers: Layers, shared: Shared?, takesTurns: Bool,
         activation: FeedForwardConfiguration.Activation, configuration: ExpertsConfiguration
     ) {
         self.name = name
         self.router = router
         self.layers = layers
         self.shared = shared
+        self.takesTurns = takesTurns
         self.activation = activation
         self.configuration = configuration
     }
@@ -80,18 +83,32 @@ final class Experts: FeedForwardBlock {
         of expert: Int, _ input: Tensor, _ adapter: LoRAAdapter.Part?, _ context: AttentionContext
     ) throws -> Tensor {
         let (gate, up) = (layers.gates[expert], layers.ups[expert])
-        if let fused = activation.fused, adapter == nil, !isGradientEnabled, let gate = gate.frozenMatrix,
+        if configuration.clampedGate == nil, let fused = activation.fused, adapter == nil, !isGradientEnabled,
+            let gate = gate.frozenMatrix,
             let up = up.frozenMatrix, input.hasGatedProduct(with: gate)
         {
             return try input.gatedProduct(gate, up, fused)
         }
         var (gated, raised) = try (gate(input, context: context), up(input, context: context))
         if let change = try adapter?.change(of: input) {
-            let size = configuration.intermediateSize
-            gated = try gated + change.narrowed(-1, start: 0, count: size)
-            raised = try raised + change.narrowed(-1, start: size, count: size)
+            let (gatedChange, raisedChange) = try halves(of: change)
+            (gated, raised) = (try gated + gatedChange, try raised + raisedChange)
         }
-        return try activation.gating(gated, raised)
+        guard let clamp = configuration.clampedGate else { return try activation.gating(gated, raised) }
+        (gated, raised) = (try gated.clamped(nil, clamp.limit), try raised.clamped(-clamp.limit, clamp.limit))
+        return try (raised + 1) * gated * (gated * clamp.slope).sigmoid()
+    }
+
+    /// What belongs to gates and to ups of a change of both, `[tokens, 2 · size]`.
+    private func halves(of change: Tensor) throws -> (Tensor, Tensor) {
+        let (tokens, size) = (change.size(0), configuration.intermediateSize)
+        guard takesTurns else {
+            return (
+                try change.narrowed(-1, start: 0, count: size), try change.narrowed(-1, start: size, count: size)
+            )
+        }
+        let pairs = try change.reshaped([tokens, size, 2])
+        return (try pairs.selected(0, along: 2), try pairs.selected(1, along: 2))
     }
 
     var parameters: [Parameter] {

@@ -29,6 +29,12 @@ public struct ExpertsConfiguration: Sendable, Hashable {
         public var chosen: Int
     }
 
+    /// A gate of gpt-oss: with g at most `limit` and u between ±`limit`, (u + 1) · g · sigmoid(`slope` · g).
+    public struct ClampedGate: Sendable, Hashable {
+        public var slope: Double
+        public var limit: Double
+    }
+
     public var count: Int
     /// How many each token meets.
     public var chosen: Int
@@ -45,6 +51,8 @@ public struct ExpertsConfiguration: Sendable, Hashable {
     public var shared: Shared?
     /// Whether router and experts have biases.
     public var hasBias = false
+    /// What takes the place of activation(gate) · up.
+    public var clampedGate: ClampedGate?
 
     /// Values that a token has at once between an expert's matrices.
     var activeSize: Int { chosen * intermediateSize + (shared?.intermediateSize ?? 0) }

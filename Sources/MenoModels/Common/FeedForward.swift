@@ -19,8 +19,11 @@ final class FeedForward: FeedForwardBlock {
     private let inputs: Inputs
     private let down: Linear
     private let activation: FeedForwardConfiguration.Activation
+    /// What takes the place of an activation that has no weights.
+    let xielu: XIELU?
 
-    init(inputs: Inputs, down: Linear, activation: FeedForwardConfiguration.Activation) {
+    init(inputs: Inputs, down: Linear, activation: FeedForwardConfiguration.Activation, xielu: XIELU? = nil) {
+        self.xielu = xielu
         self.inputs = inputs
         self.down = down
         self.activation = activation
@@ -44,7 +47,9 @@ final class FeedForward: FeedForwardBlock {
             let size = both.size(-1) / 2
             return try activation.gating(
                 both.narrowed(-1, start: 0, count: size), both.narrowed(-1, start: size, count: size))
-        case .plain(let up): return try activation(up(input, context: context))
+        case .plain(let up):
+            let raised = try up(input, context: context)
+            return try xielu?(raised) ?? activation(raised)
         }
     }
 }

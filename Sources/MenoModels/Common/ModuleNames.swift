@@ -27,7 +27,7 @@ extension DecoderConfiguration {
 
     /// transformers' name of a module of a layer.
     func moduleName(_ module: String, layer: Int) -> String {
-        let name = "\(ModuleNames.alonePrefix)layers.\(layer).\(module)"
+        let name = "\(architecture.names.layerPrefix)\(layer).\(module)"
         return isTextPart ? ModuleNames.part(name) : name
     }
 }

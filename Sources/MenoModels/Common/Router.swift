@@ -28,6 +28,10 @@ final class Router {
     func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Decision {
         let logits = try linear(input, context: context).to(.float32)
         var decision = try decide(logits)
+        if let loss = context.routerLoss {
+            decision.weights = try loss.attached(
+                to: decision.weights, logits: logits, layer: name, chosen: configuration.chosen)
+        }
         if configuration.normalizesWeights {
             let sum = try decision.weights.sum(along: [-1], keepingDimensions: true)
             decision.weights = try decision.weights / (sum + 1e-20)

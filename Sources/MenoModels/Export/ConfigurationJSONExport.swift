@@ -17,6 +17,7 @@ extension DecoderConfiguration {
             case .gelu: "gelu"
             case .geluTanh: "gelu_pytorch_tanh"
             case .reluSquared: "relu2"
+            case .xielu: "xielu"
             }
         if let rotary = globalRotary {
             object["rope_theta"] = rotary.base

@@ -22,7 +22,7 @@ package struct GGUFForm: Sendable {
     ///   - rows: of the whole weight.
     package func write(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
         switch map.entry(parameter).transformation {
-        case .none, .expert: break
+        case .none, .expert, .transpose: break
         case .subtractOne: for index in values.indices { values[index] += 1 }
         case .unpermuteHeads(let heads):
             values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in
@@ -35,7 +35,7 @@ package struct GGUFForm: Sendable {
     /// Brings rows of a GGUF file into transformers' form; the opposite of ``write(_:_:columns:rows:)``.
     func read(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
         switch map.entry(parameter).transformation {
-        case .none, .expert: break
+        case .none, .expert, .transpose: break
         case .subtractOne: for index in values.indices { values[index] -= 1 }
         case .unpermuteHeads(let heads):
             values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in

@@ -12,6 +12,8 @@ package final class StoredModel {
         package var stored: WeightInfo
         /// Where the file has the matrices of all experts in one tensor.
         var expert: ExpertSlice?
+        /// Whether the file has it as `[in, out]`.
+        var isTransposed = false
 
         package var rows: Int { shape.count > 1 ? shape[0] : shape.reduce(1, *) }
         package var columns: Int { shape.dropFirst().reduce(1, *) }
@@ -54,6 +56,7 @@ package final class StoredModel {
             }
             var parameter = Parameter(name: name, shape: shape, stored: info)
             if case .expert(let slice) = transformation { parameter.expert = slice }
+            if case .transpose = transformation { parameter.isTransposed = true }
             return parameter
         }
     }
@@ -64,8 +67,12 @@ package final class StoredModel {
     /// - Parameter rows: in a GGUF file, as many as ``GGUFForm/rowsTogether(_:rows:)`` says, or a multiple.
     package func read(_ parameter: Parameter, rows: Range<Int>) throws -> [Float] {
         let (columns, name) = (parameter.columns, parameter.stored.name)
-        if let slice = parameter.expert, slice.isTransposed {
+        if let slice = parameter.expert, !slice.isWhole(parameter.shape) {
             let whole = try source.tensor(parameter.stored, slice, parameter.shape, dtype: .float32)
+            return try whole.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
+        }
+        if parameter.isTransposed {
+            let whole = try source.whole(parameter.stored).transposed()
             return try whole.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
         }
         let first = parameter.expert?.elements(parameter.shape).lowerBound ?? 0
@@ -87,7 +94,7 @@ package final class StoredModel {
         // One zero that is seen everywhere: a model's shape without its memory.
         let shaped = { (name: String, shape: [Int]) in
             names.all.append((name, shape))
-            return try nothing.expanded(shape)
+            return try shape.isEmpty ? Tensor.zeros([]) : nothing.expanded(shape)
         }
         _ = try Decoder(
             configuration, weightType: .float32, device: .cpu,

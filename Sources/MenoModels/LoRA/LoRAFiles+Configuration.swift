@@ -86,7 +86,6 @@ extension LoRAFiles {
     private static let plainInitializations = ["gaussian", "eva", "orthogonal", "mica"]
 
     private static func refuseUnsupported(_ json: ConfigurationJSON) throws {
-        try json.refuse("fan_in_fan_out")
         if let bias = try json.string("bias"), bias != "none" {
             throw ModelError(
                 .unsupported, path: json.path, "\"bias\": \"\(bias)\" is not supported: biases are frozen.",

@@ -43,6 +43,7 @@ public enum LoRAFiles {
             attached += 1
         }
         for experts in model.experts { attached += try experts.attach(from: tensors, settings) }
+        if settings.targets != .allLinear { settings = model.resolved(settings) }
         try model.refuseLayersSavedWhole(settings)
         for parameter in model.parameters where model.isSaved(parameter, settings) && tensors.has(parameter.name) {
             try parameter.train(tensors.take(parameter.name, parameter.shape).tensor)

@@ -15,7 +15,9 @@ struct ParameterTarget {
     var kind: Kind
 
     /// Whether a name of `target_parameters` means it.
-    func isMeant(by target: String) -> Bool {
+    func isMeant(by target: String) -> Bool { Self.isMeant(name, by: target) }
+
+    static func isMeant(_ name: String, by target: String) -> Bool {
         let alone = ModuleNames.alone(name)
         return alone == target || name == target || alone.hasSuffix("." + target)
     }

@@ -9,7 +9,9 @@ struct ExpertSlice: Sendable {
     /// Which of the matrices of an expert it is that lie there together.
     var part = 0
     var parts = 1
-    /// Whether each expert's are `[in, parts · out]`, where the parts take turns, instead of `[parts · out, in]`.
+    /// Whether the rows of those matrices take turns.
+    var takesTurns = false
+    /// Whether they are `[in, out]`.
     var isTransposed = false
 
     /// The shape of the tensor that has matrices or biases of this shape.
@@ -18,19 +20,32 @@ struct ExpertSlice: Sendable {
         return [count] + (isTransposed ? both.reversed() : both)
     }
 
-    /// The elements of the tensor that hold a matrix or bias of this shape alone, or the whole expert where parts take turns.
+    /// Whether a matrix of this shape lies in one piece.
+    func isWhole(_ shape: [Int]) -> Bool { !takesTurns && !(isTransposed && shape.count > 1) }
+
+    /// The elements of the tensor that hold a matrix or bias of this shape; where it lies in pieces, the whole expert.
     func elements(_ shape: [Int]) -> Range<Int> {
         let size = shape.reduce(1, *)
-        if isTransposed { return expert * parts * size..<(expert + 1) * parts * size }
+        guard isWhole(shape) else { return expert * parts * size..<(expert + 1) * parts * size }
         let start = (expert * parts + part) * size
         return start..<start + size
     }
 
     /// The matrix or bias of those elements.
     func taken(from values: Tensor, _ shape: [Int]) throws -> Tensor {
-        guard isTransposed else { return try values.reshaped(shape) }
-        let turns = try values.reshaped(shape.dropFirst() + [shape[0], parts]).selected(part, along: -1)
-        return try (shape.count > 1 ? turns.transposed() : turns).contiguous()
+        guard !isWhole(shape) else { return try values.reshaped(shape) }
+        let stored = storedShape(shape)
+        var matrix = try values.reshaped(Array(stored.dropFirst()))
+        if isTransposed, shape.count > 1 { matrix = try matrix.transposed() }
+        let order = takesTurns ? [shape[0], parts] : [parts, shape[0]]
+        return try matrix.reshaped(order + shape.dropFirst()).selected(part, along: takesTurns ? 1 : 0).contiguous()
+    }
+
+    /// The places of a matrix's or bias's values in the tensor, row by row.
+    func place(row: Int, column: Int, _ shape: [Int]) -> Int {
+        let (rows, columns) = (shape[0] * parts, shape.dropFirst().reduce(1, *))
+        let inner = takesTurns ? row * parts + part : part * shape[0] + row
+        return expert * rows * columns + (isTransposed ? column * rows + inner : inner * columns + column)
     }
 }
 
@@ -41,6 +56,15 @@ extension WeightSource {
         let values = try Tensor(uninitialized: [elements.count], dtype: dtype)
         try values.withMutableBytes { try read(info.name, elements: elements, as: .init(dtype), into: $0) }
         return try slice.taken(from: values, shape)
+    }
+}
+
+extension WeightSource {
+    /// A whole tensor as the file has it, in float32.
+    func whole(_ info: WeightInfo) throws -> Tensor {
+        let values = try Tensor(uninitialized: info.shape, dtype: .float32)
+        try values.withMutableBytes { try read(info.name, as: .float32, into: $0) }
+        return values
     }
 }
 

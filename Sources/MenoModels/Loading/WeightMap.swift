@@ -13,10 +13,16 @@ struct WeightMap: Sendable {
         case unpermuteHeads(Int)
         /// The file has the matrices of all experts in one tensor.
         case expert(ExpertSlice)
+        /// The file has a matrix as `[in, out]`.
+        case transpose
 
         /// The shape that a weight of this shape has in the file.
         func storedShape(_ shape: [Int]) -> [Int] {
-            if case .expert(let slice) = self { slice.storedShape(shape) } else { shape }
+            switch self {
+            case .expert(let slice): slice.storedShape(shape)
+            case .transpose: shape.reversed()
+            default: shape
+            }
         }
     }
 
@@ -26,11 +32,20 @@ struct WeightMap: Sendable {
     /// Files that transformers wrote. Gemma 3 files with a vision part keep the text model under `language_model.`.
     static func huggingFace(_ source: any WeightSource, _ names: WeightNames) -> WeightMap {
         let prefixes = ["", "language_model.", "model.language_model."]
-        let prefix = prefixes.first { prefix in
-            source.weight(named: prefixed("model.embed_tokens.weight", with: prefix)) != nil
-        }
-        return WeightMap { name in
-            let name = ModuleNames.alone(name)
+        let embedding = names.transformers(.embedding) + ".weight"
+        let prefix = prefixes.first { source.weight(named: prefixed(embedding, with: $0)) != nil }
+        // Files of the model without its head have the names in it.
+        let whole = embedding.split(separator: ".").first.map { $0 + "." } ?? ""
+        let isBase = prefix == nil && source.weight(named: String(embedding.dropFirst(whole.count))) != nil
+        let base = isBase ? whole : ""
+        return WeightMap { whole in
+            let alone = ModuleNames.alone(whole)
+            let name = isBase && alone.hasPrefix(base) ? String(alone.dropFirst(base.count)) : alone
+            if names.isTransposed, name.hasSuffix(".weight"),
+                names.place(transformers: alone)?.part.isLinear ?? false
+            {
+                return (name, .transpose)
+            }
             let isThere = { source.weight(named: prefixed($0, with: prefix ?? "")) }
             if isThere(name) == nil, let other = otherPlace(of: name, names, isThere) {
                 return (prefixed(other.name, with: prefix ?? ""), other.transformation)
@@ -43,8 +58,10 @@ struct WeightMap: Sendable {
     private static func otherPlace(
         of name: String, _ names: WeightNames, _ find: (String) -> WeightInfo?
     ) -> (name: String, transformation: Transformation)? {
-        guard let place = names.place(transformers: name), let layer = place.layer else { return nil }
-        let prefix = "\(ModuleNames.alonePrefix)layers.\(layer)."
+        guard let place = names.place(transformers: name) else { return nil }
+        if place.part == .head { return ("lm_head.\(place.kind)", .none) }
+        guard let layer = place.layer else { return nil }
+        let prefix = "\(names.layerPrefix)\(layer)."
         if place.part == .router { return ("\(prefix)\(names.experts.router).\(place.kind)", .none) }
         guard let expert = place.expert else { return nil }
         let isDown = place.part == .expertDown
@@ -53,7 +70,9 @@ struct WeightMap: Sendable {
             guard let info = find(stored), let count = info.shape.first else { continue }
             let slice = ExpertSlice(
                 expert: expert, count: count, part: place.part == .expertUp ? 1 : 0, parts: isDown ? 1 : 2,
-                isTransposed: stack.isTransposed)
+                takesTurns: stack.takesTurns && !isDown,
+                // Packed values lie in rows that are multiplied.
+                isTransposed: stack.isTransposed && info.storage != "MXFP4")
             return (stored, .expert(slice))
         }
         return nil
@@ -69,22 +88,22 @@ struct WeightMap: Sendable {
     static func gguf(_ configuration: DecoderConfiguration) -> WeightMap {
         let architecture = configuration.architecture
         return WeightMap { name in
-            guard let place = architecture.names.place(transformers: ModuleNames.alone(name)) else {
-                return (name, .none)
-            }
+            let name = ModuleNames.alone(name)
+            if let other = architecture.names.gguf(other: name) { return (other, .none) }
+            guard let place = architecture.names.place(transformers: name) else { return (name, .none) }
             let stored = architecture.names.gguf(place.part, layer: place.layer) + "." + place.kind
             if let expert = place.expert, let layer = place.layer, configuration.layers.indices.contains(layer),
                 let count = configuration.layers[layer].feedForward.experts?.count
             {
                 return (stored, .expert(ExpertSlice(expert: expert, count: count)))
             }
-            return (stored, transformation(of: place.part, layer: place.layer, configuration))
+            return (stored, transformation(of: place.part, layer: place.layer, place.kind, configuration))
         }
     }
 
     /// What llama.cpp's converter does to a weight, taken back.
     private static func transformation(
-        of part: WeightPart, layer: Int?, _ configuration: DecoderConfiguration
+        of part: WeightPart, layer: Int?, _ kind: String, _ configuration: DecoderConfiguration
     ) -> Transformation {
         let layer = layer.flatMap { configuration.layers.indices.contains($0) ? configuration.layers[$0] : nil }
         let norm: NormConfiguration? =
@@ -94,7 +113,7 @@ struct WeightMap: Sendable {
             case .attentionNorm, .feedForwardNorm, .postAttentionNorm, .postFeedForwardNorm: layer?.norm
             default: nil
             }
-        if norm?.kind == .rootMeanSquare(offset: 1) { return .subtractOne }
+        if norm?.kind.offset == 1, kind == "weight" { return .subtractOne }
         guard let attention = layer?.attention, configuration.architecture.permutesRotaryRows else { return .none }
         switch part {
         case .query: return .unpermuteHeads(attention.headCount)
@@ -104,9 +123,9 @@ struct WeightMap: Sendable {
     }
 
     /// Whether a file holds a head that differs from the embedding.
-    func hasOwnHead(_ source: any WeightSource) throws -> Bool {
-        guard let head = source.weight(named: entry("lm_head.weight").name),
-            let embedding = source.weight(named: entry("model.embed_tokens.weight").name)
+    func hasOwnHead(_ source: any WeightSource, _ names: WeightNames) throws -> Bool {
+        guard let head = source.weight(named: entry(names.transformers(.head) + ".weight").name),
+            let embedding = source.weight(named: entry(names.transformers(.embedding) + ".weight").name)
         else { return false }
         guard head.shape == embedding.shape else { return true }
         let type: WeightElementType =
@@ -173,6 +192,7 @@ extension WeightSource {
         case .subtractOne: try (read(info, dtype: .float32) + -1).to(dtype)
         case .unpermuteHeads(let heads): try read(info, dtype: dtype).unpermuted(heads: heads)
         case .expert(let slice): try tensor(info, slice, shape, dtype: dtype)
+        case .transpose: try read(info, dtype: dtype).transposed().contiguous()
         }
     }
 
@@ -205,6 +225,7 @@ extension WeightSource {
         // Rows change their places, whatever they consist of.
         case .unpermuteHeads(let heads): bytes = try bytes.unpermuted(heads: heads)
         case .subtractOne: preconditionFailure("norms are no matrices")
+        case .transpose: preconditionFailure("files with packed values have matrices as [out, in]")
         }
         return try FrozenMatrix(packed: [bytes], format: format, columns: columns)
     }

@@ -16,6 +16,8 @@ enum ATen {
     static let exp = Operator("aten::exp")
     static let log = Operator("aten::log")
     static let tanh = Operator("aten::tanh")
+    static let expm1 = Operator("aten::expm1")
+    static let softplus = Operator("aten::softplus")
     static let sigmoid = Operator("aten::sigmoid")
     static let maximum = Operator("aten::maximum")
     static let sin = Operator("aten::sin")

@@ -23,8 +23,17 @@ extension Tensor {
     /// The natural logarithm.
     public func logarithm() throws -> Tensor { try ATen.log.one(.tensor(self)) }
     public func tanh() throws -> Tensor { try ATen.tanh.one(.tensor(self)) }
+    /// exp(x) − 1.
+    public func expm1() throws -> Tensor { try ATen.expm1.one(.tensor(self)) }
+    /// ln(1 + exp(x)).
+    public func softplus() throws -> Tensor { try ATen.softplus.one(.tensor(self)) }
     /// 1 / (1 + exp(−x)).
     public func sigmoid() throws -> Tensor { try ATen.sigmoid.one(.tensor(self)) }
+    /// Each element brought between two bounds.
+    public func clamped(_ least: Double?, _ most: Double?) throws -> Tensor {
+        try ATen.clamp.one(
+            .tensor(self), least.map(OperatorArgument.double) ?? .none, most.map(OperatorArgument.double) ?? .none)
+    }
     /// The larger of each pair of elements.
     public func maximum(_ other: Tensor) throws -> Tensor { try ATen.maximum.one(.tensor(self), .tensor(other)) }
     public func sin() throws -> Tensor { try ATen.sin.one(.tensor(self)) }
