@@ -11,6 +11,7 @@ extension RunConfiguration {
         // What is saved holds the head and the embedding both.
         lora.settings.ensuresWeightTying = before.settings.ensuresWeightTying
         lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts, meaning: Self.layers)
+        lora.targetParameters = Self.chosen(before.targetParameters, adapter.targetParameters) { Set($0) }
         lora.excludedModules = Self.chosen(before.excludedModules, lora.excludedModules) { Set($0) }
         lora.modulesToSave = Self.chosen(before.modulesToSave, adapter.modulesToSave) { Set($0.map(Self.module)) }
         configuration.lora = lora

@@ -25,6 +25,7 @@ extension Setting {
         case .loraAlpha: ["lora.lora_alpha"]
         case .loraDropout: ["lora.lora_dropout"]
         case .targetModules: ["lora.target_modules"]
+        case .targetParameters: ["lora.target_parameters"]
         case .excludedModules: ["lora.exclude_modules"]
         case .layersToTransform: ["lora.layers_to_transform"]
         case .modulesToSave: ["lora.modules_to_save"]

@@ -11,7 +11,7 @@ public enum Setting: String, Sendable, CaseIterable {
     case gradientCheckpointing, tokensPerPass
     // LoRA
     case loraRank, loraAlpha, loraDropout, targetModules, excludedModules, layersToTransform, modulesToSave
-    case rankPattern, alphaPattern, initialAdapter
+    case targetParameters, rankPattern, alphaPattern, initialAdapter
     // What a command does
     case resumption, allowedChanges, overwrites, verification, outputFolder
 }

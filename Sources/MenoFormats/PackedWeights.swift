@@ -16,6 +16,11 @@ package protocol PackedWeightSource: WeightSource {
     /// - Parameter destination: exactly as many bytes.
     /// - Throws: ``FormatError`` when there is no such tensor or the size is wrong.
     func readPacked(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws
+
+    /// Copies some of a tensor's bytes, counted from its first.
+    /// - Parameter destination: exactly as many bytes.
+    /// - Throws: as ``readPacked(_:into:)``, and where the tensor does not have them.
+    func readPacked(_ name: String, bytes: Range<Int>, into destination: UnsafeMutableRawBufferPointer) throws
 }
 
 extension GGUFFile: PackedWeightSource {
@@ -29,13 +34,21 @@ extension GGUFFile: PackedWeightSource {
 
     package func readPacked(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
         guard let tensor = tensor(named: name) else { throw FormatError.noTensor(name, path: file.path) }
-        guard destination.count == tensor.bytes.count else {
+        try readPacked(name, bytes: 0..<max(tensor.bytes.count, destination.count), into: destination)
+    }
+
+    package func readPacked(
+        _ name: String, bytes: Range<Int>, into destination: UnsafeMutableRawBufferPointer
+    ) throws {
+        guard let tensor = tensor(named: name) else { throw FormatError.noTensor(name, path: file.path) }
+        guard destination.count == bytes.count, bytes.upperBound <= tensor.bytes.count else {
             throw FormatError(
                 .malformed, at: file.path,
                 "tensor '\(name)' \(tensor.shape) has \(tensor.bytes.count) bytes as \(tensor.type.name), but the destination "
                     + "holds \(destination.count).",
                 advice: "The configuration and the weights disagree about this tensor's shape.")
         }
-        file.copy(tensor.bytes, into: destination)
+        let first = tensor.bytes.lowerBound + bytes.lowerBound
+        file.copy(first..<first + bytes.count, into: destination)
     }
 }

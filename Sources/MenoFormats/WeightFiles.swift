@@ -18,7 +18,8 @@ package enum WeightFiles {
                 .notFound, at: url.path, "does not exist.",
                 advice: "Give a model's folder, or its .safetensors or .gguf file.")
         }
-        return try isFolder.boolValue ? openFolder(url) : openFile(url)
+        let source = try isFolder.boolValue ? openFolder(url) : openFile(url)
+        return MicroscaledWeights(source) ?? source
     }
 
     private static func openFile(_ url: URL) throws -> any WeightSource {

@@ -19,6 +19,9 @@ import Testing
     static let plain = ["gemma3-tiny", "gemma2-tiny", "llama-tiny", "llama-untied"].map {
         Case(model: $0, adapter: "models/\($0)/adapter", expected: "models/\($0)", prefix: "adapted_logits")
     }
+    static let families = Fixtures.families.map {
+        Case(model: $0, adapter: "models/\($0)/adapter", expected: "models/\($0)", prefix: "adapted_logits")
+    }
     static let kinds = ["dora", "patterns", "modules-untied"].map {
         Case(model: "", adapter: "adapters/\($0)", expected: "adapters/\($0)", prefix: "logits")
     }
@@ -28,7 +31,7 @@ import Testing
         var sequences: [[Int32]]
     }
 
-    @Test(arguments: plain + kinds) func logitsOfTheMergedFolderEqualPEFT(_ test: Case) throws {
+    @Test(arguments: plain + kinds + families) func logitsOfTheMergedFolderEqualPEFT(_ test: Case) throws {
         let folder = try TemporaryFolder()
         let (model, expected) = try open(test)
         let merged = MergedModel(model, try StoredAdapter(Fixtures.url(test.adapter), for: model))

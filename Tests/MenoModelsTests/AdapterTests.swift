@@ -208,7 +208,7 @@ import Testing
             ["init_lora_weights": "loftq"], ["alora_invocation_tokens": [3, 4]],
             ["layer_replication": [[0, 2], [1, 3]]], ["bias": "all"], ["bias": "lora_only"], ["lora_bias": true],
             ["trainable_token_indices": [1]],
-            ["target_parameters": ["q_proj.weight"]], ["use_qalora": true], ["brand_new": "x"],
+            ["use_qalora": true], ["brand_new": "x"],
         ]
         for configuration in refused {
             let error = #expect(throws: ModelError.self) { try settings(configuration) }

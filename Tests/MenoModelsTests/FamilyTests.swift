@@ -13,7 +13,7 @@ import Testing
         FileManager.default.fileExists(atPath: Fixtures.url("models/\($0)/model.gguf").path)
     }
 
-    @Test func mostHaveAGGUFFile() { #expect(Self.inGGUF.count == 18) }
+    @Test func mostHaveAGGUFFile() { #expect(Self.inGGUF.count == 31) }
 
     /// The same model from a GGUF file, whose names the `gguf` package chose.
     @Test(arguments: inGGUF) func ggufFilesGiveTheSameLogits(_ name: String) throws {
@@ -60,7 +60,9 @@ import Testing
             return
         }
         #expect(LoRATargets.areAllLinear(names))
-        #expect(Set(names) == Set(model.linears.map { String($0.name.split(separator: ".").last!) }))
+        // PEFT leaves layers out that are called like experts.
+        let adapted = model.linears.filter { $0.linear.adapter != nil || model.experts.isEmpty }
+        #expect(Set(names) == Set(adapted.map { String($0.name.split(separator: ".").last!) }))
     }
 
     // MARK: The registry

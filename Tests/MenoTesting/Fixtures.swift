@@ -12,6 +12,14 @@ package enum Fixtures {
         "phi3-tiny", "gemma-tiny", "olmo2-tiny", "olmo3-tiny", "granite-tiny", "smollm3-tiny", "glm-tiny", "glm4-tiny",
         "cohere-tiny", "cohere-normalized", "cohere2-tiny", "stablelm-tiny", "stablelm-parallel", "exaone4-tiny",
         "exaone4-windows", "seed-oss-tiny", "arcee-tiny", "ernie4-5-tiny", "hunyuan-tiny", "helium-tiny",
+        "mixtral-tiny", "qwen2-moe-tiny", "qwen2-moe-windows", "qwen3-moe-tiny", "qwen3-moe-dense",
+        "qwen3-moe-balanced",
+        "olmoe-tiny",
+        "olmoe-clipped", "granitemoe-tiny", "granitemoehybrid-tiny", "granitemoehybrid-dense", "phimoe-tiny",
+        "glm4-moe-tiny", "glm4-moe-plain", "gpt-oss-tiny", "gpt-oss-clamped", "gpt-neox-tiny", "gpt-neox-serial",
+        "gpt2-tiny",
+        "gpt2-untied", "phi-tiny", "phi-normalized", "starcoder2-tiny", "starcoder2-windows", "nemotron-tiny",
+        "falcon-tiny", "falcon-multi-query", "falcon-alibi", "olmo-tiny", "apertus-tiny", "mpt-tiny",
     ]
 
     /// A committed fixture under `Tests/Reference/fixtures`.

@@ -6,7 +6,7 @@ import gguf
 import torch
 
 # Architectures whose queries and keys llama.cpp rotates in pairs of neighbors, and transformers in halves.
-PERMUTED = {"llama", "granite", "smollm3", "arcee", "mistral3"}
+PERMUTED = {"llama", "granite", "granitemoe", "olmo", "smollm3", "arcee", "mistral3"}
 
 
 def permuted(weight, heads):
@@ -15,7 +15,9 @@ def permuted(weight, heads):
 
 
 def rotary(writer, config, head_dim, window):
-    parameters = config.rope_parameters
+    parameters = getattr(config, "rope_parameters", None)
+    if not parameters:
+        return
     parameters = parameters.get("full_attention", parameters)
     base = parameters["rope_theta"]
     kind = parameters["rope_type"]
@@ -43,6 +45,56 @@ def rotary(writer, config, head_dim, window):
             writer.add_tensor(f"rope_factors_{name}.weight", values.numpy())
 
 
+def experts(writer, config, architecture):
+    count = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None)
+    if not count:
+        return
+    writer.add_expert_count(count)
+    writer.add_expert_used_count(config.num_experts_per_tok)
+    if hasattr(config, "moe_intermediate_size"):
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    if architecture == "gpt-oss":
+        writer.add_expert_feed_forward_length(config.intermediate_size)
+    if hasattr(config, "shared_expert_intermediate_size"):
+        writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
+    if architecture == "glm4moe":
+        writer.add_expert_shared_count(config.n_shared_experts)
+        writer.add_leading_dense_block_count(config.first_k_dense_replace)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        writer.add_expert_weights_scale(config.routed_scaling_factor)
+        writer.add_expert_weights_norm(config.norm_topk_prob)
+
+
+def stored_tensors(model, architecture):
+    """The weights, those of gates and ups apart."""
+    for name, tensor in model.state_dict().items():
+        tensor = tensor.detach().float()
+        if architecture == "granitemoe":
+            name = name.replace("block_sparse_moe.", "mlp.").replace(".router.", ".gate.")
+        transposed = architecture == "gpt-oss"
+        if name.endswith("experts.gate_up_proj") or name.endswith("experts.gate_up_proj_bias"):
+            suffix = "_bias" if name.endswith("_bias") else ""
+            if transposed:
+                parts = tensor[..., ::2], tensor[..., 1::2]
+                parts = parts if suffix else [part.transpose(1, 2) for part in parts]
+            else:
+                parts = tensor.chunk(2, dim=1)
+            prefix = name.removesuffix("gate_up_proj" + suffix)
+            ending = ".bias" if suffix else ".weight"
+            yield prefix + "gate_proj" + ending, parts[0]
+            yield prefix + "up_proj" + ending, parts[1]
+        elif name.endswith("experts.down_proj"):
+            yield name + ".weight", tensor.transpose(1, 2) if transposed else tensor
+        elif name.endswith("experts.down_proj_bias"):
+            yield name.removesuffix("_bias") + ".bias", tensor
+        elif name.endswith("e_score_correction_bias"):
+            yield name.replace("e_score_correction_bias", "e_score_correction.bias"), tensor
+        elif name.endswith("sinks"):
+            yield name + ".weight", tensor
+        else:
+            yield name, tensor
+
+
 def write_gguf(model, architecture, path):
     config = model.config
     writer = gguf.GGUFWriter(path, architecture)
@@ -51,22 +103,26 @@ def write_gguf(model, architecture, path):
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_feed_forward_length(getattr(config, "n_inner", None) or config.intermediate_size)
     writer.add_head_count(heads)
     writer.add_head_count_kv(key_heads)
     if getattr(config, "head_dim", None):
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)
+    experts(writer, config, architecture)
     if hasattr(config, "rms_norm_eps"):
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     else:
-        writer.add_layer_norm_eps(config.layer_norm_eps)
+        keys = "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"
+        writer.add_layer_norm_eps(next((getattr(config, key) for key in keys if hasattr(config, key)), 1e-5))
+    if architecture == "olmo":
+        writer.add_clamp_kqv(config.clip_qkv)
     window = getattr(config, "sliding_window", None)
     if window:
         writer.add_sliding_window(window)
     if architecture == "exaone4":
         writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in config.layer_types])
-    if architecture == "granite":
+    if architecture in ("granite", "granitemoe"):
         writer.add_attention_scale(config.attention_multiplier)
         writer.add_embedding_scale(config.embedding_multiplier)
         writer.add_residual_scale(config.residual_multiplier)
@@ -84,15 +140,16 @@ def write_gguf(model, architecture, path):
     writer.add_token_types([2, 3, 3] + [1] * (len(tokens) - 3))
     kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
     names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
-    for name, tensor in model.state_dict().items():
+    for name, values in stored_tensors(model, architecture):
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        values = tensor.detach().float()
         if architecture in PERMUTED and ".q_proj." in name:
             values = permuted(values, heads)
         if architecture in PERMUTED and ".k_proj." in name:
             values = permuted(values, key_heads)
-        if architecture == "gemma" and name.endswith("norm.weight"):
+        if architecture == "gpt2" and name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")):
+            values = values.transpose(0, 1)
+        if architecture in ("gemma", "nemotron") and name.endswith("norm.weight"):
             values = values + 1
         stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if stored is None:

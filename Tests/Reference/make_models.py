@@ -22,6 +22,7 @@ from peft import LoraConfig, get_peft_model
 from gguf_models import write_gguf
 from safetensors.torch import save_file
 from trainer_steps import logits, trajectory
+from transformers.models.phimoe import modeling_phimoe as phimoe
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig,
                           LlamaForCausalLM)
 
@@ -78,7 +79,7 @@ families = {
                                      attention_multiplier=0.2, tie_word_embeddings=True), "granite"),
     "smollm3-tiny": ("SmolLM3", dict(
         num_hidden_layers=4, tie_word_embeddings=True, no_rope_layers=[1, 1, 1, 0]), "smollm3"),
-    "glm-tiny": ("Glm", dict(head_dim=8), None),
+    "glm-tiny": ("Glm", dict(head_dim=8), "chatglm"),
     "glm4-tiny": ("Glm4", dict(head_dim=8), "glm4"),
     "cohere-tiny": ("Cohere", dict(logit_scale=0.3), "command-r"),
     "cohere-normalized": ("Cohere", dict(use_qk_norm=True, logit_scale=0.3), None),
@@ -95,9 +96,87 @@ families = {
         head_dim=10, rope_parameters=rope("dynamic", alpha=50.0, factor=1.0)), "hunyuan-dense"),
     "helium-tiny": ("Helium", dict(head_dim=8), None),
 }
+# Mixtures of experts: sizes as above, several experts a token.
+moe = dict(moe_intermediate_size=10, num_experts=5, num_experts_per_tok=2, experts_implementation="eager")
+local = dict(num_local_experts=5, num_experts_per_tok=3, experts_implementation="eager")
+families |= {
+    "mixtral-tiny": ("Mixtral", dict(**local, head_dim=10), "llama"),
+    "qwen2-moe-tiny": ("Qwen2Moe", dict(
+        **moe, shared_expert_intermediate_size=12), "qwen2moe"),
+    "qwen2-moe-windows": ("Qwen2Moe", dict(
+        **moe, shared_expert_intermediate_size=6, num_hidden_layers=3, use_sliding_window=True, sliding_window=6,
+        max_window_layers=3, qkv_bias=False, norm_topk_prob=True, tie_word_embeddings=True), None),
+    "qwen3-moe-tiny": ("Qwen3Moe", dict(**moe, head_dim=10, norm_topk_prob=True), "qwen3moe"),
+    "qwen3-moe-dense": ("Qwen3Moe", dict(
+        **moe, num_hidden_layers=4, mlp_only_layers=[1], decoder_sparse_step=2, tie_word_embeddings=True), None),
+    "qwen3-moe-balanced": ("Qwen3Moe", dict(**moe, head_dim=8, output_router_logits=True, router_aux_loss_coef=0.3), None),
+    "olmoe-tiny": ("Olmoe", dict(num_experts=6, num_experts_per_tok=3, experts_implementation="eager"), "olmoe"),
+    "olmoe-clipped": ("Olmoe", dict(num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, clip_qkv=1.5,
+                                    experts_implementation="eager"), None),
+    "granitemoe-tiny": ("GraniteMoe", dict(
+        **local, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.3, attention_multiplier=0.2,
+        tie_word_embeddings=True), "granitemoe"),
+    "granitemoehybrid-tiny": ("GraniteMoeHybrid", dict(
+        **local, embedding_multiplier=3.0, logits_scaling=2.5, residual_multiplier=0.3, attention_multiplier=0.2,
+        shared_intermediate_size=12, mamba_n_heads=8, layer_types=["full_attention"] * 2, position_embedding_type="rope"), None),
+    "granitemoehybrid-dense": ("GraniteMoeHybrid", dict(
+        num_local_experts=0, num_experts_per_tok=0, attention_multiplier=0.2, shared_intermediate_size=12, mamba_n_heads=8,
+        layer_types=["full_attention"] * 2, tie_word_embeddings=True), None),
+    "phimoe-tiny": ("Phimoe", dict(
+        num_local_experts=5, num_experts_per_tok=2, experts_implementation="eager", attention_bias=True, lm_head_bias=True,
+        router_jitter_noise=0.2), None),
+    "glm4-moe-tiny": ("Glm4Moe", dict(
+        moe_intermediate_size=10, n_routed_experts=6, num_experts_per_tok=2, n_shared_experts=2, n_group=3, topk_group=2,
+        routed_scaling_factor=1.7, num_hidden_layers=3, head_dim=8, use_qk_norm=True, attention_bias=True, num_mtp_layers=0,
+        experts_implementation="eager"), None),
+    "glm4-moe-plain": ("Glm4Moe", dict(
+        moe_intermediate_size=10, n_routed_experts=4, num_experts_per_tok=3, norm_topk_prob=False, head_dim=8,
+        num_mtp_layers=0, experts_implementation="eager"), "glm4moe"),
+    "gpt-oss-tiny": ("GptOss", dict(
+        **local, head_dim=10, sliding_window=7,
+        rope_parameters=rope("yarn", 1.5e5, factor=4.0, original_max_position_embeddings=16, beta_fast=32.0, beta_slow=1.0,
+                             truncate=False)), "gpt-oss"),
+    "gpt-oss-clamped": ("GptOss", dict(**local, head_dim=10, layer_types=["full_attention"] * 2, swiglu_limit=0.7), None),
+}
+# Layers of other kinds.
+nodrop = dict(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
+families |= {
+    "gpt-neox-tiny": ("GPTNeoX", dict(), None),
+    "gpt-neox-serial": ("GPTNeoX", dict(use_parallel_residual=False, attention_bias=False, tie_word_embeddings=True,
+                                        rope_parameters=rope(base=5e4, partial_rotary_factor=0.75)), None),
+    "gpt2-tiny": ("GPT2", dict(n_inner=14, **nodrop), "gpt2"),
+    "gpt2-untied": ("GPT2", dict(scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False, **nodrop), None),
+    "phi-tiny": ("Phi", dict(), "phi2"),
+    "phi-normalized": ("Phi", dict(qk_layernorm=True, num_key_value_heads=3), None),
+    "starcoder2-tiny": ("Starcoder2", dict(sliding_window=None), "starcoder2"),
+    "starcoder2-windows": ("Starcoder2", dict(sliding_window=6, use_bias=False, tie_word_embeddings=False), None),
+    "nemotron-tiny": ("Nemotron", dict(), "nemotron"),
+    "falcon-tiny": ("Falcon", dict(new_decoder_architecture=True, num_kv_heads=1, ffn_hidden_size=14), None),
+    "falcon-multi-query": ("Falcon", dict(ffn_hidden_size=14, tie_word_embeddings=False), None),
+    # transformers' eager attention adds the slopes twice.
+    "falcon-alibi": ("Falcon", dict(attn_implementation="sdpa", alibi=True, multi_query=False, parallel_attn=False, bias=True, ffn_hidden_size=14), None),
+    "olmo-tiny": ("Olmo", dict(clip_qkv=1.5), "olmo"),
+    "apertus-tiny": ("Apertus", dict(head_dim=10), None),
+    "mpt-tiny": ("Mpt", dict(max_seq_len=64, expansion_ratio=4), None),
+}
+# Those whose files are there in transformers' own layout too, with all experts in a tensor.
+fused = ["mixtral-tiny", "qwen3-moe-tiny", "granitemoe-tiny", "gpt-neox-tiny"]
+# What adapters adapt of mixtures of experts, as `all-linear` does by itself where PEFT knows their names from before
+# transformers 5: gates and ups together have the ranks of both.
+routers = {"qwen2_moe": "mlp.gate.weight", "granitemoe": "router.weight", "granitemoehybrid": "router.weight", "phimoe": "router.weight",
+           "gpt_oss": "router.weight"}
 for family_name, (family_kind, family_keys, _) in families.items():
     family_config = getattr(transformers, family_kind + "Config")
-    models[family_name] = (getattr(transformers, family_kind + "ForCausalLM"), family_config(**{**odd, **family_keys}))
+    family_class = getattr(transformers, family_kind + "ForCausalLM", None) or getattr(transformers, family_kind + "LMHeadModel")
+    models[family_name] = (family_class, family_config(**{**odd, **family_keys}))
+
+
+def plainly(*args, training, **kwargs):
+    """Experts that Phi-MoE chooses without sampling, in training too."""
+    return sparsemixer(*args, training=False, **kwargs)
+
+
+sparsemixer, phimoe.sparsemixer = phimoe.sparsemixer, plainly
 
 
 def randomise(model, deviation):
@@ -106,6 +185,9 @@ def randomise(model, deviation):
             parameter.data.add_(torch.randn_like(parameter) * 0.3)
         else:
             parameter.data.normal_(0, deviation)
+    for name, buffer in model.named_buffers():
+        if name.endswith("e_score_correction_bias"):
+            buffer.normal_(0, 0.2)
 
 
 def short(name):
@@ -120,9 +202,12 @@ for index, (name, (kind, config)) in enumerate(models.items()):
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     model = kind(config).float().eval()
-    # Scores that grow with the position are sharp, and magnify rounding.
-    randomise(model, 0.3 if name == "ministral3-tiny" else 0.4)
+    # Scores that grow with the position and squared activations are sharp, and magnify rounding.
+    randomise(model, 0.3 if name in ("ministral3-tiny", "nemotron-tiny") else 0.4)
     model.save_pretrained(folder, max_shard_size="20KB" if name == "llama-tiny" else "5GB")
+    if name in fused:
+        model.save_pretrained(folder / "fused", save_original_format=False)
+        (folder / "fused/generation_config.json").unlink()
     if is_family and families[name][2]:
         write_gguf(model, families[name][2], folder / "model.gguf")
     vocabulary, lengths = model.config.vocab_size, (5, 13, 27) if is_family else (5, 13, 21)
@@ -146,12 +231,19 @@ for index, (name, (kind, config)) in enumerate(models.items()):
                if name != "llama-untied" else ["q_proj", "v_proj"])
     if is_family:
         targets = "all-linear"
+    router = routers.get(model.config.model_type)
+    settings = {}
+    if router and any(".experts." in key for key, _ in model.named_parameters()):
+        settings = dict(target_parameters=[router, "experts.gate_up_proj", "experts.down_proj"], exclude_modules=["router"],
+                        rank_pattern={r".*\.gate_up_proj": 4}, alpha_pattern={r".*\.gate_up_proj": 16})
     adapted = get_peft_model(model, LoraConfig(r=2 if is_family else 4, lora_alpha=8, lora_dropout=0.0, target_modules=targets,
-                                               task_type="CAUSAL_LM"))
+                                               task_type="CAUSAL_LM", **settings))
     for parameter_name, parameter in adapted.named_parameters():
         if "lora_B" in parameter_name:
             parameter.data.normal_(0, 0.2)
     adapted.peft_config["default"].target_modules = sorted(adapted.peft_config["default"].target_modules)
+    if adapted.peft_config["default"].target_parameters:
+        adapted.peft_config["default"].target_parameters = sorted(adapted.peft_config["default"].target_parameters)
     adapted.save_pretrained(folder / "adapter")
     total, count = 0, 0
     for index, (sequence, label) in enumerate(zip(sequences, labels)):

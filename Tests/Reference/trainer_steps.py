@@ -40,6 +40,10 @@ class SequentialTrainer(Trainer):
     def _get_train_sampler(self, *args, **kwargs):
         return torch.utils.data.SequentialSampler(self.train_dataset)
 
+    def _get_num_items_in_batch(self, batch_samples, device):
+        # Of GPT-2, whose class has another name than those of other models, Trainer counts the first tokens too.
+        return sum((batch["labels"][..., 1:] != -100).sum() for batch in batch_samples)
+
     def training_step(self, *args, **kwargs):
         loss = super().training_step(*args, **kwargs)
         self.losses.append(loss.item())

@@ -176,7 +176,17 @@ package struct TrainingSession {
             try RandomGenerator.seed(UInt64(configuration.data.seed))
             return try decoder.attachLoRA(lora.settings)
         }
+        noteFrozenExperts(decoder, log)
         return adapter(settings)
+    }
+
+    private static func noteFrozenExperts(_ decoder: Decoder, _ log: any SessionLog) {
+        let share = decoder.frozenExpertShare
+        guard share > 0 else { return }
+        log.note(
+            "\(Int((100 * share).rounded())) % of the model's weights belong to experts that are not adapted. To adapt them, set "
+                + "lora.lora_dropout: 0 and lora.target_parameters: [experts.gate_up_proj, experts.down_proj], or "
+                + "lora.target_modules: all-linear")
     }
 
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.

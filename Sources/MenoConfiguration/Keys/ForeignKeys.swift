@@ -203,7 +203,6 @@ extension ConfigurationKey {
         Foreign("lora.qalora_group_size", nil, "it only means something with use_qalora."),
         Foreign("lora.revision", ["main"], "a model is the folder or file that is named."),
         Foreign("lora.runtime_config", nil, "it changes no result."),
-        Foreign("lora.target_parameters", ["[]"], "no model that Meno knows has experts."),
         Foreign("lora.task_type", ["CAUSAL_LM"], "models are causal language models."),
         Foreign("lora.trainable_token_indices", ["[]"], "name embed_tokens in `lora.modules_to_save`."),
         Foreign("lora.use_bdlora", ["false"], "adapters are LoRA or DoRA."),

@@ -21,6 +21,11 @@ extension ConfigurationKey {
                 "A text is a regular expression where it has characters that no name has, as in .*self_attn.(q|v)_proj."
         ),
         ConfigurationKey(
+            "lora.target_parameters", \.adapter.targetParameters, .textsOrNone,
+            "Weights that are adapted though they belong to no linear layer, by the ends of their full names: those of experts.",
+            example: "[experts.gate_up_proj, experts.down_proj]",
+            caveat: "Needs lora.lora_dropout: 0, as PEFT does. With that, all-linear means experts and routers too."),
+        ConfigurationKey(
             "lora.exclude_modules", \.adapter.excludedModules, .textsOrNone,
             "Layers that are not adapted though lora.target_modules names them, by the end of their names.",
             example: "[layers.0.mlp.down_proj]"),

@@ -12,6 +12,12 @@ package struct GGUFAdapterExport {
 
     /// - Throws: ``ExportError`` for what llama.cpp's adapters cannot hold.
     package init(_ adapter: StoredAdapter, of model: StoredModel) throws {
+        guard !adapter.adaptsExperts else {
+            throw ExportError(
+                .unsupported, at: adapter.folder.path,
+                "adapts experts, which Meno does not write as a llama.cpp adapter.",
+                advice: "Merge it instead: export as safetensors.")
+        }
         try Self.requirePossible(
             usesDoRA: adapter.settings.usesDoRA, replaced: adapter.replaced, path: adapter.folder.path)
         self.adapter = adapter

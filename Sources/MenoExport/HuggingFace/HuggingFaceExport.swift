@@ -26,7 +26,7 @@ package struct HuggingFaceExport {
                 case "F16": .float16
                 default: .bfloat16
                 }
-            counts[type, default: 0] += parameter.stored.count
+            counts[type, default: 0] += parameter.count
         }
         return counts.max { $0.value < $1.value }?.key ?? .bfloat16
     }
@@ -36,17 +36,17 @@ package struct HuggingFaceExport {
         let shards = shards()
         var places: [(tensor: String, shard: String)] = []
         var size = 0
-        let total = merged.model.parameters.reduce(0) { $0 + $1.stored.count }
+        let total = merged.tensors.reduce(0) { $0 + $1.count }
         var done = 0
         for (index, shard) in shards.enumerated() {
             let name = shards.count == 1 ? "model.safetensors" : Self.name(index, of: shards.count)
             let writer = try SafetensorsWriter(
                 to: stage.url(name), tensors: shard.map { .init($0.name, .init(elementType), $0.shape) },
                 metadata: ["format": "pt"])
-            for parameter in shard {
-                try write(parameter, writer)
-                places.append((parameter.name, name))
-                done += parameter.stored.count
+            for tensor in shard {
+                try write(tensor, writer)
+                places.append((tensor.name, name))
+                done += tensor.count
                 onProgress(Double(done) / Double(max(1, total)))
             }
             try writer.finish(synchronize: true)
@@ -57,20 +57,21 @@ package struct HuggingFaceExport {
         return size
     }
 
-    private func write(_ parameter: StoredModel.Parameter, _ writer: SafetensorsWriter) throws {
+    private func write(_ tensor: MergedTensor, _ writer: SafetensorsWriter) throws {
         let type: GGUFTensorType =
             switch elementType {
             case .float32: .F32
             case .bfloat16: .BF16
             case .float16: .F16
             }
-        let together =
-            merged.model.gguf == nil
-            ? 1 : GGUFForm(merged.model.configuration).rowsTogether(parameter.name, rows: parameter.rows)
+        let form = merged.model.gguf.map { _ in GGUFForm(merged.model.configuration) }
+        let together = { (parameter: StoredModel.Parameter) in
+            form?.rowsTogether(parameter.name, rows: parameter.rows) ?? 1
+        }
         var offset = 0
-        try merged.forEachPart(of: parameter, together: together) { values in
+        try merged.forEachPart(of: tensor, together: together) { values in
             try values.encoded(as: type) { bytes in
-                try writer.write(parameter.name, bytes, at: offset)
+                try writer.write(tensor.name, bytes, at: offset)
                 offset += bytes.count
             }
         }
@@ -82,16 +83,16 @@ package struct HuggingFaceExport {
     }
 
     /// The weights of each file.
-    private func shards() -> [[StoredModel.Parameter]] {
-        var shards: [[StoredModel.Parameter]] = []
+    private func shards() -> [[MergedTensor]] {
+        var shards: [[MergedTensor]] = []
         var size = Int.max
-        for parameter in merged.model.parameters {
-            let bytes = parameter.stored.count * elementType.size
+        for tensor in merged.tensors {
+            let bytes = tensor.count * elementType.size
             if shards.isEmpty || size + bytes > shardLimit {
                 shards.append([])
                 size = 0
             }
-            shards[shards.count - 1].append(parameter)
+            shards[shards.count - 1].append(tensor)
             size += bytes
         }
         return shards

@@ -107,7 +107,12 @@ package final class ShardedSafetensors: WeightSource, SafetensorsTensors {
         _ name: String, elements: Range<Int>, as elementType: WeightElementType,
         into destination: UnsafeMutableRawBufferPointer
     ) throws {
+        try shard(of: name).read(name, elements: elements, as: elementType, into: destination)
+    }
+
+    /// The file that has a tensor.
+    func shard(of name: String) throws -> SafetensorsFile {
         guard let place = places[name] else { throw FormatError.noTensor(name, path: path) }
-        try shards[place.shard].read(name, elements: elements, as: elementType, into: destination)
+        return shards[place.shard]
     }
 }

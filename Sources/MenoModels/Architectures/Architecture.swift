@@ -13,6 +13,8 @@ package struct Architecture: Sendable {
     package var multimodalTypes: [String] = []
     /// `general.architecture` in GGUF files.
     package var ggufNames: [String] = []
+    /// The same in files with experts, where it is the name of an architecture without them too.
+    var ggufNamesWithExperts: [String] = []
     /// transformers' `model_type` of the architecture that llama.cpp takes for this one, where that is another.
     var ggufTwin: String?
     /// Whether llama.cpp attends to everything although the file names a window.
@@ -42,6 +44,8 @@ package struct Architecture: Sendable {
         var keyValueHeadCount: Int?
         /// hidden / heads, unless given.
         var headDimension: Int?
+        /// Where neither the configuration nor ``intermediateSize`` has one: the hidden size, times this.
+        var intermediateFactor: Int?
         var maximumPositions = 2048
         var normEpsilon = 1e-6
         var normEpsilonKey = "rms_norm_eps"
@@ -53,6 +57,10 @@ package struct Architecture: Sendable {
         var tiesEmbeddings = false
         /// Whether queries, keys, values and the output have biases.
         var attentionBias = false
+        /// What the loss of routers is multiplied by, where the configuration asks for it; `nil`: transformers computes none.
+        var routerLossCoefficient: Double? = 0.001
+        /// What keys of a Llama's configuration are called.
+        var keys: [String: String] = [:]
         /// Positions before a rotary scaling; `maximumPositions` unless given.
         var originalPositions: Int?
     }
@@ -65,7 +73,9 @@ extension Architecture {
     package static let all: [Architecture] = [
         .llama, .gemma, .gemma2, .gemma3, .qwen2, .qwen3, .mistral, .ministral, .ministral3, .phi3, .olmo2, .olmo3,
         .granite, .smollm3, .glm, .glm4, .cohere, .cohere2, .stableLM, .exaone4, .seedOSS, .arcee, .ernie4_5, .hunyuan,
-        .internLM3, .helium,
+        .internLM3, .helium, .mixtral, .qwen2MoE, .qwen3MoE, .olmoe, .graniteMoE, .graniteMoEHybrid, .phiMoE, .glm4MoE,
+        .gptOSS,
+        .gptNeoX, .gpt2, .phi, .starCoder2, .nemotron, .falcon, .olmo, .apertus, .mpt,
     ]
 
     /// All `model_type`s that are read.
@@ -81,7 +91,8 @@ extension Architecture {
         throw unsupported(modelType, known: modelTypes, path: path)
     }
 
-    static func named(gguf name: String, path: String?) throws -> Architecture {
+    static func named(gguf name: String, hasExperts: Bool = false, path: String?) throws -> Architecture {
+        if hasExperts, let found = all.first(where: { $0.ggufNamesWithExperts.contains(name) }) { return found }
         if let found = all.first(where: { $0.ggufNames.contains(name) }) { return found }
         throw unsupported(name, known: all.flatMap(\.ggufNames), path: path)
     }

@@ -13,16 +13,21 @@ extension Architecture {
         }, permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 32_000, hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32)
-    ) { model, keys in
-        model.embeddingScale = try keys.double("embedding_multiplier", gguf: "embedding_scale") ?? 1
+    ) { model, keys in try model.scaleAsGranite(keys) }
+}
+
+extension DecoderConfiguration {
+    /// Scales embeddings, scores, blocks and logits as the files say.
+    mutating func scaleAsGranite(_ keys: ModelKeys) throws {
+        embeddingScale = try keys.double("embedding_multiplier", gguf: "embedding_scale") ?? 1
         let divisor = try keys.double("logits_scaling", gguf: "logit_scale") ?? 1
         guard divisor > 0 else {
             throw ModelError(.malformed, at: keys.path, "\"logits_scaling\" is \(divisor); expected above 0.")
         }
-        model.logitScale = 1 / divisor
+        logitScale = 1 / divisor
         let score = try keys.double("attention_multiplier", gguf: "attention.scale")
         let residual = try keys.double("residual_multiplier", gguf: "residual_scale") ?? 1
-        model.changeLayers { layer, _ in
+        changeLayers { layer, _ in
             // A GGUF file without it means the usual one.
             layer.attention.scale = score ?? (keys.json == nil ? layer.attention.scale : 1)
             layer.residualScale = residual

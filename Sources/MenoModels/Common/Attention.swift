@@ -14,17 +14,20 @@ final class Attention {
     private let queryNorm: Norm?
     private let keyNorm: Norm?
     private let rotary: RotaryEmbedding?
+    /// The score of each head that no token gets, `[heads]`.
+    let sinks: Parameter?
     private let configuration: AttentionConfiguration
 
     init(
         inputs: Inputs, output: Linear, queryNorm: Norm?, keyNorm: Norm?, rotary: RotaryEmbedding?,
-        configuration: AttentionConfiguration
+        sinks: Parameter?, configuration: AttentionConfiguration
     ) {
         self.inputs = inputs
         self.output = output
         self.queryNorm = queryNorm
         self.keyNorm = keyNorm
         self.rotary = rotary
+        self.sinks = sinks
         self.configuration = configuration
     }
 
@@ -43,7 +46,7 @@ final class Attention {
             q = try q * growth.to(q.dtype)
         }
         let k = try prepared(projected.key, heads: configuration.keyValueHeadCount, norm: keyNorm, angles)
-        let v = try heads(projected.value, configuration.keyValueHeadCount)
+        let v = try heads(clipped(projected.value), configuration.keyValueHeadCount)
         let attended =
             if let cache {
                 try attendToCache(query: q, key: k, value: v, cache: cache, context: context)
@@ -64,9 +67,23 @@ final class Attention {
         case .fused(let linear):
             let keys = configuration.keyValueHeadCount * configuration.headDimension
             let sizes = [configuration.headCount * configuration.headDimension, keys, keys]
-            let parts = try linear(input, context: context).split(sizes: sizes, along: -1)
+            let all = try linear(input, context: context)
+            if configuration.isFusedByKey { return try parts(ofKeys: all) }
+            let parts = try all.split(sizes: sizes, along: -1)
             return (parts[0], parts[1], parts[2])
         }
+    }
+
+    /// The parts of an output that has the queries of each key, it and its value together.
+    private func parts(ofKeys all: Tensor) throws -> (query: Tensor, key: Tensor, value: Tensor) {
+        let (tokens, keys) = (all.size(0), configuration.keyValueHeadCount)
+        let queries = configuration.headCount / keys
+        let groups = try all.reshaped([tokens, keys, queries + 2, configuration.headDimension])
+        let part = { (start: Int, count: Int) in
+            try groups.narrowed(2, start: start, count: count)
+                .reshaped([tokens, keys * count * self.configuration.headDimension])
+        }
+        return (try part(0, queries), try part(queries, 1), try part(queries + 1, 1))
     }
 
     private func heads(_ projection: Tensor, _ count: Int) throws -> Tensor {
@@ -79,17 +96,21 @@ final class Attention {
     ) throws -> Tensor {
         let settings = configuration.queryKeyNorm
         let isWhole = settings?.scope == .projection
-        var x = try heads(norm.map { isWhole ? try $0(projection) : projection } ?? projection, count)
+        var x = try heads(clipped(norm.map { isWhole ? try $0(projection) : projection } ?? projection), count)
         let follows = settings?.followsRotation ?? false
         if let norm, !isWhole, !follows { x = try norm(x) }
         if let rotary, let angles { x = try rotary(x, angles) }
         return follows ? try norm?(x) ?? x : x
     }
 
+    private func clipped(_ projection: Tensor) throws -> Tensor {
+        try configuration.clip.map { try projection.clamped(-$0, $0) } ?? projection
+    }
+
     /// Every sequence attends to itself. `[tokens, heads, headDimension]` in and out.
     private func attend(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext) throws -> Tensor {
         let layout = context.layout
-        if query.hasPackedAttention(softcap: configuration.softcap) {
+        if configuration.hasPlainScores, query.hasPackedAttention(softcap: configuration.softcap) {
             return try Tensor.packedAttention(
                 query: query, key: key, value: value, boundaries: context.boundaries(), window: slidingWindow,
                 scale: configuration.scale, softcap: configuration.softcap)
@@ -160,12 +181,33 @@ final class Attention {
             let weights = try logits.masked(by: hidden, with: -.infinity).softmax(along: -1, dtype: .float32)
             return try weights.to(query.dtype).matmul(value)
         }
+        if !configuration.hasPlainScores {
+            let hidden = try context.hidden(queries: queries, keys: keys, window: needsWindow ? slidingWindow : nil)
+            return try weighed(query, key, value, hidden: hidden, slopes: configuration.slopes?.bias(keys: keys))
+        }
         let isCausal = !needsWindow && queries == keys
         let mask =
             isCausal || (queries == 1 && !needsWindow)
             ? nil : try context.visible(queries: queries, keys: keys, window: needsWindow ? slidingWindow : nil)
         return try Tensor.attention(
             query: query, key: key, value: value, mask: mask, isCausal: isCausal, scale: configuration.scale)
+    }
+
+    /// Attention whose scores have something of their own.
+    /// - Parameter slopes: what is added for each head and key, `[heads, 1, keys]`.
+    private func weighed(
+        _ query: Tensor, _ key: Tensor, _ value: Tensor, hidden: Tensor, slopes: Tensor?
+    ) throws -> Tensor {
+        var scores = try (query * configuration.scale).matmul(key.transposed(-1, -2)).to(.float32)
+        if let slopes { scores = try scores + slopes.to(scores.device) }
+        scores = try scores.masked(by: hidden, with: -.infinity)
+        if let sinks {
+            let (batch, heads, queries) = (scores.size(0), scores.size(1), scores.size(2))
+            let sink = try sinks.value(.float32).reshaped([1, heads, 1, 1]).expanded([batch, heads, queries, 1])
+            scores = try Tensor.concatenated([scores, sink], along: -1)
+        }
+        let weights = try scores.softmax(along: -1).narrowed(-1, start: 0, count: key.size(2))
+        return try weights.to(query.dtype).matmul(value)
     }
 
     /// Keys or values `[batch, keyValueHeads, length, headDimension]`, one for each query head.

@@ -7,13 +7,16 @@ final class AttentionContext {
     private let device: Device
     /// Tokens of the one sequence that came before, where they are cached.
     private let offset: Int
-    private let positions: [Int64]
-    private let indices: Tensor
+    let positions: [Int64]
+    /// The same, on the device.
+    let indices: Tensor
     private var angles: [ObjectIdentifier: (cos: Tensor, sin: Tensor)] = [:]
     private var masks: [MaskKey: Tensor] = [:]
     private var sequenceBoundaries: SequenceBoundaries?
     private let randomKey: UInt64?
     private var knownRowKeys: RowKeys?
+    /// What routers' decisions cost, where a model is trained with it.
+    var routerLoss: RouterLoss?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 

@@ -20,6 +20,13 @@ package final class Decoder {
     /// What dropout and noise follow from in passes with gradient, with an example's number (``SequenceLayout/numbers``), a
     /// token's position and a layer's name. Each optimizer step has a key of its own: `RowKeys.key(seed:step:)`.
     package var randomKey: UInt64 = 0
+    /// Examples of a step that are a micro-batch, by their numbers: what the loss of routers is computed of
+    /// (``DecoderConfiguration/routerLossCoefficient``). 0: passes have no such loss.
+    package var microBatchSize = 0
+    /// How many examples of the step each micro-batch has.
+    private var microBatches: [Int: Int] = [:]
+    /// The loss of routers of the last pass with gradient, a sum over its micro-batches.
+    package private(set) var routerLoss = 0.0
     /// Probabilities below it enter the gradient of a frozen head by the centroid of their words' embeddings instead of one
     /// by one; 0: none. The loss is exact either way. Unless set, 1e-6 with weights in bfloat16, whose rounding is a
     /// larger error, and 0 otherwise.
@@ -29,19 +36,23 @@ package final class Decoder {
     }
 
     let embedding: Parameter
+    /// Of positions, where the model learns them.
+    let positions: Parameter?
     let layers: [DecoderLayer]
     let finalNorm: Norm
     let head: LanguageModelHead
 
     init(
         configuration: DecoderConfiguration, weightType: DType, computeType: DType, device: Device,
-        embedding: Parameter, layers: [DecoderLayer], finalNorm: Norm, head: LanguageModelHead
+        embedding: Parameter, positions: Parameter? = nil, layers: [DecoderLayer], finalNorm: Norm,
+        head: LanguageModelHead
     ) {
         self.configuration = configuration
         self.weightType = weightType
         self.computeType = computeType
         self.device = device
         self.embedding = embedding
+        self.positions = positions
         self.layers = layers
         self.finalNorm = finalNorm
         self.head = head
@@ -78,16 +89,26 @@ package final class Decoder {
 
     // MARK: Passes
 
+    /// Tells which examples a step has: a micro-batch may go through the model in parts.
+    package func beginStep(_ layouts: [SequenceLayout]) {
+        guard microBatchSize > 0 else { return }
+        microBatches = layouts.flatMap(\.numbers).reduce(into: [:]) { $0[$1 / microBatchSize, default: 0] += 1 }
+    }
+
     /// Whether the sequences of a pass may have a beginning in common (``SequenceLayout/sharedPrefix``): where this project's
     /// own attention computes them, and nothing random makes the same tokens differ.
     /// - Parameter training: in passes with gradient, where dropout and noise work.
     package func sharesBeginnings(training: Bool) -> Bool {
         let isRandom = embeddingNoise > 0 || linears.contains { ($0.linear.adapter?.dropout ?? 0) > 0 }
         // Sequences of other lengths may rotate the same tokens by other angles.
-        guard device.kind == .cpu, !(training && isRandom), !configuration.dependsOnLength else { return false }
+        let countsTokens = training && configuration.routerLossCoefficient != nil
+        guard device.kind == .cpu, !(training && isRandom), !countsTokens, !configuration.dependsOnLength else {
+            return false
+        }
         return configuration.layers.allSatisfy { layer in
             let query = try? Tensor.zeros([1, 1, layer.attention.headDimension]).to(computeType)
-            return query?.hasPackedAttention(softcap: layer.attention.softcap) ?? false
+            return layer.attention.hasPlainScores
+                && query?.hasPackedAttention(softcap: layer.attention.softcap) ?? false
         }
     }
 
@@ -104,6 +125,12 @@ package final class Decoder {
         let context = try AttentionContext(
             layout: layout, offset: cache?.count ?? 0, randomKey: isGradientEnabled ? randomKey : nil, device: device)
         var states = try embed(inputIDs)
+        if let positions { states = try states + embed(context, positions) }
+        if isGradientEnabled, microBatchSize > 0, let coefficient = configuration.routerLossCoefficient {
+            context.routerLoss = try RouterLoss(
+                coefficient: coefficient, layout: layout, microBatchSize: microBatchSize,
+                examples: microBatches, device: device)
+        }
         if embeddingNoise > 0, let keys = try context.rowKeys() {
             states = try states + noise(layout, keys, dtype: states.dtype)
         }
@@ -118,6 +145,7 @@ package final class Decoder {
             }
         }
         cache?.advance(by: inputIDs.count)
+        if isGradientEnabled { routerLoss = context.routerLoss?.value ?? 0 }
         states = try finalNorm(states)
         // Here instead of the logits, which are never all there.
         return configuration.logitScale == 1 ? states : try states * configuration.logitScale
@@ -178,15 +206,28 @@ package final class Decoder {
         return try states * scale
     }
 
+    private func embed(_ context: AttentionContext, _ table: Parameter) throws -> Tensor {
+        let count = table.shape[0]
+        if let beyond = context.positions.first(where: { $0 >= count }) {
+            throw ModelError(
+                .mismatch, "position \(beyond) is outside of the model's \(count) positions.",
+                advice: "Give it shorter sequences.")
+        }
+        return try table.rows(at: context.indices).to(computeType)
+    }
+
     // MARK: Parameters
 
     /// Every linear layer with the name that transformers gives it, without `.weight`.
     package var linears: [(name: String, linear: Linear)] { layers.flatMap(\.linears) }
 
+    /// The mixtures of experts of the layers that have one.
+    var experts: [Experts] { layers.compactMap(\.experts) }
+
     /// Every weight once, adapters included.
     package var parameters: [Parameter] {
-        [embedding] + layers.flatMap(\.parameters) + finalNorm.parameters
-            + (configuration.tiesEmbeddings ? [] : [head.weight])
+        [embedding] + (positions.map { [$0] } ?? []) + layers.flatMap(\.parameters) + finalNorm.parameters
+            + (configuration.tiesEmbeddings ? [] : [head.weight]) + (head.bias.map { [$0] } ?? [])
     }
 
     /// Weights, adapters included.
@@ -200,6 +241,6 @@ package final class Decoder {
 
     /// Prepares full fine-tuning: every weight becomes a float32 leaf.
     package func trainAllParameters() throws {
-        for parameter in parameters { try parameter.train() }
+        for parameter in parameters where !parameter.isBuffer { try parameter.train() }
     }
 }

@@ -22,10 +22,17 @@ extension Decoder {
         self.init(
             configuration: configuration, weightType: weightType,
             computeType: computeType ?? Self.computeType(weights: weightType, device: device), device: device,
-            embedding: embedding, layers: layers,
+            embedding: embedding,
+            positions: try configuration.learnedPositions.map {
+                try assembly.matrix(configuration.moduleName(.positions) + ".weight", [$0, configuration.hiddenSize])
+            },
+            layers: layers,
             finalNorm: try assembly.norm(
-                configuration.moduleName(.finalNorm), [configuration.hiddenSize], configuration.finalNorm),
-            head: LanguageModelHead(weight: headWeight, softcap: configuration.finalSoftcap))
+                configuration.finalNorm.kind == .standard ? "norm" : configuration.moduleName(.finalNorm),
+                [configuration.hiddenSize], configuration.finalNorm),
+            head: LanguageModelHead(
+                weight: headWeight, bias: try configuration.hasHeadBias ? assembly.headBias() : nil,
+                softcap: configuration.finalSoftcap))
     }
 
     /// What activations are computed in beside frozen weights of a type.
@@ -69,9 +76,17 @@ private final class DecoderAssembly {
         Parameter(name, try weight(name, shape, weightType))
     }
 
+    func headBias() throws -> Parameter {
+        try bias(configuration.moduleName(.head) + ".bias", [configuration.vocabularySize])
+    }
+
     /// Norms are small and computed in float32, so that is how they are held.
     func norm(_ name: String, _ shape: [Int], _ kind: NormConfiguration) throws -> Norm {
-        let bias = kind.kind == .layer(hasBias: true) ? name + ".bias" : nil
+        var bias: String?
+        if case .layer(hasBias: true, _) = kind.kind { bias = name + ".bias" }
+        if kind.kind == .standard {
+            return Norm(weight: Parameter(name, try .ones([1], device: device)), bias: nil, configuration: kind)
+        }
         return Norm(
             weight: Parameter(name + ".weight", try weight(name + ".weight", shape, .float32)),
             bias: try bias.map { Parameter($0, try weight($0, shape, .float32)) }, configuration: kind)
@@ -89,8 +104,10 @@ private final class DecoderAssembly {
             return linear
         }
         let norms = try norms(index, layer)
-        let attention = try attention(layer.attention, norms, linear)
-        let feedForward = try feedForward(layer.feedForward, linear)
+        let attention = try attention(index, layer.attention, norms, linear)
+        let feedForward: any FeedForwardBlock =
+            try layer.feedForward.experts.map { try experts(index, $0, layer.feedForward.activation, linear) }
+            ?? feedForward(index, layer.feedForward, linear)
         return DecoderLayer(
             attention: attention, feedForward: feedForward, norms: norms, linears: linears, configuration: layer)
     }
@@ -98,13 +115,17 @@ private final class DecoderAssembly {
     private typealias MakeLinear = (WeightPart, _ outFeatures: Int, _ inFeatures: Int, _ hasBias: Bool) throws -> Linear
 
     private func norms(_ index: Int, _ layer: LayerConfiguration) throws -> DecoderLayer.Norms {
+        let parallel = configuration.architecture.names.parallelNorms
         let norm = { (part: WeightPart, shape: [Int], kind: NormConfiguration) in
-            try self.norm(self.configuration.moduleName(part, layer: index), shape, kind)
+            if kind.kind == .standard { return try self.norm("norm", shape, kind) }
+            let other = layer.normPlacement == .parallelApart ? parallel[part] : nil
+            let name = other.map { self.configuration.moduleName($0, layer: index) }
+            return try self.norm(name ?? self.configuration.moduleName(part, layer: index), shape, kind)
         }
         let (placement, shape) = (layer.normPlacement, [configuration.hiddenSize])
         var norms = DecoderLayer.Norms()
         if placement != .after { norms.attention = try norm(.attentionNorm, shape, layer.norm) }
-        if placement == .before || placement == .beforeAndAfter {
+        if [.before, .beforeAndAfter, .parallelApart].contains(placement) {
             norms.feedForward = try norm(.feedForwardNorm, shape, layer.norm)
         }
         if placement == .after || placement == .beforeAndAfter {
@@ -121,7 +142,7 @@ private final class DecoderAssembly {
     }
 
     private func attention(
-        _ shape: AttentionConfiguration, _ norms: DecoderLayer.Norms, _ linear: MakeLinear
+        _ index: Int, _ shape: AttentionConfiguration, _ norms: DecoderLayer.Norms, _ linear: MakeLinear
     ) throws -> Attention {
         let hidden = configuration.hiddenSize
         let queries = shape.headCount * shape.headDimension
@@ -135,7 +156,13 @@ private final class DecoderAssembly {
                 value: try linear(.value, keys, hidden, shape.hasInputBias))
         return Attention(
             inputs: inputs, output: try linear(.output, hidden, queries, shape.hasOutputBias), queryNorm: norms.query,
-            keyNorm: norms.key, rotary: rotary(shape), configuration: shape)
+            keyNorm: norms.key, rotary: rotary(shape), sinks: try shape.hasSinks ? sinks(index, shape.headCount) : nil,
+            configuration: shape)
+    }
+
+    private func sinks(_ index: Int, _ heads: Int) throws -> Parameter {
+        let name = configuration.moduleName("self_attn.sinks", layer: index)
+        return Parameter(name, try weight(name, [heads], .float32))
     }
 
     private func rotary(_ shape: AttentionConfiguration) -> RotaryEmbedding? {
@@ -147,7 +174,9 @@ private final class DecoderAssembly {
         return embedding
     }
 
-    private func feedForward(_ shape: FeedForwardConfiguration, _ linear: MakeLinear) throws -> FeedForward {
+    private func feedForward(
+        _ index: Int, _ shape: FeedForwardConfiguration, _ linear: MakeLinear
+    ) throws -> FeedForward {
         let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
         let inputs: FeedForward.Inputs =
             switch shape.form {
@@ -155,11 +184,85 @@ private final class DecoderAssembly {
                 .gated(
                     gate: try linear(.gate, size, hidden, shape.hasBias),
                     up: try linear(.up, size, hidden, shape.hasBias))
-            case .fusedGate: .fusedGate(try linear(.gateUp, 2 * size, hidden, shape.hasBias))
+            case .fusedGate:
+                .fusedGate(try linear(shape.hasSharedNames ? .sharedGateUp : .gateUp, 2 * size, hidden, shape.hasBias))
             case .plain: .plain(try linear(.up, size, hidden, shape.hasBias))
             }
         return FeedForward(
-            inputs: inputs, down: try linear(.down, hidden, size, shape.hasBias), activation: shape.activation)
+            inputs: inputs,
+            down: try linear(shape.hasSharedNames ? .sharedDown : .down, hidden, size, shape.hasBias),
+            activation: shape.activation,
+            xielu: try shape.activation == .xielu ? xielu(index) : nil)
+    }
+
+    private func xielu(_ index: Int) throws -> XIELU {
+        let value = { (name: String, isBuffer: Bool) in
+            let name = self.configuration.moduleName("mlp.act_fn.\(name)", layer: index)
+            let values = try self.weight(name, isBuffer ? [] : [1], .float32)
+            return isBuffer ? Parameter(buffer: name, values) : Parameter(name, values)
+        }
+        return XIELU(
+            positiveSlope: try value("alpha_p", false), negativeSlope: try value("alpha_n", false),
+            linear: try value("beta", true), threshold: try value("eps", true))
+    }
+}
+
+// MARK: Mixtures of experts
+
+extension DecoderAssembly {
+    private func experts(
+        _ index: Int, _ shape: ExpertsConfiguration, _ activation: FeedForwardConfiguration.Activation,
+        _ linear: MakeLinear
+    ) throws -> Experts {
+        let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
+        let names = configuration.architecture.names.experts
+        let all = { (part: WeightPart, outFeatures: Int, inFeatures: Int) in
+            try (0..<shape.count).map {
+                try self.unlisted(part, [outFeatures, inFeatures], layer: index, expert: $0, hasBias: shape.hasBias)
+            }
+        }
+        let module = configuration.moduleName(names.router, layer: index)
+        let router = Router(
+            name: module,
+            linear: try unlisted(.router, [shape.count, hidden], layer: index, expert: nil, hasBias: shape.hasBias),
+            correction: try shape.correctsChoice ? correction(of: module, count: shape.count) : nil,
+            configuration: shape)
+        return Experts(
+            name: configuration.moduleName(names.module, layer: index), router: router,
+            layers: Experts.Layers(
+                gates: try all(.expertGate, size, hidden), ups: try all(.expertUp, size, hidden),
+                downs: try all(.expertDown, hidden, size)),
+            shared: try shape.shared.map { try shared($0, activation, linear) },
+            takesTurns: names.stacks.first?.takesTurns ?? false, activation: activation,
+            configuration: shape)
+    }
+
+    private func shared(
+        _ shape: ExpertsConfiguration.Shared, _ activation: FeedForwardConfiguration.Activation, _ linear: MakeLinear
+    ) throws -> Experts.Shared {
+        let (hidden, size) = (configuration.hiddenSize, shape.intermediateSize)
+        let inputs: FeedForward.Inputs =
+            shape.isFused
+            ? .fusedGate(try linear(.sharedGateUp, 2 * size, hidden, false))
+            : .gated(gate: try linear(.sharedGate, size, hidden, false), up: try linear(.sharedUp, size, hidden, false))
+        return Experts.Shared(
+            block: FeedForward(
+                inputs: inputs, down: try linear(.sharedDown, hidden, size, false), activation: activation),
+            router: shape.isWeighed ? try linear(.sharedRouter, 1, hidden, false) : nil)
+    }
+
+    private func correction(of router: String, count: Int) throws -> Parameter {
+        let name = "\(router).e_score_correction_bias"
+        return Parameter(buffer: name, try weight(name, [count], .float32))
+    }
+
+    /// A linear layer that is none to transformers 5.
+    private func unlisted(
+        _ part: WeightPart, _ shape: [Int], layer: Int, expert: Int?, hasBias: Bool
+    ) throws -> Linear {
+        let name = configuration.moduleName(part, layer: layer, expert: expert)
+        return Linear(
+            weight: try matrix(name + ".weight", shape), bias: hasBias ? try bias(name + ".bias", [shape[0]]) : nil)
     }
 }
 

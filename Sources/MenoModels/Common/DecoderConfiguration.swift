@@ -8,6 +8,8 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package var hiddenSize: Int
     package var layers: [LayerConfiguration]
     package var finalNorm: NormConfiguration
+    /// Positions that have an embedding, which is added to a token's; `nil`: none has.
+    package var learnedPositions: Int?
     /// Embeddings are multiplied by this: √hidden for Gemma.
     package var embeddingScale: Double = 1
     /// Logits are multiplied by this, before they are capped.
@@ -16,6 +18,10 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package var finalSoftcap: Double?
     /// Whether the head shares the embedding table.
     package var tiesEmbeddings = true
+    /// What the loss of routers is multiplied by in training; `nil`: there is none.
+    package var routerLossCoefficient: Double?
+    /// Whether the head has a bias.
+    package var hasHeadBias = false
     /// The probability with which transformers drops attention weights while it trains. Meno drops none.
     package var attentionDropout = 0.0
     /// Whether this is the text model of a multimodal one, whose modules have other names (``ModuleNames``).
@@ -36,6 +42,10 @@ package struct DecoderConfiguration: Sendable, Hashable {
 /// Sizes of a model as a whole: where layers differ, the largest of any.
 extension DecoderConfiguration {
     package var intermediateSize: Int { largest { $0.feedForward.intermediateSize } }
+    /// Values that a token has at once between the matrices of a feed-forward block, or of the experts that it meets.
+    package var activeIntermediateSize: Int { largest { $0.feedForward.activeSize } }
+    /// Experts that a token meets in a layer; 0: there are none.
+    package var chosenExpertCount: Int { largest { $0.feedForward.experts?.chosen ?? 0 } }
     package var headCount: Int { largest { $0.attention.headCount } }
     package var keyValueHeadCount: Int { largest { $0.attention.keyValueHeadCount } }
     package var headDimension: Int { largest { $0.attention.headDimension } }
@@ -57,7 +67,7 @@ extension DecoderConfiguration {
         return self
     }
 
-    fileprivate static func requirePositive(_ values: [(key: String, value: Int)], path: String?) throws {
+    static func requirePositive(_ values: [(key: String, value: Int)], path: String?) throws {
         for (key, value) in values where value < 1 || value > 1 << 24 {
             throw ModelError(.malformed, at: path, "\(key) is \(value); expected between 1 and \(1 << 24).")
         }
@@ -85,5 +95,6 @@ extension LayerConfiguration {
                 .malformed, at: path, "queries grow every \(growth.period) positions; expected at least 1.")
         }
         try attention.rotary?.validate(headDimension: attention.headDimension, path: path)
+        try feedForward.experts?.validate(path: path)
     }
 }

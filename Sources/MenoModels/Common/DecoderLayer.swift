@@ -11,12 +11,13 @@ final class DecoderLayer {
     /// The linear layers by transformers' names.
     let linears: [(name: String, linear: Linear)]
     private let attention: Attention
-    private let feedForward: FeedForward
+    private let feedForward: any FeedForwardBlock
     private let norms: Norms
     private let configuration: LayerConfiguration
 
     init(
-        attention: Attention, feedForward: FeedForward, norms: Norms, linears: [(name: String, linear: Linear)],
+        attention: Attention, feedForward: any FeedForwardBlock, norms: Norms,
+        linears: [(name: String, linear: Linear)],
         configuration: LayerConfiguration
     ) {
         self.attention = attention
@@ -31,8 +32,9 @@ final class DecoderLayer {
         let normalized = try norms.attention.map { try $0(input) } ?? input
         let attended = try added(attention(normalized, context: context, cache: cache), norms.postAttention)
         let hiddenStates = try input + attended
-        if configuration.normPlacement == .parallel {
-            return try hiddenStates + scaled(feedForward(normalized, context: context))
+        if configuration.normPlacement == .parallel || configuration.normPlacement == .parallelApart {
+            let inner = try norms.feedForward.map { try $0(input) } ?? normalized
+            return try hiddenStates + scaled(feedForward(inner, context: context))
         }
         let inner = try norms.feedForward.map { try $0(hiddenStates) } ?? hiddenStates
         return try hiddenStates + added(feedForward(inner, context: context), norms.postFeedForward)
@@ -47,10 +49,17 @@ final class DecoderLayer {
         configuration.residualScale == 1 ? output : try output * configuration.residualScale
     }
 
+    /// What the activation of the feed-forward block learns.
+    private var activation: [Parameter] { (feedForward as? FeedForward)?.xielu?.parameters ?? [] }
+
+    /// The mixture of experts, where the layer has one.
+    var experts: Experts? { feedForward as? Experts }
+
     var parameters: [Parameter] {
         let all = [
             norms.attention, norms.feedForward, norms.postAttention, norms.postFeedForward, norms.query, norms.key,
         ]
-        return linears.flatMap(\.linear.parameters) + all.flatMap { $0?.parameters ?? [] }
+        return linears.flatMap(\.linear.parameters) + (experts?.parameters ?? []) + (attention.sinks.map { [$0] } ?? [])
+            + activation + all.flatMap { $0?.parameters ?? [] }
     }
 }

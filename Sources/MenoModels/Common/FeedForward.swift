@@ -1,7 +1,13 @@
 internal import MenoTensor
 
+/// What follows attention in a layer.
+protocol FeedForwardBlock: AnyObject {
+    /// `[tokens, hidden]` in and out.
+    func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor
+}
+
 /// The feed-forward block: down(activation(gate(x)) · up(x)) (Shazeer, 2020, arXiv:2002.05202), or down(activation(up(x))).
-final class FeedForward {
+final class FeedForward: FeedForwardBlock {
     /// What makes the inner values of the input.
     enum Inputs {
         case gated(gate: Linear, up: Linear)
@@ -13,14 +19,16 @@ final class FeedForward {
     private let inputs: Inputs
     private let down: Linear
     private let activation: FeedForwardConfiguration.Activation
+    /// What takes the place of an activation that has no weights.
+    let xielu: XIELU?
 
-    init(inputs: Inputs, down: Linear, activation: FeedForwardConfiguration.Activation) {
+    init(inputs: Inputs, down: Linear, activation: FeedForwardConfiguration.Activation, xielu: XIELU? = nil) {
+        self.xielu = xielu
         self.inputs = inputs
         self.down = down
         self.activation = activation
     }
 
-    /// `[tokens, hidden]` in and out.
     func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor {
         try down(inner(input, context), context: context)
     }
@@ -28,41 +36,20 @@ final class FeedForward {
     private func inner(_ input: Tensor, _ context: AttentionContext) throws -> Tensor {
         switch inputs {
         case .gated(let gate, let up):
-            if let fused, !isGradientEnabled, let gate = gate.frozenMatrix, let up = up.frozenMatrix,
+            if let fused = activation.fused, !isGradientEnabled, let gate = gate.frozenMatrix, let up = up.frozenMatrix,
                 input.hasGatedProduct(with: gate)
             {
                 return try input.gatedProduct(gate, up, fused)
             }
-            return try gating(gate(input, context: context), up(input, context: context))
+            return try activation.gating(gate(input, context: context), up(input, context: context))
         case .fusedGate(let linear):
             let both = try linear(input, context: context)
             let size = both.size(-1) / 2
-            return try gating(both.narrowed(-1, start: 0, count: size), both.narrowed(-1, start: size, count: size))
-        case .plain(let up): return try activated(up(input, context: context))
-        }
-    }
-
-    /// activation(gated) · raised.
-    private func gating(_ gated: Tensor, _ raised: Tensor) throws -> Tensor {
-        if let fused, gated.hasFusedLayers { return try gated.gating(raised, fused) }
-        return try activated(gated) * raised
-    }
-
-    private func activated(_ x: Tensor) throws -> Tensor {
-        switch activation {
-        case .silu: try x.silu()
-        case .geluTanh: try x.geluTanh()
-        case .gelu: try x.gelu()
-        case .reluSquared: try x.relu().squared()
-        }
-    }
-
-    /// The activation as fused kernels have it.
-    private var fused: Tensor.GateActivation? {
-        switch activation {
-        case .silu: .silu
-        case .geluTanh: .geluTanh
-        case .gelu, .reluSquared: nil
+            return try activation.gating(
+                both.narrowed(-1, start: 0, count: size), both.narrowed(-1, start: size, count: size))
+        case .plain(let up):
+            let raised = try up(input, context: context)
+            return try xielu?(raised) ?? activation(raised)
         }
     }
 }

@@ -4,9 +4,13 @@ internal import MenoTensor
 final class LanguageModelHead {
     /// `[vocabulary, hidden]`.
     let weight: Parameter
+    /// `[vocabulary]`.
+    let bias: Parameter?
     private let softcap: Double?
+    /// The head with its bias as a column of its weight, where both are frozen.
+    private var widened: LanguageModelHead?
     /// See ``Decoder/headGradientThreshold``.
-    var gradientThreshold = 0.0
+    var gradientThreshold = 0.0 { didSet { widened?.gradientThreshold = gradientThreshold } }
     /// The means of every 512 rows of a frozen weight, computed when they are first needed.
     private var centroids: Tensor?
     /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks. A GPU has few rows of hidden
@@ -14,8 +18,9 @@ final class LanguageModelHead {
     /// where the tile is all that is held.
     static func tileElements(onDevice: Bool) -> Int { onDevice ? 1 << 28 : 1 << 26 }
 
-    init(weight: Parameter, softcap: Double?) {
+    init(weight: Parameter, bias: Parameter? = nil, softcap: Double?) {
         self.weight = weight
+        self.bias = bias
         self.softcap = softcap
     }
 
@@ -26,7 +31,8 @@ final class LanguageModelHead {
         let product =
             try weight.matrix.map { try hiddenStates.frozenLinear($0) }
             ?? hiddenStates.linear(weight.value(hiddenStates.dtype))
-        let logits = try product.to(.float32)
+        var logits = try product.to(.float32)
+        if let bias { logits = try logits + bias.value(.float32) }
         guard let softcap else { return logits }
         return try (logits / softcap).tanh() * softcap
     }
@@ -45,6 +51,10 @@ final class LanguageModelHead {
         _ hiddenStates: Tensor, targets: [Int64], counts: [Float]? = nil, smoothing: Double = 0
     ) throws -> TokenLosses {
         precondition(hiddenStates.size(0) == targets.count)
+        if let bias {
+            return try withColumn(of: bias).loss(
+                Self.withColumn(hiddenStates), targets: targets, counts: counts, smoothing: smoothing)
+        }
         let trainsWeight = weight.isTrained
         let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
         let weights = try counts.map { try Tensor($0).unsqueezed(1).to(hiddenStates.device) }
@@ -79,6 +89,10 @@ final class LanguageModelHead {
     /// - Parameters: as ``loss(_:targets:counts:smoothing:)``.
     func targetLosses(_ hiddenStates: Tensor, targets: [Int64], smoothing: Double = 0) throws -> TargetLosses {
         precondition(hiddenStates.size(0) == targets.count)
+        if let bias {
+            return try withColumn(of: bias).targetLosses(
+                Self.withColumn(hiddenStates), targets: targets, smoothing: smoothing)
+        }
         let trainsWeight = weight.isTrained
         let needsGradient = isGradientEnabled && (hiddenStates.requiresGradient || trainsWeight)
         let states = try hiddenStates.detached()
@@ -101,6 +115,34 @@ final class LanguageModelHead {
             return [input, again.weightGradient]
         }[0]
         return TargetLosses(terms: differentiable, isCorrect: computed.correct)
+    }
+
+    /// Columns that are added for a bias: the kernels take whole vectors.
+    private static let addedColumns = 32
+
+    /// A head without a bias that gives the same logits for states of ``withColumn(_:)``.
+    private func withColumn(of bias: Parameter) throws -> LanguageModelHead {
+        if let widened { return widened }
+        let isTrained = weight.isTrained || bias.isTrained
+        let dtype = isTrained ? .float32 : try weight.rows(at: Tensor([Int64(0)], device: bias.tensor.device)).dtype
+        let nothing = try Tensor.zeros(
+            [weight.shape[0], Self.addedColumns - 1], dtype: dtype, device: bias.tensor.device)
+        let table = try Tensor.concatenated(
+            [weight.value(dtype), bias.value(dtype).unsqueezed(1), nothing], along: 1)
+        let head = LanguageModelHead(
+            weight: isTrained ? Parameter(weight.name, table) : Parameter(weight.name, FrozenMatrix(table)),
+            softcap: softcap)
+        head.gradientThreshold = gradientThreshold
+        if !isTrained { widened = head }
+        return head
+    }
+
+    /// States with a one, for a bias that is a column of the weight.
+    private static func withColumn(_ states: Tensor) throws -> Tensor {
+        let shape = [states.size(0), 1]
+        let one = try Tensor.ones(shape, dtype: states.dtype, device: states.device)
+        let nothing = try Tensor.zeros([shape[0], addedColumns - 1], dtype: states.dtype, device: states.device)
+        return try Tensor.concatenated([states, one, nothing], along: 1)
     }
 
     private struct TileResults {

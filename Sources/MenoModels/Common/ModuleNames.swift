@@ -20,8 +20,14 @@ enum ModuleNames {
 
 extension DecoderConfiguration {
     /// transformers' name of a part of this model, without `.weight`.
-    func moduleName(_ part: WeightPart, layer: Int? = nil) -> String {
-        let name = architecture.names.transformers(part, layer: layer)
+    func moduleName(_ part: WeightPart, layer: Int? = nil, expert: Int? = nil) -> String {
+        let name = architecture.names.transformers(part, layer: layer, expert: expert)
+        return isTextPart ? ModuleNames.part(name) : name
+    }
+
+    /// transformers' name of a module of a layer.
+    func moduleName(_ module: String, layer: Int) -> String {
+        let name = "\(architecture.names.layerPrefix)\(layer).\(module)"
         return isTextPart ? ModuleNames.part(name) : name
     }
 }

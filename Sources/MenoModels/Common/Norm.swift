@@ -19,7 +19,8 @@ final class Norm {
     func callAsFunction(_ input: Tensor) throws -> Tensor {
         switch configuration.kind {
         case .rootMeanSquare(let offset): try rootMeanSquare(input, offset: offset)
-        case .layer: try layer(input)
+        case .layer(_, let offset): try layer(input, offset: offset)
+        case .standard: try standard(input.to(.float32)).to(input.dtype)
         }
     }
 
@@ -32,11 +33,16 @@ final class Norm {
         return try (x * scale(x) * (offset == 0 ? gain : gain + offset)).to(input.dtype)
     }
 
-    private func layer(_ input: Tensor) throws -> Tensor {
-        let x = try input.to(.float32)
-        let centered = try x - x.mean(along: [-1], keepingDimensions: true)
-        let output = try centered * scale(centered) * weight.value(.float32)
+    private func layer(_ input: Tensor, offset: Double) throws -> Tensor {
+        let gain = try weight.value(.float32)
+        let output = try standard(input.to(.float32)) * (offset == 0 ? gain : gain + offset)
         return try (bias.map { try output + $0.value(.float32) } ?? output).to(input.dtype)
+    }
+
+    /// Mean 0 and variance 1.
+    private func standard(_ x: Tensor) throws -> Tensor {
+        let centered = try x - x.mean(along: [-1], keepingDimensions: true)
+        return try centered * scale(centered)
     }
 
     /// 1 / √(mean(x²) + ε).
@@ -44,5 +50,7 @@ final class Norm {
         try (x.squared().mean(along: [-1], keepingDimensions: true) + configuration.epsilon).rsqrt()
     }
 
-    var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
+    var parameters: [Parameter] {
+        configuration.kind == .standard ? [] : [weight] + (bias.map { [$0] } ?? [])
+    }
 }

@@ -11,15 +11,26 @@ package final class Parameter {
     /// The name that transformers gives it, such as `model.layers.0.self_attn.q_proj.weight`.
     package let name: String
     private var values: Values
+    /// Whether it is never trained, as transformers' buffers are not.
+    let isBuffer: Bool
 
     /// A trained weight, which requires a gradient, or a frozen one that is no matrix.
     package init(_ name: String, _ tensor: Tensor) {
         self.name = name
+        isBuffer = false
         values = .tensor(tensor)
+    }
+
+    /// A value that belongs to the model's files, and is never trained.
+    init(buffer name: String, _ tensor: Tensor) {
+        self.name = name
+        values = .tensor(tensor)
+        isBuffer = true
     }
 
     init(_ name: String, _ matrix: FrozenMatrix) {
         self.name = name
+        isBuffer = false
         values = .frozen(matrix)
     }
 

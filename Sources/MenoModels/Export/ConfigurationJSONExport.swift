@@ -43,6 +43,7 @@ extension DecoderConfiguration {
             case .gelu: "gelu"
             case .geluTanh: "gelu_pytorch_tanh"
             case .reluSquared: "relu2"
+            case .xielu: "xielu"
             }
         if let local = layers.first(where: { $0.attention.slidingWindow != nil })?.attention {
             object["sliding_window"] = local.slidingWindow

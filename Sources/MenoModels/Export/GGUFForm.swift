@@ -33,7 +33,7 @@ package struct GGUFForm: Sendable {
     ///   - rows: of the whole weight.
     package func write(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
         switch map.entry(parameter).transformation {
-        case .none: break
+        case .none, .expert, .transpose: break
         case .subtractOne: for index in values.indices { values[index] += 1 }
         case .unpermuteHeads(let heads):
             values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in
@@ -56,7 +56,7 @@ package struct GGUFForm: Sendable {
     func read(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
         if let factor = factor(of: parameter) { for index in values.indices { values[index] /= factor } }
         switch map.entry(parameter).transformation {
-        case .none: break
+        case .none, .expert, .transpose: break
         case .subtractOne: for index in values.indices { values[index] -= 1 }
         case .unpermuteHeads(let heads):
             values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in

@@ -78,6 +78,7 @@ package final class StoredAdapter {
 
     /// The change of a layer's weight; `nil` where it has none.
     package func change(of parameter: StoredModel.Parameter) throws -> Change? {
+        if let change = try expertChange(of: parameter) { return change }
         guard let names = changeNames(of: parameter),
             let saved = tensors.savedName(names[0]) ?? tensors.savedName(names[1])
         else { return nil }
@@ -104,10 +105,59 @@ package final class StoredAdapter {
         guard parameter.isMatrix, parameter.name.hasSuffix(suffix),
             ![Self.head, Self.embedding].contains(parameter.name)
         else { return nil }
-        return String(parameter.name.dropLast(suffix.count))
+        let name = String(parameter.name.dropLast(suffix.count))
+        let names = model.configuration.architecture.names
+        guard let place = names.place(transformers: parameter.name), place.part == .router, let layer = place.layer
+        else { return name }
+        let module = "\(names.layerPrefix)\(layer).\(names.experts.router)"
+        return tensors.has("\(name).lora_A.weight") ? name : module
     }
 
+    /// The adapter of all experts that has a part for this weight, and that part's place.
+    private func expertPlace(of parameter: StoredModel.Parameter) -> (module: String, place: WeightNames.Place)? {
+        let names = model.configuration.architecture.names
+        guard let place = names.place(transformers: parameter.name), place.expert != nil, place.kind == "weight",
+            let layer = place.layer
+        else { return nil }
+        let module = "\(names.layerPrefix)\(layer).\(names.experts.module)"
+        let rows = place.part == .expertDown ? parameter.columns : parameter.rows
+        let found = ExpertAdapterNames(of: module, in: tensors, settings, gateUpRows: 2 * rows)
+        return (place.part == .expertDown ? found.down : found.gateUp).map { ($0, place) }
+    }
+
+    private func expertChange(of parameter: StoredModel.Parameter) throws -> Change? {
+        guard let (module, place) = expertPlace(of: parameter), let expert = place.expert, let layer = place.layer,
+            let count = model.configuration.layers[layer].feedForward.experts?.count
+        else { return nil }
+        let names = model.configuration.architecture.names
+        let isDown = place.part == .expertDown
+        let name = "\(names.layerPrefix)\(layer).\(names.experts.module)." + (isDown ? "down_proj" : "gate_up_proj")
+        let rank = try settings.rank(of: name)
+        let rows = parameter.rows * (isDown ? 1 : 2)
+        let down = try tensors.read("\(module).lora_A.weight", [count * rank, parameter.columns])
+        var up = try tensors.read("\(module).lora_B.weight", [rows, count * rank]).reshaped([rows, rank, count])
+            .selected(expert, along: 2)
+        if !isDown {
+            let slice = ExpertSlice(
+                expert: 0, count: 1, part: place.part == .expertUp ? 1 : 0, parts: 2,
+                takesTurns: names.experts.stacks.first?.takesTurns ?? false)
+            up =
+                slice.takesTurns
+                ? try slice.taken(from: up.contiguous(), [parameter.rows, rank])
+                : try up.narrowed(0, start: slice.part * parameter.rows, count: parameter.rows)
+        }
+        return Change(
+            layer: parameter.name, down: try down.narrowed(0, start: expert * rank, count: rank),
+            up: try up.contiguous(), magnitude: nil, rank: rank, scaling: try settings.scaling(of: name))
+    }
+
+    /// Whether it adapts experts, which llama.cpp's adapters have otherwise.
+    package var adaptsExperts: Bool { model.parameters.contains { expertPlace(of: $0) != nil } }
+
     private func changeNames(of parameter: StoredModel.Parameter) -> [String]? {
+        if let (module, _) = expertPlace(of: parameter) {
+            return ["\(module).lora_A.weight", "\(module).lora_B.weight"]
+        }
         guard let layer = layer(of: parameter) else { return nil }
         let (down, up) = ("\(layer).lora_A.weight", "\(layer).lora_B.weight")
         guard tensors.has(down) || tensors.has(up) else { return nil }

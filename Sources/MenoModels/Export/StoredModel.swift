@@ -5,14 +5,20 @@ internal import MenoTensor
 /// The weights of a model as its files hold them, by transformers' names, read a few rows at a time.
 package final class StoredModel {
     /// A weight by the name that transformers gives it in a text model alone.
-    package struct Parameter: Sendable, Hashable {
+    package struct Parameter: Sendable {
         package var name: String
         package var shape: [Int]
         /// As the file has it.
         package var stored: WeightInfo
+        /// Where the file has the matrices of all experts in one tensor.
+        var expert: ExpertSlice?
+        /// Whether the file has it as `[in, out]`.
+        var isTransposed = false
 
         package var rows: Int { shape.count > 1 ? shape[0] : shape.reduce(1, *) }
         package var columns: Int { shape.dropFirst().reduce(1, *) }
+        /// The number of values.
+        package var count: Int { shape.reduce(1, *) }
         /// What is a matrix: everything but norms and biases.
         package var isMatrix: Bool { shape.count > 1 }
     }
@@ -38,16 +44,20 @@ package final class StoredModel {
         let gguf = source as? GGUFFile
         (self.source, self.gguf) = (source, gguf)
         form = GGUFForm(configuration)
-        let map = gguf == nil ? WeightMap.huggingFace(source) : .gguf(configuration)
+        let map = gguf == nil ? WeightMap.huggingFace(source, configuration.architecture.names) : .gguf(configuration)
         parameters = try Self.parameters(of: configuration).map { name, shape in
-            let stored = map.entry(name).name
-            guard let info = source.weight(named: stored), info.shape == shape else {
+            let (stored, transformation) = map.entry(name)
+            let expected = transformation.storedShape(shape)
+            guard let info = source.weight(named: stored), info.shape == expected else {
                 let found = source.weight(named: stored).map { "has the shape \($0.shape)" } ?? "is not there"
                 throw ModelError(
                     .malformed, at: url.path,
-                    "the tensor \"\(stored)\" \(found); its configuration asks for \(shape).")
+                    "the tensor \"\(stored)\" \(found); its configuration asks for \(expected).")
             }
-            return Parameter(name: name, shape: shape, stored: info)
+            var parameter = Parameter(name: name, shape: shape, stored: info)
+            if case .expert(let slice) = transformation { parameter.expert = slice }
+            if case .transpose = transformation { parameter.isTransposed = true }
+            return parameter
         }
     }
 
@@ -57,7 +67,16 @@ package final class StoredModel {
     /// - Parameter rows: in a GGUF file, as many as ``GGUFForm/rowsTogether(_:rows:)`` says, or a multiple.
     package func read(_ parameter: Parameter, rows: Range<Int>) throws -> [Float] {
         let (columns, name) = (parameter.columns, parameter.stored.name)
-        let elements = rows.lowerBound * columns..<rows.upperBound * columns
+        if let slice = parameter.expert, !slice.isWhole(parameter.shape) {
+            let whole = try source.tensor(parameter.stored, slice, parameter.shape, dtype: .float32)
+            return try whole.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
+        }
+        if parameter.isTransposed {
+            let whole = try source.whole(parameter.stored).transposed()
+            return try whole.narrowed(0, start: rows.lowerBound, count: rows.count).contiguous().array()
+        }
+        let first = parameter.expert?.elements(parameter.shape).lowerBound ?? 0
+        let elements = first + rows.lowerBound * columns..<first + rows.upperBound * columns
         var values = try [Float](unsafeUninitializedCapacity: elements.count) { buffer, initialized in
             let part = UnsafeMutableRawBufferPointer(
                 rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(4 * elements.count)])
@@ -75,7 +94,7 @@ package final class StoredModel {
         // One zero that is seen everywhere: a model's shape without its memory.
         let shaped = { (name: String, shape: [Int]) in
             names.all.append((name, shape))
-            return try nothing.expanded(shape)
+            return try shape.isEmpty ? Tensor.zeros([]) : nothing.expanded(shape)
         }
         _ = try Decoder(
             configuration, weightType: .float32, device: .cpu,

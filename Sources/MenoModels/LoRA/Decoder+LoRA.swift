@@ -7,13 +7,14 @@ extension Decoder {
     /// - Returns: the settings as they hold for this model.
     @discardableResult
     package func attachLoRA(_ settings: LoRASettings) throws -> LoRASettings {
-        var settings = try settings.validated()
+        var settings = try resolved(settings.validated()).validated()
         var attached = 0
         for (name, linear) in linears where try settings.includes(name) {
             linear.adapter = try LoRAAdapter.initialized(
                 layer: name, linear: linear, settings: settings, device: device)
             attached += 1
         }
+        attached += try attachToParameters(settings)
         guard attached > 0 else {
             throw ModelError(
                 .mismatch,
@@ -58,6 +59,13 @@ extension Decoder {
                 advice: (meant.isEmpty ? "" : "Did you mean \(meant.joined(separator: ", "))? ")
                     + "Its linear layers are \(linearKinds.joined(separator: ", ")).")
         }
+        try refuse(
+            settings.targetParameters.filter { name in !parameterTargets.contains { $0.isMeant(by: name) } },
+            of: .targetParameters, "are target parameters that the model does not have",
+            advice: experts.isEmpty
+                ? "It has no experts: its linear layers are target modules."
+                : "For example \(experts[0].targets.map { $0.name.split(separator: ".").suffix(2).joined(separator: ".") }.joined(separator: ", "))."
+        )
         if case .names(let names) = settings.excludedModules {
             let unmatched = try names.filter { name in
                 try !linears.contains { try LoRATargets.names([name]).includes($0.name) }
@@ -114,6 +122,9 @@ extension Decoder {
 
     /// The adapters by the name of their layer.
     package var adapters: [(layer: String, adapter: LoRAAdapter)] {
-        linears.compactMap { name, linear in linear.adapter.map { (name, $0) } }
+        layers.flatMap { layer in
+            layer.linears.compactMap { name, linear in linear.adapter.map { (name, $0) } }
+                + (layer.experts?.adapters ?? [])
+        }
     }
 }

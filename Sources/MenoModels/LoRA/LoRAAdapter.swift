@@ -28,11 +28,12 @@ package final class LoRAAdapter {
 
     /// An adapter that changes nothing yet: A is Kaiming-uniform with a = √5, that is uniform on ±1/√inFeatures, and B
     /// is zero, as PEFT initialises them.
+    /// - Parameter parameter: by which patterns of ranks and α go instead of by the layer, where that is what is named.
     static func initialized(
-        layer: String, linear: Linear, settings: LoRASettings, device: Device
+        layer: String, parameter: String? = nil, linear: Linear, settings: LoRASettings, device: Device
     ) throws -> LoRAAdapter {
         let (inFeatures, outFeatures) = (linear.inFeatures, linear.outFeatures)
-        let rank = try settings.rank(of: layer)
+        let rank = try settings.rank(of: parameter ?? layer)
         let bound = 1 / Double(inFeatures).squareRoot()
         // Drawn on the CPU, so that a seed means the same on every device.
         let down = try Tensor(uninitialized: [rank, inFeatures], dtype: .float32).uniform_(-bound, bound).to(device)
@@ -45,7 +46,7 @@ package final class LoRAAdapter {
             magnitude: try magnitude.map {
                 Parameter("\(layer).lora_magnitude_vector", try $0.detached().requiringGradient())
             },
-            scaling: try settings.scaling(of: layer), dropout: settings.dropout)
+            scaling: try settings.scaling(of: parameter ?? layer), dropout: settings.dropout)
     }
 
     /// How elements of the input are dropped in a pass.

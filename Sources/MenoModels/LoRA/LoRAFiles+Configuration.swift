@@ -34,6 +34,7 @@ extension LoRAFiles {
             "use_rslora": settings.usesRankStabilization, "use_dora": settings.usesDoRA,
         ]
         if let revision { object["revision"] = revision }
+        if !settings.targetParameters.isEmpty { object["target_parameters"] = settings.targetParameters }
         if let layers { object["layers_to_transform"] = layers }
         if let excluded = settings.excludedModules { object["exclude_modules"] = json(excluded) }
         if !settings.modulesToSave.isEmpty { object["modules_to_save"] = settings.modulesToSave }
@@ -76,7 +77,8 @@ extension LoRAFiles {
     /// parameters of methods that another key turns on. The fields of PEFT 0.21's `LoraConfig` that are missing here are
     /// refused where they are set.
     private static let knownKeys: Set<String> = [
-        "peft_type", "fan_in_fan_out", "target_modules", "r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora",
+        "peft_type", "fan_in_fan_out", "target_modules", "target_parameters", "r", "lora_alpha", "lora_dropout",
+        "use_rslora", "use_dora",
         "layers_to_transform", "modules_to_save", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights",
         "ensure_weight_tying", "task_type", "auto_mapping", "base_model_name_or_path", "revision", "peft_version",
         "inference_mode", "exclude_modules", "layers_pattern", "megatron_config", "megatron_core", "loftq_config",
@@ -86,7 +88,6 @@ extension LoRAFiles {
     private static let plainInitializations = ["gaussian", "eva", "orthogonal", "mica"]
 
     private static func refuseUnsupported(_ json: ConfigurationJSON) throws {
-        try json.refuse("fan_in_fan_out")
         if let bias = try json.string("bias"), bias != "none" {
             throw ModelError(
                 .unsupported, at: json.path, "\"bias\": \"\(bias)\" is not supported: biases are frozen.",
@@ -134,7 +135,8 @@ extension LoRAFiles {
             targets = .names(parts.names)
             layers = layers ?? parts.layers
         }
-        guard let targets else {
+        let parameters = try json.strings("target_parameters") ?? []
+        guard let targets = targets ?? (parameters.isEmpty ? nil : .names([])) else {
             throw ModelError(.malformed, at: json.path, "has no key \"target_modules\".")
         }
         var settings = try LoRASettings(
@@ -142,6 +144,7 @@ extension LoRAFiles {
             dropout: json.double("lora_dropout") ?? 0, targets: targets,
             usesRankStabilization: json.bool("use_rslora") ?? false)
         settings.usesDoRA = try json.bool("use_dora") ?? false
+        settings.targetParameters = parameters
         settings.layersToTransform = layers
         settings.excludedModules = json.isSet("exclude_modules") ? try self.targets("exclude_modules", json) : nil
         settings.modulesToSave = try (json.strings("modules_to_save") ?? []).map(ModuleNames.alone)

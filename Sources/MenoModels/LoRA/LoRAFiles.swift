@@ -42,6 +42,8 @@ package enum LoRAFiles {
                 scaling: try settings.scaling(of: name), dropout: settings.dropout)
             attached += 1
         }
+        for experts in model.experts { attached += try experts.attach(from: tensors, settings) }
+        if settings.targets != .allLinear { settings = model.resolved(settings) }
         try model.refuseLayersSavedWhole(settings)
         for parameter in model.parameters where model.isSaved(parameter, settings) && tensors.has(parameter.name) {
             try parameter.train(tensors.take(parameter.name, parameter.shape).tensor)

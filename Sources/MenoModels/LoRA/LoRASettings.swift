@@ -10,6 +10,9 @@ public struct LoRASettings: Sendable, Hashable {
     public var dropout: Double
     /// The linear layers that are adapted.
     public var targets: LoRATargets
+    /// Weights that are adapted though they belong to no linear layer of transformers, by the ends of their full names, such as
+    /// `experts.down_proj` (PEFT's `target_parameters`).
+    public var targetParameters: [String] = []
     /// Whether changes are scaled by α / √r instead (Kalajdzievski, 2023, arXiv:2312.03732).
     public var usesRankStabilization = false
     /// Whether the size of each row of a weight is learnt apart from its direction (Liu et al., 2024, arXiv:2402.09353).
@@ -64,6 +67,11 @@ public struct LoRASettings: Sendable, Hashable {
             throw ModelError(
                 .mismatch, "the dropout of the adapters is \(dropout); expected at least 0 and below 1.",
                 settings: [.loraDropout])
+        }
+        guard targetParameters.isEmpty || dropout == 0 && !usesDoRA else {
+            throw ModelError(
+                .unsupported, "target parameters are adapted without dropout and without DoRA alone, as by PEFT.",
+                advice: "Set a dropout of 0.", settings: [.targetParameters: nil, .loraDropout: "0"])
         }
         guard alpha.isFinite else { throw ModelError(.mismatch, "α is not a finite number.", settings: [.loraAlpha]) }
         return self

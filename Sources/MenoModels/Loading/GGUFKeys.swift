@@ -34,6 +34,9 @@ struct GGUFKeys {
 
     func int(_ key: String) throws -> Int? { try metadata.int("\(architecture).\(key)", default: nil) }
     func double(_ key: String) throws -> Double? { try metadata.double("\(architecture).\(key)", default: nil) }
+    func bool(_ key: String) throws -> Bool? {
+        if case .bool(let value)? = metadata["\(architecture).\(key)"] { value } else { nil }
+    }
     func requiredInt(_ key: String) throws -> Int { try metadata.int("\(architecture).\(key)") }
 
     /// The shape of a tensor, which tells what the metadata leaves out.

@@ -22,9 +22,11 @@ package struct ModelFiles: Sendable {
         if isFolder.boolValue {
             var configuration = try DecoderConfiguration.read(huggingFace: url.appending(path: "config.json"))
             weights = try WeightFiles.open(url)
-            map = .huggingFace(weights)
+            map = .huggingFace(weights, configuration.architecture.names)
             // transformers, too, believes the weights rather than the configuration.
-            if configuration.tiesEmbeddings, try map.hasOwnHead(weights) { configuration.tiesEmbeddings = false }
+            if configuration.tiesEmbeddings, try map.hasOwnHead(weights, configuration.architecture.names) {
+                configuration.tiesEmbeddings = false
+            }
             self.configuration = configuration
         } else if url.pathExtension.lowercased() == "gguf" {
             let file = try GGUFFile(contentsOf: url)

@@ -44,6 +44,11 @@ struct ModelKeys {
     func decoder(_ architecture: Architecture) throws -> DecoderConfiguration {
         var configuration = try json?.llama(architecture) ?? gguf!.llama(architecture)
         try architecture.adjust(&configuration, self)
+        if configuration.chosenExpertCount > 0, try bool("output_router_logits"),
+            let coefficient = architecture.defaults.routerLossCoefficient
+        {
+            configuration.routerLossCoefficient = try json?.double("router_aux_loss_coef") ?? coefficient
+        }
         return try configuration.validated(path: path)
     }
 
@@ -82,7 +87,9 @@ extension DecoderConfiguration {
     /// Reads the metadata of a GGUF file.
     static func read(gguf file: GGUFFile, path: String) throws -> DecoderConfiguration {
         let keys = try GGUFKeys(file, path: path)
-        return try ModelKeys(keys).decoder(Architecture.named(gguf: keys.architecture, path: keys.path))
+        return try ModelKeys(keys).decoder(
+            Architecture.named(
+                gguf: keys.architecture, hasExperts: keys.int("expert_count") ?? 0 > 0, path: keys.path))
     }
 }
 
@@ -94,6 +101,8 @@ extension ConfigurationJSON {
         // Early files of bitsandbytes name no method.
         let isBitsandbytes = try quantization.bool("load_in_4bit") ?? quantization.bool("load_in_8bit") ?? false
         if method == "bitsandbytes" || (method == nil && isBitsandbytes) { return }
+        // Decoded while the weights are read.
+        if method == "mxfp4" { return }
         throw ModelError(
             .unsupported, at: path,
             "its weights are quantised by \(method ?? "an unnamed method") (\"quantization_config\"), which Meno does not read.",

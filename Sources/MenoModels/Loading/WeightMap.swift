@@ -11,18 +11,71 @@ struct WeightMap: Sendable {
         case subtractOne
         /// The rows of each head are interleaved pairs (x₀, x_{d/2}, x₁, …) in the file, halves in the model.
         case unpermuteHeads(Int)
+        /// The file has the matrices of all experts in one tensor.
+        case expert(ExpertSlice)
+        /// The file has a matrix as `[in, out]`.
+        case transpose
+
+        /// The shape that a weight of this shape has in the file.
+        func storedShape(_ shape: [Int]) -> [Int] {
+            switch self {
+            case .expert(let slice): slice.storedShape(shape)
+            case .transpose: shape.reversed()
+            default: shape
+            }
+        }
     }
 
     /// The name in the file, and what to do with what is found there.
     var entry: @Sendable (_ name: String) -> (name: String, transformation: Transformation)
 
     /// Files that transformers wrote. Gemma 3 files with a vision part keep the text model under `language_model.`.
-    static func huggingFace(_ source: any WeightSource) -> WeightMap {
+    static func huggingFace(_ source: any WeightSource, _ names: WeightNames) -> WeightMap {
         let prefixes = ["", "language_model.", "model.language_model."]
-        let prefix = prefixes.first { prefix in
-            source.weight(named: prefixed("model.embed_tokens.weight", with: prefix)) != nil
+        let embedding = names.transformers(.embedding) + ".weight"
+        let prefix = prefixes.first { source.weight(named: prefixed(embedding, with: $0)) != nil }
+        // Files of the model without its head have the names in it.
+        let whole = embedding.split(separator: ".").first.map { $0 + "." } ?? ""
+        let isBase = prefix == nil && source.weight(named: String(embedding.dropFirst(whole.count))) != nil
+        let base = isBase ? whole : ""
+        return WeightMap { whole in
+            let alone = ModuleNames.alone(whole)
+            let name = isBase && alone.hasPrefix(base) ? String(alone.dropFirst(base.count)) : alone
+            if names.isTransposed, name.hasSuffix(".weight"),
+                names.place(transformers: alone)?.part.isLinear ?? false
+            {
+                return (name, .transpose)
+            }
+            let isThere = { source.weight(named: prefixed($0, with: prefix ?? "")) }
+            if isThere(name) == nil, let other = otherPlace(of: name, names, isThere) {
+                return (prefixed(other.name, with: prefix ?? ""), other.transformation)
+            }
+            return (prefixed(name, with: prefix ?? ""), .none)
         }
-        return WeightMap { (prefixed(ModuleNames.alone($0), with: prefix ?? ""), .none) }
+    }
+
+    /// Where a weight of a mixture of experts is in files that have it under another name, or all experts' in one tensor.
+    private static func otherPlace(
+        of name: String, _ names: WeightNames, _ find: (String) -> WeightInfo?
+    ) -> (name: String, transformation: Transformation)? {
+        guard let place = names.place(transformers: name) else { return nil }
+        if place.part == .head { return ("lm_head.\(place.kind)", .none) }
+        guard let layer = place.layer else { return nil }
+        let prefix = "\(names.layerPrefix)\(layer)."
+        if place.part == .router { return ("\(prefix)\(names.experts.router).\(place.kind)", .none) }
+        guard let expert = place.expert else { return nil }
+        let isDown = place.part == .expertDown
+        for stack in names.experts.stacks {
+            let stored = prefix + (isDown ? stack.down : stack.gateUp) + (place.kind == "bias" ? "_bias" : "")
+            guard let info = find(stored), let count = info.shape.first else { continue }
+            let slice = ExpertSlice(
+                expert: expert, count: count, part: place.part == .expertUp ? 1 : 0, parts: isDown ? 1 : 2,
+                takesTurns: stack.takesTurns && !isDown,
+                // Packed values lie in rows that are multiplied.
+                isTransposed: stack.isTransposed && info.storage != "MXFP4")
+            return (stored, .expert(slice))
+        }
+        return nil
     }
 
     private static func prefixed(_ name: String, with prefix: String) -> String {
@@ -35,17 +88,22 @@ struct WeightMap: Sendable {
     static func gguf(_ configuration: DecoderConfiguration) -> WeightMap {
         let architecture = configuration.architecture
         return WeightMap { name in
-            guard let place = architecture.names.place(transformers: ModuleNames.alone(name)) else {
-                return (name, .none)
+            let name = ModuleNames.alone(name)
+            if let other = architecture.names.gguf(other: name) { return (other, .none) }
+            guard let place = architecture.names.place(transformers: name) else { return (name, .none) }
+            let stored = architecture.names.gguf(place.part, layer: place.layer) + "." + place.kind
+            if let expert = place.expert, let layer = place.layer, configuration.layers.indices.contains(layer),
+                let count = configuration.layers[layer].feedForward.experts?.count
+            {
+                return (stored, .expert(ExpertSlice(expert: expert, count: count)))
             }
-            let stored = architecture.names.gguf(place.part, layer: place.layer)
-            return ("\(stored).\(place.kind)", transformation(of: place.part, layer: place.layer, configuration))
+            return (stored, transformation(of: place.part, layer: place.layer, place.kind, configuration))
         }
     }
 
     /// What llama.cpp's converter does to a weight, taken back.
     private static func transformation(
-        of part: WeightPart, layer: Int?, _ configuration: DecoderConfiguration
+        of part: WeightPart, layer: Int?, _ kind: String, _ configuration: DecoderConfiguration
     ) -> Transformation {
         let layer = layer.flatMap { configuration.layers.indices.contains($0) ? configuration.layers[$0] : nil }
         let norm: NormConfiguration? =
@@ -55,7 +113,7 @@ struct WeightMap: Sendable {
             case .attentionNorm, .feedForwardNorm, .postAttentionNorm, .postFeedForwardNorm: layer?.norm
             default: nil
             }
-        if norm?.kind == .rootMeanSquare(offset: 1) { return .subtractOne }
+        if norm?.kind.offset == 1, kind == "weight" { return .subtractOne }
         guard let attention = layer?.attention, configuration.architecture.permutesRotaryRows else { return .none }
         switch part {
         case .query: return .unpermuteHeads(attention.headCount)
@@ -65,9 +123,9 @@ struct WeightMap: Sendable {
     }
 
     /// Whether a file holds a head that differs from the embedding.
-    func hasOwnHead(_ source: any WeightSource) throws -> Bool {
-        guard let head = source.weight(named: entry("lm_head.weight").name),
-            let embedding = source.weight(named: entry("model.embed_tokens.weight").name)
+    func hasOwnHead(_ source: any WeightSource, _ names: WeightNames) throws -> Bool {
+        guard let head = source.weight(named: entry(names.transformers(.head) + ".weight").name),
+            let embedding = source.weight(named: entry(names.transformers(.embedding) + ".weight").name)
         else { return false }
         guard head.shape == embedding.shape else { return true }
         let type: WeightElementType =
@@ -95,10 +153,11 @@ extension Decoder {
                     advice: "Its configuration says \(configuration.modelType) with \(configuration.layerCount) layers."
                 )
             }
-            guard info.shape == shape else {
+            let expected = transformation.storedShape(shape)
+            guard info.shape == expected else {
                 throw ModelError(
                     .malformed, at: path,
-                    "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(shape).")
+                    "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(expected).")
             }
             return (info, transformation)
         }
@@ -107,17 +166,17 @@ extension Decoder {
             matrix: { name, shape in
                 let (info, transformation) = try find(name, shape)
                 let place = configuration.architecture.names.place(transformers: ModuleNames.alone(name))
-                if let quantization, place?.part.isInLayer == true, quantization.includes(name) {
-                    if let matrix = try source.quantized(info, transformation, quantization, dtype: weightType) {
+                if let quantization, place?.part.isQuantized == true, quantization.includes(name) {
+                    if let matrix = try source.quantized(info, transformation, shape, quantization, dtype: weightType) {
                         return matrix
                     }
-                    return FrozenMatrix(try source.tensor(info, transformation, dtype: weightType))
+                    return FrozenMatrix(try source.tensor(info, transformation, shape, dtype: weightType))
                 }
-                return try source.matrix(info, transformation, form, dtype: weightType, device: device)
+                return try source.matrix(info, transformation, shape, form, dtype: weightType, device: device)
             },
             weight: { name, shape, dtype in
                 let (info, transformation) = try find(name, shape)
-                return try source.tensor(info, transformation, dtype: dtype).to(device)
+                return try source.tensor(info, transformation, shape, dtype: dtype).to(device)
             })
     }
 }
@@ -130,52 +189,66 @@ extension WeightSource {
     }
 
     fileprivate func tensor(
-        _ info: WeightInfo, _ transformation: WeightMap.Transformation, dtype: DType
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int], dtype: DType
     ) throws -> Tensor {
         switch transformation {
         case .none: try read(info, dtype: dtype)
         case .subtractOne: try (read(info, dtype: .float32) + -1).to(dtype)
         case .unpermuteHeads(let heads): try read(info, dtype: dtype).unpermuted(heads: heads)
+        case .expert(let slice): try tensor(info, slice, shape, dtype: dtype)
+        case .transpose: try read(info, dtype: dtype).transposed().contiguous()
         }
     }
 
     /// A weight that is multiplied, packed as it is stored where that is asked for and the kernels know it.
     fileprivate func matrix(
-        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ form: WeightForm, dtype: DType, device: Device
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int], _ form: WeightForm,
+        dtype: DType, device: Device
     ) throws -> FrozenMatrix {
-        guard form == .packed else { return FrozenMatrix(try tensor(info, transformation, dtype: dtype).to(device)) }
-        if let source = self as? BitsandbytesWeights {
+        guard form == .packed else {
+            return FrozenMatrix(try tensor(info, transformation, shape, dtype: dtype).to(device))
+        }
+        if let source = self as? BitsandbytesWeights, case .none = transformation {
             let matrix = try source.matrix(named: info.name).flatMap { form in
                 try FrozenMatrix.quantized(form) { try source.readCodes(info.name, into: $0) }
             }
-            return try matrix ?? FrozenMatrix(tensor(info, transformation, dtype: dtype))
+            return try matrix ?? FrozenMatrix(tensor(info, transformation, shape, dtype: dtype))
         }
-        let (rows, columns) = (info.shape[0], info.shape[1])
+        let (rows, columns) = (shape[0], shape[1])
         guard let source = self as? any PackedWeightSource, let blocks = source.packing(of: info.name),
             let format = FrozenMatrix.Format(rawValue: blocks.type), columns % blocks.elements == 0
         else {
             // Numbers of their own keep all their digits.
-            return FrozenMatrix(try tensor(info, transformation, dtype: info.storage == "BF16" ? .bfloat16 : .float32))
+            return FrozenMatrix(
+                try tensor(info, transformation, shape, dtype: info.storage == "BF16" ? .bfloat16 : .float32))
         }
         var bytes = try Tensor(uninitialized: [rows, columns / blocks.elements * blocks.bytes], dtype: .uint8)
-        try bytes.withMutableBytes { try source.readPacked(info.name, into: $0) }
+        try bytes.withMutableBytes { buffer in
+            guard case .expert(let slice) = transformation else {
+                return try source.readPacked(info.name, into: buffer)
+            }
+            let start = slice.elements(shape).lowerBound / blocks.elements * blocks.bytes
+            try source.readPacked(info.name, bytes: start..<start + buffer.count, into: buffer)
+        }
         switch transformation {
-        case .none: break
+        case .none, .expert: break
         // Rows change their places, whatever they consist of.
         case .unpermuteHeads(let heads): bytes = try bytes.unpermuted(heads: heads)
         case .subtractOne: preconditionFailure("norms are no matrices")
+        case .transpose: preconditionFailure("files with packed values have matrices as [out, in]")
         }
         return try FrozenMatrix(packed: [bytes], format: format, columns: columns)
     }
 
     /// A weight that is quantised as it is read, a few rows at a time; `nil` where its shape cannot be quantised.
     fileprivate func quantized(
-        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ quantization: WeightQuantization, dtype: DType
+        _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int],
+        _ quantization: WeightQuantization, dtype: DType
     ) throws -> FrozenMatrix? {
         if case .none = transformation {
-            return try quantization.matrix(info.shape) { try read(info, rows: $0, dtype: dtype) }
+            return try quantization.matrix(shape) { try read(info, rows: $0, dtype: dtype) }
         }
-        return try quantization.matrix(info.shape) { [values = try tensor(info, transformation, dtype: dtype)] in
+        return try quantization.matrix(shape) { [values = try tensor(info, transformation, shape, dtype: dtype)] in
             try values.narrowed(0, start: $0.lowerBound, count: $0.count)
         }
     }
@@ -190,14 +263,7 @@ extension WeightSource {
         let shape = rows.map { [$0.count] + info.shape.dropFirst() } ?? info.shape
         let elements = rows.map { $0.lowerBound * columns..<$0.upperBound * columns } ?? 0..<info.count
         let tensor = try Tensor(uninitialized: shape, dtype: dtype)
-        let elementType: WeightElementType =
-            switch dtype {
-            case .float32: .float32
-            case .bfloat16: .bfloat16
-            case .float16: .float16
-            default: preconditionFailure("weights are read as floating-point numbers")
-            }
-        try tensor.withMutableBytes { try read(info.name, elements: elements, as: elementType, into: $0) }
+        try tensor.withMutableBytes { try read(info.name, elements: elements, as: .init(dtype), into: $0) }
         return tensor
     }
 }

@@ -40,18 +40,30 @@ package struct NamedValues: Sendable {
 
     /// Puts the values of a file back into tensors; every tensor must be there, with its shape.
     package static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL) throws {
+        try restore(tensors, from: url) { SavedPlace(name: $0) }
+    }
+
+    /// - Parameter place: where the file has a tensor.
+    static func restore(
+        _ tensors: [(name: String, tensor: Tensor)], from url: URL, at place: (String) -> SavedPlace
+    ) throws {
         let file = try SafetensorsFile(contentsOf: url)
         try withoutGradient {
             for (name, tensor) in tensors {
-                guard let info = file.weight(named: name), info.shape == tensor.shape else {
+                let saved = place(name)
+                guard let info = file.weight(named: saved.name), info.shape == saved.shape(tensor.shape) else {
                     throw ModelError(
                         .mismatch, at: url.path,
                         "has no tensor \"\(name)\" of the shape \(tensor.shape).",
                         advice: "Was the checkpoint made with another model or other adapters?")
                 }
-                let values = try Tensor(uninitialized: tensor.shape, dtype: .float32)
-                try values.withMutableBytes { try file.read(name, as: .float32, into: $0) }
-                try tensor.copy_(values.to(tensor.device))
+                if let slice = saved.slice {
+                    try tensor.copy_(file.tensor(info, slice, tensor.shape, dtype: .float32).to(tensor.device))
+                    continue
+                }
+                let values = try Tensor(uninitialized: info.shape, dtype: .float32)
+                try values.withMutableBytes { try file.read(saved.name, as: .float32, into: $0) }
+                try tensor.copy_((saved.isTransposed ? values.transposed() : values).to(tensor.device))
             }
         }
     }

@@ -108,6 +108,7 @@ package struct SavedForm: Sendable {
         }
         // Before transformers 5 the key was `torch_dtype`.
         let key = whole["dtype"] == nil && whole["torch_dtype"] != nil ? "torch_dtype" : "dtype"
+        configuration["quantization_config"] = nil
         configuration["dtype"] = nil
         configuration["torch_dtype"] = nil
         configuration[key] = "float32"
@@ -146,7 +147,7 @@ package struct SavedForm: Sendable {
         case .model:
             try NamedValues.restore(
                 model.trainedParameters.map { (ModuleNames.alone($0.name), $0.tensor) },
-                from: folder.appending(path: weightsName))
+                from: folder.appending(path: weightsName), at: model.configuration.savedPlace)
         }
     }
 }
@@ -154,6 +155,13 @@ package struct SavedForm: Sendable {
 extension Decoder {
     /// The trained values of this moment, in the order of their names.
     package func trainedValues() throws -> NamedValues {
-        try NamedValues(trainedParameters.map { ($0.name, $0.tensor) }.sorted { $0.0 < $1.0 })
+        let buffers = parameters.filter { $0.isBuffer && trainsAll }
+        let values = try NamedValues((trainedParameters + buffers).map { ($0.name, $0.tensor) }.sorted { $0.0 < $1.0 })
+        return values.placed(configuration.savedPlace)
+    }
+
+    /// Whether the model itself is trained, and not adapters beside it.
+    private var trainsAll: Bool {
+        embedding.isTrained && adapters.isEmpty
     }
 }

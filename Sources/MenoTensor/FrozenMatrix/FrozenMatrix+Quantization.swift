@@ -123,9 +123,3 @@ extension FrozenMatrix {
         return values.sorted()
     }
 }
-
-extension Tensor {
-    fileprivate func clamped(_ least: Double, _ most: Double?) throws -> Tensor {
-        try ATen.clamp.one(.tensor(self), .double(least), most.map(OperatorArgument.double) ?? .none)
-    }
-}

@@ -23,6 +23,19 @@ extension Tensor {
     /// The natural logarithm.
     package func logarithm() throws -> Tensor { try ATen.log.one(.tensor(self)) }
     package func tanh() throws -> Tensor { try ATen.tanh.one(.tensor(self)) }
+    /// exp(x) − 1.
+    package func expm1() throws -> Tensor { try ATen.expm1.one(.tensor(self)) }
+    /// ln(1 + exp(x)).
+    package func softplus() throws -> Tensor { try ATen.softplus.one(.tensor(self)) }
+    /// 1 / (1 + exp(−x)).
+    package func sigmoid() throws -> Tensor { try ATen.sigmoid.one(.tensor(self)) }
+    /// Each element brought between two bounds.
+    package func clamped(_ least: Double?, _ most: Double?) throws -> Tensor {
+        try ATen.clamp.one(
+            .tensor(self), least.map(OperatorArgument.double) ?? .none, most.map(OperatorArgument.double) ?? .none)
+    }
+    /// The larger of each pair of elements.
+    package func maximum(_ other: Tensor) throws -> Tensor { try ATen.maximum.one(.tensor(self), .tensor(other)) }
     package func sin() throws -> Tensor { try ATen.sin.one(.tensor(self)) }
     package func cos() throws -> Tensor { try ATen.cos.one(.tensor(self)) }
     package func abs() throws -> Tensor { try ATen.abs.one(.tensor(self)) }

@@ -80,6 +80,7 @@ package final class OptimizerStep {
         guard weight > 0 else {
             throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
         }
+        model.beginStep(passes.map(\.layout))
         var total = 0.0
         var tallies = Tallies()
         for (index, pass) in passes.enumerated() {
@@ -87,7 +88,8 @@ package final class OptimizerStep {
             guard loss.value.isFinite else {
                 throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
             }
-            total += loss.value
+            // That of routers is not divided by what the objective counts, as in transformers.
+            total += loss.value + model.routerLoss * Double(weight)
             tallies.add(loss.tallies)
             try loss.sum.map { try $0 / Double(weight) }?.backward()
         }

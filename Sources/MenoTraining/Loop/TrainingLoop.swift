@@ -78,6 +78,7 @@ package final class TrainingLoop {
     ) throws {
         try arguments.validate(trainingCount: training.count)
         self.model = model
+        model.microBatchSize = arguments.batchSize
         self.training = training
         self.evaluation = evaluation
         self.arguments = arguments

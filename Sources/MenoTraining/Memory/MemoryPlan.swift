@@ -65,7 +65,10 @@ package struct MemoryPlan: Sendable {
         // Attention's weights are kept only where they are soft-capped, and not even there by this project's own kernel.
         let weights = shape.attentionSoftcap == nil ? 0 : 3 * shape.headCount * longest
         let layer =
-            10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.intermediateSize + weights
+            10 * shape.hiddenSize + 6 * shape.headCount * shape.headDimension + 5 * shape.activeIntermediateSize
+            + weights
+            // A token is copied for each expert that it meets, and what they give is weighed and put back into order.
+            + 6 * shape.chosenExpertCount * shape.hiddenSize
         let head = 6 * shape.hiddenSize + 4096  // states, their gradients, tiles of logits
         let trained = model.trainedParameterCount
         // Whatever is checkpointed, the states between the layers are kept.

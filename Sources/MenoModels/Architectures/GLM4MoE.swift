@@ -1,0 +1,36 @@
+extension Architecture {
+    /// GLM-4.5 (GLM Team, 2025, arXiv:2508.06471): experts in groups, chosen by sigmoids and a bias, and some that every token
+    /// meets. The first layers have none. Layers that predict tokens further ahead are not read.
+    static let glm4MoE = Architecture(
+        modelType: "glm4_moe", className: "Glm4MoeForCausalLM", ggufNames: ["glm4moe"],
+        names: WeightNames.llama.withQueryKeyNorms.withExperts.withSharedExperts("mlp.shared_experts").with([
+            .feedForwardNorm: ("post_attention_layernorm", "post_attention_norm")
+        ]),
+        defaults: Defaults(
+            vocabularySize: 151_552, hiddenSize: 4096, intermediateSize: 10_944, layerCount: 46, headCount: 96,
+            keyValueHeadCount: 8, maximumPositions: 131_072, normEpsilon: 1e-5, rotaryShare: 0.5,
+            routerLossCoefficient: nil)
+    ) { model, keys in
+        if let ahead = try keys.gguf?.int("nextn_predict_layers"), ahead > 0, ahead < model.layers.count {
+            model.layers.removeLast(ahead)
+        }
+        let dense = try keys.int("first_k_dense_replace", gguf: "leading_dense_block_count", default: 1) ?? 1
+        var experts = try keys.experts(count: 128, chosen: 8, size: 1408)
+        experts.scoring = .sigmoid
+        experts.correctsChoice = true
+        experts.normalizesWeights =
+            try keys.json?.bool("norm_topk_prob") ?? keys.gguf?.bool("expert_weights_norm") ?? true
+        experts.weightScale = try keys.double("routed_scaling_factor", gguf: "expert_weights_scale") ?? 1
+        let (groups, best) = (try keys.int("n_group", gguf: nil) ?? 1, try keys.int("topk_group", gguf: nil) ?? 1)
+        if groups > 1 { experts.groups = .init(count: groups, chosen: best) }
+        let shared = try keys.int("n_shared_experts", gguf: "expert_shared_count", default: 1) ?? 1
+        experts.shared = .init(intermediateSize: shared * experts.intermediateSize)
+        let normalizes = try keys.json?.bool("use_qk_norm") ?? keys.gguf?.has("blk.0.attn_q_norm.weight") ?? false
+        let norm = QueryKeyNormConfiguration(norm: model.finalNorm)
+        model.changeLayers { layer, index in
+            layer.attention.hasOutputBias = false
+            if normalizes { layer.attention.queryKeyNorm = norm }
+            if index >= dense { layer.feedForward.experts = experts }
+        }
+    }
+}
