@@ -47,6 +47,7 @@ public typealias StepMetrics = MenoMetrics.StepMetrics
 public typealias EvaluationMetrics = MenoMetrics.EvaluationMetrics
 /// What an objective of preferences measures beside its loss, and the values of it.
 public typealias ObjectiveMetric = MenoMetrics.ObjectiveMetric
+/// What an objective of preferences measured beside its loss, by TRL's names.
 public typealias ObjectiveMetrics = MenoMetrics.ObjectiveMetrics
 /// How a run ended.
 public typealias RunOutcome = MenoMetrics.RunOutcome

@@ -86,7 +86,8 @@ extension RunConfiguration {
         }
         if objective.reference == .base, lora == nil {
             throw ConfigurationError(
-                .invalid, at: name, "`training.reference: base` is the model without its adapter, and `lora: null` has none.",
+                .invalid, at: name,
+                "`training.reference: base` is the model without its adapter, and `lora: null` has none.",
                 advice: "Write `reference: initial`, or name a model.")
         }
     }

@@ -35,7 +35,7 @@ import Testing
         #expect(sizes.vocabularySize == (name == "gemma2-tiny" ? 256_000 : 262_208))
     }
 
-    @Test(arguments: ["gptq", "awq", "mxfp4"])
+    @Test(arguments: ["gptq", "awq", "fp8"])
     func quantisedCheckpointsAreRefusedByName(_ method: String) {
         let text = refusal("llama-tiny", ["quantization_config": ["quant_method": method]])
         #expect(text.contains("quantised by \(method)"))

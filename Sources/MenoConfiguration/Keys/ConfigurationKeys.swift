@@ -27,7 +27,7 @@ extension ConfigurationKey {
     static let addedLater = Set([
         weightsPath, "model.load_in_4bit", "model.load_in_8bit", "model.bnb_4bit_quant_type",
         "model.bnb_4bit_use_double_quant", "model.bnb_4bit_compute_dtype", "model.llm_int8_skip_modules",
-        "lora.exclude_modules",
+        "lora.exclude_modules", "lora.target_parameters",
         "data.chat_template_kwargs", "training.dataloader_drop_last",
     ]).union(objective.map(\.path))
 

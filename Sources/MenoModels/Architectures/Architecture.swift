@@ -15,6 +15,8 @@ package struct Architecture: Sendable {
     package var ggufNames: [String] = []
     /// The same in files with experts, where it is the name of an architecture without them too.
     var ggufNamesWithExperts: [String] = []
+    /// Whether a configuration is written into a GGUF file, and one of a GGUF file into a `config.json`; else they are only read.
+    var isWrittenAsGGUF = true
     /// transformers' `model_type` of the architecture that llama.cpp takes for this one, where that is another.
     var ggufTwin: String?
     /// Whether llama.cpp attends to everything although the file names a window.

@@ -2,7 +2,7 @@ extension Architecture {
     /// GLM-4.5 (GLM Team, 2025, arXiv:2508.06471): experts in groups, chosen by sigmoids and a bias, and some that every token
     /// meets. The first layers have none. Layers that predict tokens further ahead are not read.
     static let glm4MoE = Architecture(
-        modelType: "glm4_moe", className: "Glm4MoeForCausalLM", ggufNames: ["glm4moe"],
+        modelType: "glm4_moe", className: "Glm4MoeForCausalLM", ggufNames: ["glm4moe"], isWrittenAsGGUF: false,
         names: WeightNames.llama.withQueryKeyNorms.withExperts.withSharedExperts("mlp.shared_experts").with([
             .feedForwardNorm: ("post_attention_layernorm", "post_attention_norm")
         ]),

@@ -2,7 +2,8 @@ extension Architecture {
     /// gpt-oss (OpenAI, 2025, arXiv:2508.10925): attention sinks, and experts with biases and a clamped gate; every other layer
     /// has a sliding window.
     static let gptOSS = Architecture(
-        modelType: "gpt_oss", className: "GptOssForCausalLM", ggufNames: ["gpt-oss"], names: gptOSSNames,
+        modelType: "gpt_oss", className: "GptOssForCausalLM", ggufNames: ["gpt-oss"], isWrittenAsGGUF: false,
+        names: gptOSSNames,
         defaults: Defaults(
             vocabularySize: 201_088, hiddenSize: 2880, intermediateSize: 2880, layerCount: 36, headCount: 64,
             keyValueHeadCount: 8, headDimension: 64, maximumPositions: 131_072, normEpsilon: 1e-5, rotaryBase: 150_000,

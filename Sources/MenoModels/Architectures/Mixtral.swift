@@ -3,7 +3,7 @@ extension Architecture {
     ///
     /// llama.cpp calls it `llama`.
     static let mixtral = Architecture(
-        modelType: "mixtral", className: "MixtralForCausalLM", ggufNamesWithExperts: ["llama"],
+        modelType: "mixtral", className: "MixtralForCausalLM", ggufNamesWithExperts: ["llama"], isWrittenAsGGUF: false,
         names: WeightNames.llama.withMixtralExperts,
         permutesRotaryRows: true,
         defaults: Defaults(

@@ -1,7 +1,7 @@
 extension Architecture {
     /// OLMo 1 (Groeneveld et al., 2024, arXiv:2402.00838): a Llama whose norms have no weights.
     static let olmo = Architecture(
-        modelType: "olmo", className: "OlmoForCausalLM", ggufNames: ["olmo"],
+        modelType: "olmo", className: "OlmoForCausalLM", ggufNames: ["olmo"], isWrittenAsGGUF: false,
         names: WeightNames.llama.without(.attentionNorm, .feedForwardNorm, .finalNorm), permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 50_304, hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32,

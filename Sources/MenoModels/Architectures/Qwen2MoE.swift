@@ -1,7 +1,7 @@
 extension Architecture {
     /// Qwen 1.5 and 2 with mixtures of experts (Qwen Team, 2024, arXiv:2407.10671), one of which every token meets.
     static let qwen2MoE = Architecture(
-        modelType: "qwen2_moe", className: "Qwen2MoeForCausalLM", ggufNames: ["qwen2moe"],
+        modelType: "qwen2_moe", className: "Qwen2MoeForCausalLM", ggufNames: ["qwen2moe"], isWrittenAsGGUF: false,
         names: qwen2Experts,
         defaults: Defaults(
             vocabularySize: 151_936, hiddenSize: 2048, intermediateSize: 5632, layerCount: 24, headCount: 16,

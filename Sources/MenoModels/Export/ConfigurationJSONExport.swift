@@ -4,6 +4,11 @@ extension DecoderConfiguration {
     /// The `config.json` of a model that came without one, from a GGUF file.
     /// - Throws: ``ModelError`` where transformers would read another model.
     package func configurationJSON() throws -> [String: Any] {
+        guard architecture.isWrittenAsGGUF else {
+            throw ModelError(
+                .unsupported, "the config.json of a \(modelType) cannot be made from a GGUF file.",
+                advice: "Export from the Hugging Face folder of the model, or export as gguf.")
+        }
         var model = self
         // llama.cpp has OLMo 3 under the name of OLMo 2.
         if modelType == "olmo2", hasWindows { model.modelType = "olmo3" }

@@ -19,6 +19,11 @@ package struct GGUFModelMetadata {
     /// - Parameter shapes: of the model's weights, by transformers' names.
     init(_ model: DecoderConfiguration, shapes: [String: [Int]]) throws {
         let twin = model.inGGUF
+        guard model.architecture.isWrittenAsGGUF else {
+            throw ModelError(
+                .unsupported, "GGUF files of a \(model.modelType) are read, and not written.",
+                advice: "Export it as safetensors; llama.cpp's own converter makes a GGUF file of that.")
+        }
         guard let name = twin.architecture.ggufNames.first else {
             throw ModelError.notInGGUF("has no architecture for \"\(model.modelType)\"")
         }
