@@ -74,7 +74,7 @@ package struct Hub: Sendable {
             advice: "Unset \(variable) to download it.")
     }
 
-    /// What was given may have been meant as a path: an error that only tells of a server would not help.
+    /// What was given may have been meant as a path: an error about a server alone would not help.
     private func explained(_ error: HubError, _ reference: HubReference) -> HubError {
         guard error.code == .network, error.place?.hasPrefix(reference.id) != true else { return error }
         return HubError(

@@ -180,7 +180,7 @@ struct TrainingCommandTests {
         _ = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         #expect(process.terminationStatus == 130)
-        // Nothing is lost: the run is not begun anew unasked, and goes on where it was.
+        // Nothing is lost: the run does not start from scratch unasked, and resumes where it was.
         let again = try meno("train", run.path)
         #expect(again.status == 65 && again.errors.contains("--resume auto"))
         let steps = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "run/model").path)

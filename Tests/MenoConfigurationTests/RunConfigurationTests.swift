@@ -336,7 +336,7 @@ import Testing
         #expect(try read("lora: {target_modules: all-linear}").lora?.settings.targets == .allLinear)
         #expect(
             try read("lora: {target_modules: self_attn.q_proj}").lora?.settings.targets == .names(["self_attn.q_proj"]))
-        // An adapter that was made by it is gone on with.
+        // An adapter that was made by it can be trained further.
         let adapter = LoRASettings(rank: 8, alpha: 16, dropout: 0.1, targets: .pattern(pattern))
         let adopted = try read("lora: {init_adapter: first, target_modules: '\(pattern)'}").adopting(adapter)
         #expect(adopted.lora?.settings.targets == .pattern(pattern))

@@ -24,15 +24,15 @@ package struct TrainingSession {
     private let resultSettings: [String: String]
     /// `lora.init_adapter`
     let initialAdapter: URL?
-    private let form: SavedForm
-    private let dialogues: DialogueForm
+    let form: SavedForm
+    let dialogues: DialogueForm
     private let dataDigest: FileDigest
     let folders: RunFolders
     let log: any SessionLog
     private let resumption: FineTuning.Resumption
     private let allowsChanges: Bool
     /// What the result is exported as.
-    private let exports: [ExportForm]
+    let exports: [ExportForm]
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
     let shouldStop: () -> Bool
@@ -145,50 +145,6 @@ package struct TrainingSession {
         }
     }
 
-    /// Attaches the adapter that is trained, or makes every weight trained.
-    private static func prepare(
-        _ model: LoadedModel, _ configuration: RunConfiguration, _ runModel: RunModel, _ initialAdapter: URL?,
-        _ log: any SessionLog
-    ) throws -> SavedForm {
-        let adapter = { (settings: LoRASettings) in
-            SavedForm.adapter(
-                settings, baseModel: model.reference, revision: runModel.revision(of: model.reference))
-        }
-        let decoder = model.decoder
-        guard let lora = configuration.lora else {
-            try RandomGenerator.seed(UInt64(configuration.data.seed))
-            guard FileManager.default.fileExists(atPath: model.url.appending(path: "config.json").path) else {
-                throw ConfigurationError(
-                    .invalid, at: model.url.path,
-                    "`lora: null` trains every weight, which needs a Hugging Face folder to start from.",
-                    advice: "A .gguf file can be fine-tuned with LoRA.")
-            }
-            try decoder.trainAllParameters()
-            return .model(source: model.url)
-        }
-        if let initialAdapter {
-            try RandomGenerator.seed(UInt64(configuration.data.seed))
-            let settings = try LoRAFiles.attach(
-                initialAdapter, to: decoder, forTraining: true, warn: { log.warn($0) })
-            return adapter(settings)
-        }
-        let settings = try SharedGenerator.exclusively {
-            try RandomGenerator.seed(UInt64(configuration.data.seed))
-            return try decoder.attachLoRA(lora.settings)
-        }
-        noteFrozenExperts(decoder, log)
-        return adapter(settings)
-    }
-
-    private static func noteFrozenExperts(_ decoder: Decoder, _ log: any SessionLog) {
-        let share = decoder.frozenExpertShare
-        guard share > 0 else { return }
-        log.note(
-            "\(Int((100 * share).rounded())) % of the model's weights belong to experts that are not adapted. To adapt them, set "
-                + "lora.lora_dropout: 0 and lora.target_parameters: [experts.gate_up_proj, experts.down_proj], or "
-                + "lora.target_modules: all-linear")
-    }
-
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
     package func run(observers: [any RunObserver] = []) throws -> RunOutcome {
         try folders.create()
@@ -220,65 +176,6 @@ package struct TrainingSession {
             try exportResult()
         }
         return outcome
-    }
-
-    /// Exports the result in every form that was asked for; one that fails stops no other.
-    private func exportResult() throws {
-        var failure: (any Error)?
-        for form in exports {
-            do {
-                try export(form)
-            } catch {
-                if failure != nil { log.warn("\(form) was not exported: \(error)") }
-                failure = failure ?? error
-            }
-        }
-        if let failure { throw failure }
-    }
-
-    /// Exports the result into `exports` of the run's folder, beside what is there.
-    private func export(_ form: ExportForm) throws {
-        let place = folders.base.appending(path: "exports")
-        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
-        let isFile = form.format == .gguf || form.format == .ggufLoRA
-        let name = form.description.replacing(":", with: "-")
-        let names = [name] + (2...).prefix(10_000).map { "\(name)-\($0)" }
-        let free = names.map { place.appending(path: isFile ? $0 + ".gguf" : $0) }.first {
-            !FileManager.default.fileExists(atPath: $0.path)
-        }
-        guard let target = free else { return }
-        let isAdapter = configuration.lora != nil
-        let exporter = ModelExporter(
-            model: isAdapter ? runModel.place : folders.model.path,
-            adapter: isAdapter ? folders.model.path : nil, form: form, target: target, log: log)
-        try exporter.run()
-        log.note("the export is in \(target.path)")
-    }
-
-    private func writeResult() throws {
-        let result = configuration.lora == nil ? "model" : "adapter"
-        do {
-            try form.write(model.decoder.trainedValues(), to: folders.model)
-        } catch {
-            let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
-            throw TrainingError(
-                .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
-                advice: newest.map { "Make room there, then resume from \($0)." }
-                    ?? "Nothing of the run could be saved.",
-                settings: newest == nil ? [] : [.resumption])
-        }
-        log.note("the final \(result) is in \(folders.model.path)")
-    }
-
-    /// Writes the report, from what observers have recorded.
-    private func writeReport() {
-        do {
-            let run = try RunRecord(folders.base, thresholds: configuration.monitor.thresholds)
-            let title = configuration.runName ?? folders.base.lastPathComponent
-            try Report(run, title: title, language: configuration.report.language.chosen).write(to: folders.progress)
-        } catch {
-            log.warn("the report could not be written: \(error)")
-        }
     }
 
     /// The loop of this run, ready to start; nothing is written before it does.
@@ -320,97 +217,6 @@ package struct TrainingSession {
         # data: \(dataDigest.size) bytes, SHA-256 \(dataDigest.sha256)
 
         """
-    }
-
-    /// What reports the run: in its files, and wherever the session's log wants it.
-    private func reporters() throws -> [any RunObserver] {
-        let logs = configuration.report.logDirectory.map { URL(filePath: $0) } ?? folders.layout.logs
-        var reporters: [any RunObserver] = [
-            MetricsFile(folders.layout.metrics), EventsFile(folders.layout.events),
-        ]
-        let file = try logFile(in: logs)
-        reporters.append(ConsoleReporter { file.write($0) })
-        reporters += log.observers(showsProgress: !configuration.report.hidesProgress)
-        if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
-        return reporters
-    }
-
-    private func logFile(in folder: URL) throws -> LogFile {
-        do {
-            return try LogFile(in: folder)
-        } catch {
-            throw ConfigurationError(
-                .invalid, at: folder.path, "the log cannot be written there (\(error.localizedDescription)).",
-                advice: "Choose a folder that you may write to.", settings: [.loggingDirectory])
-        }
-    }
-
-    private func monitorObserver() throws -> MonitorObserver? {
-        let settings = configuration.monitor
-        guard settings.isEnabled else { return nil }
-        let action: MonitorPolicy.AlertAction =
-            switch settings.onAlert {
-            case .log: .log
-            case .stop: .stop
-            case .command: .command(AlertCommand(settings.alertCommand ?? "", runFolder: folders.base))
-            }
-        let stable = CheckpointStore(folders.model, kind: .stable)
-        return try MonitorObserver(
-            settings.thresholds, action: action, files: SummaryFiles(folders.progress),
-            stableCheckpoints: { Set(stable.steps.map(stable.path)) })
-    }
-
-    /// Probe questions, if they are asked.
-    private var evaluationStages: [any EvaluationStage] {
-        let settings = configuration.monitor
-        guard settings.isEnabled, settings.probing == .evaluation, let template else { return [] }
-        return [
-            Prober(
-                model: model, template: template, opening: dialogues.opening, questions: probeQuestions,
-                maxNewTokens: settings.probeMaxNewTokens, maxShare: settings.probeMaxShare,
-                isCancelled: shouldStop)
-        ]
-    }
-
-    var probeQuestions: [String] {
-        let questions = configuration.monitor.probeQuestions
-        guard questions == ["auto"] else { return questions }
-        let sample = examples.training.prefix(20).map {
-            model.tokenizer.decode($0.ids, skipSpecialTokens: true)
-        }
-        return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))
-    }
-
-    /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
-    private static func requireCheckpoint(_ url: URL) throws {
-        guard FileManager.default.fileExists(atPath: url.path) else {
-            throw ConfigurationError(.notFound, at: url.path, "there is no such checkpoint.")
-        }
-        for folder in [RunLayout(url).model, url] {
-            guard let newest = CheckpointStore(folder).progress else { continue }
-            throw ConfigurationError(
-                .invalid, at: url.path, "is a run's folder, and no checkpoint.",
-                advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
-                    + "--resume \(CheckpointStore(folder).url(step: newest.step).path), or --resume auto.")
-        }
-    }
-
-    private static func checkpoint(
-        _ resumption: FineTuning.Resumption, in folders: RunFolders, _ log: any SessionLog
-    ) throws -> URL? {
-        let store = CheckpointStore(folders.model)
-        switch resumption {
-        case .none: return nil
-        case .from(let url): return url
-        case .newest:
-            let (url, faults) = store.newest()
-            for fault in faults { log.warn(fault) }
-            if url == nil {
-                try folders.requireNoResult(faults)
-                log.note("no whole checkpoint in \(store.folder.path): the run starts from scratch")
-            }
-            return url
-        }
     }
 }
 

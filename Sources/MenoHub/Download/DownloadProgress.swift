@@ -8,7 +8,7 @@ package enum HubEvent: Sendable {
     case progress(String)
 }
 
-/// Counts the bytes of all files of a download, and tells of them now and then.
+/// Counts the bytes of all files of a download, and reports them now and then.
 final class DownloadProgress: Sendable {
     private struct State {
         var total = 0

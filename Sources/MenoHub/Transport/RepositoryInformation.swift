@@ -3,7 +3,7 @@ internal import Foundation
 internal import MenoFormats
 internal import NIOCore
 
-/// What the Hub tells of a repository at a revision.
+/// What the Hub says about a repository at a revision.
 struct RepositoryInformation: Sendable {
     let commit: String
     /// The names of all files.

@@ -38,7 +38,7 @@ enum EventLog {
         return (events, unreadableLines)
     }
 
-    /// `nil` of an object that tells of no step.
+    /// `nil` for an object without a step.
     private static func measured(_ line: [UInt8]) throws -> [RunEvent]? {
         let entry = try Fields(RecordedJSON(line))
         guard let step = try entry.count("step") else { return nil }

@@ -52,7 +52,7 @@ package final class MetricsFile: ResumableObserver {
     private var file: LineFile?
     private let encoder: JSONEncoder
 
-    /// - Parameter url: the file; one that is there is replaced when a run starts anew.
+    /// - Parameter url: the file; one that is there is replaced when a run starts from scratch.
     package init(_ url: URL) {
         self.url = url
         encoder = .reproducible(snakeCase: true)

@@ -32,7 +32,7 @@ extension Device {
         return Int(bytes)
     }
 
-    /// Starts the peaks of ``memory()`` anew.
+    /// Resets the peaks of ``memory()``.
     package func resetPeakMemory() throws {
         guard kind != .cpu else { return }
         try check(ct_reset_peak_memory(raw), "memory statistics")
@@ -82,7 +82,7 @@ package enum Torch {
     package static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
 
     /// Keeps freed host memory for what comes next, as each step allocates what the one before did: a page that the system
-    /// takes back and gives anew it must fill with zeros. To be called before anything is computed.
+    /// takes back and gives again it must fill with zeros. To be called before anything is computed.
     package static func keepHostMemory() { ct_keep_host_memory() }
 
     /// Gives host memory that was freed, but is kept for later, back to the system.

@@ -16,7 +16,7 @@ struct AlignedText: Sendable {
     /// The byte of the source where the byte `index` (or the end) comes from.
     func origin(_ index: Int) -> Int { origins?[index] ?? start + index }
 
-    /// Writes the text anew; `write` appends its pieces in order.
+    /// Writes the text again; `write` appends its pieces in order.
     /// - Parameter end: where the part of the text ends that is written; its end unless given.
     mutating func rewrite(upTo end: Int? = nil, _ write: (_ text: AlignedText, _ result: inout Writer) -> Void) {
         var writer = Writer(capacity: bytes.count + bytes.count / 8)

@@ -1,0 +1,66 @@
+internal import Foundation
+internal import MenoExport
+internal import MenoReporting
+internal import MenoTraining
+
+/// What a run leaves: its model or adapter, exports, a report.
+extension TrainingSession {
+    /// Exports the result in every form that was asked for; one that fails stops no other.
+    func exportResult() throws {
+        var failure: (any Error)?
+        for form in exports {
+            do {
+                try export(form)
+            } catch {
+                if failure != nil { log.warn("\(form) was not exported: \(error)") }
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Exports the result into `exports` of the run's folder, beside what is there.
+    private func export(_ form: ExportForm) throws {
+        let place = folders.base.appending(path: "exports")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        let isFile = form.format == .gguf || form.format == .ggufLoRA
+        let name = form.description.replacing(":", with: "-")
+        let names = [name] + (2...).prefix(10_000).map { "\(name)-\($0)" }
+        let free = names.map { place.appending(path: isFile ? $0 + ".gguf" : $0) }.first {
+            !FileManager.default.fileExists(atPath: $0.path)
+        }
+        guard let target = free else { return }
+        let isAdapter = configuration.lora != nil
+        let exporter = ModelExporter(
+            model: isAdapter ? runModel.place : folders.model.path,
+            adapter: isAdapter ? folders.model.path : nil, form: form, target: target, log: log)
+        try exporter.run()
+        log.note("the export is in \(target.path)")
+    }
+
+    func writeResult() throws {
+        let result = configuration.lora == nil ? "model" : "adapter"
+        do {
+            try form.write(model.decoder.trainedValues(), to: folders.model)
+        } catch {
+            let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
+            throw TrainingError(
+                .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
+                advice: newest.map { "Make room there, then resume from \($0)." }
+                    ?? "Nothing of the run could be saved.",
+                settings: newest == nil ? [] : [.resumption])
+        }
+        log.note("the final \(result) is in \(folders.model.path)")
+    }
+
+    /// Writes the report, from what observers have recorded.
+    func writeReport() {
+        do {
+            let run = try RunRecord(folders.base, thresholds: configuration.monitor.thresholds)
+            let title = configuration.runName ?? folders.base.lastPathComponent
+            try Report(run, title: title, language: configuration.report.language.chosen).write(to: folders.progress)
+        } catch {
+            log.warn("the report could not be written: \(error)")
+        }
+    }
+}
