@@ -1,7 +1,7 @@
 extension Architecture {
     /// Apertus (Swiss AI, 2025, arXiv:2509.14233): queries and keys are normalized, and the activation xIELU is learnt.
     static let apertus = Architecture(
-        modelType: "apertus", className: "ApertusForCausalLM",
+        modelType: "apertus", className: "ApertusForCausalLM", isWrittenAsGGUF: false,
         names: WeightNames.llama.without(.gate).withQueryKeyNorms.with([
             .attentionNorm: ("attention_layernorm", "attn_norm"),
             .feedForwardNorm: ("feedforward_layernorm", "ffn_norm"),

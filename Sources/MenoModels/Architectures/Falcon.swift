@@ -1,7 +1,7 @@
 extension Architecture {
     /// Falcon (Almazrouei et al., 2023, arXiv:2311.16867), with rotary embeddings or with scores that grow with the position.
     static let falcon = Architecture(
-        modelType: "falcon", className: "FalconForCausalLM", names: falconNames,
+        modelType: "falcon", className: "FalconForCausalLM", isWrittenAsGGUF: false, names: falconNames,
         defaults: Defaults(
             vocabularySize: 65_024, hiddenSize: 4544, layerCount: 32, headCount: 71, intermediateFactor: 4,
             normEpsilon: 1e-5, normEpsilonKey: "layer_norm_epsilon", activation: .gelu, activationKey: "activation",

@@ -11,7 +11,7 @@ extension Architecture {
 
     /// Granite 4 without Mamba layers: beside the experts, if there are any, a block that every token meets.
     static let graniteMoEHybrid = Architecture(
-        modelType: "granitemoehybrid", className: "GraniteMoeHybridForCausalLM",
+        modelType: "granitemoehybrid", className: "GraniteMoeHybridForCausalLM", isWrittenAsGGUF: false,
         names: graniteExperts.with([
             .sharedGateUp: ("shared_mlp.input_linear", "ffn_gate_up_shexp"),
             .sharedDown: ("shared_mlp.output_linear", "ffn_down_shexp"),

@@ -1,7 +1,7 @@
 extension Architecture {
     /// MPT (MosaicML, 2023): LayerNorm without biases, and scores that grow with the position.
     static let mpt = Architecture(
-        modelType: "mpt", className: "MptForCausalLM", names: mptNames,
+        modelType: "mpt", className: "MptForCausalLM", isWrittenAsGGUF: false, names: mptNames,
         defaults: Defaults(
             vocabularySize: 50_368, hiddenSize: 2048, layerCount: 24, headCount: 16, intermediateFactor: 4,
             normEpsilon: 1e-5, normEpsilonKey: "layer_norm_epsilon", activation: .gelu, tiesEmbeddings: true,

@@ -4,7 +4,7 @@ extension Architecture {
     ///
     /// While training, transformers draws experts at random. Here the best ones are chosen, as where text is generated.
     static let phiMoE = Architecture(
-        modelType: "phimoe", className: "PhimoeForCausalLM", names: phiExperts,
+        modelType: "phimoe", className: "PhimoeForCausalLM", isWrittenAsGGUF: false, names: phiExperts,
         defaults: Defaults(
             vocabularySize: 32_064, hiddenSize: 4096, intermediateSize: 6400, layerCount: 32, headCount: 32,
             keyValueHeadCount: 8, maximumPositions: 131_072, normEpsilon: 1e-5, rotaryBase: 1_000_000)

@@ -21,7 +21,7 @@ package struct GGUFModelMetadata {
         let twin = model.inGGUF
         guard model.architecture.isWrittenAsGGUF else {
             throw ModelError(
-                .unsupported, "GGUF files of a \(model.modelType) are read, and not written.",
+                .unsupported, "GGUF files of a \(model.modelType) are not written.",
                 advice: "Export it as safetensors; llama.cpp's own converter makes a GGUF file of that.")
         }
         guard let name = twin.architecture.ggufNames.first else {
