@@ -115,7 +115,7 @@ extension ConfigurationKey {
                 + "best.", example: "0.3"),
         ConfigurationKey(
             "monitor.alerts.min_reward_accuracy", \.monitor.thresholds.alerts.minPreferenceAccuracy, .fraction,
-            "Objectives of preferences: the share of pairs that must be told right when half of the run is done.",
+            "Objectives of preferences: the share of pairs that must be ranked correctly when half of the run is done.",
             example: "0.6"),
     ]
 

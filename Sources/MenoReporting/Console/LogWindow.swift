@@ -25,7 +25,7 @@ struct LogWindow: Codable {
     /// The mean over the steps, as Trainer's log and `trainer_state.json` have it.
     var loss: Double { lossSum / Double(max(1, steps)) }
 
-    /// The means of the share of pairs that are told right, and of the margin of their rewards.
+    /// The means of the share of pairs that are ranked correctly, and of the margin of their rewards.
     var accuracy: Double? { accuracySum.map { $0 / Double(max(1, steps)) } }
     var margin: Double? { marginSum.map { $0 / Double(max(1, steps)) } }
 

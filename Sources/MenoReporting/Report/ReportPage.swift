@@ -62,7 +62,7 @@ struct ReportPage {
         let last = run.evaluations.last
         if let accuracy = last?.objective?[.rewardAccuracies] {
             let margin = last?.objective?[.rewardMargins].map { text("margin \(fixed($0, 3))", "差 \(fixed($0, 3))") }
-            cards.append((text("pairs told right", "正しく順位づけた割合"), "\(fixed(100 * accuracy, 1)) %", margin ?? ""))
+            cards.append((text("pairs ranked correctly", "正しく順位づけた割合"), "\(fixed(100 * accuracy, 1)) %", margin ?? ""))
         }
         if let perplexity = summary.finalPerplexity, last?.objective == nil {
             let from = first.map { $0.step < (run.evaluations.last?.step ?? 0) ? fixed($0.perplexity, 2) : "" } ?? ""
@@ -240,7 +240,7 @@ struct ReportPage {
             <tr><th>\(text("step", "ステップ"))</th><td>\(text("folder", "フォルダー"))</td>\
             <td>\(run.evaluations.last?.objective == nil
                 ? text("evaluation loss / perplexity", "評価損失 / パープレキシティ")
-                : text("evaluation loss / pairs told right", "評価損失 / 正しく順位づけた割合"))</td><td></td></tr>
+                : text("evaluation loss / pairs ranked correctly", "評価損失 / 正しく順位づけた割合"))</td><td></td></tr>
             """
         return section(text("Checkpoints", "チェックポイント"), "<table class=\"list\">\(head)\(rows)</table>")
     }

@@ -181,7 +181,7 @@ struct RunCharts {
                 "reward_margins", text("Reward margins", "報酬の差"), unit: "β · nat", [("", .rewardMargins, 0)],
                 spans: [.rewardMarginsExplode]),
             preferenceChart(
-                "reward_accuracies", text("Pairs told right", "正しく順位づけた割合"), unit: "%",
+                "reward_accuracies", text("Pairs ranked correctly", "正しく順位づけた割合"), unit: "%",
                 [("", .rewardAccuracies, 3)], scale: 100, spans: [.preferencesAtChance]),
             preferenceChart(
                 "log_probabilities", text("Log-probabilities", "対数確率"), unit: "nat",
