@@ -36,7 +36,8 @@ struct DemoOfPreferences {
             }
             print(
                 "\nheld-out pairs       loss \(String(format: "%.3f", first.loss)) before, "
-                    + "\(String(format: "%.3f", last.loss)) after; \(percent(last)) of \(last.samples) ranked correctly")
+                    + "\(String(format: "%.3f", last.loss)) after; \(percent(last)) of \(last.samples) ranked correctly"
+            )
         }
         let all = (shares + [share(after)]).map { String(format: "%.0f %%", 100 * $0) }
         let stages = ["before", "after the dialogues", "after the preferences"]
