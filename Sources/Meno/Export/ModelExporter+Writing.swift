@@ -19,7 +19,8 @@ extension ModelExporter {
         case .gguf, .ollama: written = try writeGGUF(subject, merged, to: stage)
         case .ggufLoRA:
             guard let adapter = merged.adapter else {
-                throw ExportError(.unsupported, "gguf-lora is the form of an adapter: give one with --adapter.")
+                throw ExportError(
+                    .unsupported, "gguf-lora is the form of an adapter, and none is given.", settings: [.adapter])
             }
             let file =
                 target.pathExtension.lowercased() == "gguf" ? target.lastPathComponent : "\(subject.name)-lora.gguf"

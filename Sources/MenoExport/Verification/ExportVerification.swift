@@ -108,7 +108,8 @@ package enum ExportVerification {
         throw ExportError(
             .differs,
             "the exported weights hold \(String(format: "%.0f", 100 * share.value)) % of what the adapter changes.",
-            advice: "Nothing was left at the place of the result. Please report this; --no-verify skips the comparison."
+            advice: "Nothing was left at the place of the result. Please report this; the comparison can be left out.",
+            settings: [.verification]
         )
     }
 
