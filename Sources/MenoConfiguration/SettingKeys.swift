@@ -1,7 +1,7 @@
 package import MenoErrors
 
 extension Setting {
-    /// The keys of `RUN.yaml` that make this choice; none for what is said on the command line alone.
+    /// The keys of `RUN.yaml` that make this choice; none where only an option of the command line does.
     package var keys: [String] {
         switch self {
         case .model: ["model.name_or_path"]

@@ -85,7 +85,7 @@ import Testing
         #expect(modelfile.contains("TEMPLATE \"{{ .Prompt }}\""), "\(modelfile)")
         #expect(modelfile.contains("PARAMETER stop \"<eos>\""), "\(modelfile)")
         #expect(modelfile.contains("SYSTEM \"\"\"Ask \"why\".\nTwice.\"\"\""), "\(modelfile)")
-        // Rows of 16 numbers hold no block of 32: llama.cpp's substitute is told.
+        // Rows of 16 numbers hold no block of 32: the warning names llama.cpp's substitute.
         for type in ["Q8_0", "Q4_K_M"] {
             let place = out("\(type).gguf")
             let exported = try export("gguf", place, ["--quantize", type])

@@ -37,7 +37,7 @@ import Testing
         return (url, try export.write(to: url))
     }
 
-    /// What is said to be computed otherwise is what follows the window.
+    /// Texts within the window give the same; the notes are about longer ones.
     @Test(arguments: written) func computesTheSame(_ name: String) throws {
         let folder = try TemporaryFolder()
         let (url, report) = try export(name, to: folder)

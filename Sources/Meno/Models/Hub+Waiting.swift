@@ -29,7 +29,7 @@ extension Hub {
         try waiting(log: log, isCancelled: { false }) { _ in try await forecast(reference, parts: parts) }
     }
 
-    /// Runs a function on Swift's threads, and tells on this one how it goes on: whoever is told is used to one thread.
+    /// Runs a function on Swift's threads, and reports its progress on this one, as the log expects one thread.
     private func waiting<Value: Sendable>(
         log: any SessionLog, isCancelled: () -> Bool,
         _ body: @escaping @Sendable (@escaping @Sendable (HubEvent) -> Void) async throws -> Value

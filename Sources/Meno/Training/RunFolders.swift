@@ -172,7 +172,7 @@ struct RunFolders {
             throw ConfigurationError(
                 .invalid, at: input,
                 "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
-                advice: "Copy it elsewhere first, or choose another `base_output_dir`.")
+                advice: "Copy it elsewhere first, or choose another folder.", settings: [.baseOutputDirectory])
         }
     }
 

@@ -65,6 +65,6 @@ package final class RunLock {
             .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? ""
         return ConfigurationError(
             .invalid, at: folder.path, "another process\(holder.isEmpty ? "" : " (\(holder))") trains in this folder.",
-            advice: "Wait until it has ended, or choose another `base_output_dir`.")
+            advice: "Wait until it has ended, or choose another folder.", settings: [.baseOutputDirectory])
     }
 }

@@ -54,7 +54,7 @@ extension ConfigurationKey {
                 + "in it, which are then not adapted."),
         ConfigurationKey(
             "lora.init_adapter", \.adapter.initialAdapter, .textOrNone,
-            "The folder, or the Hugging Face id, of an adapter in PEFT's form to go on from.",
+            "The folder, or the Hugging Face id, of an adapter in PEFT's form that training starts from.",
             example: "runs/first/model",
             caveat: "Its settings are those of the run: a key of this section that says otherwise is an error."),
     ]
