@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test(arguments: GGUFFileType.allCases) func halfInAGGUFFile(_ type: GGUFFileType) throws {
-        try check(type.rawValue, ".gguf", Self.storage(type)) {
+        try check(type.rawValue, ".gguf", .init(type)) {
             _ = try GGUFExport($0, fileType: type, tokenizer: [], name: "test").write(to: $1)
         }
     }
@@ -214,17 +214,5 @@ import Testing
         // Where hardly anything was learnt, rounding hides it.
         try ExportVerification.requireChange(share(0.2, 0.5, 0.1), storage: .float16)
         try ExportVerification.requireChange(share(0, 0, 0.001), storage: .bfloat16)
-    }
-
-    private static func storage(_ type: GGUFFileType) -> ExportVerification.Storage {
-        switch type {
-        case .F32: .float32
-        case .F16: .float16
-        case .BF16: .bfloat16
-        case .Q8_0: .eightBits
-        case .Q6_K: .sixBits
-        case .Q5_K_M: .fiveBits
-        case .Q4_0, .Q4_K_M: .fourBits
-        }
     }
 }

@@ -119,18 +119,3 @@ extension ModelExporter {
         log.progress("exporting \(Int(100 * share)) %")
     }
 }
-
-extension ExportVerification.Storage {
-    init(_ type: GGUFFileType) {
-        self =
-            switch type {
-            case .F32: .float32
-            case .F16: .float16
-            case .BF16: .bfloat16
-            case .Q8_0: .eightBits
-            case .Q6_K: .sixBits
-            case .Q5_K_M: .fiveBits
-            case .Q4_0, .Q4_K_M: .fourBits
-            }
-    }
-}

@@ -216,3 +216,19 @@ package enum ExportVerification {
         }
     }
 }
+
+extension ExportVerification.Storage {
+    /// The coarsest number of a file of this type.
+    package init(_ type: GGUFFileType) {
+        self =
+            switch type {
+            case .F32: .float32
+            case .F16: .float16
+            case .BF16: .bfloat16
+            case .Q8_0: .eightBits
+            case .Q6_K: .sixBits
+            case .Q5_K_M: .fiveBits
+            case .Q4_0, .Q4_K_M: .fourBits
+            }
+    }
+}
