@@ -35,6 +35,8 @@ package struct ProductChoice: Sendable {
     /// - Throws: ``ConfigurationError`` where `MENO_PRODUCTS` says what this processor does not have.
     package func apply(recorded: String? = nil, log: any SessionLog) throws {
         try Self.checkEnvironment()
+        // Whatever was measured would be the one kind that is forced.
+        guard ProductKind.forced == nil else { return }
         let choice = try choice()
         guard let recorded, let kind = ProductKind(rawValue: recorded), kind != choice else { return try choice.use() }
         guard kind.isSupported else {
@@ -43,9 +45,7 @@ package struct ProductChoice: Sendable {
                     + "\(choice.rawValue) products its results differ by rounding")
             return try choice.use()
         }
-        if ProductKind.forced == nil {
-            log.note("the run keeps its \(kind.rawValue) products; a new run would take \(choice.rawValue) ones here")
-        }
+        log.note("the run keeps its \(kind.rawValue) products; a new run would take \(choice.rawValue) ones here")
         try kind.use()
     }
 
@@ -63,7 +63,7 @@ package struct ProductChoice: Sendable {
     private func choice() throws -> ProductKind {
         try Self.chosen.withLock { chosen in
             if let chosen { return chosen }
-            let choice = try withFileLock { try kept() ?? measured().kind }
+            let choice = try withFileLock { try kept() ?? measure().kind }
             chosen = choice
             return choice
         }
@@ -83,8 +83,11 @@ package struct ProductChoice: Sendable {
 
     /// Measures, and keeps the result.
     /// - Returns: the choice, and the speed of each kind in GFLOP/s, the fastest first.
-    @discardableResult
     package func measured() throws -> (kind: ProductKind, speeds: [(kind: ProductKind, speed: Double)]) {
+        try withFileLock { try measure() }
+    }
+
+    private func measure() throws -> (kind: ProductKind, speeds: [(kind: ProductKind, speed: Double)]) {
         let measured = try ProductKind.measure(candidates)
         let speeds = measured.map { ($0.kind, ProductKind.measuredOperations / $0.seconds / 1e9) }
             .sorted { $0.1 > $1.1 }
@@ -96,11 +99,7 @@ package struct ProductChoice: Sendable {
         // Where nothing can be kept, the next process measures again.
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-        if let data = try? encoder.encode(entries) {
-            try? FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try? WholeFile.write(data, to: file)
-        }
+        if let data = try? encoder.encode(entries) { try? WholeFile.write(data, to: file) }
         return (kind, speeds)
     }
 

@@ -64,7 +64,8 @@ package struct TrainingSession {
         if trains { try folders.requireWritable() }
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
-        let stored = checkpoint.flatMap(RunSaving.storedSettings)
+        let saved = checkpoint.flatMap(RunSaving.stored)
+        let stored = saved?.settings
         runModel = try RunModel(configuration.model.nameOrPath, stored: stored, log: log, isCancelled: shouldStop)
         configuration.model.nameOrPath = runModel.name
         if let adapter = AdapterFolder(runModel.url) { throw adapter.refusal }
@@ -72,7 +73,7 @@ package struct TrainingSession {
         let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
         if device == .cpu, dtype == .bfloat16 {
-            try ProductChoice().apply(recorded: checkpoint.flatMap(RunSaving.storedProducts), log: log)
+            try ProductChoice().apply(recorded: saved?.products, log: log)
         }
         let form = configuration.weightForm(of: files, dtype: dtype, device: device, stored: stored)
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }

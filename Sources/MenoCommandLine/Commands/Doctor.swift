@@ -56,9 +56,9 @@ struct Doctor: ParsableCommand {
 
     /// The speed of products with frozen weights in bfloat16 by each kind, and the one in use.
     private func products() throws -> String {
+        if let forced = ProductKind.forced { return "\(forced.rawValue) is in use (MENO_PRODUCTS)" }
         let (kind, speeds) = try ProductChoice().measured()
         let list = speeds.map { "\($0.kind.rawValue) \(Int($0.speed.rounded())) GFLOP/s" }.joined(separator: ", ")
-        if let forced = ProductKind.forced { return "\(list); \(forced.rawValue) is in use (MENO_PRODUCTS)" }
         return "\(list); \(kind.rawValue) is in use"
     }
 }

@@ -1,22 +1,18 @@
 package import Foundation
 
 extension RunSaving {
-    /// The settings that a checkpoint was saved with, key by key; `nil` where it is none of ours, or cannot be read.
-    package static func storedSettings(in checkpoint: URL) -> [String: String]? {
-        guard let data = try? Data(contentsOf: checkpoint.appending(path: RunState.name)) else { return nil }
-        return try? CheckpointStore.decoder.decode(Settings.self, from: data).settings
+    /// What a checkpoint says before a model is loaded: the part of ``RunState`` that every version has.
+    package struct Stored: Decodable {
+        /// The settings that it was saved with, key by key.
+        package let settings: [String: String]
+        /// What its run computed products by (``ProductKind``); `nil` where that is not said.
+        package let products: String?
     }
 
-    /// What a checkpoint's run computed its products by (``ProductKind``); `nil` where that is not said.
-    package static func storedProducts(in checkpoint: URL) -> String? {
+    /// - Returns: `nil` where the checkpoint is none of ours, or cannot be read.
+    package static func stored(in checkpoint: URL) -> Stored? {
         guard let data = try? Data(contentsOf: checkpoint.appending(path: RunState.name)) else { return nil }
-        return try? CheckpointStore.decoder.decode(Settings.self, from: data).products
-    }
-
-    /// The part of ``RunState`` that every version has.
-    private struct Settings: Decodable {
-        var settings: [String: String]
-        var products: String?
+        return try? CheckpointStore.decoder.decode(Stored.self, from: data)
     }
 
     /// Among the settings: the chat template in Jinja, and the date that it writes. Checkpoints before the model's own
