@@ -18,7 +18,7 @@ namespace {
 // Those for the CPU alone, and those that compute on a GPU too, whose functions choose the kernels by their inputs.
 #define MENO_HOST_OPERATORS(each)                                                                                     \
     each(frozen_product) each(unpack_rows) each(gated_product) each(uniform) each(attention) each(attention_backward) \
-    each(vocabulary_loss) each(vocabulary_centroids) each(quantize_four_bits_) each(quantize_eight_bits_)
+    each(cached_attention) each(vocabulary_loss) each(vocabulary_centroids) each(quantize_four_bits_) each(quantize_eight_bits_)
 #define MENO_DEVICE_OPERATORS(each)                                                                                   \
     each(adapted_product) each(adapted_product_backward) each(dropout) each(rms_norm) each(rms_norm_backward)         \
     each(rotate) each(gate) each(gate_backward) each(cross_entropy_)
@@ -60,6 +60,10 @@ TORCH_LIBRARY(meno, library) {
     library.def(
         "attention_backward(Tensor gradient, Tensor query, Tensor key, Tensor value, Tensor output, Tensor log_sums, "
         "int[] boundaries, int shared, int window, float scale, float softcap) -> (Tensor, Tensor, Tensor)");
+
+    library.def(
+        "cached_attention(Tensor query, Tensor key, Tensor value, Tensor(a!) keys, Tensor(b!) values, int before, int window, "
+        "float scale, float softcap) -> Tensor");
 
     library.def(
         "vocabulary_loss(Tensor states, Tensor[] table, str format, Tensor? centroids, Tensor targets, float softcap, "

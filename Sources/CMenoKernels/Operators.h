@@ -107,6 +107,12 @@ tuple<Tensor, Tensor, Tensor> attention_backward(
     const Tensor &gradient, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &output,
     const Tensor &log_sums, at::IntArrayRef boundaries, int64_t shared, int64_t window, double scale, double softcap);
 
+// The same for a few new tokens of one sequence in float32, to themselves and to the `before` tokens whose keys and values are
+// in the caches [capacity, key heads, size], which take up the new ones. Without a gradient.
+Tensor cached_attention(
+    const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &keys, const Tensor &values, int64_t before,
+    int64_t window, double scale, double softcap);
+
 // MARK: The head
 
 // The cross-entropy of a frozen head, for states h [rows, hidden] and a table W [vocabulary, hidden] on the CPU, without

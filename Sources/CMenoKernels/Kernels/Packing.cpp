@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "GGUFBlocks.h"
+#include "NibbleDots.h"
 #include "TableLookup.h"
 #include "Vector.h"
 
@@ -14,31 +15,86 @@ namespace meno::packing {
 
 namespace {
 
-template <class Block>
-MENO_INLINE void decode_blocks(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {
-    constexpr int64_t units = Block::elements / kUnit;
+// Calls body(unit, block, part, d, m) for each unit of a row from `first` to `end`.
+template <class Block, class Body>
+MENO_INLINE void for_each_unit(const Packed &matrix, int64_t row, int64_t first, int64_t end, const Body &body) {
+    // Blocks whose factors are read at once.
+    constexpr int64_t units = Block::elements / kUnit, most = 32;
     const uint8_t *blocks = matrix.data + row * matrix.row_bytes;
-    for (int64_t unit = first / kUnit; unit < (first + count) / kUnit; ++unit, values += kUnit)
-        Block::unit(blocks + unit / units * Block::bytes, unit % units, values);
+    for (int64_t block = first / units, behind = (end + units - 1) / units; block < behind; block += most) {
+        int64_t here = std::min(most, behind - block);
+        float factors[2][most] = {};
+        for (int64_t k = 0; k < Block::factor_count; ++k) {
+            uint16_t bits[most] = {};
+            for (int64_t i = 0; i < here; ++i) bits[i] = bits_of_half(blocks + (block + i) * Block::bytes + Block::factors + 2 * k);
+            for (int64_t i = 0; i < most; ++i) factors[k][i] = half(bits[i]);
+        }
+        for (int64_t i = 0; i < here; ++i) {
+            int64_t start = (block + i) * units;
+            for (int64_t unit = std::max(start, first); unit < std::min(start + units, end); ++unit)
+                body(unit, blocks + (block + i) * Block::bytes, unit - start, factors[0][i], factors[1][i]);
+        }
+    }
 }
 
-#define MENO_DECODE(Block)                                                                                             \
+template <class Block>
+MENO_INLINE void decode_blocks(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {
+    int64_t start = first / kUnit;
+    for_each_unit<Block>(
+        matrix, row, start, start + count / kUnit,
+        [&](int64_t unit, const uint8_t *block, int64_t part, float d, float m) __attribute__((always_inline)) {
+            Block::unit(block, part, d, m, values + (unit - start) * kUnit);
+        });
+}
+
+template <class Block>
+MENO_INLINE float dot_blocks(const Packed &matrix, int64_t row, const float *x) {
+    float sums[kUnit] = {};
+    for_each_unit<Block>(
+        matrix, row, 0, matrix.columns / kUnit,
+        [&](int64_t unit, const uint8_t *block, int64_t part, float d, float m) __attribute__((always_inline)) {
+            float values[kUnit];
+            Block::unit(block, part, d, m, values);
+            for (int64_t i = 0; i < kUnit; ++i) sums[i] = __builtin_fmaf(values[i], x[unit * kUnit + i], sums[i]);
+        });
+    return pairwise_sum<kUnit>(sums);
+}
+
+#define MENO_BLOCKS(Block)                                                                                             \
     MENO_VECTOR_CLONES void decode_##Block(                                                                            \
         const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values) {                              \
         decode_blocks<Block>(matrix, row, first, count, values);                                                       \
+    }                                                                                                                  \
+    MENO_VECTOR_CLONES float dot_##Block(const Packed &matrix, int64_t row, const float *x) {                          \
+        return dot_blocks<Block>(matrix, row, x);                                                                      \
     }
-MENO_DECODE(F16)
-MENO_DECODE(Q4_0)
-MENO_DECODE(Q4_1)
-MENO_DECODE(Q5_0)
-MENO_DECODE(Q5_1)
-MENO_DECODE(Q8_0)
-MENO_DECODE(Q2_K)
-MENO_DECODE(Q3_K)
-MENO_DECODE(Q4_K)
-MENO_DECODE(Q5_K)
-MENO_DECODE(Q6_K)
-#undef MENO_DECODE
+MENO_BLOCKS(F16)
+MENO_BLOCKS(Q4_0)
+MENO_BLOCKS(Q4_1)
+MENO_BLOCKS(Q5_0)
+MENO_BLOCKS(Q5_1)
+MENO_BLOCKS(Q8_0)
+MENO_BLOCKS(Q2_K)
+MENO_BLOCKS(Q3_K)
+MENO_BLOCKS(Q4_K)
+MENO_BLOCKS(Q5_K)
+MENO_BLOCKS(Q6_K)
+#undef MENO_BLOCKS
+
+// For formats whose decoding is a kernel of its own.
+MENO_VECTOR_CLONES float dot_decoded(const Packed &matrix, int64_t row, const float *x) {
+    constexpr int64_t most = 1024;
+    alignas(64) float values[most];
+    float sums[kUnit] = {};
+    for (int64_t first = 0; first < matrix.columns; first += most) {
+        int64_t count = std::min(most, matrix.columns - first);
+        matrix.decode(matrix, row, first, count, values);
+        for (int64_t start = 0; start < count; start += kUnit)
+            for (int64_t i = 0; i < kUnit; ++i)
+                sums[i] = __builtin_fmaf(values[start + i], x[first + start + i], sums[i]);
+    }
+    return pairwise_sum<kUnit>(sums);
+}
 
 // Blocks of GGUF files whose quants are numbers of sixteen values.
 
@@ -120,11 +176,12 @@ void decode_four_bits(const Packed &matrix, int64_t row, int64_t first, int64_t 
 struct Format {
     std::string_view name;
     decltype(Packed::decode) decode;
+    decltype(Packed::dot) dot;
     int64_t elements, bytes;
 };
 
-#define MENO_FORMAT(Block) Format{#Block, decode_##Block, Block::elements, Block::bytes}
-#define MENO_TABLE(Block) Format{#Block, decode_table<Block>, Block::elements, Block::bytes}
+#define MENO_FORMAT(Block) Format{#Block, decode_##Block, dot_##Block, Block::elements, Block::bytes}
+#define MENO_TABLE(Block) Format{#Block, decode_table<Block>, dot_decoded, Block::elements, Block::bytes}
 constexpr Format kBlocks[] = {
     MENO_FORMAT(F16),  MENO_FORMAT(Q4_0), MENO_FORMAT(Q4_1), MENO_FORMAT(Q5_0), MENO_FORMAT(Q5_1),
     MENO_FORMAT(Q8_0), MENO_FORMAT(Q2_K), MENO_FORMAT(Q3_K), MENO_FORMAT(Q4_K), MENO_FORMAT(Q5_K), MENO_FORMAT(Q6_K),
@@ -156,12 +213,14 @@ int64_t quotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 Packed packed(at::TensorList parts, std::string_view format) {
     const at::Tensor &data = checked(parts, 0, at::kByte, 2);
     int64_t rows = data.size(0), bytes = data.size(1);
-    Packed result{data.const_data_ptr<uint8_t>(), bytes, 0, nullptr};
+    Packed result{data.const_data_ptr<uint8_t>(), bytes, 0, nullptr, dot_decoded};
     for (const Format &blocks : kBlocks) {
         if (blocks.name != format) continue;
         TORCH_CHECK(bytes % blocks.bytes == 0, "rows of ", bytes, " bytes are no whole blocks of ", format);
         result.columns = bytes / blocks.bytes * blocks.elements;
         result.decode = blocks.decode;
+        auto nibbles = nibble_dot(format);
+        result.dot = nibbles ? nibbles : blocks.dot;
         return result;
     }
     if (format == "int8") {

@@ -21,6 +21,8 @@ struct Packed {
     int64_t row_bytes, columns;
     // Columns first..<first + count of a row, both multiples of kUnit, as float32.
     void (*decode)(const Packed &matrix, int64_t row, int64_t first, int64_t count, float *values);
+    // The product of a row with x [columns], in float32, without a decoded copy.
+    float (*dot)(const Packed &matrix, int64_t row, const float *x);
 
     // Of bitsandbytes' formats.
     const float *codebook = nullptr;         // the 16 values of four bits

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include "PanelTile.h"
 #include "Parallel.h"
@@ -97,15 +96,13 @@ void multiply_few(const float *x, int64_t m, const Matrix &matrix, float *out) {
     });
 }
 
-// The same with rows that are decoded first.
+// The same of packed rows, decoded in registers: for one row of x at a time, as the products are bound by memory.
 void multiply_few_packed(const float *x, int64_t m, const Matrix &matrix, float *out) {
+    const packing::Packed &packed = *matrix.packed;
     int64_t depth = matrix.columns;
-    parallel_rows(matrix.rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, depth)), [&](int64_t begin, int64_t end) {
-        std::vector<float> row(static_cast<size_t>(depth));
-        for (int64_t j = begin; j < end; ++j) {
-            matrix.packed->decode(*matrix.packed, j, 0, depth, row.data());
-            for (int64_t i = 0; i < m; ++i) out[i * matrix.rows + j] = dot(x + i * depth, row.data(), depth);
-        }
+    parallel_rows(matrix.rows, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, depth)), [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j)
+            for (int64_t i = 0; i < m; ++i) out[i * matrix.rows + j] = packed.dot(packed, j, x + i * depth);
     });
 }
 

@@ -56,6 +56,14 @@ MENO_INLINE float lane_sum(int64_t n, const Term &term) {
     return total;
 }
 
+// The sum of a power of two of values, in pairs.
+template <int64_t count>
+MENO_INLINE float pairwise_sum(float *values) {
+    for (int64_t half = count / 2; half > 0; half /= 2)
+        for (int64_t i = 0; i < half; ++i) values[i] += values[half + i];
+    return values[0];
+}
+
 // exp within 2 units in the last place on [-87, 88], 0 below, exp(88) above. Cephes' reduction; the polynomial of degree 6
 // has the least relative error on its interval, ±ln 2 / 2 (2e-9).
 MENO_INLINE float vector_exp(float x) {

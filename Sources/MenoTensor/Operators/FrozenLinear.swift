@@ -3,6 +3,9 @@ extension Torch {
     /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
     package static var hasOwnProducts: Bool { Kernels.processorHas(.products) }
 
+    /// Products of at most so many rows of float32 activations read a weight once and pack nothing (`kFew` in `Product.h`).
+    package static var fewRows: Int { 4 }
+
     /// Whether activations should be float32 beside frozen weights in bfloat16 (``ProductKind/widened``).
     package static var widensFrozenWeights: Bool { Kernels.processorHas(.widenedWeights) }
 

@@ -18,6 +18,7 @@ enum Kernels {
     static let gateBackward = Operator("meno::gate_backward")
     static let attention = Operator("meno::attention")
     static let attentionBackward = Operator("meno::attention_backward")
+    static let cachedAttention = Operator("meno::cached_attention")
     static let vocabularyLoss = Operator("meno::vocabulary_loss")
     static let vocabularyCentroids = Operator("meno::vocabulary_centroids")
     static let crossEntropy_ = Operator("meno::cross_entropy_")

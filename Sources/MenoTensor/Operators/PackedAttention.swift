@@ -53,6 +53,23 @@ extension Tensor {
         return try flashAttention([query, key, value], boundaries: boundaries, window: window, scale: scale)
     }
 
+    /// Causal attention of a few new tokens of one sequence to themselves and to those before them, without a gradient.
+    /// - Parameters:
+    ///   - query: `[tokens, heads, headDimension]`, float32 on the CPU, as `key` and `value`.
+    ///   - cache: keys and values `[capacity, keyValueHeads, headDimension]`, of which `before` tokens are there; they take up
+    ///     the new ones.
+    ///   - window: how many keys a query sees, its own the last; `nil`: all.
+    /// - Returns: `[tokens, heads, headDimension]`.
+    package static func cachedAttention(
+        query: Tensor, key: Tensor, value: Tensor, cache: (keys: Tensor, values: Tensor), before: Int, window: Int?,
+        scale: Double, softcap: Double?
+    ) throws -> Tensor {
+        try Kernels.cachedAttention.one([
+            .tensor(query.contiguous()), .tensor(key.contiguous()), .tensor(value.contiguous()), .tensor(cache.keys),
+            .tensor(cache.values), .int(before), .int(window ?? 0), .double(scale), .double(softcap ?? 0),
+        ])
+    }
+
     private static func hostAttention(
         _ inputs: [Tensor], boundaries: SequenceBoundaries, window: Int?, scale: Double, softcap: Double?
     ) throws -> Tensor {
