@@ -93,6 +93,25 @@ import Testing
         #expect(stopped.tokens == Array(first.prefix { $0 != first[3] }))
     }
 
+    /// Several prompts are continued as each is alone, with every token the same.
+    @Test(arguments: names, [DType.float32, .bfloat16])
+    func promptsAreContinuedTogether(_ name: String, _ dtype: DType) throws {
+        let reference = try Reference(name)
+        let model = try reference.files.load(dtype: dtype)
+        let prompts = reference.sequences + reference.sequences.map { Array($0.prefix(3)) }
+        let alone = try prompts.map { try model.generate(prompt: $0, maxNewTokens: 12, stopTokens: []).tokens }
+        let together = try model.generate(prompts: prompts, maxNewTokens: 12, stopTokens: [])
+        #expect(together.map(\.tokens) == alone)
+        // One that ends is left out, and the others go on.
+        let stop = alone[0][2]
+        let stopped = try model.generate(prompts: prompts, maxNewTokens: 12, stopTokens: [stop])
+        #expect(stopped.map(\.tokens) == alone.map { Array($0.prefix { $0 != stop }) })
+        #expect(stopped.map(\.end) == alone.map { $0.contains(stop) ? .stopToken : .length })
+        let cut = try model.generate(prompts: prompts, maxNewTokens: 12, stopTokens: []) { index, _ in index != 1 }
+        #expect(cut[1].tokens == [alone[1][0]] && cut[1].end == .cancelled)
+        #expect(cut[2].tokens == alone[2])
+    }
+
     @Test func savedAdaptersAreReadBack() throws {
         let reference = try Reference("gemma3-tiny")
         let adapter = reference.folder.appending(path: "adapter")

@@ -172,9 +172,10 @@ import Testing
                     try output.backward(gradient: Tensor.randomNormal([tokens, rows]).to(type))
                     return try [output.detached(), input.gradient()!].map { try $0.to(.float32).array() }
                 }
-                // A few rows in bfloat16 are multiplied with what was not rounded to it.
-                if type == .bfloat16, tokens <= 4 {
-                    #expect(relativeError(outputs[0][0], outputs[1][0]) < 1e-2)
+                // A few rows are decoded in registers, with sums in another order; in bfloat16 they are multiplied with what was
+                // not rounded to it.
+                if tokens <= Torch.fewRows {
+                    #expect(relativeError(outputs[0][0], outputs[1][0]) < (type == .bfloat16 ? 1e-2 : 1e-6))
                 } else {
                     #expect(outputs[0][0] == outputs[1][0])
                 }

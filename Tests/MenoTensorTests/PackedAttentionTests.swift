@@ -59,6 +59,39 @@ struct PackedAttentionTests {
         }
     }
 
+    /// New tokens attend to cached keys and values as they would in one sequence.
+    @Test(
+        arguments: cases.filter { $0.shared == 0 && $0.dtype == .float32 && $0.lengths.count > 1 },
+        [DType.float32, .bfloat16])
+    func cachedTokensAttendAlike(_ test: Case, _ cacheType: DType) throws {
+        var whole = test
+        whole.lengths = [130]
+        let inputs = try heads(whole).map { try $0.detached().to(cacheType).to(.float32) }
+        let expected = try attended(inputs, whole).narrowed(0, start: 126, count: 4)
+        let part = { (index: Int, start: Int, count: Int) in
+            try inputs[index].narrowed(0, start: start, count: count).contiguous()
+        }
+        let caches = try [1, 2].map { index in
+            let cache = try Tensor.zeros([140, test.keyValueHeads, test.size]).to(cacheType)
+            try cache.narrowed(0, start: 0, count: 126).copy_(part(index, 0, 126))
+            return cache
+        }
+        let output = try Tensor.cachedAttention(
+            query: part(0, 126, 4), key: part(1, 126, 4), value: part(2, 126, 4), cache: (caches[0], caches[1]),
+            before: 126, window: test.window, scale: 0.3, softcap: test.softcap)
+        #expect(
+            relativeError(
+                try output.array(of: Float.self), try expected.contiguous().array(of: Float.self)) < 2e-6)
+        #expect(
+            try caches[0].narrowed(0, start: 126, count: 4).to(.float32).array(of: Float.self)
+                == part(1, 126, 4).array(of: Float.self))
+        #expect(throws: TorchError.self) {
+            try Tensor.cachedAttention(
+                query: part(0, 126, 4), key: part(1, 126, 4), value: part(2, 126, 4), cache: (caches[0], caches[1]),
+                before: 138, window: nil, scale: 1, softcap: nil)
+        }
+    }
+
     /// A sequence gets the same bits whatever lies beside it.
     @Test(arguments: [DType.float32, .bfloat16]) func neighboursDoNotShow(_ dtype: DType) throws {
         let test = Case(dtype: dtype, lengths: [40, 70, 9])

@@ -20,10 +20,11 @@ package struct LoadedModel {
     ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's form.
     ///   - weights: whether the file's quantised weights stay packed.
     ///   - quantization: how linear layers are quantised; `nil`: not at all.
+    ///   - generates: whether it is loaded to generate text alone (``WeightChoice/form(of:dtype:device:generates:)``).
     ///   - log: gets what may be wrong with the model's files.
     package init(
         _ name: String, dtype: DType, device: Device, adapter: String? = nil, weights: WeightChoice = .auto,
-        quantization: WeightQuantization? = nil, log: any SessionLog
+        quantization: WeightQuantization? = nil, generates: Bool = false, log: any SessionLog
     ) throws {
         self.name = name
         isTrained = false
@@ -32,8 +33,8 @@ package struct LoadedModel {
         let files = try ModelFiles(url)
         if device == .cpu, dtype == .bfloat16 { try ProductChoice().apply(log: log) }
         decoder = try files.load(
-            dtype: dtype, form: weights.form(of: files, dtype: dtype, device: device), quantization: quantization,
-            device: device)
+            dtype: dtype, form: weights.form(of: files, dtype: dtype, device: device, generates: generates),
+            quantization: quantization, device: device)
         Self.tellWhatIsPacked(decoder, quantization, log)
         let adapter = try adapter.map { try ModelReference.locateAdapter($0, log: log) }
         if let adapter, !decoder.hasPackedWeights,
@@ -140,12 +141,46 @@ package struct LoadedModel {
         _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
         onText: (String) throws -> Bool = { _ in true }
     ) throws -> Answer {
+        try timedAnswer(
+            messages, template: template, sampling: sampling, maxNewTokens: maxNewTokens, onText: onText
+        ).answer
+    }
+
+    /// Answers several conversations greedily, which go through the model together.
+    /// - Parameter isCancelled: asked after each token; where it is true, all end.
+    package func answers(
+        _ conversations: [[ChatMessage]], template: ChatTemplate, maxNewTokens: Int, isCancelled: () -> Bool
+    ) throws -> [Answer] {
+        let prompts = try conversations.map {
+            try tokenizer.encode(template.render($0, addGenerationPrompt: true)).ids
+        }
+        let results = try decoder.generate(
+            prompts: prompts, maxNewTokens: maxNewTokens, stopTokens: stopTokens(template)
+        ) { _, _ in !isCancelled() }
+        return results.map { result in
+            var text = StreamingText(tokenizer)
+            for token in result.tokens { _ = text.append(token) }
+            _ = text.finish()
+            return Answer(text: text.shown, tokens: result.tokens.count, end: result.end)
+        }
+    }
+
+    /// Answers a conversation, and says how long that took.
+    /// - Parameter onText: called with each new piece of the answer; returning `false` ends it.
+    package func timedAnswer(
+        _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
+        onText: (String) throws -> Bool = { _ in true }
+    ) throws -> (answer: Answer, speed: GenerationSpeed) {
         let prompt = tokenizer.encode(try template.render(messages, addGenerationPrompt: true))
         var text = StreamingText(tokenizer)
+        let clock = ContinuousClock()
+        let began = clock.now
+        var answering: ContinuousClock.Instant?
         func generate() throws -> (tokens: [Int32], end: GenerationEnd) {
             try decoder.generate(
                 prompt: prompt.ids, maxNewTokens: maxNewTokens, stopTokens: stopTokens(template), sampling: sampling
             ) { token in
+                if answering == nil { answering = clock.now }
                 let piece = text.append(token)
                 return try piece.isEmpty || onText(piece)
             }
@@ -153,6 +188,10 @@ package struct LoadedModel {
         let (tokens, end) = try sampling.temperature > 0 ? SharedGenerator.exclusively(generate) : generate()
         let rest = text.finish()
         if !rest.isEmpty { _ = try onText(rest) }
-        return Answer(text: text.shown, tokens: tokens.count, end: end)
+        let ended = clock.now
+        let speed = GenerationSpeed(
+            promptTokens: prompt.ids.count, promptSeconds: ((answering ?? ended) - began) / .seconds(1),
+            tokens: max(0, tokens.count - 1), seconds: (ended - (answering ?? ended)) / .seconds(1))
+        return (Answer(text: text.shown, tokens: tokens.count, end: end), speed)
     }
 }

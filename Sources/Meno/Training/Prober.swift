@@ -49,21 +49,20 @@ final class Prober: EvaluationStage {
             ]
         }
         defer { Torch.releaseUnusedHostMemory() }
-        var answers: [ProbeAnswer] = []
-        for question in questions {
-            let began = clock.now
-            let answer = try model.answer(
-                opening + [ChatMessage(.user, question)], template: template, sampling: .greedy,
-                maxNewTokens: maxNewTokens,
-                onText: { [isCancelled] _ in !isCancelled() })
-            guard answer.end != .cancelled else { return [] }
-            let time = clock.now - began
-            spent += time
-            answers.append(
-                ProbeAnswer(
-                    question: question, answer: answer.text, isComplete: answer.end == .stopToken,
-                    tokens: answer.tokens, seconds: time / .seconds(1)))
+        let began = clock.now
+        let answers = try model.answers(
+            questions.map { opening + [ChatMessage(.user, $0)] }, template: template, maxNewTokens: maxNewTokens,
+            isCancelled: isCancelled)
+        guard !answers.contains(where: { $0.end == .cancelled }) else { return [] }
+        let time = clock.now - began
+        spent += time
+        // They are made together: each has its share of the time, by its tokens.
+        let tokens = answers.reduce(0) { $0 + max(1, $1.tokens) }
+        let probed = zip(questions, answers).map { question, answer in
+            ProbeAnswer(
+                question: question, answer: answer.text, isComplete: answer.end == .stopToken, tokens: answer.tokens,
+                seconds: time / .seconds(1) * Double(max(1, answer.tokens)) / Double(tokens))
         }
-        return [.probed(step: evaluation.step, answers: answers)]
+        return [.probed(step: evaluation.step, answers: probed)]
     }
 }

@@ -20,6 +20,7 @@ struct Chat: ParsableCommand {
     @Option(help: "Draw from this many of the most probable tokens.") var topK: Int?
     @Option(help: "Draw from the fewest tokens that together have this probability.") var topP = 0.95
     @Option(help: "Seeds the draws.") var seed: UInt64?
+    @Flag(help: "Print how fast the prompt was read and the answer written, to standard error.") var timings = false
 
     func validate() throws {
         guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens must be above 0.") }
@@ -27,7 +28,7 @@ struct Chat: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let model = try options.load()
+            let model = try options.load(generates: true)
             let named = try model.template(options.chatTemplate)
             let variables = try dialogue.variables()
             let opening = dialogue.system.map { [ChatMessage(.system, $0)] } ?? []
@@ -85,13 +86,14 @@ struct Chat: ParsableCommand {
         _ messages: [ChatMessage], _ model: LoadedModel, _ template: ChatTemplate, room: Int
     ) throws -> (text: String, isCut: Bool) {
         let sampling = Sampling(temperature: temperature, topK: topK, topP: topP, seed: seed)
-        let answer = try model.answer(
+        let (answer, speed) = try model.timedAnswer(
             messages, template: template, sampling: sampling, maxNewTokens: min(maxNewTokens, room)
         ) {
             try Console.result($0)
             return true
         }
         try Console.result("\n")
+        if timings { Console.note(speed.description) }
         let isCut = answer.end == .length && answer.tokens == room
         if isCut {
             Console.note("(the model's context of \(model.contextLength) tokens is full: the answer ends here)")

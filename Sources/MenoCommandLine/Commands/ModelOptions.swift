@@ -14,10 +14,11 @@ struct ModelOptions: ParsableArguments {
     var chatTemplate = "auto"
     @OptionGroup var held: WeightOptions
 
-    func load() throws -> LoadedModel {
+    /// - Parameter generates: whether the model is only to generate text.
+    func load(generates: Bool = false) throws -> LoadedModel {
         try LoadedModel(
             model, dtype: dtype.dtype(), device: device.device(), adapter: adapter, weights: held.weights,
-            quantization: held.quantization, log: ConsoleLog())
+            quantization: held.quantization, generates: generates, log: ConsoleLog())
     }
 }
 

@@ -36,9 +36,9 @@ final class Attention {
     /// - Parameters:
     ///   - input: `[tokens, hidden]`.
     ///   - context: positions, masks and lengths shared by all layers.
-    ///   - cache: keys and values of earlier tokens of the one sequence in `input`, where text is generated.
+    ///   - caches: keys and values of earlier tokens of each sequence in `input`, where text is generated; else none.
     /// - Returns: `[tokens, hidden]`.
-    func callAsFunction(_ input: Tensor, context: AttentionContext, cache: LayerCache?) throws -> Tensor {
+    func callAsFunction(_ input: Tensor, context: AttentionContext, caches: [LayerCache]) throws -> Tensor {
         let projected = try projections(input, context)
         let angles = try rotary.map { try context.angles($0) }
         var q = try prepared(projected.query, heads: configuration.headCount, norm: queryNorm, angles)
@@ -48,10 +48,10 @@ final class Attention {
         let k = try prepared(projected.key, heads: configuration.keyValueHeadCount, norm: keyNorm, angles)
         let v = try heads(clipped(projected.value), configuration.keyValueHeadCount)
         let attended =
-            if let cache {
-                try attendToCache(query: q, key: k, value: v, cache: cache, context: context)
-            } else {
+            if caches.isEmpty {
                 try attend(query: q, key: k, value: v, context: context)
+            } else {
+                try attendToCaches(query: q, key: k, value: v, caches: caches, context: context)
             }
         return try output(
             attended.reshaped([input.size(0), configuration.headCount * configuration.headDimension]), context: context)
@@ -135,15 +135,35 @@ final class Attention {
         return try Tensor.concatenated(results, along: 2).squeezed(0).transposed(0, 1)
     }
 
-    /// New tokens of one sequence attend to those before them and to themselves.
+    /// New tokens of each sequence attend to those before them and to themselves.
+    private func attendToCaches(
+        query: Tensor, key: Tensor, value: Tensor, caches: [LayerCache], context: AttentionContext
+    ) throws -> Tensor {
+        guard caches.count > 1 else {
+            return try attendToCache(query: query, key: key, value: value, cache: caches[0], context: context)
+        }
+        var start = 0
+        let results = try zip(context.layout.lengths, caches).map { length, cache in
+            defer { start += length }
+            let part = { (x: Tensor) in try x.narrowed(0, start: start, count: length) }
+            return try attendToCache(
+                query: part(query), key: part(key), value: part(value), cache: cache, context: context)
+        }
+        return try Tensor.concatenated(results, along: 0)
+    }
+
     private func attendToCache(
         query: Tensor, key: Tensor, value: Tensor, cache: LayerCache, context: AttentionContext
     ) throws -> Tensor {
+        if context.isFew, configuration.hasPlainScores {
+            return try cache.attend(query: query, key: key, value: value, configuration: configuration)
+        }
         let (keys, values) = try cache.append(keys: key, values: value)
         let split = { (x: Tensor) in try x.transposed(0, 1).unsqueezed(0) }
         let result = try scores(
-            split(query), split(keys), split(values), queries: query.size(0), keys: keys.size(0), context: context)
-        return try result.squeezed(0).transposed(0, 1)
+            split(query.to(keys.dtype)), split(keys), split(values), queries: query.size(0), keys: keys.size(0),
+            context: context)
+        return try result.to(query.dtype).squeezed(0).transposed(0, 1)
     }
 
     /// `[batch, heads, queries, headDimension]`; the last query is the last key.

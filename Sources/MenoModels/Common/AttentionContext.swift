@@ -5,14 +5,16 @@ internal import MenoTensor
 final class AttentionContext {
     let layout: SequenceLayout
     private let device: Device
-    /// Tokens of the one sequence that came before, where they are cached.
-    private let offset: Int
+    /// Tokens of each sequence that came before, where they are cached; else none.
+    private let offsets: [Int]
     let positions: [Int64]
     /// The same, on the device.
     let indices: Tensor
     private var angles: [ObjectIdentifier: (cos: Tensor, sin: Tensor)] = [:]
     private var masks: [MaskKey: Tensor] = [:]
     private var sequenceBoundaries: SequenceBoundaries?
+    /// Whether a few tokens follow those in a cache, in float32 on the CPU.
+    let isFew: Bool
     private let randomKey: UInt64?
     private var knownRowKeys: RowKeys?
     /// What routers' decisions cost, where a model is trained with it.
@@ -21,15 +23,21 @@ final class AttentionContext {
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
     /// - Parameters:
-    ///   - offset: the position of the first token, where earlier ones are cached.
+    ///   - offsets: how many tokens of each sequence came before, where they are cached; else none.
+    ///   - isFew: whether a few tokens follow those in a cache, in float32 on the CPU.
     ///   - randomKey: see ``Decoder/randomKey``; `nil` where nothing is trained.
-    init(layout: SequenceLayout, offset: Int, randomKey: UInt64?, device: Device) throws {
+    init(layout: SequenceLayout, offsets: [Int] = [], isFew: Bool = false, randomKey: UInt64?, device: Device) throws {
         self.layout = layout
-        self.offset = offset
+        self.isFew = isFew
+        self.offsets = offsets
         self.randomKey = randomKey
         self.device = device
-        positions = layout.positions.map { $0 + Int64(offset) }
+        positions = offsets.isEmpty ? layout.positions : Self.positions(layout, offsets)
         indices = try Tensor(positions, device: device)
+    }
+
+    private static func positions(_ layout: SequenceLayout, _ offsets: [Int]) -> [Int64] {
+        zip(layout.lengths, offsets).flatMap { length, offset in (offset..<offset + length).map(Int64.init) }
     }
 
     /// The angles of every token by one of the layers' embeddings, each `[tokens, 1, dimension]`.
@@ -37,7 +45,7 @@ final class AttentionContext {
         if let known = angles[ObjectIdentifier(rotary)] { return known }
         let computed = try rotary.angles(positions: positions, indices: indices) {
             layout.lengths.enumerated().flatMap { index, length in
-                let before = index > 0 ? layout.sharedPrefix : offset
+                let before = offsets.isEmpty ? (index > 0 ? layout.sharedPrefix : 0) : offsets[index]
                 return Array(repeating: before + length, count: length)
             }
         }

@@ -115,17 +115,23 @@ package final class Decoder {
     /// The states after the last layer and its norm, from which the head makes logits.
     /// - Parameters:
     ///   - inputIDs: `[layout.tokenCount]` token ids.
-    ///   - cache: earlier tokens of the one sequence in `layout`; it takes up the new ones.
-    /// - Returns: `[tokens, hidden]` in ``computeType``.
+    ///   - caches: earlier tokens of each sequence in `layout`, which take up the new ones; none where none are kept. Several
+    ///     only where ``generatesTogether``, and all sequences have at most `Torch.fewRows` tokens.
+    /// - Returns: `[tokens, hidden]` in ``computeType``, or in float32 where a few tokens follow those in a cache: their products
+    ///   are bound by reading the weights, whatever they are computed in.
     package func hiddenStates(
-        inputIDs: [Int32], layout: SequenceLayout, cache: KeyValueCache? = nil
+        inputIDs: [Int32], layout: SequenceLayout, caches: [KeyValueCache] = []
     ) throws -> Tensor {
         precondition(inputIDs.count == layout.tokenCount, "as many tokens as the layout says")
-        precondition(cache == nil || layout.lengths.count == 1, "a cache holds one sequence")
+        precondition(caches.isEmpty || layout.lengths.count == caches.count, "a cache holds one sequence")
+        let isFew = !caches.isEmpty && inputIDs.count <= Torch.fewRows && generatesTogether
+        precondition(caches.count <= 1 || isFew, "several sequences go on by a few tokens")
         let context = try AttentionContext(
-            layout: layout, offset: cache?.count ?? 0, randomKey: isGradientEnabled ? randomKey : nil, device: device)
-        var states = try embed(inputIDs)
-        if let positions { states = try states + embed(context, positions) }
+            layout: layout, offsets: caches.map(\.count), isFew: isFew, randomKey: isGradientEnabled ? randomKey : nil,
+            device: device)
+        let type = isFew ? .float32 : computeType
+        var states = try embed(inputIDs, type)
+        if let positions { states = try states + embed(context, positions, type) }
         if isGradientEnabled, microBatchSize > 0, let coefficient = configuration.routerLossCoefficient {
             context.routerLoss = try RouterLoss(
                 coefficient: coefficient, layout: layout, microBatchSize: microBatchSize,
@@ -135,21 +141,24 @@ package final class Decoder {
             states = try states + noise(layout, keys, dtype: states.dtype)
         }
         for (index, layer) in layers.enumerated() {
-            if index < checkpointedLayers, cache == nil {
+            if index < checkpointedLayers, caches.isEmpty {
                 let trained = layer.parameters.filter(\.isTrained).map(\.tensor)
                 states = try checkpointed(states, parameters: trained) {
-                    try layer($0, context: context, cache: nil)
+                    try layer($0, context: context, caches: [])
                 }
             } else {
-                states = try layer(states, context: context, cache: cache?.layers[index])
+                states = try layer(states, context: context, caches: caches.map { $0.layers[index] })
             }
         }
-        cache?.advance(by: inputIDs.count)
+        for (cache, length) in zip(caches, layout.lengths) { cache.advance(by: length) }
         if isGradientEnabled { routerLoss = context.routerLoss?.value ?? 0 }
         states = try finalNorm(states)
         // Here instead of the logits, which are never all there.
         return configuration.logitScale == 1 ? states : try states * configuration.logitScale
     }
+
+    /// Whether a few tokens of several sequences, each with those before it in a cache, can go through the model together.
+    var generatesTogether: Bool { device.kind == .cpu && Torch.hasOwnProducts }
 
     /// The logits of every token.
     /// - Returns: `[tokens, vocabulary]` in float32; large for large vocabularies, so losses do not use it.
@@ -192,28 +201,28 @@ package final class Decoder {
         return try (noise * Tensor(bounds).unsqueezed(1)).to(dtype).to(device)
     }
 
-    private func embed(_ inputIDs: [Int32]) throws -> Tensor {
+    private func embed(_ inputIDs: [Int32], _ type: DType) throws -> Tensor {
         if let outside = inputIDs.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
             throw ModelError(
                 .mismatch, "token id \(outside) is outside the model's vocabulary of \(configuration.vocabularySize).",
                 advice: "Use the tokenizer that belongs to the model.")
         }
         let indices = try Tensor(inputIDs.map(Int64.init), device: device)
-        let states = try embedding.rows(at: indices).to(computeType)
+        let states = try embedding.rows(at: indices).to(type)
         guard configuration.embeddingScale != 1 else { return states }
         // Gemma rounds its factor to the type of the embeddings.
         let scale = try Tensor([Float(configuration.embeddingScale)], device: device).to(computeType)
-        return try states * scale
+        return try states * scale.to(type)
     }
 
-    private func embed(_ context: AttentionContext, _ table: Parameter) throws -> Tensor {
+    private func embed(_ context: AttentionContext, _ table: Parameter, _ type: DType) throws -> Tensor {
         let count = table.shape[0]
         if let beyond = context.positions.first(where: { $0 >= count }) {
             throw ModelError(
                 .mismatch, "position \(beyond) is outside of the model's \(count) positions.",
                 advice: "Give it shorter sequences.")
         }
-        return try table.rows(at: context.indices).to(computeType)
+        return try table.rows(at: context.indices).to(type)
     }
 
     // MARK: Parameters

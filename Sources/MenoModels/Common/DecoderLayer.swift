@@ -28,9 +28,9 @@ final class DecoderLayer {
     }
 
     /// `[tokens, hidden]` in and out.
-    func callAsFunction(_ input: Tensor, context: AttentionContext, cache: LayerCache?) throws -> Tensor {
+    func callAsFunction(_ input: Tensor, context: AttentionContext, caches: [LayerCache]) throws -> Tensor {
         let normalized = try norms.attention.map { try $0(input) } ?? input
-        let attended = try added(attention(normalized, context: context, cache: cache), norms.postAttention)
+        let attended = try added(attention(normalized, context: context, caches: caches), norms.postAttention)
         let hiddenStates = try input + attended
         if configuration.normPlacement == .parallel || configuration.normPlacement == .parallelApart {
             let inner = try norms.feedForward.map { try $0(input) } ?? normalized

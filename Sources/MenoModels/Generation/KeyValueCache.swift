@@ -36,6 +36,20 @@ final class LayerCache {
         self.slidingWindow = slidingWindow
     }
 
+    /// Takes up a few new tokens, and what they attend to.
+    /// - Parameters: `[tokens, heads, headDimension]` each, float32 on the CPU.
+    func attend(
+        query: Tensor, key: Tensor, value: Tensor, configuration: AttentionConfiguration
+    ) throws -> Tensor {
+        let added = query.size(0)
+        precondition(count + added <= keys.size(0), "the cache has room for the new tokens")
+        let result = try Tensor.cachedAttention(
+            query: query, key: key, value: value, cache: (keys, values), before: count, window: slidingWindow,
+            scale: configuration.scale, softcap: configuration.softcap)
+        count += added
+        return result
+    }
+
     /// Takes up new tokens.
     /// - Returns: the keys and values that the new tokens can see, views `[visible, keyValueHeads, headDimension]`.
     func append(keys newKeys: Tensor, values newValues: Tensor) throws -> (keys: Tensor, values: Tensor) {
