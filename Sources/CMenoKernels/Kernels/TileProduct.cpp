@@ -1,8 +1,10 @@
 #include "TileProduct.h"
 
-#include <cstring>
+#include <cstdlib>
+#include <string_view>
 
 #include "Conversion.h"
+#include "DotBlock.h"
 #include "ProductKind.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -10,7 +12,6 @@
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#define MENO_DOT __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #define MENO_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 #endif
 
@@ -44,52 +45,14 @@ void plain_block(
 
 void plain_narrow(const float *from, int64_t n, uint16_t *to) { convert(from, n, to); }
 
-#ifdef MENO_HAS_AMX
-
-// The dot instruction: 11 × 32 sums fill 22 of the 32 registers, and two pairs of 16 columns serve them all. A sum runs
-// through the depth in order, two values at a time.
-template <int rows>
-MENO_DOT void dot_rows(
-    const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
-    bool accumulate) {
-    const uint16_t *right_panel = panels + kTile * depth;
-    __m512 sums[rows][2];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < rows; ++i) {
-        sums[i][0] = accumulate ? _mm512_loadu_ps(out + i * out_stride) : _mm512_setzero_ps();
-        sums[i][1] = accumulate ? _mm512_loadu_ps(out + i * out_stride + kTile) : _mm512_setzero_ps();
-    }
-    // Unrolled, the sums would no longer all fit into registers.
-#pragma clang loop unroll(disable)
-    for (int64_t p = 0; p < depth; p += 2) {
-        auto first = reinterpret_cast<__m512bh>(_mm512_loadu_si512(panels + p * kTile));
-        auto second = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right_panel + p * kTile));
-#pragma clang loop unroll(full)
-        for (int i = 0; i < rows; ++i) {
-            int pair;
-            std::memcpy(&pair, left + i * left_stride + p, sizeof pair);
-            auto value = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
-            sums[i][0] = _mm512_dpbf16_ps(sums[i][0], value, first);
-            sums[i][1] = _mm512_dpbf16_ps(sums[i][1], value, second);
-        }
-    }
-#pragma clang loop unroll(full)
-    for (int i = 0; i < rows; ++i) {
-        _mm512_storeu_ps(out + i * out_stride, sums[i][0]);
-        _mm512_storeu_ps(out + i * out_stride + kTile, sums[i][1]);
-    }
-}
-
-MENO_DOT void dot_block(
+void dots_and_aside(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
     bool accumulate, const Aside &aside) {
-    constexpr int64_t tall = 11;
-    dot_rows<tall>(left, left_stride, panels, depth, out, out_stride, accumulate);
-    dot_rows<tall>(left + tall * left_stride, left_stride, panels, depth, out + tall * out_stride, out_stride, accumulate);
-    dot_rows<kBlock - 2 * tall>(
-        left + 2 * tall * left_stride, left_stride, panels, depth, out + 2 * tall * out_stride, out_stride, accumulate);
+    dot_block(left, left_stride, panels, depth, out, out_stride, accumulate);
     for (int64_t piece = 0; piece < aside.pieces; ++piece) aside.work(piece);
 }
+
+#ifdef MENO_HAS_AMX
 
 MENO_AMX void amx_block(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
@@ -130,14 +93,6 @@ MENO_AMX void amx_block(
     _tile_stored(3, lower + kTile, out_bytes);
 }
 
-MENO_DOT void dot_narrow(const float *from, int64_t n, uint16_t *to) {
-    for (int64_t i = 0; i < n; i += kTile) {
-        __mmask16 lanes = n - i < kTile ? static_cast<__mmask16>((1u << (n - i)) - 1) : 0xFFFF;
-        __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(lanes, from + i));
-        _mm256_mask_storeu_epi16(to + i, lanes, reinterpret_cast<__m256i>(rounded));
-    }
-}
-
 // Eight registers of 16 rows of 64 bytes.
 struct alignas(64) TileConfiguration {
     uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -160,14 +115,21 @@ bool has_amx() {
     return supported && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 
-bool has_avx512_dot() { return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw"); }
-
 #else
 
 bool has_amx() { return false; }
-bool has_avx512_dot() { return false; }
 
 #endif
+
+bool allows_dot() {
+#if defined(__x86_64__)
+    return has_avx512();
+#else
+    // Elsewhere libtorch's own level says nothing of bfloat16.
+    const char *level = std::getenv("ATEN_CPU_CAPABILITY");
+    return !level || std::string_view(level) != "default";
+#endif
+}
 
 struct Kernels {
     decltype(plain_block) *block = plain_block;
@@ -177,13 +139,12 @@ struct Kernels {
 };
 
 const Kernels &kernels() {
-    static const Kernels plain;
+    static const Kernels plain, dot{dots_and_aside, dot_narrow};
 #ifdef MENO_HAS_AMX
-    static const Kernels unit{amx_block, dot_narrow, configure, release}, dot{dot_block, dot_narrow};
+    static const Kernels unit{amx_block, dot_narrow, configure, release};
     if (product::kind() == product::Kind::matrix_unit) return unit;
-    if (product::kind() == product::Kind::dot) return dot;
 #endif
-    return plain;
+    return product::kind() == product::Kind::dot ? dot : plain;
 }
 
 }  // namespace
@@ -199,7 +160,7 @@ bool has_matrix_unit() {
 }
 
 bool has_dot() {
-    static const bool result = has_avx512() && has_avx512_dot();
+    static const bool result = allows_dot() && has_dot_instruction();
     return result;
 }
 
