@@ -14,9 +14,11 @@ import Testing
     /// What llama.cpp does not compute, and what the refusal names.
     private static let refused = [
         "helium-tiny": "helium", "cohere-normalized": "64 layers", "exaone4-windows": "64 layers",
-        // Weights of experts that are divided by their sum or not, layers without experts, groups of them, another limit.
+        // Weights of experts that are divided by their sum or not, layers without experts, groups of them, another limit; fewer
+        // keys than queries.
         "qwen2-moe-windows": "feed-forward", "qwen3-moe-balanced": "feed-forward", "qwen3-moe-dense": "feed-forward",
-        "olmoe-clipped": "feed-forward", "glm4-moe-tiny": "feed-forward", "gpt-oss-clamped": "feed-forward",
+        "olmoe-clipped": "as many keys", "olmoe-tiny": "as many keys", "glm4-moe-tiny": "feed-forward",
+        "gpt-oss-clamped": "feed-forward",
         "gpt2-untied": "scores of all layers", "phi-normalized": "norms of queries", "starcoder2-windows": "biases",
     ]
     /// Of which no GGUF files are written; some are read.

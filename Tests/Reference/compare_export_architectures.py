@@ -23,6 +23,8 @@ LENGTHS = (5, 13, 27)
 VARIATIONS = {
     "wide heads": lambda c: hasattr(c, "head_dim") and {"head_dim": 12},
     "other head": lambda c: {"tie_word_embeddings": not c.tie_word_embeddings},
+    "a key for each query": lambda c: getattr(c, "num_key_value_heads", None) not in (None, c.num_attention_heads)
+    and {"num_key_value_heads": c.num_attention_heads},
     "biases": lambda c: hasattr(c, "attention_bias") and {"attention_bias": True},
     "block biases": lambda c: hasattr(c, "mlp_bias") and {"mlp_bias": True},
     "llama3": lambda c: rope(c, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,

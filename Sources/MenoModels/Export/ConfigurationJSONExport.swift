@@ -43,7 +43,7 @@ extension DecoderConfiguration {
                     || ["qwen2", "glm", "glm4", "glm4_moe", "seed_oss"].contains(modelType))
                 ,
         ]
-        object[defaults.normEpsilonKey] = layer.norm.epsilon
+        object[defaults.normEpsilonKey] = Double("\(Float(layer.norm.epsilon))")
         object[defaults.activationKey] =
             switch layer.feedForward.activation {
             case .silu: "silu"
