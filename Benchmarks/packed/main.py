@@ -5,7 +5,7 @@
 Each measurement is a process of its own, `meno train` with the reference notebook's arguments: passes of two examples of 256 tokens
 whose layers are checkpointed, eight of them a step (times are of passes without checkpointing). Memory is VmHWM, mapped pages
 included, in GB of 1e9 bytes, beside what `meno plan` had forecast. In a row, cases are measured in turn; times are medians of all
-rounds. Models of random weights are made in --scratch when they are first needed (llama-7b takes 14 GB there) and deleted at the end
+rounds, on the clock and of the processor (all threads), which other programs disturb less. Models of random weights are made in --scratch when they are first needed (llama-7b takes 14 GB there) and deleted at the end
 unless --keep is given; those of the catalog are the program's. Needs a Python with numpy, gguf and tokenizers (--python).
 """
 import argparse
@@ -102,6 +102,23 @@ monitor: null
 """)
         return path
 
+    def steps(self, path):
+        """A run's steps: seconds on the clock and of the processor. The first of them warms up, and is left out."""
+        process, processor = [], []
+
+        def on_line(_, line):
+            if '"step"' in line and "seconds" in line:
+                processor.append(measure.processor_seconds(process[0]))
+
+        shutil.rmtree(self.folder / "run", ignore_errors=True)
+        ending = measure.run(
+            [self.options.meno, "train", str(path), "--quiet"], {**os.environ, "OMP_WAIT_POLICY": "passive"},
+            self.folder / "log.txt", on_line, tail=self.folder / "run/training_progress/events.jsonl", on_start=process.append)
+        if ending.code:
+            sys.exit(f"packed: `meno train` ended with {ending.code}; see {self.folder / 'log.txt'}.")
+        seconds = [event["step"]["_0"]["seconds"] for event in self.events() if "step" in event]
+        return seconds[1:], [b - a for a, b in zip(processor, processor[1:])]
+
     def meno(self, command, path, *more):
         shutil.rmtree(self.folder / "run", ignore_errors=True)
         log = self.folder / "log.txt"
@@ -154,27 +171,28 @@ def memory(session, names):
 
 
 def speed(session, names):
-    print("\nSeconds of a step, and beside dense weights in bfloat16:\n")
+    print("\nSeconds of a step on the clock and of the processor, and both beside dense weights in bfloat16:\n")
     print("| model | weights | " + " | ".join(f"{tokens} tokens a pass" for tokens in PASSES) + " |\n|---|---|" + "---|" * len(PASSES))
     for name in [name for name in names if name in SPEED]:
         cases = [(label, session.model(name, form), held) for form, label, held in CASES[name]]
-        seconds = {(label, tokens): [] for label, _, _ in cases for tokens in PASSES}
+        clock = {(label, tokens): [] for label, _, _ in cases for tokens in PASSES}
+        processor = {key: [] for key in clock}
         for tokens in PASSES:
             length = min(tokens, 256)
             for round_ in range(session.options.rounds):
                 say(f"speed: {name}, {tokens} tokens a pass, round {round_ + 1}")
                 for label, model, held in cases:
-                    path = session.configuration(model, held, 4, length, 1, tokens // length, tokens)
-                    session.meno("train", path, "--quiet")
-                    steps = [event["step"]["_0"]["seconds"] for event in session.events() if "step" in event]
-                    # The first step warms up.
-                    seconds[label, tokens] += steps[1:]
+                    seconds, computed = session.steps(session.configuration(model, held, 4, length, 1, tokens // length, tokens))
+                    clock[label, tokens] += seconds
+                    processor[label, tokens] += computed
         dense = cases[0][0]
         for label, _, _ in cases:
-            medians = [statistics.median(seconds[label, tokens]) for tokens in PASSES]
-            base = [statistics.median(seconds[dense, tokens]) for tokens in PASSES]
-            session.keep(table="speed", model=name, weights=label, passes=PASSES, seconds=medians, dense=base)
-            cells = [f"{a:.3f}" if label == dense else f"{a:.3f}: {a / b:.2f}" for a, b in zip(medians, base)]
+            cells, kept = [], []
+            for tokens in PASSES:
+                a, b, c, d = (statistics.median(times[key, tokens]) for key in (label, dense) for times in (clock, processor))
+                kept.append({"tokens": tokens, "clock": a, "processor": b})
+                cells.append(f"{a:.3f}, {b:.3f}" + ("" if label == dense else f": {a / c:.2f}, {b / d:.2f}"))
+            session.keep(table="speed", model=name, weights=label, passes=kept)
             print(f"| {name} | {label} | " + " | ".join(cells) + " |", flush=True)
 
 

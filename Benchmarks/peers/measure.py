@@ -13,6 +13,7 @@ import time
 class Ending:
     code: int                   # negative: the signal that ended it
     peak: float                 # MiB
+    processor: float = 0        # seconds that its threads computed
     timed_out: bool = False
 
 
@@ -31,9 +32,17 @@ def _first_to_go():
         pass
 
 
-def run(command, environment, log, on_line=None, limit=None, tail=None):
+def processor_seconds(pid):
+    """What the threads of a running process have computed."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(command, environment, log, on_line=None, limit=None, tail=None, on_start=None):
     """Runs a command. `on_line(seconds, line)` is called with each line of its standard output, or of the file `tail` that it
     writes meanwhile, and with its age then; what it returns, if anything, is the new age at which the process is ended.
+    `on_start` is called with the process's id.
     """
     lines = queue.Queue()
     start = time.perf_counter()
@@ -41,6 +50,8 @@ def run(command, environment, log, on_line=None, limit=None, tail=None):
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=errors, text=True,
                                    stdout=subprocess.DEVNULL if tail else subprocess.PIPE, preexec_fn=_first_to_go,
                                    start_new_session=True)
+    if on_start:
+        on_start(process.pid)
     ended = threading.Event()
 
     def follow():
@@ -71,7 +82,8 @@ def run(command, environment, log, on_line=None, limit=None, tail=None):
         # wait4 tells the memory of this very child, which Popen's own waiting would not.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        result.update(code=process.returncode, peak=usage.ru_maxrss / 1024)
+        result.update(code=process.returncode, peak=usage.ru_maxrss / 1024,
+                      processor=usage.ru_utime + usage.ru_stime)
         ended.set()
 
     waiting = threading.Thread(target=wait)

@@ -18,7 +18,8 @@ namespace {
 // Those for the CPU alone, and those that compute on a GPU too, whose functions choose the kernels by their inputs.
 #define MENO_HOST_OPERATORS(each)                                                                                     \
     each(frozen_product) each(unpack_rows) each(gated_product) each(uniform) each(attention) each(attention_backward) \
-    each(cached_attention) each(vocabulary_loss) each(vocabulary_centroids) each(quantize_four_bits_) each(quantize_eight_bits_)
+    each(cached_attention) each(vocabulary_loss) each(vocabulary_centroids) each(quantize_four_bits_)                 \
+    each(quantize_eight_bits_) each(quantize_blocks_)
 #define MENO_DEVICE_OPERATORS(each)                                                                                   \
     each(adapted_product) each(adapted_product_backward) each(dropout) each(rms_norm) each(rms_norm_backward)         \
     each(rotate) each(gate) each(gate_backward) each(cross_entropy_)
@@ -38,6 +39,7 @@ TORCH_LIBRARY(meno, library) {
     library.def(
         "quantize_four_bits_(Tensor values, Tensor bounds, Tensor numbers, Tensor(a!) codes, Tensor(b!) scales) -> ()");
     library.def("quantize_eight_bits_(Tensor values, Tensor(a!) codes, Tensor(b!) scales) -> ()");
+    library.def("quantize_blocks_(Tensor values, str format, Tensor(a!) blocks) -> ()");
     library.def("gated_product(Tensor x, Tensor gate, Tensor up, str activation) -> Tensor");
     library.def(
         "adapted_product(Tensor x, Tensor[] weight, str format, Tensor down, Tensor up, float scaling, float dropout, "

@@ -52,6 +52,8 @@ void quantize_four_bits_(
     const Tensor &values, const Tensor &bounds, const Tensor &numbers, const Tensor &codes, const Tensor &scales);
 // Eight-bit codes of values [rows, columns] and a scale for each row.
 void quantize_eight_bits_(const Tensor &values, const Tensor &codes, const Tensor &scales);
+// The blocks of values in one of GGUF's formats whose scales are searched for (Kernels/BlockQuantizing.h).
+void quantize_blocks_(const Tensor &values, std::string_view format, const Tensor &blocks);
 // activation(x · gateᵀ) · (x · upᵀ), as products and gate compute it.
 Tensor gated_product(const Tensor &x, const Tensor &gate, const Tensor &up, std::string_view activation);
 

@@ -5,6 +5,7 @@
 #include "Accelerator/DeviceLayers.h"
 #include "Internal.h"
 #include "Kernels/AdaptedProduct.h"
+#include "Kernels/BlockQuantizing.h"
 #include "Kernels/FrozenProduct.h"
 #include "Kernels/Quantizing.h"
 #include "Operators.h"
@@ -114,6 +115,10 @@ void operators::quantize_four_bits_(
 
 void operators::quantize_eight_bits_(const at::Tensor &values, const at::Tensor &codes, const at::Tensor &scales) {
     packing::quantize_eight_bits(values, codes, scales);
+}
+
+void operators::quantize_blocks_(const at::Tensor &values, std::string_view format, const at::Tensor &blocks) {
+    packing::quantize_blocks(values, format, blocks);
 }
 
 std::tuple<at::Tensor, at::Tensor> operators::adapted_product(

@@ -18,7 +18,7 @@ public actor LanguageModel {
     /// The thread that the model computes on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// As it was given to ``load(_:adapter:dtype:device:)``.
+    /// As it was given to ``load(_:adapter:dtype:weights:device:)``.
     public nonisolated let name: String
     /// What may be wrong with the model's or the adapter's files, and with how they are used; added to as it turns up.
     public nonisolated var warnings: [String] { log.warnings }
@@ -39,24 +39,28 @@ public actor LanguageModel {
     ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's format, such as `model` in a run's folder;
     ///     `nil`: the model alone.
     ///   - dtype: the type of the weights in memory; `auto` is bfloat16.
+    ///   - weights: whether weights stay packed, or are quantised while they are loaded.
     ///   - device: where it computes; `auto` takes a GPU where there is one.
     /// - Throws: ``ModelError`` or ``FormatError`` (files that are missing, damaged or not supported), ``HubError`` (a model
     ///   that cannot be downloaded), ``TokenizerError``, ``ConfigurationError`` (there is no such device) or
     ///   ``TorchError`` (memory).
     public static func load(
         _ nameOrPath: String, adapter: String? = nil, dtype: RunConfiguration.Precision = .auto,
-        device: RunConfiguration.DeviceChoice = .auto
+        weights: WeightOptions = WeightOptions(), device: RunConfiguration.DeviceChoice = .auto
     ) async throws -> LanguageModel {
         let model = LanguageModel(nameOrPath)
-        try await model.open(adapter: adapter, dtype: dtype, device: device)
+        try await model.open(adapter: adapter, dtype: dtype, weights: weights, device: device)
         return model
     }
 
     private func open(
-        adapter: String?, dtype: RunConfiguration.Precision, device: RunConfiguration.DeviceChoice
+        adapter: String?, dtype: RunConfiguration.Precision, weights: WeightOptions,
+        device: RunConfiguration.DeviceChoice
     ) throws {
         MenoRuntime.prepare()
-        model = try LoadedModel(name, dtype: dtype.dtype(), device: device.device(), adapter: adapter, log: log)
+        model = try LoadedModel(
+            name, dtype: dtype.dtype(), device: device.device(), adapter: adapter, weights: weights.form,
+            quantization: weights.weightQuantization, log: log)
     }
 
     private var loaded: LoadedModel {

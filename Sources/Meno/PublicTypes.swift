@@ -30,6 +30,10 @@ public typealias LossTarget = MenoData.LossTarget
 public typealias ObjectiveOptions = MenoTraining.ObjectiveOptions
 /// How tokens are drawn.
 public typealias Sampling = MenoModels.Sampling
+/// Whether quantised weights of a file stay packed in memory.
+public typealias WeightChoice = MenoTraining.WeightChoice
+/// The sixteen values of weights in four bits.
+public typealias FourBitType = MenoTensor.FourBitType
 /// A value for a chat template.
 public typealias JSONValue = MenoFormats.JSONValue
 

@@ -34,6 +34,9 @@ package struct ModelCard: Sendable {
         }
     }
 
+    /// Where the base lay on this machine is nobody's business.
+    private var shownBase: String { base.hasPrefix("/") ? String(base.split(separator: "/").last ?? "") : base }
+
     package var text: String {
         var lines = ["---"]
         // An id of the hub has one slash and no other place's signs.
@@ -46,7 +49,7 @@ package struct ModelCard: Sendable {
             "library_name: \(isGGUF ? "gguf" : "transformers")", "pipeline_tag: text-generation",
         ]
         lines += ["tags:", "- meno"] + (isGGUF ? ["- gguf"] : []) + ["---", "", "# \(name)", ""]
-        lines.append("Fine-tuned from `\(base)` with Meno.")
+        lines.append("Fine-tuned from `\(shownBase)` with Meno.")
         if !notes.isEmpty { lines += [""] + notes.map { "- \($0)" } }
         if let dataHash { lines += ["", "## Data", "", "SHA-256 of the training data: `\(dataHash)`"] }
         if !metrics.isEmpty {

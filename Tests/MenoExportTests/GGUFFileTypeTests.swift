@@ -39,6 +39,22 @@ import Testing
         #expect(types(.Q8_0, "x.weight", isHead: true)[0] == .Q8_0)
     }
 
+    /// What chooses experts, biases and embeddings of positions keep all their digits. Beside eight experts, attention is small.
+    @Test func mixturesOfExperts() {
+        let type = { (kind: GGUFFileType, name: String, count: Int) in
+            kind.choice(of: name, shape: [8, 1024], layerCount: 18, isHead: false, expertCount: count).type
+        }
+        let exact = ["blk.0.ffn_gate_inp.weight", "blk.0.ffn_gate_exps.bias", "position_embd.weight"]
+        for kind in GGUFFileType.allCases {
+            for name in exact { #expect(type(kind, name, 8) == .F32, "\(name)") }
+        }
+        #expect(type(.Q4_K_M, "blk.2.ffn_gate_exps.weight", 8) == .Q4_K)
+        #expect(type(.Q4_K_M, "blk.2.attn_v.weight", 8) == .Q8_0 && type(.Q4_0, "blk.2.attn_k.weight", 8) == .Q8_0)
+        #expect(type(.Q4_K_M, "blk.2.attn_output.weight", 8) == .Q5_K)
+        #expect(type(.Q4_K_M, "blk.2.attn_k.weight", 60) == .Q4_K)
+        #expect(type(.F16, "blk.2.attn_v.weight", 8) == .F16)
+    }
+
     @Test func shapesThatForbidATypeGetAnother() {
         let wanted: [(GGUFFileType, GGUFTensorType)] = [
             (.Q4_K_M, .Q5_0), (.Q5_K_M, .Q5_1), (.Q6_K, .Q8_0), (.Q4_0, .Q4_0),

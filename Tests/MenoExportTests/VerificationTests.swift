@@ -54,24 +54,88 @@ import Testing
         }
     }
 
-    @Test func anAdapterScaledByHalfIsCaught() throws {
-        let name = "llama-tiny"
+    @Test func aWrongTemplateOrEndIsCaughtInAGGUFFile() throws {
         let folder = try TemporaryFolder()
-        let ids = (0..<40).map { Int32(($0 * 37 + 5) % 96) }
-        let samples = [ExportVerification.Sample(ids: ids, labels: ids)]
-        let trained = try ModelFiles(Fixtures.url("models/\(name)")).load(dtype: .float32)
-        let base = try ExportVerification.losses(of: trained, samples)
-        try LoRAFiles.attach(Fixtures.url("models/\(name)/adapter"), to: trained)
-        let expected = try ExportVerification.losses(of: trained, samples)
+        let trained = try tokenizer(folder, "trained", template: nil)
+        let right = Self.chatML.source
+        let vocabulary = try GGUFVocabularyExport(
+            folder.url.appending(path: "trained/tokenizer.json"), tokenizer: trained, rows: trained.vocabularySize)
+        let exported = { (name: String, template: String?, eos: String) in
+            var metadata = try vocabulary.metadata(template: template, endOfTurn: nil)
+            let index = try #require(metadata.firstIndex { $0.key == "tokenizer.ggml.eos_token_id" })
+            metadata[index].value = .uint32(UInt32(try #require(trained.id(of: eos))))
+            let url = folder.url.appending(path: "\(name).gguf")
+            let writer = try GGUFWriter(
+                to: url, metadata: [("general.architecture", .string("llama"))] + metadata, tensors: [])
+            try writer.finish()
+            return try Tokenizer.load(url)
+        }
+        try ExportVerification.compareTexts(
+            template: Self.chatML, tokenizer: trained, exported: exported("right", right, "<|im_end|>"))
+        let sabotaged: [(String, String?, String)] = [
+            ("no template", nil, "<|im_end|>"),
+            ("other role", right.replacing("assistant", with: "model"), "<|im_end|>"), ("other end", right, "<end>"),
+        ]
+        for (name, template, eos) in sabotaged {
+            let error = #expect(throws: ExportError.self, "\(name)") {
+                try ExportVerification.compareTexts(
+                    template: Self.chatML, tokenizer: trained, exported: exported(name, template, eos))
+            }
+            #expect(error?.code == .differs)
+        }
+    }
+
+    private static let tiny = Fixtures.url("models/llama-tiny")
+    private static let samples = [(0..<40).map { Int32(($0 * 37 + 5) % 96) }].map {
+        ExportVerification.Sample(ids: $0, labels: $0)
+    }
+
+    /// The tiny model's adapter with another α.
+    private func adapter(_ folder: TemporaryFolder, alphaFactor: Double) throws -> URL {
+        let adapter = folder.url.appending(path: "adapter-\(alphaFactor)")
+        try FileManager.default.copyItem(at: Self.tiny.appending(path: "adapter"), to: adapter)
+        let file = adapter.appending(path: "adapter_config.json")
+        var json = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        json["lora_alpha"] = alphaFactor * (try #require(json["lora_alpha"] as? Double))
+        try JSONSerialization.data(withJSONObject: json).write(to: file)
+        return adapter
+    }
+
+    private func losses() throws -> (base: [Double], trained: [Double]) {
+        let model = try ModelFiles(Self.tiny).load(dtype: .float32)
+        let base = try ExportVerification.losses(of: model, Self.samples)
+        try LoRAFiles.attach(Self.tiny.appending(path: "adapter"), to: model)
+        return (base, try ExportVerification.losses(of: model, Self.samples))
+    }
+
+    /// The form without weights to compare has exact losses.
+    @Test func halfOfAnAdapterForLlamaCppIsCaught() throws {
+        let folder = try TemporaryFolder()
+        let (base, trained) = try losses()
+        let compared = { (alphaFactor: Double) in
+            let stored = try StoredModel(Self.tiny)
+            let file = folder.url.appending(path: "\(alphaFactor).gguf")
+            let adapter = try StoredAdapter(self.adapter(folder, alphaFactor: alphaFactor), for: stored)
+            _ = try GGUFAdapterExport(adapter, of: stored).write(to: file, name: "test")
+            let model = try ModelFiles(Self.tiny).load(dtype: .float32)
+            try GGUFAdapterFile.attach(file, to: model)
+            _ = try ExportVerification.compare(
+                trained: trained, exported: ExportVerification.losses(of: model, Self.samples), base: base,
+                storage: .float32)
+        }
+        try compared(1)
+        let error = #expect(throws: ExportError.self) { try compared(0.5) }
+        #expect(error?.code == .differs)
+    }
+
+    @Test func anAdapterScaledByHalfIsCaught() throws {
+        let folder = try TemporaryFolder()
+        let samples = Self.samples
+        let (base, expected) = try losses()
 
         func exported(alphaFactor: Double) throws -> [Double] {
-            let adapter = folder.url.appending(path: "adapter-\(alphaFactor)")
-            try FileManager.default.copyItem(at: Fixtures.url("models/\(name)/adapter"), to: adapter)
-            let file = adapter.appending(path: "adapter_config.json")
-            var json = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
-            json["lora_alpha"] = alphaFactor * (try #require(json["lora_alpha"] as? Double))
-            try JSONSerialization.data(withJSONObject: json).write(to: file)
-            let model = try StoredModel(Fixtures.url("models/\(name)"))
+            let adapter = try self.adapter(folder, alphaFactor: alphaFactor)
+            let model = try StoredModel(Self.tiny)
             let stage = try ExportStage(for: folder.url.appending(path: "out-\(alphaFactor)"))
             _ = try HuggingFaceExport(MergedModel(model, try StoredAdapter(adapter, for: model)), elementType: .float16)
                 .write(to: stage)

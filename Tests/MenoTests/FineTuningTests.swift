@@ -68,6 +68,14 @@ import Testing
         let tuned = try await LanguageModel.load(
             tiny.model.path, adapter: tiny.run.appending(path: "model").path, dtype: .float32, device: .cpu)
         let before = try await base.evaluate(tiny.data.path)
+        for quantization in [WeightOptions.Quantization.eightBits, .fourBits(.fp4, doubleQuantization: false)] {
+            var weights = WeightOptions()
+            weights.quantization = quantization
+            let quantized = try await LanguageModel.load(
+                tiny.model.path, dtype: .float32, weights: weights, device: .cpu)
+            let loss = try await quantized.evaluate(tiny.data.path).loss
+            #expect(loss != before.loss && abs(loss - before.loss) < 0.2, "\(quantization): \(loss)")
+        }
         let after = try await tuned.evaluate(tiny.data.path)
         #expect(before.rows.count == 40 && after.loss < before.loss - 0.3)
         let record = Record(place: "here", content: .text("what is virtue?"))

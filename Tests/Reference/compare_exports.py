@@ -1,15 +1,18 @@
 """Compares exports with the programs that they are for: llama.cpp and transformers must answer as the trained model does.
 
-    python Tests/Reference/compare_exports.py MENO FOLDER_OF_GGUF_FILES WORK [--prompts 30] [--only smollm2,gemma] [--forms …]
+    python Tests/Reference/compare_exports.py MENO FOLDER_OF_GGUF_FILES WORK [--prompts 30] [--rounded-prompts 30] [--only smollm2,gemma]
+        [--forms …] [--table]
 
 MENO is the built program. For SmolLM2 135M and Gemma 3 270M with a trained adapter, greedily from the same prompts by the template
 that the export holds:
   F32   with keys and values in F32 and without flash attention, llama.cpp, transformers and Meno give the same 32 tokens;
   F16   the same up to the first token whose two best differ by less than 0.02;
   lora  on a base in F32, the same as F32;
-  all   the mean Kullback-Leibler divergence from F32 at the tokens up to the first that differs; the largest difference of a text's
-        loss from the trained model's, by Meno (where the bounds of `ExportVerification` come from); bytes,
-        seconds and memory.
+  all   the mean Kullback-Leibler divergence from F32 at the tokens up to the first that differs, and of it what the weights alone
+        cause (the same values decoded into an F32 file): the rest is that llama.cpp rounds activations to eight bits, or to
+        bfloat16, before it multiplies them; the largest difference of a text's loss from the trained model's, by Meno (where the
+        bounds of `ExportVerification` come from); bytes, seconds and memory.
+What is done is kept in WORK: started again, the script goes on where it was. `--table` prints what is there.
 `base` keeps the blocks of the base and gives F16 to what the adapter changes. `lora on base` is the adapter on the base as it was
 trained, and `base alone` that base without an adapter beside its own values in F32: what llama.cpp loses by rounding activations to
 eight bits before it multiplies them with blocks.
@@ -19,6 +22,7 @@ import argparse
 import dataclasses
 import json
 import math
+import pickle
 import os
 import pathlib
 import subprocess
@@ -27,6 +31,7 @@ import time
 
 import torch
 import xllamacpp
+import gguf
 from gguf import GGUFReader
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -108,6 +113,29 @@ def llama_cpp(file, lora, prompts):
         pieces = [(step["id"], bytes(step["bytes"])) for step in steps]
         answers.append(Answer(pieces, [a - b for a, b in best], tops))
     return answers
+
+
+def decoded(file, out):
+    """The values of a GGUF file in a file of F32."""
+    reader = GGUFReader(file)
+    writer = gguf.GGUFWriter(out, reader.get_field("general.architecture").contents())
+    for key, field in reader.fields.items():
+        if key.startswith("GGUF.") or key in ("general.architecture", "general.file_type", "general.quantization_version"):
+            continue
+        if field.types[0] == gguf.GGUFValueType.ARRAY:
+            writer.add_array(key, field.contents())
+        else:
+            writer.add_key_value(key, field.contents(), field.types[0])
+    for tensor in reader.tensors:
+        values = tensor.data
+        if tensor.tensor_type != gguf.GGMLQuantizationType.F32:
+            values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype("float32")
+        writer.add_tensor(tensor.name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out
 
 
 def divergence(reference, other):
@@ -231,6 +259,26 @@ class Comparison:
             PeftModel.from_pretrained(real_model.load(model), self.adapter).merge_and_unload().save_pretrained(self.folder)
             AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name).save_pretrained(self.folder)
 
+    def kept(self, name, make):
+        """What was made before, or is made now."""
+        file = self.work / f"{self.name}-{name}.pickle"
+        if not file.exists():
+            made = make()
+            part = file.with_suffix(".part")
+            part.write_bytes(pickle.dumps(made))
+            part.rename(file)
+        return pickle.loads(file.read_bytes())
+
+    @property
+    def reference(self):
+        """llama.cpp's answers with the F32 file."""
+        return self.kept("F32-answers", lambda: llama_cpp(self.work / f"{self.name}-F32.gguf", None, self.prompts))
+
+    @property
+    def transformers(self):
+        return self.kept("transformers", lambda: transformers_answers(
+            self.folder, self.prompts, template_of(self.work / f"{self.name}-F32.gguf")))
+
     def export(self, out, *arguments, adapter=True):
         if not out.exists():
             run(self.meno, "export", "--model", self.model, *(["--adapter", self.adapter] if adapter else []), "--to", out,
@@ -243,14 +291,14 @@ class Comparison:
         return [row["nll"] / row["tokens"] for row in json.loads(out)["rows"]]
 
     def differences(self, form, out):
-        if not hasattr(self, "trained"):
-            self.trained = self.losses("--model", self.model, "--adapter", self.adapter)
-            untrained = self.losses("--model", self.model)
-            self.learnt = (sum(untrained) - sum(self.trained)) / len(untrained)
+        trained = self.kept("losses", lambda: self.losses("--model", self.model, "--adapter", self.adapter))
         model = ["--model", self.model, "--adapter", out] if form == "lora" else ["--model", out]
-        return max(abs(a - b) for a, b in zip(self.trained, self.losses(*model), strict=True))
+        return max(abs(a - b) for a, b in zip(trained, self.losses(*model), strict=True))
 
     def row(self, form):
+        return self.kept(form.replace(" ", "-"), lambda: self.measured(form))
+
+    def measured(self, form):
         meno, work, name = self.meno, self.work, self.name
         row = {"model": name, "form": form}
         # Spread over both languages.
@@ -282,8 +330,7 @@ class Comparison:
         answers = llama_cpp({"lora": base, "lora on base": self.model}.get(form, out), out if "lora" in form else None, prompts)
         row["loads"] = "yes"
         if form == "F32":
-            self.reference = answers
-            self.transformers = transformers_answers(self.folder, self.prompts, template_of(out))
+            self.kept("F32-answers", lambda: answers)
             ours = meno_answers(meno, self.model, self.adapter, self.prompts)
             row["transformers"] = sum(map(same, self.transformers, answers))
             row["meno"] = sum(a.text.rstrip("\ufffd").strip() == b for a, b in zip(answers, ours))
@@ -292,16 +339,21 @@ class Comparison:
         row["of"], row["KL"] = len(prompts), divergence(some(self.reference), answers)
         if form != "lora on base":
             row["loss"] = self.differences(form, out)
+        if form not in ("F32", "base") and not form.startswith("lora"):
+            exact = decoded(out, out.with_suffix(".decoded"))
+            row["KL of weights"] = divergence(some(self.reference), llama_cpp(exact, None, prompts))
+            exact.unlink()
         return row
 
 
 def table(rows):
     """The rows in Markdown."""
-    heads = ["model", "form", "loads in llama.cpp", "tokens equal", "KL", "largest difference of a loss", "bytes", "seconds", "peak MiB"]
+    heads = ["model", "form", "loads in llama.cpp", "tokens equal", "KL", "KL of the weights alone", "largest difference of a loss", "bytes", "seconds", "peak MiB"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
         extra = f" (transformers {row['transformers']}, Meno {row['meno']})" if "meno" in row else ""
         cells = [row["model"], row["form"], row.get("loads", ""), f"{row['equal']} / {row['of']}{extra}", f"{row['KL']:.6f}" if "KL" in row else "",
+                 f"{row['KL of weights']:.6f}" if "KL of weights" in row else "",
                  f"{row['loss']:.5f}" if "loss" in row else "", f"{row['bytes']:,}" if "bytes" in row else "", f"{row['seconds']:.1f}" if "seconds" in row else "",
                  str(row.get("MiB", ""))]
         lines.append(f"| {' | '.join(cells)} |")
@@ -317,7 +369,12 @@ if __name__ == "__main__":
     parser.add_argument("--texts", type=int, default=24, help="whose losses are compared")
     parser.add_argument("--only", default="smollm2,gemma")
     parser.add_argument("--forms", default=",".join(FORMS), help="F32 comes first")
+    parser.add_argument("--table", action="store_true", help="print the rows that are in WORK")
     options = parser.parse_args()
+    if options.table:
+        files = sorted(options.work.glob("*.pickle"), key=lambda file: file.stat().st_mtime)
+        print(table([row for row in map(lambda file: pickle.loads(file.read_bytes()), files) if isinstance(row, dict)]))
+        raise SystemExit
     options.work.mkdir(parents=True, exist_ok=True)
     files = {"smollm2": "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma": "gemma-3-270m-q4_k_m.gguf"}
     rows = []

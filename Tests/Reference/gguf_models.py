@@ -105,7 +105,8 @@ def write_gguf(model, architecture, path):
     writer.add_block_count(config.num_hidden_layers)
     writer.add_feed_forward_length(getattr(config, "n_inner", None) or config.intermediate_size)
     writer.add_head_count(heads)
-    writer.add_head_count_kv(key_heads)
+    # GPT-2 has a key for each query, whatever its configuration says.
+    writer.add_head_count_kv(heads if architecture == "gpt2" else key_heads)
     if getattr(config, "head_dim", None):
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)

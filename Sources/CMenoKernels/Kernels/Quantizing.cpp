@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "Parallel.h"
@@ -14,6 +15,10 @@ namespace meno::packing {
 namespace {
 
 constexpr int64_t kBlock = 64;
+
+// Where loops are not turned into vector code.
+typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t Integers __attribute__((vector_size(kLanes * sizeof(int32_t))));
 
 // The largest magnitude of n values, a multiple of kLanes; not a number where one of them is none.
 template <class Number>
@@ -41,24 +46,25 @@ template <class Number>
 MENO_INLINE void four_bits(
     const typename Number::Storage *values, int64_t blocks, const float *bounds, const uint8_t *numbers, uint8_t *codes,
     float *scales) {
+    // What a number rises by at each bound: no number is looked up.
+    int32_t rises[15];
+    for (int64_t b = 0; b < 15; ++b) rises[b] = numbers[b + 1] - numbers[b];
     for (int64_t block = 0; block < blocks; ++block, values += kBlock, codes += kBlock / 2) {
         float scale = largest<Number>(values, kBlock), factor = reciprocal(scale);
         scales[block] = scale;
-        int32_t below[kBlock];
+        int32_t number[kBlock];
         for (int64_t i = 0; i < kBlock; i += kLanes) {
-            float x[kLanes];
-            int32_t count[kLanes] = {};
-            for (int64_t l = 0; l < kLanes; ++l) {
-                float scaled = Number::load(values[i + l]) * factor;
-                scaled = scaled < -1.0f ? -1.0f : scaled;
-                x[l] = scaled > 1.0f ? 1.0f : scaled;
-            }
-            for (int64_t b = 0; b < 15; ++b)
-                for (int64_t l = 0; l < kLanes; ++l) count[l] += bounds[b] < x[l];
-            for (int64_t l = 0; l < kLanes; ++l) below[i + l] = count[l];
+            Floats x;
+            for (int64_t l = 0; l < kLanes; ++l) x[l] = Number::load(values[i + l]);
+            x *= factor;
+            x = x < -1.0f ? Floats{} - 1.0f : x;
+            x = x > 1.0f ? Floats{} + 1.0f : x;
+            Integers sum = Integers{} + numbers[0];
+            for (int64_t b = 0; b < 15; ++b) sum += (bounds[b] < x) & rises[b];
+            std::memcpy(number + i, &sum, sizeof sum);
         }
         for (int64_t i = 0; i < kBlock / 2; ++i)
-            codes[i] = static_cast<uint8_t>(numbers[below[2 * i]] << 4 | numbers[below[2 * i + 1]]);
+            codes[i] = static_cast<uint8_t>(number[2 * i] << 4 | number[2 * i + 1]);
     }
 }
 MENO_VECTOR_CLONES void four_bits(

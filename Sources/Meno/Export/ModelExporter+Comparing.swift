@@ -108,7 +108,10 @@ extension ModelExporter {
                 log.warn("the run's data cannot be compared with (\(error)); questions that Meno brings along are used")
             }
         }
-        if samples.isEmpty { samples = try questions(subject) }
+        if samples.isEmpty {
+            log.note("no held-out records are at hand: losses are those of questions that Meno brings along")
+            samples = try questions(subject)
+        }
         return samples.map {
             .init(ids: Array($0.ids.prefix(Self.sampleLength)), labels: Array($0.labels.prefix(Self.sampleLength)))
         }.filter { $0.labels.dropFirst().contains { $0 >= 0 } }

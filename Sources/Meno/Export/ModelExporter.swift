@@ -6,7 +6,7 @@ package import MenoModels
 internal import MenoMonitor
 internal import MenoTensor
 internal import MenoTokenizers
-package import MenoTraining
+internal import MenoTraining
 
 /// Makes an export and compares it with the trained model; what `export`, `demo --export` and `training.export_at_end` do.
 package struct ModelExporter {

@@ -3,7 +3,7 @@ internal import MenoData
 package import MenoModels
 package import MenoTensor
 package import MenoTokenizers
-package import MenoTraining
+internal import MenoTraining
 
 /// A model with its tokenizer, ready to compute.
 package struct LoadedModel {

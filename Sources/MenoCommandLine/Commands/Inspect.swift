@@ -92,7 +92,8 @@ struct Inspect: ParsableCommand {
         let storage = Dictionary(grouping: files.storedWeights, by: \.storage).mapValues(\.count)
         print("architecture   \(model.modelType)")
         print("parameters     \(files.parameterCount) in \(files.storedWeights.count) tensors")
-        print("layers         \(model.layerCount), \(windows.count) of them within a window of \(windows.first ?? 0)")
+        let within = windows.first.map { ", \(windows.count) of them within a window of \($0)" }
+        print("layers         \(model.layerCount)" + (within ?? ""))
         print("hidden         \(model.hiddenSize), feed-forward \(model.intermediateSize)")
         print("heads          \(model.headCount) × \(model.headDimension), keys and values \(model.keyValueHeadCount)")
         print("vocabulary     \(model.vocabularySize), \(model.tiesEmbeddings ? "shared with" : "apart from") the head")

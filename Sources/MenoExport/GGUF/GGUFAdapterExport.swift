@@ -16,7 +16,7 @@ package struct GGUFAdapterExport {
             throw ExportError(
                 .unsupported, at: adapter.folder.path,
                 "adapts experts, which Meno does not write as a llama.cpp adapter.",
-                advice: "Merge it instead: export as safetensors.")
+                advice: "Merge it instead: export as gguf or safetensors.")
         }
         try Self.requirePossible(
             usesDoRA: adapter.settings.usesDoRA, replaced: adapter.replaced, path: adapter.folder.path)

@@ -47,7 +47,8 @@ package struct GGUFExport {
         var entry: GGUFWriter.Entry
         var wanted: GGUFTensorType
         enum Source {
-            case parameter(StoredModel.Parameter)
+            /// Several are those of all experts, one after the other.
+            case parameters([StoredModel.Parameter])
             case copy(GGUFTensor)
             case values([Float])
         }
@@ -83,12 +84,14 @@ package struct GGUFExport {
             try writer.copy(tensor, of: merged.model.gguf!, as: name)
         case .values(let values):
             try values.encoded(as: type) { try writer.write(name, $0) }
-        case .parameter(let parameter):
+        case .parameters(let parameters):
             let form = GGUFForm(merged.model.configuration)
-            let together = form.rowsTogether(parameter.name, rows: parameter.rows)
-            try merged.forEachPart(of: parameter, together: together) { values in
-                form.write(parameter.name, &values, columns: parameter.columns, rows: parameter.rows)
-                try values.encoded(as: type) { try writer.write(name, $0) }
+            for parameter in parameters {
+                let together = form.rowsTogether(parameter.name, rows: parameter.rows)
+                try merged.forEachPart(of: parameter, together: together) { values in
+                    form.write(parameter.name, &values, columns: parameter.columns, rows: parameter.rows)
+                    try values.encoded(as: type) { try writer.write(name, $0) }
+                }
             }
         }
     }
@@ -97,34 +100,27 @@ package struct GGUFExport {
 
     private func items(_ factors: [(name: String, values: [Float])]) throws -> [Item] {
         let model = merged.model
-        let form = GGUFForm(model.configuration)
-        let parameters = Dictionary(uniqueKeysWithValues: model.parameters.map { (form.name(of: $0.name), $0) })
+        let groups = groups
         if let gguf = model.gguf {
+            let parameters = Dictionary(uniqueKeysWithValues: groups.map { ($0.name, $0.parameters) })
             // In the order of the base, also what is no weight, such as frequencies.
             return gguf.tensors.map { tensor in
-                guard let parameter = parameters[tensor.name] else {
-                    return Item(
-                        entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor)
-                    )
-                }
-                let isChanged = merged.isChanged(parameter)
-                guard let asked = fileType ?? (isChanged ? changedType : nil) else {
-                    return Item(
-                        entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor)
-                    )
-                }
-                let choice = choice(asked, tensor.name, parameter)
-                let isSame = !isChanged && choice.type == tensor.type
+                let copy = Item(
+                    entry: .init(tensor.name, tensor.type, tensor.shape), wanted: tensor.type, source: .copy(tensor))
+                guard let parameters = parameters[tensor.name] else { return copy }
+                let isChanged = parameters.contains(where: merged.isChanged)
+                guard let asked = fileType ?? (isChanged ? changedType : nil) else { return copy }
+                let choice = choice(asked, tensor.name, tensor.shape)
+                if !isChanged && choice.type == tensor.type { return copy }
                 return Item(
                     entry: .init(tensor.name, choice.type, tensor.shape), wanted: choice.wanted,
-                    source: isSame ? .copy(tensor) : .parameter(parameter))
+                    source: .parameters(parameters))
             }
         }
-        let weights = model.parameters.map { parameter in
-            let name = form.name(of: parameter.name)
-            let choice = choice(fileType ?? .F16, name, parameter)
+        let weights = groups.map { name, shape, parameters in
+            let choice = choice(fileType ?? .F16, name, shape)
             return Item(
-                entry: .init(name, choice.type, parameter.shape), wanted: choice.wanted, source: .parameter(parameter))
+                entry: .init(name, choice.type, shape), wanted: choice.wanted, source: .parameters(parameters))
         }
         return weights
             + factors.map { name, values in
@@ -132,12 +128,35 @@ package struct GGUFExport {
             }
     }
 
+    /// The model's weights by the tensors that hold them: one each, or those of all experts.
+    private var groups: [(name: String, shape: [Int], parameters: [StoredModel.Parameter])] {
+        let form = GGUFForm(merged.model.configuration)
+        var (result, indices) = ([(name: String, shape: [Int], parameters: [StoredModel.Parameter])](), [String: Int]())
+        for parameter in merged.model.parameters {
+            let name = form.name(of: parameter.name)
+            guard form.isOfExpert(parameter.name) else {
+                result.append((name, parameter.shape, [parameter]))
+                continue
+            }
+            if let index = indices[name] {
+                result[index].parameters.append(parameter)
+                result[index].shape[0] += 1
+            } else {
+                indices[name] = result.count
+                result.append((name, [1] + parameter.shape, [parameter]))
+            }
+        }
+        return result
+    }
+
     private func choice(
-        _ asked: GGUFFileType, _ name: String, _ parameter: StoredModel.Parameter
+        _ asked: GGUFFileType, _ name: String, _ shape: [Int]
     ) -> GGUFFileType.Choice {
         let configuration = merged.model.configuration
         let isHead = name == "output.weight" || name == "token_embd.weight" && configuration.tiesEmbeddings
-        return asked.choice(of: name, shape: parameter.shape, layerCount: configuration.layerCount, isHead: isHead)
+        let experts = configuration.layers.compactMap(\.feedForward.experts?.count).max() ?? 0
+        return asked.choice(
+            of: name, shape: shape, layerCount: configuration.layerCount, isHead: isHead, expertCount: experts)
     }
 
     /// - Parameter described: `nil`, where the base is a GGUF file, which describes itself.
@@ -156,20 +175,5 @@ package struct GGUFExport {
         all.insert(("general.type", .string("model")), at: 1)
         all.insert(contentsOf: own, at: 2)
         return all + tokenizer
-    }
-}
-
-extension [Float] {
-    /// Lends the values as a tensor type stores them.
-    func encoded<Result>(as type: GGUFTensorType, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
-    {
-        try withUnsafeBufferPointer { values in
-            if type == .F32 { return try body(UnsafeRawBufferPointer(values)) }
-            let size = values.count / type.block.elements * type.block.bytes
-            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-            defer { bytes.deallocate() }
-            Quantization.encode(values, as: type, into: bytes)
-            return try body(UnsafeRawBufferPointer(bytes))
-        }
     }
 }

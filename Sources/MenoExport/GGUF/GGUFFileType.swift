@@ -45,9 +45,12 @@ package enum GGUFFileType: String, Sendable, CaseIterable {
     /// - Parameters:
     ///   - name: in the GGUF file.
     ///   - isHead: whether it is the head, or the embedding of a model whose head that is.
-    func choice(of name: String, shape: [Int], layerCount: Int, isHead: Bool) -> Choice {
-        // Vectors and norms stay as they are.
-        guard shape.count > 1, !name.hasSuffix("_norm.weight") else { return Choice(type: .F32, wanted: .F32) }
+    ///   - expertCount: how many a layer has.
+    func choice(of name: String, shape: [Int], layerCount: Int, isHead: Bool, expertCount: Int = 0) -> Choice {
+        // Vectors and norms stay as they are, and what is small and decides much.
+        guard shape.count > 1, !Self.exactEndings.contains(where: name.hasSuffix) else {
+            return Choice(type: .F32, wanted: .F32)
+        }
         guard isQuantized else { return Choice(type: matrixType, wanted: matrixType) }
         var wanted = matrixType
         if isHead {
@@ -59,8 +62,17 @@ package enum GGUFFileType: String, Sendable, CaseIterable {
             }
             if name.hasSuffix(".attn_qkv.weight") { wanted = self == .Q4_K_M ? .Q5_K : .Q6_K }
         }
+        // Attention is a small part of a model of eight experts.
+        if expertCount == 8, !isHead, isQuantized {
+            if name.hasSuffix(".attn_v.weight") || name.hasSuffix(".attn_k.weight") { wanted = .Q8_0 }
+            if name.hasSuffix(".attn_output.weight"), self == .Q4_K_M { wanted = .Q5_K }
+        }
         return Choice(type: Self.fitting(wanted, columns: shape.last ?? 1), wanted: wanted)
     }
+
+    private static let exactEndings = [
+        "_norm.weight", ".bias", "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight",
+    ]
 
     /// The layers whose errors cost most: the first and the last eighth, and every third between.
     private static func hasMoreBits(_ layer: Int, of count: Int) -> Bool {

@@ -119,7 +119,7 @@ package struct HuggingFaceExport {
         object[key] = "\(elementType)"
         object["tie_word_embeddings"] = model.configuration.tiesEmbeddings
         object["quantization_config"] = nil
-        return try Self.json(object)
+        return Self.json(object)
     }
 
     /// A model's own `config.json`; of a multimodal one, that of its text model.
@@ -137,8 +137,5 @@ package struct HuggingFaceExport {
         return configuration
     }
 
-    static func json(_ object: [String: Any]) throws -> Data {
-        try JSONSerialization.data(
-            withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-    }
+    static func json(_ object: [String: Any]) -> Data { Data(JSONValue(foundation: object).indented.utf8) }
 }

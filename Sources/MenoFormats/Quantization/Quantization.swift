@@ -1,11 +1,10 @@
 import Dispatch
 
-/// Encodes float32 as the tensor types of GGML, on every core.
+/// Encodes float32 as the tensor types of GGML that are a formula, on every core. Those whose scales are searched for are a kernel's
+/// (`MenoTensor.BlockSearch`).
 package enum Quantization {
-    /// The types that can be written.
-    package static let supported: [GGUFTensorType] = [
-        .F32, .F16, .BF16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0, .Q4_K, .Q5_K, .Q6_K,
-    ]
+    /// The types that are written here.
+    package static let supported: [GGUFTensorType] = [.F32, .F16, .BF16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0]
 
     /// Elements that one task encodes.
     private static let taskElements = 1 << 16
@@ -33,9 +32,6 @@ package enum Quantization {
         case .Q5_0: run(Q5_0Encoder.self, work, count: values.count)
         case .Q5_1: run(Q5_1Encoder.self, work, count: values.count)
         case .Q8_0: run(Q8_0Encoder.self, work, count: values.count)
-        case .Q4_K: run(Q4_KEncoder.self, work, count: values.count)
-        case .Q5_K: run(Q5_KEncoder.self, work, count: values.count)
-        case .Q6_K: run(Q6_KEncoder.self, work, count: values.count)
         default: preconditionFailure("\(type.name) cannot be written")
         }
     }

@@ -1,8 +1,11 @@
+internal import MenoFormats
+
 extension Architecture {
     /// GLM-4.5 (GLM Team, 2025, arXiv:2508.06471): experts in groups, chosen by sigmoids and a bias, and some that every token
     /// meets. The first layers have none. Layers that predict tokens further ahead are not read.
     static let glm4MoE = Architecture(
-        modelType: "glm4_moe", className: "Glm4MoeForCausalLM", ggufNames: ["glm4moe"], isWrittenAsGGUF: false,
+        modelType: "glm4_moe", className: "Glm4MoeForCausalLM", ggufNames: ["glm4moe"],
+        llamaCpp: [.wideHeads, .anyHead, .inputBiases], ggufKeys: { $0.ggufGroupedExperts },
         names: WeightNames.llama.withQueryKeyNorms.withExperts.withSharedExperts("mlp.shared_experts").with([
             .feedForwardNorm: ("post_attention_layernorm", "post_attention_norm")
         ]),
@@ -32,5 +35,20 @@ extension Architecture {
             if normalizes { layer.attention.queryKeyNorm = norm }
             if index >= dense { layer.feedForward.experts = experts }
         }
+    }
+}
+
+extension DecoderConfiguration {
+    fileprivate var ggufGroupedExperts: [(key: String, value: GGUFValue)] {
+        guard let dense = layers.firstIndex(where: { $0.feedForward.experts != nil }),
+            let experts = layers[dense].feedForward.experts
+        else { return [] }
+        let shared = (experts.shared?.intermediateSize ?? 0) / experts.intermediateSize
+        return ggufExperts(size: true) + [
+            ("expert_shared_count", .count(shared)), ("leading_dense_block_count", .count(dense)),
+            // Sigmoids.
+            ("expert_gating_func", .count(2)), ("expert_weights_scale", .real(experts.weightScale)),
+            ("expert_weights_norm", .bool(experts.normalizesWeights)),
+        ]
     }
 }

@@ -1,7 +1,8 @@
 extension Architecture {
     /// GPT-2 (Radford et al., 2019): learned positions, LayerNorm, and linear layers whose files have them as `[in, out]`.
     static let gpt2 = Architecture(
-        modelType: "gpt2", className: "GPT2LMHeadModel", ggufNames: ["gpt2"], isWrittenAsGGUF: false, names: gpt2Names,
+        modelType: "gpt2", className: "GPT2LMHeadModel", ggufNames: ["gpt2"],
+        llamaCpp: [.anyHead, .inputBiases, .outputBiases, .feedForwardBiases], names: gpt2Names,
         defaults: Defaults(
             vocabularySize: 50_257, hiddenSize: 768, layerCount: 12, headCount: 12, intermediateFactor: 4,
             maximumPositions: 1024, normEpsilon: 1e-5, normEpsilonKey: "layer_norm_epsilon", activation: .geluTanh,

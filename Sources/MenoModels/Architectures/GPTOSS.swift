@@ -2,7 +2,9 @@ extension Architecture {
     /// gpt-oss (OpenAI, 2025, arXiv:2508.10925): attention sinks, and experts with biases and a clamped gate; every other layer
     /// has a sliding window.
     static let gptOSS = Architecture(
-        modelType: "gpt_oss", className: "GptOssForCausalLM", ggufNames: ["gpt-oss"], isWrittenAsGGUF: false,
+        modelType: "gpt_oss", className: "GptOssForCausalLM", ggufNames: ["gpt-oss"],
+        llamaCpp: [.wideHeads, .ownHead, .inputBiases, .outputBiases],
+        ggufKeys: { try $0.ggufWindows(.fixed) + $0.ggufExperts(size: true) },
         names: gptOSSNames,
         defaults: Defaults(
             vocabularySize: 201_088, hiddenSize: 2880, intermediateSize: 2880, layerCount: 36, headCount: 64,

@@ -4,19 +4,21 @@ extension Architecture {
     /// Granite 3 (IBM, 2024): a Llama whose embeddings, scores, blocks and logits are scaled.
     static let granite = Architecture(
         modelType: "granite", className: "GraniteForCausalLM", ggufNames: ["granite"], llamaCpp: .llama,
-        ggufKeys: { model in
-            [
-                ("embedding_scale", .real(model.embeddingScale)), ("logit_scale", .real(1 / model.logitScale)),
-                ("attention.scale", .real(model.layers[0].attention.scale)),
-                ("residual_scale", .real(model.layers[0].residualScale)),
-            ]
-        }, permutesRotaryRows: true,
+        ggufKeys: { $0.ggufScales }, permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 32_000, hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32)
     ) { model, keys in try model.scaleAsGranite(keys) }
 }
 
 extension DecoderConfiguration {
+    /// What ``scaleAsGranite(_:)`` reads.
+    var ggufScales: [(key: String, value: GGUFValue)] {
+        [
+            ("embedding_scale", .real(embeddingScale)), ("logit_scale", .real(1 / logitScale)),
+            ("attention.scale", .real(layers[0].attention.scale)), ("residual_scale", .real(layers[0].residualScale)),
+        ]
+    }
+
     /// Scales embeddings, scores, blocks and logits as the files say.
     mutating func scaleAsGranite(_ keys: ModelKeys) throws {
         embeddingScale = try keys.double("embedding_multiplier", gguf: "embedding_scale") ?? 1

@@ -1,7 +1,8 @@
 extension Architecture {
     /// Granite 3 with mixtures of experts (IBM, 2024): a Granite whose router compares the experts that it chose.
     static let graniteMoE = Architecture(
-        modelType: "granitemoe", className: "GraniteMoeForCausalLM", ggufNames: ["granitemoe"], isWrittenAsGGUF: false,
+        modelType: "granitemoe", className: "GraniteMoeForCausalLM", ggufNames: ["granitemoe"],
+        llamaCpp: .llama, ggufKeys: { $0.ggufScales + $0.ggufExperts(size: false) },
         names: graniteExperts,
         permutesRotaryRows: true, defaults: graniteSizes
     ) { model, keys in

@@ -3,7 +3,8 @@ extension Architecture {
     ///
     /// llama.cpp calls it `llama`.
     static let mixtral = Architecture(
-        modelType: "mixtral", className: "MixtralForCausalLM", ggufNamesWithExperts: ["llama"], isWrittenAsGGUF: false,
+        modelType: "mixtral", className: "MixtralForCausalLM", ggufNamesWithExperts: ["llama"],
+        llamaCpp: .llama, ggufKeys: { $0.ggufExperts(size: false) },
         names: WeightNames.llama.withMixtralExperts,
         permutesRotaryRows: true,
         defaults: Defaults(

@@ -2,7 +2,8 @@ extension Architecture {
     /// Nemotron and Minitron (Parmar et al., 2024, arXiv:2402.16819): LayerNorm around one, half of each head rotated, and a
     /// squared ReLU.
     static let nemotron = Architecture(
-        modelType: "nemotron", className: "NemotronForCausalLM", ggufNames: ["nemotron"], isWrittenAsGGUF: false,
+        modelType: "nemotron", className: "NemotronForCausalLM", ggufNames: ["nemotron"],
+        llamaCpp: [.ownHead, .inputBiases, .outputBiases, .feedForwardBiases],
         names: WeightNames.llama.without(.gate),
         defaults: Defaults(
             vocabularySize: 256_000, hiddenSize: 6144, intermediateSize: 24_576, layerCount: 32, headCount: 48,

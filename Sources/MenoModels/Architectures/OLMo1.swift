@@ -1,7 +1,10 @@
+internal import MenoFormats
+
 extension Architecture {
     /// OLMo 1 (Groeneveld et al., 2024, arXiv:2402.00838): a Llama whose norms have no weights.
     static let olmo = Architecture(
-        modelType: "olmo", className: "OlmoForCausalLM", ggufNames: ["olmo"], isWrittenAsGGUF: false,
+        modelType: "olmo", className: "OlmoForCausalLM", ggufNames: ["olmo"],
+        ggufKeys: { model in model.layers[0].attention.clip.map { [("attention.clamp_kqv", .real($0))] } ?? [] },
         names: WeightNames.llama.without(.attentionNorm, .feedForwardNorm, .finalNorm), permutesRotaryRows: true,
         defaults: Defaults(
             vocabularySize: 50_304, hiddenSize: 4096, intermediateSize: 11_008, layerCount: 32, headCount: 32,

@@ -1,7 +1,13 @@
 extension Architecture {
     /// OLMoE (Muennighoff et al., 2024, arXiv:2409.02060): experts in each layer, queries and keys normalized as a whole.
     static let olmoe = Architecture(
-        modelType: "olmoe", className: "OlmoeForCausalLM", ggufNames: ["olmoe"], isWrittenAsGGUF: false,
+        modelType: "olmoe", className: "OlmoeForCausalLM", ggufNames: ["olmoe"],
+        ggufKeys: { model in
+            guard model.headCount == model.keyValueHeadCount else {
+                throw ModelError.notInGGUF("normalizes as many keys as queries in an olmoe")
+            }
+            return model.ggufExperts(size: false)
+        },
         names: WeightNames.llama.withQueryKeyNorms.withExperts.without(.gate, .up, .down),
         defaults: Defaults(
             vocabularySize: 50_304, hiddenSize: 2048, intermediateSize: 2048, layerCount: 16, headCount: 16,

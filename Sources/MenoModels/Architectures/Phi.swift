@@ -1,7 +1,8 @@
 extension Architecture {
     /// Phi-1, 1.5 and 2 (Li et al., 2023, arXiv:2309.05463): parallel blocks with one LayerNorm, and biases everywhere.
     static let phi = Architecture(
-        modelType: "phi", className: "PhiForCausalLM", ggufNames: ["phi2"], isWrittenAsGGUF: false,
+        modelType: "phi", className: "PhiForCausalLM", ggufNames: ["phi2"],
+        llamaCpp: [.ownHead, .inputBiases, .outputBiases, .feedForwardBiases],
         names: WeightNames.llama.without(.gate, .feedForwardNorm).with([
             .finalNorm: ("model.final_layernorm", "output_norm"), .output: ("self_attn.dense", "attn_output"),
             .up: ("mlp.fc1", "ffn_up"), .down: ("mlp.fc2", "ffn_down"),

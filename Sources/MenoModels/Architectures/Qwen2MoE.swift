@@ -1,7 +1,15 @@
+internal import MenoFormats
+
 extension Architecture {
     /// Qwen 1.5 and 2 with mixtures of experts (Qwen Team, 2024, arXiv:2407.10671), one of which every token meets.
     static let qwen2MoE = Architecture(
-        modelType: "qwen2_moe", className: "Qwen2MoeForCausalLM", ggufNames: ["qwen2moe"], isWrittenAsGGUF: false,
+        modelType: "qwen2_moe", className: "Qwen2MoeForCausalLM", ggufNames: ["qwen2moe"],
+        llamaCpp: [.anyHead, .inputBiases],
+        ggufKeys: { model in
+            let shared = model.layers.lazy.compactMap { $0.feedForward.experts?.shared }.first
+            return model.ggufExperts(size: true)
+                + [("expert_shared_feed_forward_length", .count(shared?.intermediateSize ?? 0))]
+        },
         names: qwen2Experts,
         defaults: Defaults(
             vocabularySize: 151_936, hiddenSize: 2048, intermediateSize: 5632, layerCount: 24, headCount: 16,

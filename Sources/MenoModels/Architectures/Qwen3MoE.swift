@@ -1,7 +1,8 @@
 extension Architecture {
     /// Qwen 3 with mixtures of experts (Qwen Team, 2025, arXiv:2505.09388).
     static let qwen3MoE = Architecture(
-        modelType: "qwen3_moe", className: "Qwen3MoeForCausalLM", ggufNames: ["qwen3moe"], isWrittenAsGGUF: false,
+        modelType: "qwen3_moe", className: "Qwen3MoeForCausalLM", ggufNames: ["qwen3moe"],
+        llamaCpp: [.wideHeads, .anyHead], ggufKeys: { $0.ggufExperts(size: true) },
         names: WeightNames.llama.withQueryKeyNorms.withExperts,
         defaults: Defaults(
             vocabularySize: 151_936, hiddenSize: 2048, intermediateSize: 6144, layerCount: 24, headCount: 32,

@@ -6,7 +6,8 @@ extension DecoderConfiguration {
         let whole: [(String, Bool)] = [
             ("the vocabulary", vocabularySize == other.vocabularySize),
             ("the width or number of layers", hiddenSize == other.hiddenSize && layerCount == other.layerCount),
-            ("the head", tiesEmbeddings == other.tiesEmbeddings),
+            ("the head", tiesEmbeddings == other.tiesEmbeddings && hasHeadBias == other.hasHeadBias),
+            ("embeddings of positions", learnedPositions == other.learnedPositions),
             ("the scale of embeddings", Self.equal(embeddingScale, other.embeddingScale)),
             ("the scale of logits", Self.equal(logitScale, other.logitScale)),
             ("the cap of logits", Self.equal(finalSoftcap, other.finalSoftcap)),
@@ -18,11 +19,13 @@ extension DecoderConfiguration {
             let parts: [(String, Bool)] = [
                 ("norms", Self.equal(mine.norm, theirs.norm) && mine.normPlacement == theirs.normPlacement),
                 ("the scale of residuals", Self.equal(mine.residualScale, theirs.residualScale)),
-                ("the feed-forward block", mine.feedForward == theirs.feedForward),
+                ("the feed-forward block", mine.feedForward.rounded == theirs.feedForward.rounded),
                 ("attention heads", a.withSizesAlone == b.withSizesAlone),
                 ("the sliding window", a.slidingWindow == b.slidingWindow),
                 ("the encoding of positions", Self.equal(a.rotary, b.rotary, headDimension: a.headDimension)),
                 ("the cap of scores", Self.equal(a.softcap, b.softcap)),
+                ("the clip of queries, keys and values", Self.equal(a.clip, b.clip)),
+                ("attention sinks", a.hasSinks == b.hasSinks), ("the slopes of positions", a.slopes == b.slopes),
                 (
                     "the growth of queries",
                     Self.equal(a.queryGrowth?.rate, b.queryGrowth?.rate)
@@ -68,7 +71,22 @@ extension DecoderConfiguration {
 extension AttentionConfiguration {
     fileprivate var withSizesAlone: [Int] {
         [
-            headCount, keyValueHeadCount, headDimension, isFused ? 1 : 0, hasInputBias ? 1 : 0, hasOutputBias ? 1 : 0,
+            headCount, keyValueHeadCount, headDimension, isFused ? 1 : 0, isFusedByKey ? 1 : 0, hasInputBias ? 1 : 0,
+            hasOutputBias ? 1 : 0,
         ]
+    }
+}
+
+extension FeedForwardConfiguration {
+    /// With its numbers in single precision, as files have them.
+    fileprivate var rounded: FeedForwardConfiguration {
+        var block = self
+        // Where there are experts, its own size is that of nothing.
+        if experts != nil { block.intermediateSize = 0 }
+        if let scale = experts?.weightScale { block.experts?.weightScale = Double(Float(scale)) }
+        if let gate = experts?.clampedGate {
+            block.experts?.clampedGate = .init(slope: Double(Float(gate.slope)), limit: Double(Float(gate.limit)))
+        }
+        return block
     }
 }

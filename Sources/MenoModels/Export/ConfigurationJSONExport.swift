@@ -39,9 +39,11 @@ extension DecoderConfiguration {
             "mlp_bias": layer.feedForward.hasBias,
             // Where one of them alone is a matter of the architecture, it knows.
             "attention_bias": layer.attention.hasInputBias
-                && (layer.attention.hasOutputBias || ["qwen2", "glm", "glm4", "seed_oss"].contains(modelType)),
+                && (layer.attention.hasOutputBias
+                    || ["qwen2", "glm", "glm4", "glm4_moe", "seed_oss"].contains(modelType))
+                ,
         ]
-        object[defaults.normEpsilonKey] = layer.norm.epsilon
+        object[defaults.normEpsilonKey] = Double("\(Float(layer.norm.epsilon))")
         object[defaults.activationKey] =
             switch layer.feedForward.activation {
             case .silu: "silu"
@@ -59,6 +61,10 @@ extension DecoderConfiguration {
                 $0.attention.slidingWindow == nil ? "full_attention" : "sliding_attention"
             }
         }
+        for (key, own) in defaults.keys {
+            object[own] = object[key]
+            object[key] = nil
+        }
         return object
     }
 
@@ -66,6 +72,7 @@ extension DecoderConfiguration {
     private var jsonOfItsOwn: [String: Any] {
         let layer = layers[0]
         let attention = layer.attention
+        if let experts = layers.compactMap(\.feedForward.experts).first { return jsonExperts(experts) }
         switch modelType {
         case "qwen2", "qwen3": return ["use_sliding_window": false]
         case "gemma2", "gemma3_text":
@@ -75,11 +82,10 @@ extension DecoderConfiguration {
                 "final_logit_softcapping": finalSoftcap ?? NSNull(),
             ]
         case "phi3", "exaone4": return hasWindows ? [:] : ["sliding_window": NSNull()]
-        case "granite":
-            return [
-                "embedding_multiplier": embeddingScale, "logits_scaling": 1 / logitScale,
-                "attention_multiplier": attention.scale, "residual_multiplier": layer.residualScale,
-            ]
+        case "granite": return jsonGranite
+        case "starcoder2":
+            return ["use_bias": layer.feedForward.hasBias, "sliding_window": attention.slidingWindow ?? NSNull()]
+        case "olmo": return ["clip_qkv": attention.clip ?? NSNull()]
         case "smollm3":
             return [
                 "no_rope_layers": layers.map { $0.attention.rotary == nil ? 0 : 1 }, "use_sliding_window": false,
@@ -95,6 +101,43 @@ extension DecoderConfiguration {
         case "ernie4_5": return ["use_bias": attention.hasOutputBias]
         default: return [:]
         }
+    }
+
+    private var jsonGranite: [String: Any] {
+        [
+            "embedding_multiplier": embeddingScale, "logits_scaling": 1 / logitScale,
+            "attention_multiplier": layers[0].attention.scale, "residual_multiplier": layers[0].residualScale,
+        ]
+    }
+
+    /// Of a mixture of experts.
+    private func jsonExperts(_ experts: ExpertsConfiguration) -> [String: Any] {
+        let (chosen, size) = ("num_experts_per_tok", "moe_intermediate_size")
+        var object: [String: Any] = [chosen: experts.chosen]
+        switch modelType {
+        case "qwen2_moe", "qwen3_moe", "olmoe":
+            object["num_experts"] = experts.count
+            object["norm_topk_prob"] = experts.normalizesWeights
+            guard modelType != "olmoe" else { break }
+            object[size] = experts.intermediateSize
+            object["shared_expert_intermediate_size"] = experts.shared?.intermediateSize
+            object["qkv_bias"] = layers[0].attention.hasInputBias
+        case "glm4_moe":
+            object["n_routed_experts"] = experts.count
+            object[size] = experts.intermediateSize
+            object["norm_topk_prob"] = experts.normalizesWeights
+            object["routed_scaling_factor"] = experts.weightScale
+            object["n_shared_experts"] = (experts.shared?.intermediateSize ?? 0) / experts.intermediateSize
+            object["first_k_dense_replace"] = layers.firstIndex { $0.feedForward.experts != nil }
+            object["use_qk_norm"] = layers[0].attention.queryKeyNorm != nil
+        case "granitemoe":
+            object["num_local_experts"] = experts.count
+            object.merge(jsonGranite) { $1 }
+        default:
+            object["num_local_experts"] = experts.count
+            if let gate = experts.clampedGate { object["swiglu_limit"] = gate.limit }
+        }
+        return object
     }
 
     // MARK: Positions
@@ -147,10 +190,11 @@ extension DecoderConfiguration {
                 "factor": Double(maximumPositions) / Double(longRope.originalPositions),
             ]
         case .yarn(let yarn):
-            return [
+            let values: [String: Any] = [
                 "rope_type": "yarn", "factor": yarn.factor, "attention_factor": yarn.attentionFactor,
                 "beta_fast": yarn.betaFast, "beta_slow": yarn.betaSlow, original: yarn.originalPositions,
             ]
+            return yarn.truncates ? values : values.merging(["truncate": false]) { $1 }
         }
     }
 }

@@ -20,6 +20,11 @@ package struct GGUFForm: Sendable {
     /// The name in a GGUF file of one of a text model's weights.
     package func name(of parameter: String) -> String { map.entry(parameter).name }
 
+    /// Whether it is one of as many weights as there are experts, which a GGUF file holds in one tensor.
+    package func isOfExpert(_ parameter: String) -> Bool {
+        if case .expert = map.entry(parameter).transformation { true } else { false }
+    }
+
     /// Whole heads are written at once where their rows are reordered: how many rows belong together.
     package func rowsTogether(_ parameter: String, rows: Int) -> Int {
         if case .unpermuteHeads(let heads) = map.entry(parameter).transformation { return rows / heads }

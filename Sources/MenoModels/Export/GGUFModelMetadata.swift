@@ -24,9 +24,10 @@ package struct GGUFModelMetadata {
                 .unsupported, "GGUF files of a \(model.modelType) are not written.",
                 advice: "Export it as safetensors; llama.cpp's own converter makes a GGUF file of that.")
         }
-        guard let name = twin.architecture.ggufNames.first else {
+        guard let name = (twin.architecture.ggufNames + twin.architecture.ggufNamesWithExperts).first else {
             throw ModelError.notInGGUF("has no architecture for \"\(model.modelType)\"")
         }
+        try model.requireOneScale()
         if let other = model.llamaCppOptions.subtracting(twin.architecture.llamaCpp).inWords.first {
             throw ModelError.notInGGUF("takes no \(model.modelType) with \(other)")
         }
@@ -49,7 +50,8 @@ package struct GGUFModelMetadata {
             GGUFMetadata(pairs, path: ""),
             .init(
                 shape: { stored[$0] }, values: { name in tensors.first { $0.name == name }?.values ?? [] }), path: "")
-        let architecture = try Architecture.named(gguf: keys.architecture, path: nil)
+        let architecture = try Architecture.named(
+            gguf: keys.architecture, hasExperts: keys.int("expert_count") ?? 0 > 0, path: nil)
         let found = try ModelKeys(keys).decoder(architecture)
         var (expected, notes) = (model, [String]())
         // Where layers within a window alone encode positions, the windows are more than a limit of what is remembered.
@@ -101,13 +103,24 @@ extension DecoderConfiguration {
         let attention = layers[0].attention
         let theirs: Double =
             switch modelType {
-            case "granite": attention.scale
+            case "granite", "granitemoe": attention.scale
             case "gemma2": ggufGemmaScale(layersOf27B: 46)
             case "gemma3_text": ggufGemmaScale(layersOf27B: 62)
             default: 1 / Double(attention.headDimension).squareRoot()
             }
         let ratio = attention.scale / theirs
         return abs(ratio - 1) < 1e-6 ? 1 : ratio
+    }
+
+    /// llama.cpp multiplies the scores of all layers by the same number, and only queries of their own can be written larger.
+    fileprivate func requireOneScale() throws {
+        let scale = layers[0].attention.scale
+        guard layers.allSatisfy({ $0.attention.scale == scale }) else {
+            throw ModelError.notInGGUF("multiplies the scores of all layers by the same number")
+        }
+        if ggufScaleRatio != 1, layers[0].attention.isFused {
+            throw ModelError.notInGGUF("multiplies the scores of a \(modelType) by another number")
+        }
     }
 
     /// Of the layers that attend to everything, where there are such.
@@ -120,7 +133,7 @@ extension DecoderConfiguration {
 
     fileprivate func ggufSizes() -> [(key: String, value: GGUFValue)] {
         let norm = layers[0].norm
-        let epsilon = if case .layer = norm.kind { "layer_norm_epsilon" } else { "layer_norm_rms_epsilon" }
+        let epsilon = if case .rootMeanSquare = norm.kind { "layer_norm_rms_epsilon" } else { "layer_norm_epsilon" }
         return [
             ("context_length", .count(ggufContext)), ("embedding_length", .count(hiddenSize)),
             ("block_count", .count(layerCount)), ("feed_forward_length", .count(intermediateSize)),
@@ -134,6 +147,17 @@ extension DecoderConfiguration {
     private var ggufContext: Int {
         guard case .dynamic(_, let positions)? = globalRotary?.scaling else { return maximumPositions }
         return positions
+    }
+
+    /// How many experts there are and how many a token meets, in every layer that has them.
+    /// - Parameter size: whether the file says how large one is; else it is as large as a feed-forward block.
+    func ggufExperts(size: Bool) -> [(key: String, value: GGUFValue)] {
+        guard let experts = layers.compactMap(\.feedForward.experts).first else { return [] }
+        let counts = [
+            (key: "expert_count", value: GGUFValue.count(experts.count)),
+            (key: "expert_used_count", value: GGUFValue.count(experts.chosen)),
+        ]
+        return counts + (size ? [("expert_feed_forward_length", .count(experts.intermediateSize))] : [])
     }
 
     fileprivate func ggufCaps() -> [(key: String, value: GGUFValue)] {

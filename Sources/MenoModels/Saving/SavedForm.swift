@@ -114,9 +114,8 @@ package struct SavedForm: Sendable {
         configuration[key] = "float32"
         configuration["quantization_config"] = nil
         if hasHead { configuration["tie_word_embeddings"] = false }
-        let data = try JSONSerialization.data(
-            withJSONObject: configuration, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-        try WholeFile.write(data, to: folder.appending(path: "config.json"))
+        let text = JSONValue(foundation: configuration).indented
+        try WholeFile.write(Data(text.utf8), to: folder.appending(path: "config.json"))
     }
 
     /// Nothing is lost where a copy fails, or where the folder is the source itself.

@@ -6,6 +6,7 @@ enum Kernels {
     static let unpackRows = Operator("meno::unpack_rows")
     static let quantizeFourBits_ = Operator("meno::quantize_four_bits_")
     static let quantizeEightBits_ = Operator("meno::quantize_eight_bits_")
+    static let quantizeBlocks_ = Operator("meno::quantize_blocks_")
     static let gatedProduct = Operator("meno::gated_product")
     static let adaptedProduct = Operator("meno::adapted_product")
     static let adaptedProductBackward = Operator("meno::adapted_product_backward")
