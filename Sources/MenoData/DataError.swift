@@ -11,6 +11,8 @@ public enum DataErrorCode: String, ErrorCode {
     case malformed
     /// Records are unfit, and the configuration says to stop at such.
     case invalidRecords
+    /// The file changed while it was read.
+    case changed
     /// No record is left to train on or to evaluate.
     case empty
 

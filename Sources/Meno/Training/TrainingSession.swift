@@ -79,14 +79,14 @@ package struct TrainingSession {
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration
         let data = configuration.data
-        let file = URL(filePath: data.path)
-        let contents = try RecordFile.contents(of: file)
-        // Of the bytes that are trained on, even if the file changes later.
-        dataDigest = FileDigest(of: contents)
+        let sources = try RecordSources(data.allSources, seed: UInt64(data.seed), unit: data.textUnit)
+        dataDigest = try FileDigest(of: sources)
         let objective = configuration.training.objective.kind
         // Records of pairs often hold other shapes beside them.
         let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
-        var (records, report) = try RecordFile.read(contents, of: file, format: format, onInvalid: data.onInvalid)
+        var (records, report) = try RecordFile.read(
+            sources, format: format, mapping: data.mapping, onInvalid: data.onInvalid,
+            dropsDuplicates: data.dropsDuplicates)
         let tokenized = try TokenizedModel(runModel.url, adapter: initialAdapter, log: log)
         for form in exports { try form.requirePossible(for: runModel.url, tokenized, lora: configuration.lora) }
         dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
@@ -100,9 +100,10 @@ package struct TrainingSession {
         builder.unit = objective.unit
         let all = try builder.examples(from: records, report: &report)
         records.removeAll()
-        log.data(report, path: data.path, template: template)
-        let sides = try ExampleSides(all, data)
+        log.data(report, path: data.sourceNames, template: template)
+        let sides = try ExampleSides(all, data, evaluation: Self.evaluation(data, format, builder, log))
         examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
+        if !data.evaluationPaths.isEmpty { Self.tellLeaks(examples, log) }
         // What cannot be trained or resumed is refused before minutes of loading.
         try ResumeCheck(
             settings: resultSettings, form: configuration.formToResume,

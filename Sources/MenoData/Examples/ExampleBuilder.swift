@@ -114,6 +114,7 @@ package struct ExampleBuilder: Sendable {
             encoding = plain(text)
             learnt = LearntBytes(completions: [0..<text.utf8.count + 1])
             notes.use.note(record.variables)
+        case .tokens(let ids, let labels): return tokenized(ids, labels, record, &report)
         }
         if let merged { learnt.completions = learnt.completions.map { min($0.lowerBound, merged)..<$0.upperBound } }
         if let token = merged.map({ place in encoding.byteRanges.firstIndex { $0.upperBound > place } ?? 0 })

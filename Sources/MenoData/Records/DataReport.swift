@@ -5,8 +5,13 @@ package struct DataReport: Sendable, Hashable {
             case notUTF8 = "not UTF-8"
             case notJSON = "not JSON"
             case unknownShape = "unknown shape"
+            /// Shows images, or what else is no text.
+            case notText = "not only text"
+            case raggedRow = "rows of another length"
+            case otherVocabulary = "tokens of another vocabulary"
             case refusedByTemplate = "refused by the chat template"
             case empty = "empty"
+            case duplicate = "duplicates"
             case tooLong = "too long"
             /// Cut, or left out, before any answer began.
             case lostAnswer = "too long, the answer lost"
@@ -46,7 +51,7 @@ package struct DataReport: Sendable, Hashable {
 
     /// - Throws: ``DataError`` where a record is left out that was not to be: those too long have a policy of their own.
     func requireFitRecords(path: String?) throws {
-        let unfit = problems.filter { !$0.isUsed && $0.kind != .tooLong && $0.kind != .lostAnswer }
+        let unfit = problems.filter { !$0.isUsed && ![.tooLong, .lostAnswer, .duplicate].contains($0.kind) }
         guard let first = unfit.first else { return }
         let more = unfit.count > 1 ? " (and \(unfit.count - 1) more)" : ""
         throw DataError(

@@ -28,6 +28,14 @@ package struct ExampleSides: Sendable, Hashable {
         former = plain == split ? nil : sides(plain)
     }
 
+    /// All examples are trained on, and others evaluate.
+    package init(_ examples: [Example], evaluation: [Example], limit: Int, seed: UInt64, shuffles: Bool) {
+        let order = Split(count: examples.count, trainFraction: 1, seed: seed, shuffles: shuffles).training
+        let chosen = BalancedSample.positions(of: evaluation, limit: limit, seed: seed)
+        current = Sides(training: order.map { examples[$0] }, evaluation: chosen.map { evaluation[$0] })
+        former = nil
+    }
+
     /// The sides that a checkpoint was made with: a run keeps the split that it began with.
     /// - Returns: `isFormer`: whether equal examples are on both sides.
     package func sides(of checkpoint: URL) -> (sides: Sides, isFormer: Bool) {
