@@ -22,6 +22,12 @@ extension RunConfiguration {
                     + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
                 advice: "Set `training.eval_strategy: no`, or hold examples out.")
         }
+        if data.textBlocks, data.blockOverlap >= data.maxLength {
+            throw ConfigurationError(
+                .invalid, at: name,
+                "`data.block_overlap: \(data.blockOverlap)` leaves a block of `data.max_length: \(data.maxLength)` no "
+                    + "token of its own.", advice: "Set a smaller overlap.")
+        }
         try checkContradictions(name)
         return self
     }

@@ -77,6 +77,12 @@ public struct RunConfiguration: Sendable {
         public var trainFraction = 0.8
         /// `data.max_eval_samples`: the most held-out examples of an evaluation. Default 50.
         public var maxEvaluationSamples = 50
+        /// `data.packing`: whether examples are put together up to ``maxLength`` to count as one. Default: they are not.
+        public var packing = Packing.none
+        /// `data.text_blocks`: whether texts are joined and cut into full blocks. Default false.
+        public var textBlocks = false
+        /// `data.block_overlap`: tokens that a block has in common with the one before. Default 1.
+        public var blockOverlap = 1
         /// `data.loss_on`: which tokens carry loss. Default all.
         public var lossOn = LossTarget.all
         /// `data.shuffle`: whether every epoch has an order of its own. Default true.

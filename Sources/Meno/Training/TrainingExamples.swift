@@ -6,17 +6,17 @@ internal import MenoTraining
 extension ExampleSides {
     /// - Parameter evaluation: of `data.eval_path`.
     /// - Throws: ``ConfigurationError`` where no example is left to train on.
-    init(_ examples: [Example], _ data: RunConfiguration.Data, evaluation: [Example]? = nil) throws {
+    init(_ examples: any ExampleSource, _ data: RunConfiguration.Data, evaluation: [Example]? = nil) throws {
         if let evaluation {
-            self.init(
+            try self.init(
                 examples, evaluation: evaluation, limit: data.maxEvaluationSamples, seed: UInt64(data.seed),
                 shuffles: data.shuffle)
             return
         }
-        self.init(
+        try self.init(
             examples, trainFraction: data.trainFraction, limit: data.maxEvaluationSamples, seed: UInt64(data.seed),
             shuffles: data.shuffle)
-        guard !current.training.isEmpty else {
+        guard current.training.count > 0 else {
             throw ConfigurationError(
                 .invalid, at: "data.train_fraction",
                 "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
@@ -56,8 +56,12 @@ extension TrainingSession {
 
     /// Says how many of the examples that evaluate are trained on, too.
     static func tellLeaks(_ sides: ExampleSides.Sides, _ log: any SessionLog) {
-        let known = Set(sides.training.map(\.key))
-        let leaked = sides.evaluation.filter { known.contains($0.key) }
+        // Examples that are not made yet are not compared.
+        guard sides.training.hasTokens else { return }
+        let hashes = Set(sides.evaluation.map(\.contentHash))
+        let known = Set(
+            (0..<sides.training.count).lazy.map { sides.training.contentHash(at: $0) }.filter(hashes.contains))
+        let leaked = sides.evaluation.filter { known.contains($0.contentHash) }
         guard let first = leaked.first else { return }
         log.warn(
             "\(leaked.count) of \(sides.evaluation.count) examples of `data.eval_path` are trained on as well (the first: "

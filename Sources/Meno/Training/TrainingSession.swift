@@ -42,10 +42,12 @@ package struct TrainingSession {
     ///   - resumption: what the run will resume from: dialogues are written as they were there.
     ///   - allowsChanges: whether settings may differ from those of the checkpoint.
     ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
+    ///   - limits: from when on examples do not lie in memory.
     ///   - shouldStop: asked after every step and while evaluating; `true` saves a checkpoint and ends the run there.
     package init(
         _ configuration: RunConfiguration, overwrites: Bool, resumption: FineTuning.Resumption = .none,
-        allowsChanges: Bool = false, trains: Bool = true, log: any SessionLog, shouldStop: @escaping () -> Bool
+        allowsChanges: Bool = false, trains: Bool = true, limits: PreparationLimits = PreparationLimits(),
+        log: any SessionLog, shouldStop: @escaping () -> Bool
     ) throws {
         MenoRuntime.prepare()
         initialAdapter = try configuration.lora?.initialAdapter.map {
@@ -84,24 +86,19 @@ package struct TrainingSession {
         let objective = configuration.training.objective.kind
         // Records of pairs often hold other shapes beside them.
         let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
-        var (records, report) = try RecordFile.read(
-            sources, format: format, mapping: data.mapping, onInvalid: data.onInvalid,
-            dropsDuplicates: data.dropsDuplicates)
         let tokenized = try TokenizedModel(runModel.url, adapter: initialAdapter, log: log)
         for form in exports { try form.requirePossible(for: runModel.url, tokenized, lora: configuration.lora) }
-        dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
+        let choice = TemplateChoice(data, tokenized, stored: stored)
+        let prepared = try PreparedData(
+            sources, dataDigest, format: format, configuration, tokenized, choice, limits: limits, log: log,
+            isCancelled: shouldStop)
+        dialogues = DialogueForm(data, choice, shared: prepared.shared)
         resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
             .merging(runModel.settings) { $1 }
         template = dialogues.answering
-        var builder = ExampleBuilder(
-            tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
-            lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
-            variables: data.chatTemplateKwargs)
-        builder.unit = objective.unit
-        let all = try builder.examples(from: records, report: &report)
-        records.removeAll()
-        log.data(report, path: data.sourceNames, template: template)
-        let sides = try ExampleSides(all, data, evaluation: Self.evaluation(data, format, builder, log))
+        log.data(prepared.report, path: data.sourceNames, template: template)
+        let evaluation = try Self.evaluation(data, format, prepared.builder, log)
+        let sides = try ExampleSides(prepared.examples, data, evaluation: evaluation)
         examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
         if !data.evaluationPaths.isEmpty { Self.tellLeaks(examples, log) }
         // What cannot be trained or resumed is refused before minutes of loading.
@@ -129,7 +126,7 @@ package struct TrainingSession {
             try Self.reference(source, beside: model, configuration, initialAdapter, log)
         }
         tellWhatDiffers()
-        if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
+        if let first = try examples.training.beginning(1).first { log.preview { first.preview(model.tokenizer) } }
     }
 
     /// What transformers would do otherwise with this model.
@@ -232,6 +229,7 @@ extension RunConfiguration {
         var arguments = training
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
+        arguments.packedTokens = data.packing == .bestFit ? data.maxLength : nil
         // exp of a loss of preferences is no perplexity.
         if arguments.objective.kind != .sft, arguments.bestMetric == .perplexity { arguments.bestMetric = .loss }
         return arguments

@@ -30,6 +30,7 @@ extension ConfigurationKey {
         "model.bnb_4bit_use_double_quant", "model.bnb_4bit_compute_dtype", "model.llm_int8_skip_modules",
         "lora.exclude_modules", "lora.target_parameters",
         "data.chat_template_kwargs", "data.mapping", "data.sample_by", "data.drop_duplicates",
+        "data.packing", "data.text_blocks", "data.block_overlap",
         "training.dataloader_drop_last",
     ]).union(objective.map(\.path))
 

@@ -153,6 +153,23 @@ extension ConfigurationKey {
                 "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
                 + "belongs to an answer if any of its bytes does."),
         ConfigurationKey(
+            "data.packing", \.data.packing, .choice,
+            "Whether a step counts examples one by one (none), or counts as one what fits together into `max_length` tokens, put "
+                + "together by best-fit decreasing (best_fit).",
+            example: "best_fit",
+            caveat:
+                "It only shapes steps: nothing is padded here, and no example sees another one. Steps become of about the "
+                + "same size."),
+        ConfigurationKey(
+            "data.text_blocks", \.data.textBlocks, .flag,
+            "Whether records of the shape \"text\" are joined, each with its EOS, and cut into blocks of `max_length` tokens, as "
+                + "for continued pre-training. No token is lost.",
+            example: "true", caveat: "Other records stay examples of their own."),
+        ConfigurationKey(
+            "data.block_overlap", \.data.blockOverlap, .integer(from: 0),
+            "Tokens at the end of a block that the next one begins with, as context that is not learnt again.",
+            example: "64", caveat: "With 0 the first token of each block is not learnt: nothing stands before it."),
+        ConfigurationKey(
             "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
             example: "false"),
         ConfigurationKey(

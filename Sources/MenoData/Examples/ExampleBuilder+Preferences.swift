@@ -157,8 +157,7 @@ extension ExampleBuilder {
     }
 
     /// Says that only one side of pairs is learnt.
-    func remarkOnPairs(_ records: [Record], _ report: inout DataReport) {
-        let pairs = records.count { $0.rejected != nil }
+    func remarkOnPairs(_ pairs: Int, _ report: inout DataReport) {
         guard pairs > 0 else { return }
         report.remarks.append(
             "\(pairs) records have a \"rejected\" side, which supervised fine-tuning does not read: it learns \"chosen\"."

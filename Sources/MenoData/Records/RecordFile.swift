@@ -50,7 +50,7 @@ package enum RecordFile {
         return (records, report)
     }
 
-    private static func nothingUsable(_ report: DataReport, _ path: String) -> DataError {
+    static func nothingUsable(_ report: DataReport, _ path: String) -> DataError {
         guard let first = report.problems.first else {
             return DataError(.empty, at: path, "holds no records.")
         }
