@@ -1,4 +1,4 @@
-package import Foundation
+internal import Foundation
 internal import MenoData
 
 /// What a path that is to be described is.

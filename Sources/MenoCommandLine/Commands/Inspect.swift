@@ -1,8 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Meno
 import MenoHub
-import MenoData
+public import MenoData
 import MenoModels
 import MenoTokenizers
 
@@ -118,7 +118,7 @@ struct Inspect: ParsableCommand {
         let sources = try RecordSources([DataSource([path])], seed: 0, unit: sampleBy)
         var (records, report) = try RecordFile.read(sources)
         let summary = DataSummary(records)
-        let leaks = try evalPath.map { try leaks(from: records, into: $0) }
+        let leaks = try evalPath.map { try findLeaks(from: records, into: $0) }
         if json { return try show(InspectedData(sources.files.map(\.path), report, summary, leaks)) }
         if sources.files.count > 1 { print("files          \(sources.files.count)") }
         print("records        \(report.summary)")
@@ -182,7 +182,7 @@ struct Inspect: ParsableCommand {
     }
 
     /// Records of other data that are among these.
-    private func leaks(from records: [Record], into path: String) throws -> InspectedData.Leaks {
+    private func findLeaks(from records: [Record], into path: String) throws -> InspectedData.Leaks {
         let (others, _) = try RecordFile.read(RecordSources([DataSource([path])], seed: 0, unit: sampleBy))
         let known = Set(records.map(\.fingerprint))
         let leaked = others.filter { known.contains($0.fingerprint) }
