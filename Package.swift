@@ -200,7 +200,9 @@ let package = Package(
             name: "MenoConfigurationTests", dependencies: ["MenoConfiguration", "MenoModels", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTests", dependencies: ["Meno", "MenoTensor", "MenoTesting"], swiftSettings: swiftSettings),
+            name: "MenoTests",
+            dependencies: ["Meno", "MenoConfiguration", "MenoData", "MenoMetrics", "MenoTensor", "MenoTesting"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoHub", "HubServer", "MenoTesting"],
             swiftSettings: swiftSettings),

@@ -5,16 +5,28 @@ extension RunConfiguration {
     /// - Parameter name: what it is called in errors.
     /// - Throws: ``ConfigurationError`` of what is missing, or of values that contradict each other.
     package func validated(_ name: String) throws -> RunConfiguration {
-        for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", data.path)] where value.isEmpty {
+        let path = data.sources.isEmpty ? data.path : "sources"
+        for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", path)] where value.isEmpty {
             throw ConfigurationError(
                 .invalid, at: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
         }
-        if training.evaluationStrategy != .no, data.trainFraction == 1 || data.maxEvaluationSamples == 0 {
+        if !data.sources.isEmpty, !data.path.isEmpty {
+            throw ConfigurationError(
+                .invalid, at: name, "has both `data.path` and `data.sources`.", advice: "Leave one of them out.")
+        }
+        let holdsNothingOut = data.trainFraction == 1 && data.evaluationPaths.isEmpty
+        if training.evaluationStrategy != .no, holdsNothingOut || data.maxEvaluationSamples == 0 {
             throw ConfigurationError(
                 .invalid, at: name,
                 "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` asks for evaluations, but "
                     + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
                 advice: "Set `training.eval_strategy: no`, or hold examples out.")
+        }
+        if data.textBlocks, data.blockOverlap >= data.maxLength {
+            throw ConfigurationError(
+                .invalid, at: name,
+                "`data.block_overlap: \(data.blockOverlap)` leaves a block of `data.max_length: \(data.maxLength)` no "
+                    + "token of its own.", advice: "Set a smaller overlap.")
         }
         try checkContradictions(name)
         return self

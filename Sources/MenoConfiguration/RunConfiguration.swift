@@ -47,8 +47,20 @@ public struct RunConfiguration: Sendable {
 
     /// `data:`, what a model is trained on.
     public struct Data: Sendable {
-        /// `data.path`: a file of records.
+        /// `data.path`: a file of records, a folder, or a pattern such as `data/*.jsonl`.
         public var path = ""
+        /// Further entries of `data.path`, where that is a list. Default none.
+        public var furtherPaths: [String] = []
+        /// `data.sources`: sources that are read instead of ``path``. Default none.
+        public var sources: [DataSource] = []
+        /// `data.eval_path`: what evaluations use instead of held-out examples. Default none.
+        public var evaluationPaths: [String] = []
+        /// `data.mapping`: what the data call the parts of records, where they have names of their own. Default none.
+        public var mapping = RecordMapping()
+        /// `data.sample_by`: what a record of a text file is. Default: a line.
+        public var textUnit = TextUnit.line
+        /// `data.drop_duplicates`: whether records that repeat an earlier one are left out. Default false.
+        public var dropsDuplicates = false
         /// `data.format`: the shape of the records. Default auto: each record's own.
         public var format = RecordFormat.auto
         /// `data.chat_template`. Default auto: the model's own, where it brings one.
@@ -65,6 +77,12 @@ public struct RunConfiguration: Sendable {
         public var trainFraction = 0.8
         /// `data.max_eval_samples`: the most held-out examples of an evaluation. Default 50.
         public var maxEvaluationSamples = 50
+        /// `data.packing`: whether examples are put together up to ``maxLength`` to count as one. Default: they are not.
+        public var packing = Packing.none
+        /// `data.text_blocks`: whether texts are joined and cut into full blocks. Default false.
+        public var textBlocks = false
+        /// `data.block_overlap`: tokens that a block has in common with the one before. Default 1.
+        public var blockOverlap = 1
         /// `data.loss_on`: which tokens carry loss. Default all.
         public var lossOn = LossTarget.all
         /// `data.shuffle`: whether every epoch has an order of its own. Default true.

@@ -11,11 +11,19 @@ public enum DataErrorCode: String, ErrorCode {
     case malformed
     /// Records are unfit, and the configuration says to stop at such.
     case invalidRecords
+    /// The file changed while it was read.
+    case changed
     /// No record is left to train on or to evaluate.
     case empty
+    /// Prepared examples cannot be kept: the disk is full, or nothing may be written.
+    case full, notWritable
 
     /// What a program makes of the error.
     public var kind: ErrorKind {
-        self == .notFound ? .notFound : .badInput
+        switch self {
+        case .notFound: .notFound
+        case .full, .notWritable: .failed
+        default: .badInput
+        }
     }
 }

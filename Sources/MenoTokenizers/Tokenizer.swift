@@ -159,6 +159,15 @@ package final class Tokenizer: Sendable {
         }
     }
 
+    func addModel(to hash: inout StableHash) {
+        switch parts.model {
+        case .bpe(let model):
+            hash.add(model.ignoresMerges ? 1 : 0)
+            model.merges.add(to: &hash)
+        case .unigram(let model): model.add(to: &hash)
+        }
+    }
+
     /// The text of tokens; bytes that are no UTF-8 become U+FFFD, numbers outside the vocabulary nothing.
     package func decode(_ ids: [TokenID], skipSpecialTokens: Bool = false) -> String {
         parts.decoder.text(

@@ -158,7 +158,7 @@ import Testing
     @Test func pairsThatDifferOnlyInTheirRejectedSideAreNotEqual() throws {
         let lines = ["bad", "worse", "bad"].map { #"{"prompt": "q", "chosen": "good", "rejected": "\#($0)"}"# }
         let (examples, report) = try examples(lines)
-        #expect(Set(examples.map(\.key)).count == 2)
+        #expect(Set(examples.map(\.contentHash)).count == 2)
         #expect(report.repeated == 1)
     }
 }

@@ -48,7 +48,7 @@ import Testing
         let examples = (0..<200).map { example(Int32($0 % 80)) }
         let split = Split(examples, trainFraction: 0.8, seed: seed)
         #expect((split.training + split.heldOut).sorted() == Array(0..<200))
-        let keys = { (positions: [Int]) in Set(positions.map { examples[$0].key }) }
+        let keys = { (positions: [Int]) in Set(positions.map { examples[$0].contentHash }) }
         #expect(keys(split.training).isDisjoint(with: keys(split.heldOut)))
         // The share is kept, but for the last group.
         #expect((160..<163).contains(split.training.count))

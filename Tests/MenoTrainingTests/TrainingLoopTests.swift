@@ -29,7 +29,7 @@ import Testing
         }
         #expect(description.totalSteps == 12 && description.stepsPerEpoch == 3)
         #expect(description.loggingSteps == 10)
-        #expect(description.labelEntropy == TinyRun.examples(10).labelEntropy)
+        #expect(description.labelEntropy == (try TinyRun.examples(10).labelEntropy(at: 0..<10)))
         #expect(description.trainedParameters > 0 && description.trainedParameters < description.totalParameters)
     }
 
@@ -188,7 +188,7 @@ import Testing
     @Test func epochsAndWarmUpAreCountedAsTransformersCountsThem() {
         var arguments = TrainingArguments()
         arguments.epochs = 30
-        let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))
+        let batches = arguments.batches(of: TinyRun.examples(1600))
         #expect(batches.stepsPerEpoch == 100)
         #expect(arguments.totalSteps(batches) == 3000)
         #expect(arguments.learningRates(totalSteps: 3000).warmupSteps == 300)
@@ -206,7 +206,7 @@ import Testing
         }
         var arguments = TrainingArguments()
         arguments.epochs = 30
-        let batches = arguments.batches(lengths: Array(repeating: 8, count: 1600))
+        let batches = arguments.batches(of: TinyRun.examples(1600))
         arguments.evaluationSteps = .share(0.25)
         arguments.saveSteps = .share(0.001)
         arguments.loggingSteps = .share(0.0101)
@@ -241,7 +241,7 @@ import Testing
     @Test func examplesThatFillNoMicroBatchAreLeftOut() throws {
         var arguments = TrainingArguments()
         (arguments.batchSize, arguments.gradientAccumulationSteps, arguments.dropsLast) = (2, 2, true)
-        let batches = arguments.batches(lengths: Array(repeating: 8, count: 11))
+        let batches = arguments.batches(of: TinyRun.examples(11))
         #expect(batches.stepsPerEpoch == 3)
         let taken = (0..<6).map(batches.examples)
         #expect(taken.map(\.count) == [4, 4, 2, 4, 4, 2])

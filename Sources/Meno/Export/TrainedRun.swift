@@ -39,7 +39,7 @@ struct TrainedRun {
             URL(filePath: data.path), format: data.format, template: data.chatTemplate, model,
             maxLength: data.maxLength,
             lossOn: data.lossOn)
-        let sides = ExampleSides(
+        let sides = try ExampleSides(
             examples, trainFraction: data.trainFraction, limit: limit, seed: UInt64(data.seed), shuffles: data.shuffle)
         return sides.current.evaluation.map { .init(ids: $0.ids, labels: $0.labels) }
     }

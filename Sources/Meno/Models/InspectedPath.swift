@@ -1,9 +1,10 @@
-package import Foundation
+internal import Foundation
 internal import MenoData
 
 /// What a path that is to be described is.
 package enum InspectedPath {
-    case data(URL)
+    /// A file, folder or pattern of records.
+    case data(String)
     case adapter(AdapterFolder)
     /// A model's folder or file, a name, or nothing that is there.
     case other
@@ -13,11 +14,19 @@ package enum InspectedPath {
         var isFolder: ObjCBool = false
         let isThere = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
         if isFolder.boolValue {
-            self = AdapterFolder(url).map { .adapter($0) } ?? .other
+            if let adapter = AdapterFolder(url) {
+                self = .adapter(adapter)
+            } else {
+                let isModel = ["config.json", "tokenizer.json", "tokenizer_config.json"].contains {
+                    FileManager.default.fileExists(atPath: url.appending(path: $0).path)
+                }
+                self = !isModel && SourceFiles.holdsRecords(url.path) ? .data(path) : .other
+            }
         } else {
             let kind = url.pathExtension.lowercased()
             let isModel = ["gguf", "safetensors", "bin", "pt", "pth"].contains(kind)
-            self = isThere && !isModel || RecordFile.extensions.contains(kind) ? .data(url) : .other
+            let isPattern = path.contains { "*?[".contains($0) }
+            self = isThere && !isModel || isPattern || SourceFile.extensions.contains(kind) ? .data(path) : .other
         }
     }
 }

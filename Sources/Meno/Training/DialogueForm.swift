@@ -17,29 +17,44 @@ struct DialogueForm {
     /// The system turn that all dialogues begin with.
     let opening: [ChatMessage]
 
-    /// - Parameter stored: the settings of the checkpoint that the run resumes from.
-    /// - Throws: `TokenizerError` where there is no such template.
-    init(_ data: RunConfiguration.Data, _ model: TokenizedModel, records: [Record], stored: [String: String]?) throws {
-        let template = try Self.template(data.chatTemplate, model, records, stored)
-        let date = stored?[RunSaving.dateKey].flatMap(Self.date) ?? Date()
-        self.template = template?.with(date: date)
+    /// - Parameter shared: what all dialogues have in common; `nil` where there is none.
+    init(_ data: RunConfiguration.Data, _ choice: TemplateChoice, shared: SharedContext?) {
+        template = shared == nil ? nil : choice.template
         var settings: [String: String] = [:]
         if let template {
             settings[RunSaving.templateKey] = template.source
-            if template.writesDate { settings[RunSaving.dateKey] = Self.text(date) }
+            if template.writesDate { settings[RunSaving.dateKey] = TemplateChoice.text(choice.date) }
         }
         self.settings = settings
-        let shared = SharedContext(of: records)
-        answering = self.template?.with(variables: data.chatTemplateKwargs.overridden(by: shared.variables))
-        opening = shared.opening
+        answering = template?.with(variables: data.chatTemplateKwargs.overridden(by: shared?.variables ?? []))
+        opening = shared?.opening ?? []
+    }
+}
+
+/// The template that dialogues are written by, if there are any.
+struct TemplateChoice {
+    /// `nil` where there is none, as ``fault`` says.
+    let template: ChatTemplate?
+    let fault: (any Error)?
+    /// What the template takes for the present.
+    let date: Date
+
+    /// - Parameter stored: the settings of the checkpoint that the run resumes from.
+    init(_ data: RunConfiguration.Data, _ model: TokenizedModel, stored: [String: String]?) {
+        date = stored?[RunSaving.dateKey].flatMap(Self.date) ?? Date()
+        do {
+            template = try Self.template(data.chatTemplate, model, stored).with(date: date)
+            fault = nil
+        } catch {
+            (template, fault) = (nil, error)
+        }
     }
 
     private static func template(
-        _ name: String, _ model: TokenizedModel, _ records: [Record], _ stored: [String: String]?
-    ) throws -> ChatTemplate? {
-        guard records.contains(where: { if case .dialogue = $0.content { true } else { false } }) else { return nil }
+        _ name: String, _ model: TokenizedModel, _ stored: [String: String]?
+    ) throws -> ChatTemplate {
         guard let stored, ["auto", "tokenizer"].contains(name), stored["data.chat_template"] == name else {
-            return try model.template(name, for: records, warnsOfOther: false)
+            return try model.template(name, warnsOfOther: false)
         }
         if let source = stored[RunSaving.templateKey] {
             return try .stored(source, name: "the run's chat template", for: model.tokenizer)
@@ -51,7 +66,7 @@ struct DialogueForm {
     private static let units: [Calendar.Component] = [.year, .month, .day, .hour, .minute, .second]
 
     /// Local time without its zone: what a template writes of it is the same wherever the run resumes.
-    private static func text(_ date: Date) -> String {
+    static func text(_ date: Date) -> String {
         let parts = Calendar(identifier: .gregorian).dateComponents(Set(units), from: date)
         let numbers = units.map { parts.value(for: $0) ?? 0 }
         return String(

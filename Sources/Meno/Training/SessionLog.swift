@@ -35,7 +35,7 @@ extension SessionLog {
         for remark in report.remarks { warn(remark) }
         let leftOut = report.problems.filter { !$0.isUsed }
         for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }
-        if leftOut.count > limit { note("  … and \(leftOut.count - limit) more") }
+        if report.skipped > limit { note("  … and \(report.skipped - limit) more") }
     }
 }
 

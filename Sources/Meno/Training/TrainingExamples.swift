@@ -4,12 +4,19 @@ internal import MenoData
 internal import MenoTraining
 
 extension ExampleSides {
+    /// - Parameter evaluation: of `data.eval_path`.
     /// - Throws: ``ConfigurationError`` where no example is left to train on.
-    init(_ examples: [Example], _ data: RunConfiguration.Data) throws {
-        self.init(
+    init(_ examples: any ExampleSource, _ data: RunConfiguration.Data, evaluation: [Example]? = nil) throws {
+        if let evaluation {
+            try self.init(
+                examples, evaluation: evaluation, limit: data.maxEvaluationSamples, seed: UInt64(data.seed),
+                shuffles: data.shuffle)
+            return
+        }
+        try self.init(
             examples, trainFraction: data.trainFraction, limit: data.maxEvaluationSamples, seed: UInt64(data.seed),
             shuffles: data.shuffle)
-        guard !current.training.isEmpty else {
+        guard current.training.count > 0 else {
             throw ConfigurationError(
                 .invalid, at: "data.train_fraction",
                 "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
@@ -26,5 +33,56 @@ extension ExampleSides {
                     + "held-out examples are trained on as well")
         }
         return sides
+    }
+}
+
+extension TrainingSession {
+    /// The examples of `data.eval_path`; `nil` where there is none.
+    /// - Throws: ``DataError``
+    static func evaluation(
+        _ data: RunConfiguration.Data, _ format: RecordFormat, _ builder: ExampleBuilder, _ log: any SessionLog
+    ) throws -> [Example]? {
+        guard !data.evaluationPaths.isEmpty else { return nil }
+        var source = DataSource(data.evaluationPaths)
+        source.isForEvaluation = true
+        let sources = try RecordSources([source], seed: 0, unit: data.textUnit)
+        let (records, read) = try RecordFile.read(
+            sources, format: format, mapping: data.mapping, onInvalid: data.onInvalid)
+        var report = read
+        let examples = try builder.examples(from: records, report: &report)
+        log.data(report, path: sources.place, template: nil)
+        return examples
+    }
+
+    /// Says how many of the examples that evaluate are trained on, too.
+    static func tellLeaks(_ sides: ExampleSides.Sides, _ log: any SessionLog) {
+        // Examples that are not made yet are not compared.
+        guard sides.training.hasTokens else { return }
+        let hashes = Set(sides.evaluation.map(\.contentHash))
+        let known = Set(
+            (0..<sides.training.count).lazy.map { sides.training.contentHash(at: $0) }.filter(hashes.contains))
+        let leaked = sides.evaluation.filter { known.contains($0.contentHash) }
+        guard let first = leaked.first else { return }
+        log.warn(
+            "\(leaked.count) of \(sides.evaluation.count) examples of `data.eval_path` are trained on as well (the first: "
+                + "\(first.place)): their loss says nothing about other data")
+    }
+}
+
+extension FileDigest {
+    /// Of all files, one behind the other, as they lie there.
+    init(of sources: RecordSources) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        try self.init(pieces: { take in
+            for file in sources.files {
+                let bytes = try file.bytes()
+                while true {
+                    let count = try bytes.read(into: buffer)
+                    if count == 0 { break }
+                    take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                }
+            }
+        })
     }
 }

@@ -60,7 +60,7 @@ extension TrainingSession {
     var probeQuestions: [String] {
         let questions = configuration.monitor.probeQuestions
         guard questions == ["auto"] else { return questions }
-        let sample = examples.training.prefix(20).map {
+        let sample = ((try? examples.training.beginning(20)) ?? []).map {
             model.tokenizer.decode($0.ids, skipSpecialTokens: true)
         }
         return ProbeQuestions.bundled(for: sample.joined(separator: "\n"))

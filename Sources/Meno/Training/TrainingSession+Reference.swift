@@ -43,7 +43,7 @@ extension TrainingSession {
     /// The examples with what the reference gives them, where that is computed before the first step.
     func scored() throws -> ExampleSides.Sides {
         guard let scorer = reference.scorer else { return examples }
-        let all = examples.training + examples.evaluation
+        let all = try examples.training.beginning(examples.training.count) + examples.evaluation
         let url = folders.base.appending(path: ReferenceFile.name)
         let key = ReferenceFile.key(of: all, identity: scorer.identity)
         let scores: [ReferenceScores]
@@ -66,9 +66,10 @@ extension TrainingSession {
             try ReferenceFile(key: key, scores: scores).write(to: url)
         }
         var sides = examples
-        for index in sides.training.indices { sides.training[index].preference?.reference = scores[index] }
+        let count = sides.training.count
+        sides.training = ScoredExamples(sides.training, Array(scores.prefix(count)))
         for index in sides.evaluation.indices {
-            sides.evaluation[index].preference?.reference = scores[sides.training.count + index]
+            sides.evaluation[index].preference?.reference = scores[count + index]
         }
         return sides
     }

@@ -42,10 +42,12 @@ package struct TrainingSession {
     ///   - resumption: what the run will resume from: dialogues are written as they were there.
     ///   - allowsChanges: whether settings may differ from those of the checkpoint.
     ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
+    ///   - limits: from when on examples do not lie in memory.
     ///   - shouldStop: asked after every step and while evaluating; `true` saves a checkpoint and ends the run there.
     package init(
         _ configuration: RunConfiguration, overwrites: Bool, resumption: FineTuning.Resumption = .none,
-        allowsChanges: Bool = false, trains: Bool = true, log: any SessionLog, shouldStop: @escaping () -> Bool
+        allowsChanges: Bool = false, trains: Bool = true, limits: PreparationLimits = PreparationLimits(),
+        log: any SessionLog, shouldStop: @escaping () -> Bool
     ) throws {
         MenoRuntime.prepare()
         initialAdapter = try configuration.lora?.initialAdapter.map {
@@ -79,30 +81,26 @@ package struct TrainingSession {
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration
         let data = configuration.data
-        let file = URL(filePath: data.path)
-        let contents = try RecordFile.contents(of: file)
-        // Of the bytes that are trained on, even if the file changes later.
-        dataDigest = FileDigest(of: contents)
+        let sources = try RecordSources(data.allSources, seed: UInt64(data.seed), unit: data.textUnit)
+        dataDigest = try FileDigest(of: sources)
         let objective = configuration.training.objective.kind
         // Records of pairs often hold other shapes beside them.
         let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
-        var (records, report) = try RecordFile.read(contents, of: file, format: format, onInvalid: data.onInvalid)
         let tokenized = try TokenizedModel(runModel.url, adapter: initialAdapter, log: log)
         for form in exports { try form.requirePossible(for: runModel.url, tokenized, lora: configuration.lora) }
-        dialogues = try DialogueForm(data, tokenized, records: records, stored: stored)
+        let choice = TemplateChoice(data, tokenized, stored: stored)
+        let prepared = try PreparedData(
+            sources, dataDigest, format: format, configuration, tokenized, choice, limits: limits, log: log,
+            isCancelled: shouldStop)
+        dialogues = DialogueForm(data, choice, shared: prepared.shared)
         resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
             .merging(runModel.settings) { $1 }
         template = dialogues.answering
-        var builder = ExampleBuilder(
-            tokenizer: tokenized.tokenizer, template: dialogues.template, maxLength: data.maxLength,
-            lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
-            variables: data.chatTemplateKwargs)
-        builder.unit = objective.unit
-        let all = try builder.examples(from: records, report: &report)
-        records.removeAll()
-        log.data(report, path: data.path, template: template)
-        let sides = try ExampleSides(all, data)
+        log.data(prepared.report, path: data.sourceNames, template: template)
+        let evaluation = try Self.evaluation(data, format, prepared.builder, log)
+        let sides = try ExampleSides(prepared.examples, data, evaluation: evaluation)
         examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
+        if !data.evaluationPaths.isEmpty { Self.tellLeaks(examples, log) }
         // What cannot be trained or resumed is refused before minutes of loading.
         try ResumeCheck(
             settings: resultSettings, form: configuration.formToResume,
@@ -128,7 +126,7 @@ package struct TrainingSession {
             try Self.reference(source, beside: model, configuration, initialAdapter, log)
         }
         tellWhatDiffers()
-        if let first = examples.training.first { log.preview { first.preview(model.tokenizer) } }
+        if let first = try examples.training.beginning(1).first { log.preview { first.preview(model.tokenizer) } }
     }
 
     /// What transformers would do otherwise with this model.
@@ -231,6 +229,7 @@ extension RunConfiguration {
         var arguments = training
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
+        arguments.packedTokens = data.packing == .bestFit ? data.maxLength : nil
         // exp of a loss of preferences is no perplexity.
         if arguments.objective.kind != .sft, arguments.bestMetric == .perplexity { arguments.bestMetric = .loss }
         return arguments

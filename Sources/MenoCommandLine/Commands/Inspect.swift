@@ -1,8 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Meno
 import MenoHub
-import MenoData
+public import MenoData
 import MenoModels
 import MenoTokenizers
 
@@ -13,7 +13,7 @@ struct Inspect: ParsableCommand {
 
     @Argument(
         help:
-            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a .json or .jsonl file of records."
+            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a file, folder or pattern of records."
     )
     var path: String
     @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
@@ -22,8 +22,15 @@ struct Inspect: ParsableCommand {
     var chatTemplate = "auto"
     @Option(help: "With --model: count the examples that are longer than this (data.max_length).") var maxLength: Int?
 
+    @Option(help: "With data: count the records of other data, such as those for evaluation, that are among them.")
+    var evalPath: String?
+    @Option(help: "With text files: what a record is, line, paragraph or document (data.sample_by).")
+    var sampleBy = TextUnit.line
+    @Flag(help: "With data: print what was found as JSON.") var json = false
+
     func validate() throws {
         guard maxLength ?? 2 > 1 else { throw ValidationError("--max-length must be above 1.") }
+        guard !json || model == nil else { throw ValidationError("--json describes data alone; leave --model out.") }
         guard maxLength == nil || model != nil else {
             throw ValidationError("--max-length counts tokens, which needs --model.")
         }
@@ -32,7 +39,7 @@ struct Inspect: ParsableCommand {
     func run() throws {
         try reportingErrors {
             switch InspectedPath(path) {
-            case .data(let url): try describeData(url)
+            case .data(let path): try describeData(path)
             case .adapter(let adapter): try describeAdapter(adapter)
             case .other:
                 let url = URL(filePath: path)
@@ -108,19 +115,29 @@ struct Inspect: ParsableCommand {
         }
     }
 
-    private func describeData(_ url: URL) throws {
-        let contents = try RecordFile.contents(of: url)
-        try RecordFile.requireJSON(contents, of: url)
-        var (records, report) = try RecordFile.read(contents, of: url)
+    private func describeData(_ path: String) throws {
+        let sources = try RecordSources([DataSource([path])], seed: 0, unit: sampleBy)
+        var (records, report) = try RecordFile.read(sources)
+        let summary = DataSummary(records)
+        let leaks = try evalPath.map { try findLeaks(from: records, into: $0) }
+        if json { return try show(InspectedData(sources.files.map(\.path), report, summary, leaks)) }
+        if sources.files.count > 1 { print("files          \(sources.files.count)") }
         print("records        \(report.summary)")
         show(report.problems)
         show(report.remarks)
-        let sources = Set(records.compactMap(\.source)).count
-        if sources > 0 { print("sources        \(sources)") }
-        let pairs = records.count { $0.rejected != nil }
-        if pairs > 0 { print("pairs          \(pairs) records have a chosen and a rejected side") }
-        let characters = records.map(\.content.characterCount).sorted()
-        print("characters     \(describe(characters)) a record")
+        if !summary.sources.isEmpty { print("sources        \(summary.sources.count): \(list(summary.sources))") }
+        if summary.pairs > 0 { print("pairs          \(summary.pairs) records have a chosen and a rejected side") }
+        print("shapes         \(list(summary.shapes))")
+        if let turns = summary.turns { print("turns          \(describe(turns)) a dialogue") }
+        if let characters = summary.characters { print("characters     \(describe(characters)) a record") }
+        if !summary.languages.isEmpty { print("languages      \(list(summary.languages)) (a guess by the letters)") }
+        if summary.duplicates > 0 {
+            print("duplicates     \(summary.duplicates) records equal an earlier one but for white space")
+        }
+        if let leaks {
+            print("leaks          \(leaks.count) of \(leaks.of) records of \(leaks.path) are in these data, too")
+            show(leaks.places.map { "\($0) is among them" })
+        }
         guard let model else { return }
         let loaded = try TokenizedModel(model, log: ConsoleLog())
         let (known, remarks) = (report.problems.count, report.remarks.count)
@@ -134,7 +151,7 @@ struct Inspect: ParsableCommand {
         show(report.problems.dropFirst(known))
         var examples = try built.get()
         if report.repeated > 0 { print("repeated       \(report.repeated) examples equal an earlier one") }
-        print("tokens         \(describe(examples.map(\.tokenCount).sorted())) an example")
+        print("tokens         \(describe(.init(examples.map(\.tokenCount)))) an example")
         if let maxLength { examples = try cut(records, loaded, template, to: maxLength) }
         if let first = examples.first { print("\n" + first.preview(loaded.tokenizer)) }
     }
@@ -165,27 +182,67 @@ struct Inspect: ParsableCommand {
         return builder
     }
 
+    /// Records of other data that are among these.
+    private func findLeaks(from records: [Record], into path: String) throws -> InspectedData.Leaks {
+        let (others, _) = try RecordFile.read(RecordSources([DataSource([path])], seed: 0, unit: sampleBy))
+        let known = Set(records.map(\.fingerprint))
+        let leaked = others.filter { known.contains($0.fingerprint) }
+        return .init(path: path, count: leaked.count, of: others.count, places: leaked.prefix(5).map(\.place))
+    }
+
+    private func show(_ data: InspectedData) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(data), as: UTF8.self))
+    }
+
+    private func list(_ shares: [DataSummary.Share]) -> String {
+        let shown = shares.prefix(8).map { "\($0.name) \($0.records)" }.joined(separator: ", ")
+        return shares.count > 8 ? "\(shown), and \(shares.count - 8) more" : shown
+    }
+
     private func show(_ problems: some Sequence<DataReport.Problem>) {
         show(problems.map { "\($0.place) \($0.reason)" })
     }
 
     private func show(_ lines: some Sequence<String>) { for line in lines { print("               \(line)") } }
 
-    /// The spread of sorted numbers.
-    private func describe(_ sorted: [Int]) -> String {
-        guard let first = sorted.first, let last = sorted.last else { return "none" }
-        let at = { (share: Double) in sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] }
-        return
-            "\(first) to \(last), half below \(at(0.5)), nine tenths below \(at(0.9)), in all \(sorted.reduce(0, +)),"
+    private func describe(_ spread: DataSummary.Spread) -> String {
+        "\(spread.least) to \(spread.most), half below \(spread.half), nine tenths below \(spread.nineTenths), in all "
+            + "\(spread.total),"
     }
 }
 
-extension Record.Content {
-    fileprivate var characterCount: Int {
-        switch self {
-        case .dialogue(let messages): messages.reduce(0) { $0 + $1.content.count }
-        case .completion(let prompt, let completion): prompt.count + completion.count
-        case .text(let text): text.count
-        }
+/// What `--json` prints of data.
+private struct InspectedData: Encodable {
+    struct Leaks: Encodable {
+        var path: String
+        var count: Int
+        /// Records that were looked for.
+        var of: Int
+        var places: [String]
+    }
+
+    struct Problem: Encodable {
+        var place: String
+        var kind: String
+        var reason: String
+    }
+
+    var files: [String]
+    var total: Int
+    var used: Int
+    var leftOut: Int
+    var problems: [Problem]
+    var remarks: [String]
+    var summary: DataSummary
+    var leaks: Leaks?
+
+    init(_ files: [String], _ report: DataReport, _ summary: DataSummary, _ leaks: Leaks?) {
+        (self.files, self.summary, self.leaks) = (files, summary, leaks)
+        (total, used, leftOut, remarks) = (report.total, report.used, report.skipped, report.remarks)
+        problems = report.problems.map { Problem(place: $0.place, kind: $0.kind.rawValue, reason: $0.reason) }
     }
 }
+
+extension TextUnit: ExpressibleByArgument {}

@@ -6,7 +6,8 @@ extension ConfigurationKey {
     /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
     /// other values of them.
     private static let withoutInfluence: Set<String> = [
-        "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.on_invalid",
+        "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.sources", "data.eval_path",
+        "data.on_invalid",
         "training.gradient_checkpointing", "training.precompute_ref_log_probs",
         "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
         "training.save_only_model",
@@ -28,7 +29,9 @@ extension ConfigurationKey {
         weightsPath, "model.load_in_4bit", "model.load_in_8bit", "model.bnb_4bit_quant_type",
         "model.bnb_4bit_use_double_quant", "model.bnb_4bit_compute_dtype", "model.llm_int8_skip_modules",
         "lora.exclude_modules", "lora.target_parameters",
-        "data.chat_template_kwargs", "training.dataloader_drop_last",
+        "data.chat_template_kwargs", "data.mapping", "data.sample_by", "data.drop_duplicates",
+        "data.packing", "data.text_blocks", "data.block_overlap",
+        "training.dataloader_drop_last",
     ]).union(objective.map(\.path))
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)

@@ -71,7 +71,41 @@ extension ConfigurationKey {
     /// `data:`
     static let data = [
         ConfigurationKey(
-            "data.path", \.data.path, .text, "A .json or .jsonl file of records.", example: "dialogues.json"),
+            "data.path", \.data.paths, .paths,
+            "A file of records, a folder of such files, a pattern (`data/*.jsonl`, `data/**/*.parquet`), or a list of these: "
+                + "JSON, JSONL, CSV, TSV, text and Parquet, each also as .gz or .zst.",
+            example: "dialogues.json",
+            caveat:
+                "Files of a folder are read in the order of their names. Where the names tell splits (train-00000.parquet, "
+                + "test.jsonl), those of train are read."),
+        ConfigurationKey(
+            "data.sources", \.data.sources, .sources,
+            "Several sources, instead of `data.path`. With weights, each record's source is drawn by its weight, until one "
+                + "that is drawn has no more records; without, the sources are read one after the other.",
+            example: "[{path: dialogues.json, weight: 3}, {path: wiki.jsonl.zst, weight: 1, max_samples: 5000}]",
+            caveat:
+                "`data.seed` decides what is drawn. `max_samples` takes a source's first records. `format` and `split` are as "
+                + "`data.format`, and the split of a folder's files."),
+        ConfigurationKey(
+            "data.eval_path", \.data.evaluationPaths, .textsOrNone,
+            "What evaluations use, in any form that `data.path` may have. With it nothing is held out: all of `data.path` is "
+                + "trained on.",
+            example: "test.jsonl",
+            caveat: "`data.max_eval_samples` limits it. Examples that are also trained on are counted and reported."),
+        ConfigurationKey(
+            "data.mapping", \.data.mapping, .mapping,
+            "What the data call the parts of a record, of a turn (role, content) and who speaks (user, assistant, tool), where "
+                + "they have names of their own.",
+            example: "{messages: chat, role: speaker, content: says, user: Q, assistant: A}",
+            caveat: "A record's own member of the usual name is left out where another one is mapped to it."),
+        ConfigurationKey(
+            "data.sample_by", \.data.textUnit, .choice,
+            "What a record of a text file is: a line, a paragraph (up to a blank line), or the whole document.",
+            example: "paragraph"),
+        ConfigurationKey(
+            "data.drop_duplicates", \.data.dropsDuplicates, .flag,
+            "Whether records are left out that equal an earlier one but for white space. They are counted in any case.",
+            example: "true"),
         ConfigurationKey(
             "data.format", \.data.format, .choice, "The shape of the records; auto goes by each record's keys.",
             example: "messages"),
@@ -118,6 +152,23 @@ extension ConfigurationKey {
             caveat:
                 "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
                 + "belongs to an answer if any of its bytes does."),
+        ConfigurationKey(
+            "data.packing", \.data.packing, .choice,
+            "Whether a step counts examples one by one (none), or counts as one what fits together into `max_length` tokens, put "
+                + "together by best-fit decreasing (best_fit).",
+            example: "best_fit",
+            caveat:
+                "It only shapes steps: nothing is padded here, and no example sees another one. Steps become of about the "
+                + "same size."),
+        ConfigurationKey(
+            "data.text_blocks", \.data.textBlocks, .flag,
+            "Whether records of the shape \"text\" are joined, each with its EOS, and cut into blocks of `max_length` tokens, as "
+                + "for continued pre-training. No token is lost.",
+            example: "true", caveat: "Other records stay examples of their own."),
+        ConfigurationKey(
+            "data.block_overlap", \.data.blockOverlap, .integer(from: 0),
+            "Tokens at the end of a block that the next one begins with, as context that is not learnt again.",
+            example: "64", caveat: "With 0 the first token of each block is not learnt: nothing stands before it."),
         ConfigurationKey(
             "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
             example: "false"),

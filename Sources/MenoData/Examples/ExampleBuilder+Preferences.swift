@@ -47,7 +47,7 @@ extension ExampleBuilder {
             switch record.content {
             case .dialogue: record.promptTurns > 0
             case .completion: true
-            case .text: false
+            case .text, .tokens: false
             }
         guard hasPrompt else {
             report.problems.append(
@@ -88,6 +88,7 @@ extension ExampleBuilder {
             notes.use.note(record.variables)
             return plain(prompt + completion).ids
         case .text(let text): return plain(text).ids
+        case .tokens(let ids, _): return ids.map { TokenID(truncatingIfNeeded: $0) }
         }
     }
 
@@ -108,7 +109,7 @@ extension ExampleBuilder {
             }
         case .completion(let prompt, _):
             return withoutRepeatedBOS(tokenizer.encode(prompt, addSpecialTokens: true)).ids
-        case .text: return []
+        case .text, .tokens: return []
         }
     }
 
@@ -156,8 +157,7 @@ extension ExampleBuilder {
     }
 
     /// Says that only one side of pairs is learnt.
-    func remarkOnPairs(_ records: [Record], _ report: inout DataReport) {
-        let pairs = records.count { $0.rejected != nil }
+    func remarkOnPairs(_ pairs: Int, _ report: inout DataReport) {
         guard pairs > 0 else { return }
         report.remarks.append(
             "\(pairs) records have a \"rejected\" side, which supervised fine-tuning does not read: it learns \"chosen\"."

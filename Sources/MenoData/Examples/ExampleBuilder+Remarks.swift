@@ -3,26 +3,26 @@ internal import MenoTokenizers
 /// What is good to know of all examples together.
 extension ExampleBuilder {
     /// Adds what was counted while the examples were built, and how many are equal.
-    func addRemarks(on examples: [Example], to report: inout DataReport) {
+    func addRemarks(on examples: any ExampleSource, to report: inout DataReport) {
         if report.unended > 0 {
             let which = report.unended == report.answered ? "" : " in \(report.unended) of \(report.answered) dialogues"
             report.remarks.append(
                 "the chat template writes no token at which generation stops after the last answer\(which): such dialogues do "
                     + "not teach the model to stop. Let the template write {{ eos_token }} after each answer.")
         }
-        let lost = report.problems.count { $0.kind == .lostAnswer && $0.isUsed }
+        let lost = report.count(of: .lostAnswer, isUsed: true)
         if lost > 0 {
             report.remarks.append(
                 "\(lost) \(lost == 1 ? "example is" : "examples are") cut before the first answer begins, and "
                     + "\(lost == 1 ? "trains" : "train") the model on the question alone. Raise `max_length`, or leave "
                     + "\(lost == 1 ? "it" : "them") out with `too_long: skip_without_answer`.")
         }
-        report.repeated = examples.count - Set(examples.lazy.map(\.key)).count
+        report.repeated = examples.repeatedCount
     }
 
     /// Tokens at which generation stops.
-    private var stopTokens: Set<TokenID> {
-        Set(tokenizer.endOfTurnIDs + [template?.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
+    var stopTokens: [TokenID] {
+        tokenizer.endOfTurnIDs + [template?.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 }
     }
 
     /// Counts a dialogue that ends in an answer, and whether a token ends it at which generation stops. Only a whole one can

@@ -16,6 +16,10 @@ package struct ExampleBuilder: Sendable {
     package var variables: [JSONValue.Member]
     /// What examples are made of.
     package var unit = Unit.completions
+    /// Whether texts stay whole, whatever their length: they are cut into blocks later.
+    package var keepsTextsWhole = false
+    /// Why there is no template, where that is known: thrown when a dialogue needs one.
+    package var templateFault: (any Error)?
 
     /// What a record becomes.
     package enum Unit: Sendable, Hashable {
@@ -46,39 +50,67 @@ package struct ExampleBuilder: Sendable {
     ///   example is left.
     package func examples(from records: [Record], report: inout DataReport) throws -> [Example] {
         var notes = Notes()
-        let examples = try records.flatMap { record in
-            switch unit {
-            case .completions: try example(from: record, report: &report, &notes).map { [$0] } ?? []
-            case .pairs: try pair(from: record, report: &report, &notes).map { [$0] } ?? []
-            case .judged: try judged(from: record, report: &report, &notes)
-            }
+        let examples = try records.flatMap { try self.examples(from: $0, report: &report, &notes) }
+        try conclude(notes, examples, &report)
+        return examples
+    }
+
+    /// What a record becomes; ``conclude(_:_:_:)`` says at the end what is good to know of all of them.
+    package func examples(from record: Record, report: inout DataReport, _ notes: inout Notes) throws -> [Example] {
+        if record.rejected != nil { notes.pairs += 1 }
+        if !record.isDialogue { notes.texts += 1 }
+        return switch unit {
+        case .completions: try example(from: record, report: &report, &notes).map { [$0] } ?? []
+        case .pairs: try pair(from: record, report: &report, &notes).map { [$0] } ?? []
+        case .judged: try judged(from: record, report: &report, &notes)
         }
+    }
+
+    /// Adds what is good to know of all examples.
+    /// - Throws: ``DataError`` where a record is unfit that the policy does not allow, or no example is left.
+    package func conclude(_ notes: Notes, _ examples: any ExampleSource, _ report: inout DataReport) throws {
         report.remarks += notes.remarks
-        if unit == .completions { remarkOnPairs(records, &report) }
+        if unit == .completions { remarkOnPairs(notes.pairs, &report) }
         if invalidPolicy == .stop { try report.requireFitRecords(path: nil) }
-        if tokenizer.eosID == nil, records.contains(where: { !$0.isDialogue }) {
+        if tokenizer.eosID == nil, notes.texts > 0 {
             report.remarks.append(
                 "the tokenizer names no EOS: records of the shapes \"text\" and \"prompt\" end without one, and do not "
                     + "teach the model to stop.")
         }
         addRemarks(on: examples, to: &report)
-        guard !examples.isEmpty else {
-            // What most records were left out for is what the user has to fix.
-            let worst = report.counts.first { !$0.isUsed }?.kind
-            let first = report.problems.first { !$0.isUsed && $0.kind == worst }
-            throw DataError(
-                .empty, at: nil,
-                "no example is left: \(report.summary)."
-                    + (first.map { " The first that is \($0.kind.rawValue): \($0.place) \($0.reason)" } ?? ""))
-        }
-        return examples
+        guard examples.count == 0 else { return }
+        // What most records were left out for is what the user has to fix.
+        let worst = report.counts.first { !$0.isUsed }?.kind
+        let first = report.problems.first { !$0.isUsed && $0.kind == worst }
+        throw DataError(
+            .empty, at: nil,
+            "no example is left: \(report.summary)."
+                + (first.map { " The first that is \($0.kind.rawValue): \($0.place) \($0.reason)" } ?? ""))
     }
 
     /// What is good to know of all records together.
-    struct Notes {
+    package struct Notes: Sendable, Codable {
         var use = MemberUse()
         var merged = 0
         var firstMerged = ""
+        /// Records that are pairs, and those that are no dialogues.
+        var pairs = 0
+        var texts = 0
+
+        /// - Parameter memberTrials: of how many records with a member it is found out whether it is read; `nil`: of as many
+        ///   as it takes to be sure.
+        package init(memberTrials: Int? = nil) {
+            if let memberTrials { use.trialLimit = memberTrials }
+        }
+
+        /// Adds what was noted of other records, which come behind.
+        package mutating func add(_ other: Notes) {
+            use.add(other.use)
+            if merged == 0 { firstMerged = other.firstMerged }
+            merged += other.merged
+            pairs += other.pairs
+            texts += other.texts
+        }
 
         var remarks: [String] {
             guard merged > 0 else { return use.remarks }
@@ -114,6 +146,7 @@ package struct ExampleBuilder: Sendable {
             encoding = plain(text)
             learnt = LearntBytes(completions: [0..<text.utf8.count + 1])
             notes.use.note(record.variables)
+        case .tokens(let ids, let labels): return tokenized(ids, labels, record, &report)
         }
         if let merged { learnt.completions = learnt.completions.map { min($0.lowerBound, merged)..<$0.upperBound } }
         if let token = merged.map({ place in encoding.byteRanges.firstIndex { $0.upperBound > place } ?? 0 })
@@ -159,6 +192,7 @@ package struct ExampleBuilder: Sendable {
         _ messages: [ChatMessage], _ record: Record, _ report: inout DataReport, _ notes: inout Notes
     ) throws -> (ChatTemplate, ChatText)? {
         guard let template else {
+            if let templateFault { throw templateFault }
             throw DataError(.malformed, at: nil, "\(record.place) is a dialogue, but no chat template was chosen.")
         }
         let variables = variables(of: record)
@@ -220,6 +254,7 @@ package struct ExampleBuilder: Sendable {
     ) -> Example? {
         var ids = encoding.ids
         let problemsBefore = report.problems.count
+        let maxLength = if keepsTextsWhole, case .text = record.content { Int.max } else { self.maxLength }
         if ids.count > maxLength {
             let isUsed = lengthPolicy != .skip
             report.problems.append(

@@ -8,6 +8,14 @@ public enum LossTarget: String, Sendable, Hashable, CaseIterable {
     case lastCompletion = "last_completion"
 }
 
+/// How many examples count as one in a step.
+public enum Packing: String, Sendable, Hashable, CaseIterable {
+    /// Each counts for itself.
+    case none
+    /// As many as fit together, by best-fit decreasing. They stay sequences of their own.
+    case bestFit = "best_fit"
+}
+
 /// What becomes of an example that is too long.
 public enum LengthPolicy: String, Sendable, Hashable, CaseIterable {
     /// It is cut at its end.

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import MenoTokenizers
 
-extension Collection<Example> {
+extension ExampleSource {
     /// The entropy of the labels' frequencies, in nats: −Σ p log p, p the share of each token among all labels that are
     /// predicted. `nil` where there is none.
     ///
@@ -10,10 +10,10 @@ extension Collection<Example> {
     /// - Note: Of few examples it is below the entropy of the source they were drawn from, by about
     ///   (different tokens − 1) / (2 · labels) (Miller 1955). It is not corrected: what it is held against is the loss over
     ///   the same labels.
-    package var labelEntropy: Double? {
+    package func labelEntropy(at positions: some Sequence<Int>) throws -> Double? {
         var counts: [TokenID: Int] = [:]
-        for example in self {
-            for label in example.labels.dropFirst() where label != Example.ignoredLabel {
+        for position in positions {
+            for label in try example(at: position).labels.dropFirst() where label != Example.ignoredLabel {
                 counts[label, default: 0] += 1
             }
         }

@@ -5,16 +5,15 @@ internal import MenoTokenizers
 ///
 /// Whether a template reads a member is found by leaving the member out: where the text changes, or the template refuses, it
 /// is read.
-struct MemberUse {
-    private struct Count {
+struct MemberUse: Sendable, Codable {
+    private struct Count: Codable {
         var records = 0
         var trials = 0
         var isRead = false
     }
 
-    /// After so many records whose text stayed the same without a member, it counts as unread.
-    private static let trialLimit = 32
-
+    /// After so many records whose text stayed the same without a member, it counts as unread; 0: nothing is counted.
+    var trialLimit = 32
     private var turns: [String: Count] = [:]
     private var variables: [String: Count] = [:]
 
@@ -23,8 +22,9 @@ struct MemberUse {
     mutating func note(
         _ messages: [ChatMessage], _ variables: [JSONValue.Member], template: ChatTemplate, text: String
     ) {
+        guard trialLimit > 0 else { return }
         for key in Set(messages.lazy.flatMap(\.members).map(\.key)) where !DialogueDecoder.lossKeys.contains(key) {
-            Self.count(key, in: &turns) {
+            Self.count(key, in: &turns, trials: trialLimit) {
                 let others = Self.without(key, messages)
                 return try? template.render(others, variables: variables).text
             } isSame: {
@@ -32,7 +32,7 @@ struct MemberUse {
             }
         }
         for key in variables.map(\.key) {
-            Self.count(key, in: &self.variables) {
+            Self.count(key, in: &self.variables, trials: trialLimit) {
                 try? template.render(messages, variables: variables.filter { $0.key != key }).text
             } isSame: {
                 $0 == text
@@ -43,6 +43,15 @@ struct MemberUse {
     /// Notes what a text says beside it; nothing reads that.
     mutating func note(_ variables: [JSONValue.Member]) {
         for key in variables.map(\.key) { self.variables[key, default: Count()].records += 1 }
+    }
+
+    /// Adds what was counted of other records.
+    mutating func add(_ other: MemberUse) {
+        let sum = { (a: Count, b: Count) in
+            Count(records: a.records + b.records, trials: a.trials + b.trials, isRead: a.isRead || b.isRead)
+        }
+        turns.merge(other.turns, uniquingKeysWith: sum)
+        variables.merge(other.variables, uniquingKeysWith: sum)
     }
 
     /// Whether a template writes what a member of some turns says.
@@ -61,11 +70,12 @@ struct MemberUse {
     }
 
     private static func count(
-        _ key: String, in counts: inout [String: Count], _ rendered: () -> String?, isSame: (String) -> Bool
+        _ key: String, in counts: inout [String: Count], trials limit: Int, _ rendered: () -> String?,
+        isSame: (String) -> Bool
     ) {
         var count = counts[key] ?? Count()
         count.records += 1
-        if !count.isRead, count.trials < trialLimit {
+        if !count.isRead, count.trials < limit {
             count.trials += 1
             count.isRead = rendered().map { !isSame($0) } ?? true
         }

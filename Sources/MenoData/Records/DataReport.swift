@@ -1,12 +1,17 @@
 /// What reading a data file found, record by record.
-package struct DataReport: Sendable, Hashable {
-    package struct Problem: Sendable, Hashable {
-        package enum Kind: String, Sendable, Hashable, CaseIterable {
+package struct DataReport: Sendable, Hashable, Codable {
+    package struct Problem: Sendable, Hashable, Codable {
+        package enum Kind: String, Sendable, Hashable, CaseIterable, Codable {
             case notUTF8 = "not UTF-8"
             case notJSON = "not JSON"
             case unknownShape = "unknown shape"
+            /// Shows images, or what else is no text.
+            case notText = "not only text"
+            case raggedRow = "rows of another length"
+            case otherVocabulary = "tokens of another vocabulary"
             case refusedByTemplate = "refused by the chat template"
             case empty = "empty"
+            case duplicate = "duplicates"
             case tooLong = "too long"
             /// Cut, or left out, before any answer began.
             case lostAnswer = "too long, the answer lost"
@@ -34,6 +39,17 @@ package struct DataReport: Sendable, Hashable {
     /// Records seen.
     package var total = 0
     package var problems: [Problem] = []
+    /// How many more there are of each kind than ``problems`` has: of large data, only the first ones are kept.
+    private var further: [Further] = []
+
+    private struct Further: Hashable, Codable {
+        var kind: Problem.Kind
+        var isUsed: Bool
+        var count: Int
+    }
+
+    /// Problems of a kind that are kept of large data.
+    private static let keptProblems = 1000
     /// What is good to know of all records together, in whole sentences.
     package var remarks: [String] = []
     /// Dialogues that end in an answer, and those of them that no token ends at which generation stops.
@@ -44,24 +60,62 @@ package struct DataReport: Sendable, Hashable {
 
     package init() {}
 
+    /// Adds what was found in other records, which come behind.
+    package mutating func add(_ other: DataReport) {
+        total += other.total
+        remarks += other.remarks
+        answered += other.answered
+        unended += other.unended
+        repeated += other.repeated
+        var kept = Dictionary(
+            uniqueKeysWithValues: counts.map { (Further(kind: $0.kind, isUsed: $0.isUsed, count: 0), $0.count) })
+        for problem in other.problems {
+            let key = Further(kind: problem.kind, isUsed: problem.isUsed, count: 0)
+            if kept[key, default: 0] < Self.keptProblems {
+                problems.append(problem)
+                kept[key, default: 0] += 1
+            } else {
+                count(problem.kind, isUsed: problem.isUsed, 1)
+            }
+        }
+        for more in other.further { count(more.kind, isUsed: more.isUsed, more.count) }
+    }
+
+    private mutating func count(_ kind: Problem.Kind, isUsed: Bool, _ count: Int) {
+        if let place = further.firstIndex(where: { $0.kind == kind && $0.isUsed == isUsed }) {
+            further[place].count += count
+        } else {
+            further.append(Further(kind: kind, isUsed: isUsed, count: count))
+        }
+    }
+
+    /// Problems of a kind.
+    func count(of kind: Problem.Kind, isUsed: Bool) -> Int {
+        problems.count { $0.kind == kind && $0.isUsed == isUsed }
+            + further.reduce(0) { $1.kind == kind && $1.isUsed == isUsed ? $0 + $1.count : $0 }
+    }
+
     /// - Throws: ``DataError`` where a record is left out that was not to be: those too long have a policy of their own.
     func requireFitRecords(path: String?) throws {
-        let unfit = problems.filter { !$0.isUsed && $0.kind != .tooLong && $0.kind != .lostAnswer }
+        let unfit = problems.filter { !$0.isUsed && ![.tooLong, .lostAnswer, .duplicate].contains($0.kind) }
         guard let first = unfit.first else { return }
-        let more = unfit.count > 1 ? " (and \(unfit.count - 1) more)" : ""
+        let count = counts.reduce(0) { sum, group in
+            group.isUsed || [.tooLong, .lostAnswer, .duplicate].contains(group.kind) ? sum : sum + group.count
+        }
+        let more = count > 1 ? " (and \(count - 1) more)" : ""
         throw DataError(
             .invalidRecords, at: path, "\(first.place) \(first.reason)\(more)",
             advice: "Fix the file, or skip such records.", settings: [.onInvalid: "skip"])
     }
 
     /// Records left out.
-    package var skipped: Int { problems.count { !$0.isUsed } }
+    package var skipped: Int { counts.reduce(0) { $1.isUsed ? $0 : $0 + $1.count } }
     package var used: Int { total - skipped }
 
     /// Problems by kind, the most frequent first.
     package var counts: [(kind: Problem.Kind, isUsed: Bool, count: Int)] {
         Problem.Kind.allCases.flatMap { kind in
-            [false, true].map { used in (kind, used, problems.count { $0.kind == kind && $0.isUsed == used }) }
+            [false, true].map { used in (kind, used, count(of: kind, isUsed: used)) }
         }.filter { $0.2 > 0 }.sorted { $0.2 > $1.2 }
     }
 

@@ -12,12 +12,29 @@ struct DialogueDecoder {
     let key: String
 
     func turns(_ value: JSONValue?) throws(Rejection) -> [ChatMessage] {
-        guard let turns = value?.array else {
+        // Tables hold turns as the text of their JSON.
+        let parsed = value?.string.flatMap { try? JSONReader.value(of: $0) } ?? value
+        guard let turns = parsed?.array else {
             throw Rejection(kind: .unknownShape, reason: "\"\(key)\" is not an array.")
         }
         var messages: [ChatMessage] = []
-        for (index, turn) in turns.enumerated() { messages.append(try message(turn, "\(key)[\(index)]")) }
+        for (index, turn) in turns.enumerated() {
+            if let both = exchange(turn) {
+                messages += both
+            } else {
+                messages.append(try message(turn, "\(key)[\(index)]"))
+            }
+        }
         return messages
+    }
+
+    /// Two turns in one object: `{"human": …, "assistant": …}`.
+    private func exchange(_ turn: JSONValue) -> [ChatMessage]? {
+        guard turn["role"] == nil, turn["from"] == nil,
+            let asked = ["human", "user"].lazy.compactMap({ turn[$0]?.string }).first,
+            let answered = ["assistant", "gpt", "bot"].lazy.compactMap({ turn[$0]?.string }).first
+        else { return nil }
+        return [ChatMessage(.user, asked), ChatMessage(.assistant, answered)]
     }
 
     /// Keys whose values are the trainer's.
@@ -26,7 +43,8 @@ struct DialogueDecoder {
     private func message(_ turn: JSONValue, _ place: String) throws(Rejection) -> ChatMessage {
         // ShareGPT's names, and those of OpenAI's API.
         let isShareGPT = turn["role"] == nil && turn["from"] != nil
-        let names = isShareGPT ? (role: "from", content: "value") : (role: "role", content: "content")
+        let usesValue = turn["content"] == nil && (isShareGPT || turn["value"] != nil)
+        let names = (role: isShareGPT ? "from" : "role", content: usesValue ? "value" : "content")
         guard let members = turn.object, let role = turn[names.role]?.string else {
             throw Rejection(kind: .unknownShape, reason: "\(place) is no object with a string \"\(names.role)\".")
         }
@@ -59,11 +77,17 @@ struct DialogueDecoder {
 
     /// Other names of roles.
     private static let roles: [String: ChatMessage.Role] = [
-        "human": .user, "model": .assistant, "gpt": .assistant, "function_call": .assistant, "observation": .tool,
+        "human": .user, "model": .assistant, "gpt": .assistant, "chatgpt": .assistant, "bing": .assistant,
+        "bard": .assistant, "function_call": .assistant, "observation": .tool, "function_response": .tool,
     ]
 
     private func text(of part: JSONValue, _ place: String) throws(Rejection) -> String {
         if let text = part["text"]?.string { return text }
+        if let type = part["type"]?.string, ["image", "image_url", "video", "audio", "input_audio"].contains(type) {
+            throw Rejection(
+                kind: .notText,
+                reason: "\(place) has a part of type \"\(type)\" in its content; only text can be trained on.")
+        }
         let kind = part["type"]?.string.map { "of type \"\($0)\"" } ?? "that is \(part.kindName)"
         throw Rejection(
             kind: .unknownShape, reason: "\(place) has a part \(kind) in its content; only text can be trained on.")

@@ -11,13 +11,15 @@ public struct Record: Sendable, Hashable {
         case completion(prompt: String, completion: String)
         /// Plain text.
         case text(String)
+        /// Tokens, and for each the token itself where it is learnt, or -100.
+        case tokens([Int], labels: [Int])
     }
 
     /// Where it stands in its file: `line 12`, counted from 1, or `record 3` of an array, counted from 0.
     public var place: String
     /// What it was taken from (`source` or `source_file`), by which an evaluation set is balanced.
     public var source: String?
-    /// What it holds: a dialogue, a prompt with its completion, or a text.
+    /// What it holds: a dialogue, a prompt with its completion, a text, or tokens.
     public var content: Content
     /// What else the record says, by name, such as `tools`, `documents` and the members of `chat_template_kwargs`: a
     /// dialogue's chat template is given all of it.
@@ -51,6 +53,14 @@ public enum RecordFormat: String, Sendable, Hashable, CaseIterable {
     case conversations
     /// `{"prompt": …, "completion": …}`, both a text or both turns.
     case promptCompletion = "prompt_completion"
+    /// `{"prompt": …, "response": …}`, a dialogue of two turns.
+    case promptResponse = "prompt_response"
+    /// `{"question": …, "answer": …}`, a dialogue of two turns.
+    case questionAnswer = "question_answer"
+    /// `{"instruction": …, "input": …, "output": …}`, a dialogue of two turns; `history` has earlier ones.
+    case alpaca
+    /// `{"input_ids": […], "labels": […]}`, as a tokenizer made them.
+    case tokens = "input_ids"
     /// `{"prompt": …, "chosen": …, "rejected": …}`, all texts or all turns; without `prompt`, both are whole conversations.
     case preference
     /// `{"text": …}`

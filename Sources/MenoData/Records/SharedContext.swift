@@ -9,20 +9,27 @@ package struct SharedContext: Sendable, Hashable {
     /// What all of them give the template, such as `tools` or `enable_thinking`.
     package var variables: [JSONValue.Member] = []
 
+    package init(opening: [ChatMessage] = [], variables: [JSONValue.Member] = []) {
+        self.opening = opening
+        self.variables = variables
+    }
+
     /// Of the dialogues among some records.
     package init(of records: some Sequence<Record>) {
         var isFirst = true
         for record in records {
             guard case .dialogue(let messages) = record.content else { continue }
-            let opening = messages.first.map { $0.role == .system ? [$0] : [] } ?? []
-            if isFirst {
-                (self.opening, variables) = (opening, record.variables)
-            } else {
-                if opening != self.opening { self.opening = [] }
-                variables.removeAll { !record.variables.contains($0) }
-            }
+            let context = SharedContext(
+                opening: messages.first.map { $0.role == .system ? [$0] : [] } ?? [], variables: record.variables)
+            if isFirst { self = context } else { intersect(context) }
             isFirst = false
         }
+    }
+
+    /// Keeps what other dialogues have, too.
+    mutating func intersect(_ other: SharedContext) {
+        if other.opening != opening { opening = [] }
+        variables.removeAll { !other.variables.contains($0) }
     }
 }
 

@@ -10,14 +10,18 @@ package struct BatchSchedule: Sendable, Hashable {
     package var shuffles: Bool
     /// `[exampleCount]`: lengths that examples of about the same are taken together by; `nil`: they are not.
     package var lengths: [Int]?
+    /// Positions of the examples that count as one; `nil`: each counts for itself, and what is said of examples here is said of
+    /// packs otherwise.
+    package var packs: [[Int]]?
     /// An epoch takes a multiple of so many examples, and leaves the rest of its order out.
     package var microBatch: Int
 
     /// - Precondition: there is at least one micro-batch.
     package init(
         exampleCount: Int, examplesPerStep: Int, seed: UInt64, shuffles: Bool, lengths: [Int]? = nil,
-        microBatch: Int = 1
+        microBatch: Int = 1, packs: [[Int]]? = nil
     ) {
+        self.packs = packs
         precondition(examplesPerStep > 0 && microBatch > 0 && exampleCount >= microBatch)
         self.microBatch = microBatch
         precondition(lengths == nil || lengths?.count == exampleCount)
@@ -47,7 +51,8 @@ package struct BatchSchedule: Sendable, Hashable {
     ///   - step: counted from the beginning of the epoch.
     ///   - order: the epoch's order.
     package func examples(ofStep step: Int, in order: [Int]) -> [Int] {
-        Array(order[step * examplesPerStep..<min(takenCount, (step + 1) * examplesPerStep)])
+        let chosen = order[step * examplesPerStep..<min(takenCount, (step + 1) * examplesPerStep)]
+        return packs.map { packs in chosen.flatMap { packs[$0] } } ?? Array(chosen)
     }
 
     /// The order of an epoch's examples; it depends on nothing but the seed and the epoch, so a run can be taken up

@@ -19,24 +19,60 @@ package struct Split: Sendable, Hashable {
     ///
     /// The permutation is walked through; an example that was not met before goes, with all that equal it, to the training
     /// side until that side has its share.
-    package init(_ examples: [Example], trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
+    package init(_ examples: any ExampleSource, trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
         let plain = Split(count: examples.count, trainFraction: trainFraction, seed: seed, shuffles: shuffles)
-        let groups = Dictionary(grouping: examples.indices) { examples[$0].key }
+        let groups = EqualExamples(examples)
         guard groups.count < examples.count else {
             self = plain
             return
         }
         let order = plain.training + plain.heldOut
-        var isTraining: [Example.Key: Bool] = [:]
+        var isTraining = [Bool?](repeating: nil, count: groups.count)
         var count = 0
         for position in order {
-            let key = examples[position].key
-            guard isTraining[key] == nil else { continue }
-            isTraining[key] = count < plain.training.count
-            if count < plain.training.count { count += groups[key]?.count ?? 0 }
+            let group = groups.group(of: position)
+            guard isTraining[group] == nil else { continue }
+            isTraining[group] = count < plain.training.count
+            if count < plain.training.count { count += groups.size(of: group) }
         }
-        training = order.filter { isTraining[examples[$0].key] == true }
-        heldOut = order.filter { isTraining[examples[$0].key] == false }
+        training = order.filter { isTraining[groups.group(of: $0)] == true }
+        heldOut = order.filter { isTraining[groups.group(of: $0)] == false }
+    }
+}
+
+/// Examples by what they are, in a few bytes for each: they may be tens of millions.
+private struct EqualExamples {
+    /// Of each position.
+    private let hashes: [UInt64]
+    /// Each once, ascending.
+    private let groups: [UInt64]
+    /// How many examples are in each group and the ones before it.
+    private let ends: [UInt32]
+
+    init(_ examples: any ExampleSource) {
+        hashes = (0..<examples.count).map { examples.contentHash(at: $0) }
+        var (groups, ends): ([UInt64], [UInt32]) = ([], [])
+        for (index, hash) in hashes.sorted().enumerated() {
+            if groups.last == hash {
+                ends[ends.count - 1] += 1
+            } else {
+                groups.append(hash)
+                ends.append(UInt32(index + 1))
+            }
+        }
+        (self.groups, self.ends) = (groups, ends)
+    }
+
+    var count: Int { groups.count }
+    func size(of group: Int) -> Int { Int(ends[group]) - (group > 0 ? Int(ends[group - 1]) : 0) }
+
+    func group(of position: Int) -> Int {
+        var (low, high) = (0, groups.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if groups[middle] < hashes[position] { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 
@@ -46,15 +82,13 @@ package enum BalancedSample {
     ///
     /// The examples are laid in order of source and length, and every n-th is taken from a seeded start; the result
     /// keeps the order of the examples.
-    package static func positions(of examples: [Example], limit: Int, seed: UInt64) -> [Int] {
-        guard examples.count > limit, limit > 0 else { return limit > 0 ? Array(examples.indices) : [] }
-        let laidOut = examples.indices.sorted {
-            let (a, b) = (examples[$0], examples[$1])
-            return (a.source ?? "", a.ids.count, $0) < (b.source ?? "", b.ids.count, $1)
-        }
+    package static func positions(of examples: any ExampleSource, limit: Int, seed: UInt64) -> [Int] {
+        guard examples.count > limit, limit > 0 else { return limit > 0 ? Array(0..<examples.count) : [] }
+        let laidOut = (0..<examples.count).map { (examples.source(at: $0) ?? "", examples.lengths(at: $0).ids, $0) }
+            .sorted { $0 < $1 }
         var generator = SplitMix64(seed: seed, stream: 0x5A4D_504C)
         let start = Double(generator.below(1 << 20)) / Double(1 << 20)
         let stride = Double(examples.count) / Double(limit)
-        return (0..<limit).map { laidOut[Int((Double($0) + start) * stride)] }.sorted()
+        return (0..<limit).map { laidOut[Int((Double($0) + start) * stride)].2 }.sorted()
     }
 }

@@ -82,6 +82,7 @@ package struct JSONReader {
     private mutating func object(depth: Int) throws(Fault) -> JSONValue {
         offset += 1
         var members: [JSONValue.Member] = []
+        // Of many members only; a few are looked through.
         var places: [[UInt8]: Int] = [:]
         if accept("}") { return .object(members) }
         while true {
@@ -91,10 +92,8 @@ package struct JSONReader {
             guard accept(":") else { throw fault("':'") }
             let member = JSONValue.Member(key, try value(depth: depth + 1))
             // Two strings of different bytes are two keys, which Swift's own comparison does not tell apart.
-            let place = places.updateValue(members.count, forKey: Array(key.utf8))
-            if let place {
+            if let place = Self.place(of: key, in: members, &places) {
                 repeatedKeys.append(key)
-                places[Array(key.utf8)] = place
                 members[place] = member
             } else {
                 members.append(member)
@@ -102,6 +101,16 @@ package struct JSONReader {
             if accept("}") { return .object(members) }
             guard accept(",") else { throw fault("',' or '}'") }
         }
+    }
+
+    private static func place(
+        of key: String, in members: [JSONValue.Member], _ places: inout [[UInt8]: Int]
+    ) -> Int? {
+        guard members.count >= 16 else {
+            return members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+        }
+        for place in places.count..<members.count { places[Array(members[place].key.utf8)] = place }
+        return places[Array(key.utf8)]
     }
 
     private mutating func array(depth: Int) throws(Fault) -> JSONValue {
@@ -196,6 +205,13 @@ package struct JSONReader {
         let start = offset
         // Most strings have no escapes.
         while let byte = peek(), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
+        if peek() == UInt8(ascii: "\"") {
+            defer { offset += 1 }
+            guard let string = String(validating: bytes[start..<offset], as: UTF8.self) else {
+                throw Fault(offset: start, message: "this string is not UTF-8")
+            }
+            return string
+        }
         var text = [UInt8](bytes[start..<offset])
         while let byte = peek(), byte != UInt8(ascii: "\"") {
             guard byte >= 0x20 else {

@@ -85,7 +85,7 @@ package final class MemoryMappedFile: Sendable {
 
     /// Tells the system that bytes are not needed for now: their pages no longer count as this process's memory, and are
     /// mapped again when they are touched.
-    func release(_ range: Range<Int>) {
+    package func release(_ range: Range<Int>) {
         guard owner == .mapping else { return }
         let page = Int(getpagesize())
         // Pages that are shared with neighbouring bytes stay.

@@ -75,7 +75,7 @@ package enum ChatTemplate: Sendable, Hashable {
     package var endOfTurn: String? {
         if let builtIn { return builtIn.ending }
         return Self.builtIn.lazy.compactMap(\.template.builtIn)
-            .first { source.contains($0.opening) && source.contains($0.ending) }?.ending
+            .first { source.hasText($0.opening) && source.hasText($0.ending) }?.ending
     }
 
     func missingMarker(in tokenizer: Tokenizer) -> String? {

@@ -36,8 +36,9 @@ extension JinjaChatTemplate {
     /// system turn): the built-in ones mark their answers, so that one rendering finds all of them.
     private func asBuiltIn(_ messages: [ChatMessage], _ text: String) -> [Range<Int>]? {
         for (_, template) in ChatTemplate.builtIn {
-            guard let builtIn = template.builtIn, text.contains(builtIn.opening),
-                let chat = try? template.render(messages), !chat.text.isEmpty, text.utf8.hasSuffix(chat.text.utf8)
+            guard let builtIn = template.builtIn, text.hasText(builtIn.opening),
+                let chat = try? template.render(messages), !chat.text.isEmpty, text.utf8.count >= chat.text.utf8.count,
+                text.hasEnding(chat.text)
             else { continue }
             let start = text.utf8.count - chat.text.utf8.count
             return chat.completions?.map { $0.lowerBound + start..<$0.upperBound + start }

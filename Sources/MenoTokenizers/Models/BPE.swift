@@ -13,6 +13,15 @@ struct BPE: Sendable {
     let alphabet: Alphabet
     /// Whether a piece that is a token is that token, whatever the merges say.
     let ignoresMerges: Bool
+    private let joints: MergeJoints
+
+    init(vocabulary: Vocabulary, merges: MergeTable, alphabet: Alphabet, ignoresMerges: Bool) {
+        (self.vocabulary, self.merges, self.alphabet) = (vocabulary, merges, alphabet)
+        self.ignoresMerges = ignoresMerges
+        joints = MergeJoints(merges) { token in
+            (alphabet.symbol(at: .first, of: token, vocabulary), alphabet.symbol(at: .last, of: token, vocabulary))
+        }
+    }
 
     /// Appends the tokens of `text[range]`.
     func encode(_ text: AlignedText, _ range: Range<Int>, _ queue: inout MergeQueue, into encoding: inout Encoding) {
@@ -26,9 +35,30 @@ struct BPE: Sendable {
         case .characters(let unknown):
             unknown.symbols(of: text.bytes, range, vocabulary) { queue.append($0) }
         }
-        queue.merge(merges)
+        queue.merge(merges, joints)
         for symbol in queue.symbols where symbol.start < symbol.end {
             encoding.append(symbol.id, Int(symbol.start)..<Int(symbol.end), of: text)
+        }
+    }
+}
+
+extension BPE.Alphabet {
+    enum End { case first, last }
+
+    /// The symbol that a token begins or ends with before any merge; `nil` where that is not known.
+    fileprivate func symbol(at end: End, of id: TokenID, _ vocabulary: Vocabulary) -> TokenID? {
+        let token = vocabulary.bytes(of: id)
+        guard let byte = end == .first ? token.first : token.last else { return nil }
+        switch self {
+        case .bytes(let tokens, _): return tokens[Int(byte)]
+        case .characters(let unknown):
+            // Tokens that stand for something else than what their names say.
+            guard UnknownCharacters.byte(of: token) == nil, id != unknown.unknown else { return nil }
+            let start =
+                end == .first ? token.startIndex : token.lastIndex { $0 & 0xC0 != 0x80 } ?? token.startIndex
+            let length = min(utf8Length(token[start]), token.endIndex - start)
+            if let id = vocabulary.id(of: token[start..<start + length]) { return id }
+            return unknown.byteTokens.map { $0[Int(byte)] } ?? unknown.unknown
         }
     }
 }
@@ -49,7 +79,7 @@ struct UnknownCharacters: Sendable {
         var pending: Range<Int>?
         while place < range.upperBound {
             let end = min(place + utf8Length(bytes[place]), range.upperBound)
-            if let id = vocabulary.id(of: bytes[place..<end]) {
+            if let id = vocabulary.id(ofCharacter: bytes[place..<end]) {
                 flush(&pending, emit)
                 emit(.init(id: id, start: place, end: end))
             } else if let byteTokens {

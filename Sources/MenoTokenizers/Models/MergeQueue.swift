@@ -40,13 +40,63 @@ struct MergeQueue {
     mutating func append(_ symbol: Symbol) { symbols.append(symbol) }
 
     /// Merges until no pair is left. Symbols that are left have `start < end`.
-    mutating func merge(_ table: MergeTable) {
-        guard symbols.count > 1 else { return }
-        for index in 1..<symbols.count {
-            symbols[index].previous = Int32(index - 1)
-            symbols[index - 1].next = Int32(index)
+    /// - Parameter joints: where no merge can join two neighbours, what lies on either side is merged by itself.
+    mutating func merge(_ table: MergeTable, _ joints: MergeJoints) {
+        var start = 0
+        for index in 1..<max(1, symbols.count) where !joints.mayJoin(symbols[index - 1].id, symbols[index].id) {
+            merge(start..<index, table)
+            start = index
         }
-        for index in 0..<symbols.count - 1 { enter(left: index, table) }
+        merge(start..<symbols.count, table)
+    }
+
+    private mutating func merge(_ range: Range<Int>, _ table: MergeTable) {
+        switch range.count {
+        case 0, 1: return
+        case 2...Self.mostLookedThrough: mergeFew(range, table)
+        default: mergeMany(range, table)
+        }
+    }
+
+    /// Up to so many symbols it is faster to look through all pairs than to keep them sorted.
+    private static let mostLookedThrough = 32
+
+    private mutating func mergeFew(_ range: Range<Int>, _ table: MergeTable) {
+        symbols.withUnsafeMutableBufferPointer { symbols in
+            withUnsafeTemporaryAllocation(of: MergeTable.Merge.self, capacity: range.count) { pairs in
+                let symbols = UnsafeMutableBufferPointer(rebasing: symbols[range])
+                var count = symbols.count
+                // The merge of each symbol with the next one.
+                let none = MergeTable.Merge(rank: .max, id: -1)
+                for index in 0..<count - 1 {
+                    pairs[index] = table.merge(symbols[index].id, symbols[index + 1].id) ?? none
+                }
+                while count > 1 {
+                    var best = 0
+                    for index in 1..<max(1, count - 1) where pairs[index].rank < pairs[best].rank { best = index }
+                    guard pairs[best].rank < .max else { break }
+                    symbols[best].id = pairs[best].id
+                    symbols[best].end = symbols[best + 1].end
+                    count -= 1
+                    for index in best + 1..<max(best + 1, count) {
+                        symbols[index] = symbols[index + 1]
+                        pairs[index - 1] = pairs[index]
+                    }
+                    if best > 0 { pairs[best - 1] = table.merge(symbols[best - 1].id, symbols[best].id) ?? none }
+                    if best + 1 < count { pairs[best] = table.merge(symbols[best].id, symbols[best + 1].id) ?? none }
+                }
+                for index in count..<symbols.count { symbols[index].end = symbols[index].start }
+            }
+        }
+    }
+
+    private mutating func mergeMany(_ range: Range<Int>, _ table: MergeTable) {
+        heap.removeAll(keepingCapacity: true)
+        for index in range {
+            symbols[index].previous = index > range.lowerBound ? Int32(index - 1) : -1
+            symbols[index].next = index + 1 < range.upperBound ? Int32(index + 1) : -1
+        }
+        for index in range.dropLast() { enter(left: index, table) }
         while let candidate = pop() {
             let left = candidate.left
             let right = Int(symbols[left].next)

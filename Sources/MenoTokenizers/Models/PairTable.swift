@@ -1,7 +1,12 @@
 /// A hash table whose keys are pairs of numbers: open addressing, at most half full.
 struct PairTable<Value: Sendable>: Sendable {
-    private var keys: [UInt64]
-    private var values: [Value]
+    /// A key beside its value: what is found is read from one place.
+    private struct Slot: Sendable {
+        var key: UInt64
+        var value: Value
+    }
+
+    private var slots: [Slot]
     private let placeholder: Value
     private var count = 0
 
@@ -10,9 +15,7 @@ struct PairTable<Value: Sendable>: Sendable {
     ///   - placeholder: fills what is free.
     init(capacity: Int, placeholder: Value) {
         self.placeholder = placeholder
-        let size = Self.size(for: capacity)
-        keys = Array(repeating: Self.free, count: size)
-        values = Array(repeating: placeholder, count: size)
+        slots = Array(repeating: Slot(key: Self.free, value: placeholder), count: Self.size(for: capacity))
     }
 
     /// The pair of −1 and −1 is no key.
@@ -26,27 +29,36 @@ struct PairTable<Value: Sendable>: Sendable {
 
     @inline(__always)
     subscript(left: Int32, right: Int32) -> Value? {
-        let slot = slot(Self.key(left, right))
-        return keys[slot] == Self.free ? nil : values[slot]
+        let key = Self.key(left, right)
+        return slots.withUnsafeBufferPointer { slots in
+            let slot = slots[Self.slot(key, in: slots)]
+            return slot.key == Self.free ? nil : slot.value
+        }
+    }
+
+    /// In an order that depends on nothing but what was put in.
+    func forEach(_ body: (Int32, Int32, Value) -> Void) {
+        for slot in slots where slot.key != Self.free {
+            body(Int32(truncatingIfNeeded: slot.key >> 32), Int32(truncatingIfNeeded: slot.key), slot.value)
+        }
     }
 
     /// Puts a value where the pair has none.
     mutating func insert(_ left: Int32, _ right: Int32, _ value: Value) {
-        if 2 * (count + 1) > keys.count { grow() }
+        if 2 * (count + 1) > slots.count { grow() }
         let key = Self.key(left, right)
-        let slot = slot(key)
-        guard keys[slot] == Self.free else { return }
-        (keys[slot], values[slot]) = (key, value)
+        let place = slots.withUnsafeBufferPointer { Self.slot(key, in: $0) }
+        guard slots[place].key == Self.free else { return }
+        slots[place] = Slot(key: key, value: value)
         count += 1
     }
 
     private mutating func grow() {
-        let (oldKeys, oldValues) = (keys, values)
-        keys = Array(repeating: Self.free, count: 2 * oldKeys.count)
-        values = Array(repeating: placeholder, count: 2 * oldKeys.count)
-        for (key, value) in zip(oldKeys, oldValues) where key != Self.free {
-            let slot = slot(key)
-            (keys[slot], values[slot]) = (key, value)
+        let old = slots
+        slots = Array(repeating: Slot(key: Self.free, value: placeholder), count: 2 * old.count)
+        for slot in old where slot.key != Self.free {
+            let place = slots.withUnsafeBufferPointer { Self.slot(slot.key, in: $0) }
+            slots[place] = slot
         }
     }
 
@@ -57,13 +69,12 @@ struct PairTable<Value: Sendable>: Sendable {
 
     /// Where a key is, or would be put.
     @inline(__always)
-    private func slot(_ key: UInt64) -> Int {
-        keys.withUnsafeBufferPointer { keys in
-            let hash = (key ^ key >> 29) &* 0xBF58_476D_1CE4_E5B9
-            var slot = Int(truncatingIfNeeded: hash >> 32) & (keys.count - 1)
-            while keys[slot] != key, keys[slot] != Self.free { slot = (slot + 1) & (keys.count - 1) }
-            return slot
-        }
+    private static func slot(_ key: UInt64, in slots: UnsafeBufferPointer<Slot>) -> Int {
+        let hash = (key ^ key >> 29) &* 0xBF58_476D_1CE4_E5B9
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: hash >> 32) & mask
+        while slots[slot].key != key, slots[slot].key != free { slot = (slot + 1) & mask }
+        return slot
     }
 }
 
@@ -82,6 +93,17 @@ struct MergeTable: Sendable {
         for (rank, merge) in merges.enumerated() {
             table.insert(merge.left, merge.right, Merge(rank: Int32(rank), id: merge.id))
         }
+    }
+
+    func add(to hash: inout StableHash) {
+        table.forEach { left, right, merge in
+            for number in [left, right, merge.rank, merge.id] { hash.add(number) }
+        }
+    }
+
+    /// Every pair.
+    func forEach(_ body: (_ left: TokenID, _ right: TokenID) -> Void) {
+        table.forEach { left, right, _ in body(left, right) }
     }
 
     @inline(__always)

@@ -19,6 +19,10 @@ struct Unigram: Sendable {
         unknownScore = (scores.min() ?? 0) - Self.unknownPenalty
     }
 
+    func add(to hash: inout StableHash) {
+        for score in scores { hash.add(Int32(truncatingIfNeeded: score.bitPattern >> 32)) }
+    }
+
     /// The best way to reach a place.
     private struct Arrival {
         var score: Double

@@ -13,12 +13,15 @@ struct AddedTokens: Sendable {
 
     /// By first byte, the longest first.
     private let tokens: [[Token]]
+    /// Whether some token begins with a byte.
+    private let begins: [Bool]
     let isEmpty: Bool
 
     init(_ tokens: [Token]) {
         var table = [[Token]](repeating: [], count: 256)
         for token in tokens { if let first = token.bytes.first { table[Int(first)].append(token) } }
         self.tokens = table.map { $0.sorted { $0.bytes.count > $1.bytes.count } }
+        begins = table.map { !$0.isEmpty }
         isEmpty = tokens.isEmpty
     }
 
@@ -29,6 +32,8 @@ struct AddedTokens: Sendable {
         var start = range.lowerBound
         var place = range.lowerBound
         while place < range.upperBound {
+            place = nextBeginning(text, place, range.upperBound)
+            guard place < range.upperBound else { break }
             guard let token = match(text, place, range) else {
                 place += 1
                 continue
@@ -50,6 +55,17 @@ struct AddedTokens: Sendable {
         }
         if start < range.upperBound { parts.append((start..<range.upperBound, nil)) }
         return parts
+    }
+
+    /// The next byte from `start` on that a token begins with.
+    private func nextBeginning(_ text: [UInt8], _ start: Int, _ end: Int) -> Int {
+        text.withUnsafeBufferPointer { text in
+            begins.withUnsafeBufferPointer { begins in
+                var place = start
+                while place < end, !begins[Int(text[place])] { place += 1 }
+                return place
+            }
+        }
     }
 
     private func match(_ text: [UInt8], _ place: Int, _ range: Range<Int>) -> Token? {

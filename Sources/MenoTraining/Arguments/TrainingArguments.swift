@@ -43,6 +43,8 @@ public struct TrainingArguments: Sendable, Hashable {
     public var groupsByLength = false
     /// Whether an epoch leaves out the examples that fill no micro-batch. Default false.
     public var dropsLast = false
+    /// Tokens up to which examples are put together to count as one; `nil`: each counts for itself.
+    public var packedTokens: Int?
     /// Steps whose passes are prepared ahead, while the one before is computed. Default 1.
     public var stepsAhead = 1
     /// When the model is evaluated. Default: every ``evaluationSteps``, and after the last step.
@@ -175,11 +177,19 @@ public struct TrainingArguments: Sendable, Hashable {
     }
 
     /// The order of the examples of a run.
-    /// - Parameter lengths: the tokens of each.
-    package func batches(lengths: [Int]) -> BatchSchedule {
-        BatchSchedule(
-            exampleCount: lengths.count, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles,
-            lengths: groupsByLength ? lengths : nil, microBatch: dropsLast ? min(batchSize, lengths.count) : 1)
+    package func batches(of examples: any ExampleSource) -> BatchSchedule {
+        let lengths = { (0..<examples.count).map { examples.lengths(at: $0).total } }
+        guard let capacity = packedTokens else {
+            return BatchSchedule(
+                exampleCount: examples.count, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles,
+                lengths: groupsByLength ? lengths() : nil, microBatch: dropsLast ? min(batchSize, examples.count) : 1)
+        }
+        let all = lengths()
+        let packs = BestFitPacking.groups(all, capacity: capacity)
+        return BatchSchedule(
+            exampleCount: packs.count, examplesPerStep: examplesPerStep, seed: seed, shuffles: shuffles,
+            lengths: groupsByLength ? packs.map { $0.reduce(0) { $0 + all[$1] } } : nil,
+            microBatch: dropsLast ? min(batchSize, packs.count) : 1, packs: packs)
     }
 
     /// Optimizer steps of a run.

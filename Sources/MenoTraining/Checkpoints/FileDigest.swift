@@ -17,10 +17,18 @@ package struct FileDigest: Sendable, Hashable {
     /// Of a file that is read already.
     package init(of contents: Data) { self = contents.withUnsafeBytes { FileDigest($0) } }
 
-    private init(_ bytes: UnsafeRawBufferPointer) {
+    private init(_ bytes: UnsafeRawBufferPointer) { self.init(pieces: { $0(bytes) }) }
+
+    /// Of bytes that come in pieces.
+    /// - Parameter give: is given what takes a piece.
+    package init(pieces give: ((UnsafeRawBufferPointer) -> Void) throws -> Void) rethrows {
         var hash = SHA256()
-        hash.update(bufferPointer: bytes)
-        size = bytes.count
+        var size = 0
+        try give {
+            hash.update(bufferPointer: $0)
+            size += $0.count
+        }
+        self.size = size
         sha256 = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

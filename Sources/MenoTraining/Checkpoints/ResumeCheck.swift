@@ -5,6 +5,8 @@ package import MenoModels
 /// Tells whether a run can start, or be resumed from a checkpoint, before its model is loaded.
 package struct ResumeCheck {
     private let settings: [String: String]
+    private let training: any ExampleSource
+    private let evaluation: [Example]
     private let form: SavedForm
     private let arguments: TrainingArguments
     private let totalSteps: Int
@@ -13,14 +15,15 @@ package struct ResumeCheck {
     ///   - settings: what the run means, key by key, but for its data.
     ///   - form: what the run trains.
     package init(
-        settings: [String: String], form: SavedForm, arguments: TrainingArguments, training: [Example],
-        evaluation: [Example]
+        settings: [String: String], form: SavedForm, arguments: TrainingArguments,
+        training: any ExampleSource, evaluation: [Example]
     ) throws {
         try arguments.validate()
-        self.settings = settings.merging(Self.dataSettings(training: training, evaluation: evaluation)) { $1 }
+        self.settings = settings
+        (self.training, self.evaluation) = (training, evaluation)
         self.form = form
         self.arguments = arguments
-        totalSteps = arguments.totalSteps(arguments.batches(lengths: training.map(\.tokenCount)))
+        totalSteps = arguments.totalSteps(arguments.batches(of: training))
     }
 
     /// - Parameter folder: a checkpoint; `nil`: the run is a new one.
@@ -33,7 +36,11 @@ package struct ResumeCheck {
             (step, changes) = (foreign.step, try foreign.changes(form: form, totalSteps: totalSteps))
         } else {
             let saved = try SavedRun(folder)
-            (step, changes) = (saved.state.progress.stepsDone, saved.changes(settings))
+            let data = try DataFingerprint.settings(
+                training: training, evaluation: evaluation, as: saved.state.settings)
+            (step, changes) = (
+                saved.state.progress.stepsDone, saved.changes(settings.merging(data) { $1 })
+            )
         }
         try Self.refuse(changes, step: step, of: folder, totalSteps: totalSteps, allowsChanges: allowsChanges)
         try arguments.checkLearningRates(totalSteps: totalSteps, stepsDone: step, wasBegunSo: changes.isEmpty)
@@ -51,26 +58,5 @@ package struct ResumeCheck {
             throw TrainingError(
                 .cannotResume, "\(folder.path) is of step \(step); the run ends at step \(totalSteps).")
         }
-    }
-
-    /// What tells apart the examples of a run.
-    static func dataSettings(training: [Example], evaluation: [Example]) -> [String: String] {
-        ["data": fingerprint(training), SavedRun.evaluationKey: fingerprint(evaluation)]
-    }
-
-    /// Tells apart data, tokenizers and templates: FNV-1a over every id and label.
-    static func fingerprint(_ examples: [Example]) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        let mix = { (value: Int32) in hash = (hash ^ UInt64(UInt32(bitPattern: value))) &* 0x100_0000_01B3 }
-        for example in examples {
-            mix(Int32(truncatingIfNeeded: example.ids.count))
-            example.ids.forEach(mix)
-            example.labels.forEach(mix)
-            guard let preference = example.preference else { continue }
-            mix(Int32(truncatingIfNeeded: preference.rejected?.count ?? -1))
-            preference.rejected?.forEach(mix)
-            mix(preference.isDesirable ? 1 : 0)
-        }
-        return "\(examples.count) examples, \(String(hash, radix: 16))"
     }
 }

@@ -23,8 +23,8 @@ final class StepLoader {
     ///   - depth: steps that are prepared ahead; 0: each when it is asked for.
     ///   - arrangements: which sequences the examples are; the passes of each come after those of the one before.
     init(
-        _ batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement] = [.examples], sharing: Bool,
-        depth: Int, totalSteps: Int
+        _ batches: BatchSchedule, examples: any ExampleSource, arrangements: [PassArrangement] = [.examples],
+        sharing: Bool, depth: Int, totalSteps: Int
     ) {
         source = Source(batches: batches, examples: examples, arrangements: arrangements, sharing: sharing)
         self.depth = depth
@@ -32,7 +32,8 @@ final class StepLoader {
     }
 
     /// - Parameter tokens: the most that go through the model together; a longer example goes alone.
-    func load(_ step: Int, tokensPerPass tokens: Int) -> PreparedStep {
+    /// - Throws: ``DataError`` where examples cannot be read any more.
+    func load(_ step: Int, tokensPerPass tokens: Int) throws -> PreparedStep {
         if tokens != tokensPerPass {
             pending.removeAll()
             tokensPerPass = tokens
@@ -41,15 +42,17 @@ final class StepLoader {
         for next in step + 1..<max(step + 1, min(totalSteps, step + 1 + depth)) where pending[next] == nil {
             let promise = Pending()
             pending[next] = promise
-            queue.async { [source] in promise.fulfil(source.prepare(next, tokensPerPass: tokens)) }
+            queue.async { [source] in
+                promise.fulfil(Result { try source.prepare(next, tokensPerPass: tokens) })
+            }
         }
-        return current?.wait() ?? source.prepare(step, tokensPerPass: tokens)
+        return try current?.wait()?.get() ?? source.prepare(step, tokensPerPass: tokens)
     }
 
     /// Where steps come from; remembers the order of one epoch.
     private final class Source: Sendable {
         private let batches: BatchSchedule
-        private let examples: [Example]
+        private let examples: any ExampleSource
         private let arrangements: [PassArrangement]
         private let sharing: Bool
         private let known = Mutex<KnownOrder?>(nil)
@@ -59,18 +62,20 @@ final class StepLoader {
             var order: [Int]
         }
 
-        init(batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement], sharing: Bool) {
+        init(
+            batches: BatchSchedule, examples: any ExampleSource, arrangements: [PassArrangement], sharing: Bool
+        ) {
             self.batches = batches
             self.examples = examples
             self.arrangements = arrangements
             self.sharing = sharing
         }
 
-        func prepare(_ step: Int, tokensPerPass: Int) -> PreparedStep {
+        func prepare(_ step: Int, tokensPerPass: Int) throws -> PreparedStep {
             let (epoch, within) = step.quotientAndRemainder(dividingBy: batches.stepsPerEpoch)
             let order = order(ofEpoch: epoch)
             let chosen = batches.examples(ofStep: within, in: order)
-            let units = chosen.map { examples[$0] }
+            let units = try examples.examples(at: chosen)
             let passes = arrangements.flatMap { arrangement in
                 PassPlan(units, as: arrangement, tokens: tokensPerPass, sharing: sharing).parts.map(\.pass)
             }
@@ -89,15 +94,15 @@ final class StepLoader {
 
     /// A step that is being prepared.
     private final class Pending: Sendable {
-        private let result = Mutex<PreparedStep?>(nil)
+        private let result = Mutex<Result<PreparedStep, any Error>?>(nil)
         private let isDone = DispatchSemaphore(value: 0)
 
-        func fulfil(_ step: PreparedStep) {
+        func fulfil(_ step: Result<PreparedStep, any Error>) {
             result.withLock { $0 = step }
             isDone.signal()
         }
 
-        func wait() -> PreparedStep? {
+        func wait() -> Result<PreparedStep, any Error>? {
             isDone.wait()
             return result.withLock { $0 }
         }

@@ -16,10 +16,19 @@ extension TrainingLoop {
             loggingSteps: arguments.loggingInterval(batches) ?? max(1, totalSteps),
             logsFirstStep: arguments.logsFirstStep,
             labelEntropy: objective is SupervisedObjective && arguments.labelSmoothing == 0
-                ? training.labelEntropy : nil,
+                ? labelEntropy : nil,
             evaluationSteps: evaluation.isEmpty ? nil : arguments.evaluationInterval(batches),
             evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount })
     }
+
+    /// Of the labels that are trained on; of very many examples, of a sample of them. `nil` where they cannot be read.
+    private var labelEntropy: Double? {
+        guard training.hasTokens else { return nil }
+        let stride = max(1, training.count / Self.mostCountedExamples)
+        return try? training.labelEntropy(at: Swift.stride(from: 0, to: training.count, by: stride))
+    }
+
+    private static let mostCountedExamples = 200_000
 
     func outcome(_ reason: RunOutcome.Reason, message: String?) -> RunOutcome {
         RunOutcome(
@@ -44,7 +53,7 @@ extension TrainingLoop {
 
     /// Positions that the model has never seen are neither refused nor learnt well.
     private func warnOfLength() {
-        let longest = (training + evaluation).reduce(0) { max($0, $1.longestSequence) }
+        let longest = max(training.longestSequence, evaluation.longestSequence)
         let context = model.configuration.maximumPositions
         guard longest > context else { return }
         observers.emit(

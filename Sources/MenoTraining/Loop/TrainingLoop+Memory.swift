@@ -54,7 +54,7 @@ extension TrainingLoop {
 
     func measurePassSizes() -> PassLimits.Sizes {
         PassLimits.Sizes(
-            longest: training.reduce(1) { max($0, $1.tokenCount) }, chosen: arguments.tokensPerPass,
+            longest: max(1, training.largestExample), chosen: arguments.tokensPerPass,
             preferred: MemoryPlan.preferredTokens(of: model),
             // What is preferred on an accelerator is as much already.
             preferredInEvaluation: model.device.kind == .cpu ? Evaluator.preferredTokens(of: model) : nil)

@@ -26,7 +26,9 @@ extension TrainingLoop {
             return try resume(from: foreign, saving, allowsChanges: allowsChanges)
         }
         let saved = try SavedRun(folder)
-        let changes = saved.changes(saving.settings)
+        let data = try DataFingerprint.settings(
+            training: training, evaluation: evaluation, as: saved.state.settings)
+        let changes = saved.changes(saving.settings.merging(data) { $1 })
         let state = saved.state
         try ResumeCheck.refuse(
             changes, step: state.progress.stepsDone, of: folder, totalSteps: totalSteps, allowsChanges: allowsChanges)

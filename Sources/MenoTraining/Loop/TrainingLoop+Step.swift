@@ -26,11 +26,11 @@ extension TrainingLoop {
         model.randomKey = RowKeys.key(seed: arguments.seed, step: step)
         do {
             while true {
-                let prepared = loader.load(step, tokensPerPass: progress.passLimits.training(of: passSizes))
+                let prepared = try loader.load(step, tokensPerPass: progress.passLimits.training(of: passSizes))
                 do {
                     return try optimizerStep.run(prepared.passes, learningRate: learningRate)
                 } catch let error as TrainingError where error.code == .notFinite {
-                    try skip(step, prepared.examples.map { training[$0] }, error)
+                    try skip(step, training.examples(at: prepared.examples), error)
                     return nil
                 } catch let error as TorchError where error.code == .outOfMemory {
                     try agreement.together { try makePassesSmaller(prepared.passes, error) }

@@ -10,7 +10,7 @@ package import MenoTensor
 /// It knows nothing of consoles, files or monitors: they are ``RunObserver``s and ``RunPolicy``s.
 package final class TrainingLoop {
     let model: Decoder
-    let training: [Example]
+    let training: any ExampleSource
     let evaluation: [Example]
     let arguments: TrainingArguments
     let batches: BatchSchedule
@@ -57,7 +57,7 @@ package final class TrainingLoop {
     ///   - shouldStop: asked after every step; `true` saves a checkpoint and ends the run there.
     /// - Throws: ``TrainingError`` when there is nothing to train, or an argument is beyond what a run can have.
     package convenience init(
-        model: Decoder, training: [Example], evaluation: [Example], arguments: TrainingArguments,
+        model: Decoder, training: any ExampleSource, evaluation: [Example], arguments: TrainingArguments,
         observers: [any RunObserver] = [], policies: [any RunPolicy] = [], stages: [any EvaluationStage] = [],
         saving: RunSaving? = nil, processes: ProcessGroup = ProcessGroup(),
         logger: Logger = Logger(label: "meno.training"), shouldStop: @escaping () -> Bool = { false }
@@ -71,7 +71,7 @@ package final class TrainingLoop {
 
     /// - Parameter objective: what the run minimizes; the others as above.
     package init(
-        model: Decoder, training: [Example], evaluation: [Example], arguments: TrainingArguments,
+        model: Decoder, training: any ExampleSource, evaluation: [Example], arguments: TrainingArguments,
         objective: any Objective, observers: [any RunObserver], policies: [any RunPolicy],
         stages: [any EvaluationStage], saving: RunSaving?, processes: ProcessGroup, logger: Logger,
         shouldStop: @escaping () -> Bool
@@ -89,10 +89,13 @@ package final class TrainingLoop {
         self.observers = Observers(observers, policies: policies, faults: faults)
         agreement = Agreement(processes)
         var saving = saving
-        saving?.settings.merge(ResumeCheck.dataSettings(training: training, evaluation: evaluation)) { $1 }
+        if saving != nil {
+            let data = try DataFingerprint.settings(training: training, evaluation: evaluation)
+            saving?.settings.merge(data) { $1 }
+        }
         self.saving = saving
         writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
-        batches = arguments.batches(lengths: training.map(\.tokenCount))
+        batches = arguments.batches(of: training)
         totalSteps = arguments.totalSteps(batches)
         progress.passLimits.training = arguments.tokensPerPass
         rates = arguments.learningRates(totalSteps: totalSteps)

@@ -57,12 +57,12 @@ extension TrainingLoop {
             throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
-        let (tokens, computed, largest, passes) = passes(tokensPerPass: limit)
+        let (tokens, computed, largest, passes) = try passes(tokensPerPass: limit)
         // A forecast may take its time: where it is safe, the passes of a step themselves are measured.
         if plan.available.map({ plan.peak(tokens: largest) - plan.resident < $0 / 2 }) ?? false {
             try plan.refine(
                 PassProbe(model: model, objective: objective),
-                passes: loader.load(stepsDone, tokensPerPass: limit).passes)
+                passes: try loader.load(stepsDone, tokensPerPass: limit).passes)
         }
         let interval = arguments.evaluationInterval(batches)
         let evaluations =
@@ -104,13 +104,13 @@ extension TrainingLoop {
     }
 
     /// What all steps take: tokens, those that are computed, those of the largest pass, and passes.
-    private func passes(tokensPerPass: Int) -> (tokens: Int, computed: Int, largest: Int, count: Int) {
+    private func passes(tokensPerPass: Int) throws -> (tokens: Int, computed: Int, largest: Int, count: Int) {
         var (tokens, computed, largest, count) = (0, 0, 0, 0)
         let sharing = model.sharesBeginnings(training: true)
         for epoch in 0..<(totalSteps + batches.stepsPerEpoch - 1) / batches.stepsPerEpoch {
             let order = batches.order(ofEpoch: epoch)
             for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch) {
-                let batch = batches.examples(ofStep: step, in: order).map { training[$0] }
+                let batch = try training.examples(at: batches.examples(ofStep: step, in: order))
                 let plans = objective.arrangements.map {
                     PassPlan(batch, as: $0, tokens: tokensPerPass, sharing: sharing)
                 }

@@ -1,0 +1,181 @@
+internal import Foundation
+internal import MenoConfiguration
+package import MenoData
+internal import MenoTraining
+
+/// The examples of a run's data: in memory where they are few, prepared in the user's cache where they are many, and made when
+/// they are needed where nothing has to be known of all of them before the first step.
+struct PreparedData {
+    let examples: any ExampleSource
+    let report: DataReport
+    /// What all dialogues have in common; `nil` where there is none.
+    let shared: SharedContext?
+    /// What makes the examples.
+    let builder: ExampleBuilder
+
+    /// - Parameter digest: of the sources' files.
+    init(
+        _ sources: RecordSources, _ digest: FileDigest, format: RecordFormat, _ configuration: RunConfiguration,
+        _ tokenized: TokenizedModel, _ choice: TemplateChoice, limits: PreparationLimits, log: any SessionLog,
+        isCancelled: () -> Bool
+    ) throws {
+        let preparation = ExamplePreparation(configuration, format: format, tokenized, choice)
+        builder = preparation.builder
+        let work = Work(preparation: preparation, sources: sources, digest: digest, limits: limits, log: log)
+        let prepared = try work.prepare(configuration, isCancelled)
+        (examples, shared) = (prepared.examples, prepared.findings.shared)
+        report = try prepared.report(builder, path: sources.place)
+    }
+
+    private struct Work {
+        let preparation: ExamplePreparation
+        let sources: RecordSources
+        let digest: FileDigest
+        let limits: PreparationLimits
+        let log: any SessionLog
+
+        func prepare(_ configuration: RunConfiguration, _ isCancelled: () -> Bool) throws -> PreparedExamples {
+            guard digest.size > limits.inMemory else {
+                return try preparation.examples(of: sources.records()) { _ in try requireGoingOn(isCancelled) }
+            }
+            var reason = ""
+            if digest.size > limits.ahead {
+                guard let first = configuration.reasonsToPrepareAll.first else {
+                    if let prepared = try onDemand(isCancelled) { return prepared }
+                    return try onDisk("", isCancelled)
+                }
+                reason = ": \(first)"
+            }
+            return try onDisk(reason, isCancelled)
+        }
+
+        private func onDisk(_ reason: String, _ isCancelled: () -> Bool) throws -> PreparedExamples {
+            let store = try preparation.store(
+                in: limits.cache, key: preparation.key(of: digest, sources), reader: sources.records
+            ) {
+                try wait(isCancelled)
+            } onStart: { done in
+                log.note("preparing the examples of \(sources.place)\(reason)\(Self.resumed(done))")
+            } onProgress: { progress in
+                try tell(progress, isCancelled)
+            }
+            log.note("\(store.count) examples are prepared in \(limits.cache.folder.path)")
+            return PreparedExamples(examples: store, findings: store.summary.findings)
+        }
+
+        /// `nil` where the files do not allow it.
+        private func onDemand(_ isCancelled: () -> Bool) throws -> PreparedExamples? {
+            guard sources.files.count == 1, let file = sources.files.first else { return nil }
+            do {
+                let index = try preparation.index(
+                    in: limits.cache, key: preparation.indexKey(of: digest, sources), reader: sources.records
+                ) {
+                    try wait(isCancelled)
+                } onStart: { done in
+                    log.note("reading through \(sources.place)\(Self.resumed(done))")
+                } onProgress: { progress in
+                    try tell(progress, isCancelled)
+                }
+                log.note("\(index.count) records, of which examples are made ahead of use")
+                return PreparedExamples(
+                    examples: try ExamplesOnDemand(index, path: file.path, preparation),
+                    findings: index.summary.findings)
+            } catch is ExamplePreparation.NoPlaces {
+                return nil
+            }
+        }
+
+        private static func resumed(_ records: Int) -> String {
+            records > 0 ? "; \(records) records were done before" : ""
+        }
+
+        private func requireGoingOn(_ isCancelled: () -> Bool) throws {
+            guard isCancelled() else { return }
+            throw TrainingError(.interrupted, "the preparation of the data was interrupted.")
+        }
+
+        private func wait(_ isCancelled: () -> Bool) throws {
+            log.progress("another process prepares the same data")
+            try requireGoingOn(isCancelled)
+        }
+
+        private func tell(_ progress: ExamplePreparation.Progress, _ isCancelled: () -> Bool) throws {
+            log.progress("\(progress.records) records, \(progress.bytes >> 20) MiB")
+            try requireGoingOn(isCancelled)
+        }
+    }
+}
+
+/// From when on examples do not lie in memory, and where they lie then.
+package struct PreparationLimits: Sendable {
+    /// Bytes of data up to which examples are in memory.
+    package var inMemory = 16 << 20
+    /// Bytes beyond which examples are made ahead of use, where that can be.
+    package var ahead = 64 << 20
+    package var cache = ExampleCache(
+        CatalogModel.cache.appending(path: "examples", directoryHint: .isDirectory), limit: Self.cacheLimit)
+
+    package init() {}
+
+    /// 64 GiB, or what the user says in GiB.
+    private static var cacheLimit: Int {
+        let chosen = ProcessInfo.processInfo.environment["MENO_EXAMPLE_CACHE_GIB"].flatMap(Double.init)
+        return Int(max(0, min(chosen ?? 64, 1e6)) * Double(1 << 30))
+    }
+}
+
+extension ExamplePreparation {
+    init(
+        _ configuration: RunConfiguration, format: RecordFormat, _ tokenized: TokenizedModel, _ choice: TemplateChoice
+    ) {
+        let data = configuration.data
+        var builder = ExampleBuilder(
+            tokenizer: tokenized.tokenizer, template: choice.template, maxLength: data.maxLength,
+            lossTarget: data.lossOn, lengthPolicy: data.tooLong, invalidPolicy: data.onInvalid,
+            variables: data.chatTemplateKwargs)
+        builder.unit = configuration.training.objective.kind.unit
+        builder.templateFault = choice.fault
+        builder.keepsTextsWhole = data.textBlocks
+        self.init(decoder: RecordDecoder(format: format, mapping: data.mapping), builder: builder)
+        dropsDuplicates = data.dropsDuplicates
+        if data.textBlocks {
+            blocks = BlockBuilder(
+                length: data.maxLength, overlap: data.blockOverlap, bosID: tokenized.tokenizer.bosID)
+        }
+    }
+
+    /// What changes an example, as a name.
+    fileprivate func key(of digest: FileDigest, _ sources: RecordSources) -> String {
+        name([digest.sha256, sources.identity] + identity)
+    }
+
+    /// What changes where records lie and which of them are fit.
+    fileprivate func indexKey(of digest: FileDigest, _ sources: RecordSources) -> String {
+        name([digest.sha256, sources.identity, indexIdentity])
+    }
+
+    private func name(_ parts: [String]) -> String {
+        FileDigest(of: Data(parts.joined(separator: "\n").utf8)).sha256
+    }
+}
+
+extension RunConfiguration {
+    /// Why every example has to be known before the first step, most of all its length.
+    fileprivate var reasonsToPrepareAll: [String] {
+        let reasons: [(holds: Bool, reason: String)] = [
+            (
+                data.evaluationPaths.isEmpty && data.trainFraction < 1,
+                "data.train_fraction holds examples out, chosen by length and source"
+            ),
+            (data.tooLong != .truncate, "data.too_long leaves examples out by their length"),
+            (data.lossOn != .all, "data.loss_on leaves out examples whose answer is cut"),
+            (data.dropsDuplicates, "data.drop_duplicates compares all records"),
+            (!data.sources.isEmpty, "data.sources are read one with the other"),
+            (data.textBlocks, "data.text_blocks cuts texts one behind the other"),
+            (data.packing != .none, "data.packing puts examples together by their length"),
+            (training.groupsByLength, "training.group_by_length sorts examples by their length"),
+            (training.objective.kind != .sft, "training.objective learns only records that are pairs or judged"),
+        ]
+        return reasons.filter(\.holds).map(\.reason)
+    }
+}

@@ -1,0 +1,93 @@
+/// Finds where an object or array of JSON ends, over a text that comes in pieces.
+struct BracketScanner {
+    private var depth = 0
+    private var isInString = false
+    private var isEscaped = false
+
+    /// What a scan found.
+    enum Result: Equatable {
+        /// Behind the bracket that closes it.
+        case closed(Int)
+        /// What begins here is no object or array.
+        case none
+        /// The piece ended before.
+        case open
+    }
+
+    /// Goes over the next piece.
+    /// - Parameter start: where the piece begins in the bytes.
+    mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int? = nil) -> Result {
+        let end = end ?? bytes.count
+        var place = start
+        while place < end {
+            let byte = bytes[place]
+            place += 1
+            if isInString {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isInString = false
+                }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): isInString = true
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
+                if depth == 0 { return .closed(place) }
+            default: if depth == 0 { return .none }
+            }
+        }
+        return .open
+    }
+}
+
+/// Cuts an array of JSON into its elements, over a text that comes in pieces, without reading them: one bad element spoils no
+/// other.
+struct ArrayScanner {
+    private var depth = 0
+    private var isInString = false
+    private var isEscaped = false
+
+    /// The end of an element.
+    struct End: Equatable {
+        /// Behind its last byte.
+        var offset: Int
+        /// Whether the array ends with it.
+        var isLast: Bool
+    }
+
+    /// Goes over the next piece.
+    /// - Returns: the next end of an element; `nil` where the piece ended before.
+    mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int) -> End? {
+        var place = start
+        while place < bytes.count {
+            let byte = bytes[place]
+            if isInString {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isInString = false
+                }
+            } else {
+                switch byte {
+                case UInt8(ascii: "\""): isInString = true
+                case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+                case UInt8(ascii: ","): if depth == 0 { return End(offset: place, isLast: false) }
+                case UInt8(ascii: "]"):
+                    if depth == 0 { return End(offset: place, isLast: true) }
+                    depth -= 1
+                case UInt8(ascii: "}"): depth = max(0, depth - 1)
+                default: break
+                }
+            }
+            place += 1
+        }
+        return nil
+    }
+}
