@@ -81,7 +81,7 @@ private struct ConfigurationReader {
         }
         guard let root, !isNull(root) else { return }
         guard let mapping = root.mapping else {
-            throw ConfigurationError(.invalid, at: name, "is no mapping of keys to values.")
+            throw ConfigurationError(.invalid, at: name, "must be a mapping of keys to values.")
         }
         try read(mapping, under: nil)
     }
@@ -102,7 +102,7 @@ private struct ConfigurationReader {
             } else if let entries = node.mapping {
                 try read(entries, under: path)
             } else {
-                throw ConfigurationError(.invalid, at: place(node), "`\(path)` is no mapping of keys to values.")
+                throw ConfigurationError(.invalid, at: place(node), "`\(path)` must be a mapping of keys to values.")
             }
         }
     }

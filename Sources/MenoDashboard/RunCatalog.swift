@@ -23,7 +23,7 @@ package struct RunCatalog: Sendable {
     /// `nil` where no run has the name. A name is compared, never made part of a path.
     package func run(named name: String) -> URL? { runs.first { $0.name == name }?.url }
 
-    /// Changes when there is something new to tell of a run.
+    /// Changes when there is something new to show of a run.
     func stamp(of run: URL) -> String { recorded(by: run).map { "\($0.size) \($0.date.timeIntervalSince1970)" } ?? "" }
 
     private func holdsRun(_ url: URL) -> Bool {

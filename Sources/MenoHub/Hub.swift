@@ -49,6 +49,11 @@ package struct Hub: Sendable {
         }
     }
 
+    /// What the cache has of a model; nothing is asked of the network.
+    package func cached(_ reference: HubReference, parts: HubParts = .model) -> Snapshot? {
+        CachedSnapshot(reference, parts, in: settings.cache)?.snapshot
+    }
+
     /// What a download would bring; `nil` where the cache has everything.
     package func forecast(_ reference: HubReference, parts: HubParts = .model) async throws -> DownloadForecast? {
         if CachedSnapshot(reference, parts, in: settings.cache) != nil { return nil }

@@ -151,7 +151,7 @@ public struct RunOutcome: Sendable, Hashable, Codable {
     public var step: Int
     /// How long it took, in seconds.
     public var seconds: Double
-    /// The part of ``seconds`` that observers took: what they did when they were told of something, and to write down
+    /// The part of ``seconds`` that observers took: what they did with the events they got, and to write down
     /// their state. Probe answers, which tell their own time, are not in it, nor is what comes after the end, as a report.
     public var observerSeconds: Double?
     /// The step with the best value of the metric that chooses the best model.

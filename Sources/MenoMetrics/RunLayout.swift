@@ -13,7 +13,7 @@ package struct RunLayout: Sendable {
     package var model: URL { base.appending(path: "model") }
     /// Logs, unless the configuration names another folder.
     package var logs: URL { base.appending(path: "logs") }
-    /// What is told of the run.
+    /// What is reported about the run.
     package var progress: URL { base.appending(path: "training_progress") }
     /// Every event, with what it took.
     package var events: URL { progress.appending(path: Self.eventsName) }

@@ -1,4 +1,5 @@
 package import Foundation
+package import MenoHub
 internal import MenoModels
 
 /// The models that have a name.
@@ -9,19 +10,30 @@ package struct CatalogModel: Sendable {
     package let license: String
     /// Its Hugging Face id, by which PEFT finds the model that an adapter belongs to.
     let hubID: String
+    /// Whether the Hub gives it only to those who have accepted its conditions.
+    package let isGated: Bool
 
     package static let all = [
         CatalogModel(
             name: "gemma-3-270m", file: "gemma-3-270m-q4_k_m.gguf", description: "Gemma 3 270M, Q4_K_M, 241 MiB",
-            license: "Gemma Terms of Use (ai.google.dev/gemma/terms)", hubID: "google/gemma-3-270m"),
+            license: "Gemma Terms of Use (ai.google.dev/gemma/terms)", hubID: "google/gemma-3-270m",
+            isGated: true),
         CatalogModel(
             name: "smollm2-135m", file: "SmolLM2-135M-Instruct.Q4_1.gguf",
             description: "SmolLM2 135M Instruct, Q4_1, 94 MiB", license: "Apache-2.0",
-            hubID: "HuggingFaceTB/SmolLM2-135M-Instruct"),
+            hubID: "HuggingFaceTB/SmolLM2-135M-Instruct", isGated: false),
     ]
 
-    package var url: URL { Self.cache.appending(path: "models").appending(path: file) }
-    package var isFetched: Bool { FileManager.default.fileExists(atPath: url.path) }
+    /// What it is at the Hub.
+    package var hub: HubReference { HubReference(id: hubID) }
+
+    /// Where its files are, or would be: the `.gguf` file, or what the Hub's cache has of the model.
+    package var url: URL { isFileFetched ? fileURL : hubFolder ?? fileURL }
+    package var isFetched: Bool { isFileFetched || hubFolder != nil }
+    package var isFileFetched: Bool { FileManager.default.fileExists(atPath: fileURL.path) }
+
+    private var fileURL: URL { Self.cache.appending(path: "models").appending(path: file) }
+    private var hubFolder: URL? { (try? HubSettings()).flatMap { Hub($0).cached(hub)?.url } }
 
     /// The error of a model that has not been downloaded.
     package var absence: ModelError {

@@ -122,7 +122,7 @@ struct RunFolders {
             || RunRecord.recording(in: base) != nil
     }
 
-    /// Removes what an earlier run left: its result, and what was told of it; checkpoints where they are to be overwritten, as
+    /// Removes what an earlier run left: its result, and what was reported about it; checkpoints where they are to be overwritten, as
     /// what else has such a name is nobody's to remove. Logs stay.
     /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
     func clear(keeping inputs: [URL]) throws {

@@ -14,7 +14,8 @@ struct Demo: ParsableCommand {
         discussion: "Run again, it trains from scratch and replaces the earlier demo's checkpoints, adapter and report."
     )
 
-    @Option(help: "gemma-3-270m or smollm2-135m.") var model: String?
+    @Option(help: "A name (gemma-3-270m, smollm2-135m), a folder, a .gguf file or a Hugging Face id.") var model:
+        String?
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
     @Flag(help: "Then train on pairs of answers too: prefer a question that leads on to an answer that tells.")
@@ -28,9 +29,10 @@ struct Demo: ParsableCommand {
         try reportingErrors {
             guard let root = Installation.root else {
                 throw ConfigurationError(
-                    .notFound, at: "Examples/demo.yaml", "the checkout that holds it was not found.",
-                    advice: "Run `./meno demo` there, or set MENO_ROOT to it.")
+                    .notFound, at: "Examples/demo.yaml", "was not found.",
+                    advice: "Set MENO_ROOT to the folder that holds Examples: a checkout, or share/meno of a release.")
             }
+            let model = try self.model ?? replacement(root)
             let named =
                 (model.map { ["model.name_or_path=\($0)"] } ?? [])
                 + (export.map { ["training.export_at_end=[\($0)]"] } ?? [])
@@ -45,6 +47,19 @@ struct Demo: ParsableCommand {
             if !overrides.isEmpty { second.baseOutputDirectory = configuration.baseOutputDirectory + "-preferences" }
             try DemoOfPreferences(questions: Self.probes).run(second, before: shares)
         }
+    }
+
+    /// A release cannot fetch what the Hub gives only to those who have an account; it takes a model that anybody may have.
+    private func replacement(_ root: URL) throws -> String? {
+        guard Installation.fetchScript == nil else { return nil }
+        let chosen = try read("demo.yaml", in: root, overrides).model.nameOrPath
+        guard let model = CatalogModel.all.first(where: { $0.name == chosen }), !model.isFetched, model.isGated,
+            let other = CatalogModel.all.first(where: { !$0.isGated })
+        else { return nil }
+        Console.note(
+            "\(model.name) is not there, and the Hub asks for an account before it gives it: taking \(other.name). "
+                + "--model takes any other.")
+        return other.name
     }
 
     private func read(_ name: String, in root: URL, _ overrides: [String]) throws -> RunConfiguration {
@@ -106,11 +121,11 @@ struct Demo: ParsableCommand {
         print("the adapter          \(run.model.relativePath)")
         print("the report           \(run.report.relativePath)")
         print(
-            "talk with it         ./meno chat --model \(configuration.model.nameOrPath) --adapter \(run.model.relativePath)"
+            "talk with it         \(Installation.command) chat --model \(configuration.model.nameOrPath) --adapter \(run.model.relativePath)"
         )
         if export == nil {
             print(
-                "take it along        ./meno export --model \(configuration.model.nameOrPath) --adapter "
+                "take it along        \(Installation.command) export --model \(configuration.model.nameOrPath) --adapter "
                     + "\(run.model.relativePath) --format gguf --quantize Q8_0 --to \(run.base.relativePath)/model.gguf"
             )
         } else {

@@ -21,7 +21,7 @@ struct Doctor: ParsableCommand {
             )
         }
         tellHub()
-        print("checkout       \(Installation.root?.path ?? "not found: demo and models fetch will not work")")
+        print("examples       \(Installation.root?.path ?? "not found: `meno demo` needs them, set MENO_ROOT")")
     }
 
     /// Where models of the Hugging Face Hub come from. Nothing is asked of the network.
@@ -33,6 +33,7 @@ struct Doctor: ParsableCommand {
             let free = settings.freeSpace.map { ", \(ByteText.english($0)) free" } ?? ""
             print("hub cache      \(settings.cache.path), \(models.count) models, \(size)\(free)")
             let token = settings.token.map { "token of \($0.source)" } ?? "no token"
+            print("certificates   \(settings.certificates ?? "those of the system")")
             print(
                 "hub            \(settings.endpoint), \(settings.offlineBecause.map { "offline by \($0)" } ?? "online"), \(token)"
             )

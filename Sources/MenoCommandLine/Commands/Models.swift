@@ -87,17 +87,21 @@ struct Models: ParsableCommand {
                         "is a file or folder of yours; only what was downloaded is removed.")
                 case .named(let model):
                     guard model.isFetched else { throw model.absence }
+                    guard model.isFileFetched else { return try remove(model.hub) }
                     let size = (try? model.url.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
                     guard try isAgreed(size) else { return }
                     try FileManager.default.removeItem(at: model.url)
                     print("\(ByteText.english(size)) freed")
-                case .hub(let reference):
-                    let removal = try CacheRemoval(reference, in: try HubSettings().cache)
-                    guard try isAgreed(removal.size) else { return }
-                    try removal.run()
-                    print("\(ByteText.english(removal.size)) freed")
+                case .hub(let reference): try remove(reference)
                 }
             }
+        }
+
+        private func remove(_ reference: HubReference) throws {
+            let removal = try CacheRemoval(reference, in: try HubSettings().cache)
+            guard try isAgreed(removal.size) else { return }
+            try removal.run()
+            print("\(ByteText.english(removal.size)) freed")
         }
 
         private func isAgreed(_ size: Int) throws -> Bool {

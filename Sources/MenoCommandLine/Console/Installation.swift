@@ -2,16 +2,26 @@ import Foundation
 
 /// Where the program's own files are.
 enum Installation {
-    /// The checkout that the program was built in; it holds `Examples` and `scripts`.
+    /// The folder that holds `Examples`: the checkout that the program was built in, or `share/meno` of a release.
     static let root: URL? = {
         if let root = ProcessInfo.processInfo.environment["MENO_ROOT"] { return URL(filePath: root) }
-        var folder = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        // Arguments begin with the name that was typed, which says nothing about the place when a shell found the program.
+        let program = Bundle.main.executableURL ?? URL(filePath: CommandLine.arguments[0])
+        var folder = program.resolvingSymlinksInPath().deletingLastPathComponent()
         while folder.path != "/" {
-            if FileManager.default.fileExists(atPath: folder.appending(path: "scripts/fetch-model").path) {
-                return folder
+            for candidate in [folder, folder.appending(path: "share/meno")]
+            where FileManager.default.fileExists(atPath: candidate.appending(path: "Examples/demo.yaml").path) {
+                return candidate
             }
             folder.deleteLastPathComponent()
         }
         return nil
     }()
+
+    /// The checkout's script that downloads named models with pip. A release has none: it takes them from the Hub.
+    static let fetchScript: URL? = root.map { $0.appending(path: "scripts/fetch-model") }
+        .flatMap { FileManager.default.isExecutableFile(atPath: $0.path) ? $0 : nil }
+
+    /// How a user of this installation calls the program.
+    static let command = fetchScript == nil ? "meno" : "./meno"
 }

@@ -1,28 +1,29 @@
 import Foundation
 import Meno
+import MenoHub
 import MenoModels
 
 extension CatalogModel {
     /// Asks whether to download the model, and does so.
     func offerFetch() throws {
-        switch Consent.ask("\(name) is not there yet (\(description); license: \(license)). Download it now?") {
+        let source = Installation.fetchScript == nil ? "\(hub) of the Hugging Face Hub" : description
+        switch Consent.ask("\(name) is not there yet (\(source); license: \(license)). Download it now?") {
         case .yes: try fetch()
         case .no, .unasked:
             throw ModelError(
-                .notFound, at: name, "is not there yet: \(description).",
+                .notFound, at: name, "is not there yet: \(source).",
                 advice:
                     "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded when they are "
                     + "needed.")
         }
     }
 
-    /// Downloads the model into the cache, verified by SHA-256.
+    /// Downloads the model, verified by SHA-256: the file by the checkout's script, else the model of the Hub.
     func fetch() throws {
         guard !isFetched else { return }
-        guard let script = Installation.root?.appending(path: "scripts/fetch-model") else {
-            throw ModelError(
-                .notFound, "the checkout that holds scripts/fetch-model was not found.",
-                advice: "Set MENO_ROOT to it, or run `./meno` there.")
+        guard let script = Installation.fetchScript else {
+            _ = try Hub(HubSettings()).locate(hub, log: ConsoleLog())
+            return
         }
         let process = Process()
         process.executableURL = script

@@ -1,5 +1,5 @@
 extension ConfigurationKey {
-    /// Those of `training:` that say what is told of a run, and where.
+    /// Those of `training:` that say what is reported about a run, and where.
     static let telling = [
         ConfigurationKey(
             "training.report_to", \.report.destinations, .choices(),

@@ -21,6 +21,8 @@ package struct HubSettings: Sendable {
     package var longestWait: Duration = .seconds(300)
     /// Files that are downloaded at once.
     package var parallelFiles = 8
+    /// `SSL_CERT_FILE`: a file of certificates of authorities, in PEM. `nil`: those of the system.
+    package let certificates: String?
     let proxies: ProxySettings
 
     /// Bytes that are free where the cache lies, or will lie.
@@ -50,7 +52,23 @@ package struct HubSettings: Sendable {
         }
         answerTimeout = try seconds("HF_HUB_ETAG_TIMEOUT")
         readTimeout = try seconds("HF_HUB_DOWNLOAD_TIMEOUT")
+        certificates = try Self.certificates(environment)
         proxies = ProxySettings(environment)
+    }
+
+    /// By the variables of OpenSSL, of Python's requests and of curl.
+    private static func certificates(_ environment: [String: String]) throws -> String? {
+        let names = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+        guard let name = names.first(where: { environment[$0] != nil }), let text = environment[name] else {
+            return nil
+        }
+        let path = expanded(text, environment)
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw HubError(
+                .badSetting, at: name, "is \(path), which cannot be read.",
+                advice: "Expected a file of certificates in PEM.")
+        }
+        return path
     }
 
     private static func endpoint(_ text: String) throws -> String {

@@ -12,6 +12,13 @@ extension CodedError<HubErrorCode> {
     /// - Throws: `CancellationError` where the task was cancelled.
     static func network(_ error: any Error, host: String, _ settings: HubSettings) throws -> HubError {
         if Task.isCancelled || error as? HTTPClientError == .cancelled { throw CancellationError() }
+        if "\(error)".contains("CERTIFICATE_VERIFY_FAILED") {
+            return HubError(
+                .network, at: host, "has a certificate that no known authority has signed.",
+                advice: settings.certificates.map { "Check whether \($0) holds the authority's certificate." }
+                    ?? "Install the system's certificates (Debian: ca-certificates), or set SSL_CERT_FILE to a file of them."
+            )
+        }
         let reason =
             switch error {
             case let error as HTTPClientError: Self.reason(error, settings)

@@ -2,6 +2,7 @@ internal import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 internal import Synchronization
 
 /// Requests to the Hub and to the servers that it sends on to.
@@ -38,6 +39,11 @@ final class HubTransport: Sendable {
             var configuration = HTTPClient.Configuration()
             configuration.redirectConfiguration = .disallow
             configuration.timeout = .init(connect: .init(settings.answerTimeout), read: .init(settings.readTimeout))
+            if let certificates = settings.certificates {
+                var tls = TLSConfiguration.makeClientConfiguration()
+                tls.trustRoots = .file(certificates)
+                configuration.tlsConfiguration = tls
+            }
             // Otherwise a refused connection is tried until the time is up.
             configuration.connectionPool.retryConnectionEstablishment = false
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.parallelFiles

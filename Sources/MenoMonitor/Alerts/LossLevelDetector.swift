@@ -89,7 +89,7 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
                 message:
                     "The loss diverges: the median of the last \(latest.capacity) steps is \(format(level)), after "
                     + "\(format(reference)) at its best.",
-                advice: "Stop, and go on from an earlier checkpoint with a learning rate of a third or less, a longer "
+                advice: "Stop, and resume from an earlier checkpoint with a learning rate of a third or less, a longer "
                     + "warm-up or a smaller max_grad_norm.",
                 values: ["level": level, "best_level": reference, "bound": reference + rise])
         }

@@ -1,6 +1,6 @@
 internal import MenoMetrics
 
-/// Tells of losses and gradients that are not numbers.
+/// Reports losses and gradients that are not numbers.
 struct NotFiniteDetector: Sendable, Hashable, Codable {
     /// What was not a number, in words, and the records of the batch that made it.
     struct Finding {

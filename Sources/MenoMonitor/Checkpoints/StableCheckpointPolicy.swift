@@ -4,7 +4,7 @@
 /// steps since the last one, mean perplexity, standard deviation of the evaluation loss, mean gradient norm) or training
 /// and evaluation are in balance; unless too many saves failed in a row, or it would be the worst of a full set.
 ///
-/// Source: `_should_save_checkpoint`, `_safe_save_checkpoint` and `on_evaluate` of the seed's notebook, section 4.4, which
+/// Source: `_should_save_checkpoint`, `_safe_save_checkpoint` and `on_evaluate` of the reference notebook, section 4.4, which
 /// has the thresholds but neither the basic conditions (its base class has no such method), nor the limits applied.
 package struct StableCheckpointPolicy: Sendable, Hashable, Codable {
     /// A save that was asked for, until it is told how it went.
@@ -86,7 +86,7 @@ package struct StableCheckpointPolicy: Sendable, Hashable, Codable {
         self.request = nil
         consecutiveErrors = 0
         lastCheckpointStep = step
-        // A run that goes on from an earlier step saves the same step again.
+        // A run that is resumed from an earlier step saves the same step again.
         checkpoints.removeAll { $0.step == step || $0.path == path }
         checkpoints.append(
             StableCheckpoint(

@@ -1,4 +1,4 @@
-/// What the monitor judges a run by. The defaults are those of the seed's notebook, section 4.4.
+/// What the monitor judges a run by. The defaults are those of the reference notebook, section 4.4.
 public struct MonitorConfiguration: Sendable, Hashable, Codable {
     /// How many evaluations (and logged gradient norms) the stability of a run is judged over. No stable checkpoint is
     /// saved before there are so many evaluations.

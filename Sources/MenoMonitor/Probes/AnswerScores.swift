@@ -1,6 +1,6 @@
 package import MenoMetrics
 
-/// What can be told of an answer to a probe question from its text alone.
+/// What can be said about an answer to a probe question from its text alone.
 package struct AnswerScores: Sendable, Hashable, Codable {
     /// The sentences that ask something, without echoes of the probe question.
     package var questions: [String]

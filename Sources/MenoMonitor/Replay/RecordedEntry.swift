@@ -2,7 +2,7 @@ internal import MenoFormats
 internal import MenoMetrics
 
 /// What one step or evaluation measured, by the names of Hugging Face's `log_history`: an element of that list, or a line
-/// of a `metrics.jsonl`, which also tells of tokens and of steps that were not applied.
+/// of a `metrics.jsonl`, which also has tokens and steps that were not applied.
 ///
 /// What the entry does not say is not invented: a gradient norm, learning rate or accuracy that is absent is NaN, counts
 /// of tokens and durations are 0. A loss or gradient norm that is NaN or infinite becomes `.stepSkipped`, though `Trainer`

@@ -4,7 +4,7 @@ package import MenoMetrics
 /// A recorded run, to be judged over again: by other thresholds, or for the first time where another program made it.
 package struct Replay: Sendable {
     package enum Source: String, Sendable, Hashable, Codable {
-        /// The `events.jsonl` or `metrics.jsonl` of a run of Meno. The latter has no times, so nothing can be told of them.
+        /// The `events.jsonl` or `metrics.jsonl` of a run of Meno. The latter has no times, so nothing can be said about them.
         case log
         /// The `trainer_state.json` of Hugging Face's `Trainer`, or of a checkpoint of Meno.
         case trainerState
@@ -57,7 +57,7 @@ package struct Replay: Sendable {
         return judgement
     }
 
-    /// A killed run goes on from its last checkpoint, and what it did after that is done again. The line that says so may
+    /// A killed run is resumed from its last checkpoint, and what it did after that is done again. The line that says so may
     /// be lost, where it was written behind one cut short.
     private static func withoutAbandoned(_ events: [RunEvent]) -> [RunEvent] {
         var kept: [RunEvent] = []
@@ -78,7 +78,7 @@ package struct Replay: Sendable {
     }
 
     /// Removes the events of abandoned steps, and the end of the process that made them. What comes after the first of them
-    /// remains where it tells of a step before, as a checkpoint is on the disk when the next step is done already, and
+    /// remains where it describes a step before, as a checkpoint is on the disk when the next step is done already, and
     /// where a checkpoint went: it does not come back.
     private static func removeAbandoned(from events: inout [RunEvent], where isAbandoned: (Int) -> Bool) {
         let first = events.firstIndex { $0.isEnd || $0.step.map(isAbandoned) ?? false } ?? events.endIndex

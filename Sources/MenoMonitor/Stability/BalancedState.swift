@@ -1,7 +1,7 @@
 /// Whether training and evaluation are in balance: low ≤ gap ≤ high, total variance < 0.1 and variance ratio > 0.7, by
 /// the configuration's bounds.
 ///
-/// Source: `_is_balanced_state` of the seed's notebook, section 4.4.
+/// Source: `_is_balanced_state` of the reference notebook, section 4.4.
 package struct BalancedState: Sendable, Hashable, Codable {
     /// The gap lies in its range.
     package var hasGoodGap: Bool

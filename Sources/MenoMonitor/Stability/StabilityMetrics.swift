@@ -1,7 +1,7 @@
 /// How calm a run is, over its last `w` = `window_size` evaluations: the mean perplexity (1/w) Σ pᵢ, the standard deviation
 /// of the evaluation loss √((1/w) Σ (ℓᵢ − ℓ̄)²) and the mean gradient norm (1/w) Σ gᵢ.
 ///
-/// Source: `_calculate_stability_metrics` of the seed's notebook, section 4.4. There the gradient norms were never
+/// Source: `_calculate_stability_metrics` of the reference notebook, section 4.4. There the gradient norms were never
 /// recorded; here they are those of the log, and fewer than `w` are averaged as they are.
 package struct StabilityMetrics: Sendable, Hashable, Codable {
     /// Mean over the last `window_size` evaluations.

@@ -1,7 +1,7 @@
 /// How far training and evaluation loss lie apart, and how much each moves, over the last `w` = `variance_bias_window`
 /// values of each: gap = ē − t̄, variances (1/w) Σ (x − x̄)², total variance = (var t + var e) / 2.
 ///
-/// Source: `_calculate_variance_bias_metrics` of the seed's notebook, section 4.4.
+/// Source: `_calculate_variance_bias_metrics` of the reference notebook, section 4.4.
 package struct VarianceBiasMetrics: Sendable, Hashable, Codable {
     /// Mean evaluation loss − mean training loss, in nats.
     package var lossGap: Double

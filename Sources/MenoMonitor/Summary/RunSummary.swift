@@ -1,6 +1,6 @@
 package import MenoMetrics
 
-/// The content of `training_summary.json`: what there is to tell of a run at its end, or of what there is of it so far.
+/// The content of `training_summary.json`: what there is to say about a run at its end, or about what there is of it so far.
 /// Keys of what was not measured are absent.
 package struct RunSummary: Sendable, Hashable, Codable {
     /// `nil` of a run that goes on, or whose end was not recorded.

@@ -2,7 +2,7 @@ package import Foundation
 package import MenoMetrics
 package import MenoMonitor
 
-/// What there is to tell of a run, read from what it recorded: of one that ended, is running or broke off, ours or `Trainer`'s.
+/// What there is to say about a run, read from what it recorded: of one that ended, is running or broke off, ours or `Trainer`'s.
 package struct RunRecord: Sendable {
     package private(set) var description: RunDescription?
     package private(set) var steps: [StepMetrics] = []

@@ -15,7 +15,7 @@ extension TrainingLoop {
             let again = model.checkpointedLayers
             return observers.emit(
                 .notice(
-                    "passes of up to \(preferred) tokens: less than \(bound >> 20) of \(available >> 20) MiB available"
+                    "passes of up to \(preferred) tokens: they need at most \(bound >> 20) MiB, and \(available >> 20) MiB are free"
                         + (again > 0 ? ", as \(again) layers are computed again in the backward pass" : ""))
             )
         }

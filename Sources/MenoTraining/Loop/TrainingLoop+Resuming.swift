@@ -39,7 +39,7 @@ extension TrainingLoop {
             guard let bytes = state.randomStates["\(device)"] else { continue }
             try RandomGenerator.setState([UInt8](bytes), of: device)
         }
-        // Only now is it certain that the run goes on from here.
+        // Only now is it certain that the run resumes from here.
         try setAsideAbandoned(saving, after: state.progress.stepsDone)
         progress = state.progress
         if let chosen = arguments.tokensPerPass { progress.passLimits.training = chosen }

@@ -53,7 +53,7 @@ extension TrainingLoop {
         guard progress.skippedSteps >= arguments.maxSkippedSteps else { return }
         throw TrainingError(
             .notFinite,
-            "step \(step + 1): \(error.message) It is the \(progress.skippedSteps). step in a row that was not applied. "
+            "step \(step + 1): \(error.message) \(progress.skippedSteps) steps in a row were not applied. "
                 + "Its records: \(places.joined(separator: ", ")).", advice: error.advice)
     }
 }
