@@ -67,7 +67,8 @@ import Testing
     }
 
     /// On a terminal each question is asked, and one that is answered wrongly is asked again.
-    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"))) func questionsAreAsked() throws {
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script")))
+    func questionsAreAsked() throws {
         let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "meno").path
         let answers = tiny.folder.url.appending(path: "answers")
         try Data("tiny\n\ndpo\nlora\n2\nsomewhere/else\n".utf8).write(to: answers)
@@ -83,7 +84,7 @@ import Testing
         let shown = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0, "\(shown)")
-        for question in ["Which model?", "Which data?", "Which method? [lora]", "needs pairs", "[5]", "Where is the run"] {
+        for question in ["Which model?", "Which data?", "Which method? [lora]", "needs pairs", "[5]", "Where is"] {
             #expect(shown.contains(question), "\(question)\n\(shown)")
         }
         let text = try String(contentsOf: file, encoding: .utf8)

@@ -54,10 +54,13 @@ struct RunProposal {
     private var holdsOut: Bool { data.used >= 10 }
     private var trainFraction: Double { holdsOut ? 0.9 : 1 }
 
-    /// Tokens of the longest example: those of nearly all, by 64, within the model's context and what a laptop bears.
+    /// Tokens of the longest example: all of them where that is cheap, else those of nine tenths and a quarter more, within the
+    /// model's context; by 64.
     var maxLength: Int {
-        let wanted = (max(data.tokens.ninetieth * 5 / 4, min(data.tokens.longest, 256)) + 63) / 64 * 64
-        return max(64, min(wanted, (data.tokens.longest + 63) / 64 * 64, model.context ?? 2048, 2048))
+        let rounded = { (tokens: Int) in (tokens + 63) / 64 * 64 }
+        let longest = rounded(data.tokens.longest)
+        let wanted = longest <= 512 ? longest : max(512, rounded(data.tokens.ninetieth * 5 / 4))
+        return max(64, min(wanted, longest, model.context ?? 2048, 2048))
     }
 
     /// So many passes that there are some hundred steps, and no more than five.
@@ -124,7 +127,7 @@ struct RunProposal {
               load_best_model_at_end: false
 
             """
-        return """
+        let text = """
             # Made by `meno init`. `meno keys` describes every key, `meno plan \(file)` forecasts memory and time,
             # and `meno train \(file)` trains.
             base_output_dir: \(Self.text(output))
@@ -134,19 +137,19 @@ struct RunProposal {
             \(quantized)
             data:                           # \(data.summary)
               path: \(Self.text(dataPath))
-              max_length: \(padded(maxLength))# tokens; examples have \(data.tokens.shortest) to \(data.tokens.longest)\(estimated), and \(cut)
-              train_fraction: \(padded(trainFraction))# the rest is held out, to see what is learnt beyond the examples
+              max_length: \(maxLength) # tokens; examples have \(data.tokens.shortest) to \(data.tokens.longest)\(estimated), and \(cut)
+              train_fraction: \(trainFraction) # the rest is held out, to see what is learnt beyond the examples
               max_eval_samples: 50
-              loss_on: \(padded(lossOn))# completions learns the answers; all learns every token
+              loss_on: \(lossOn) # completions learns the answers; all learns every token
 
             \(lora)
             training:                       # \(steps) steps
-            \(objective)  num_train_epochs: \(padded(number))# passes over the data
-              learning_rate: \(padded(learningRate))# lower it where the loss jumps or rises
+            \(objective)  num_train_epochs: \(number) # passes over the data
+              learning_rate: \(learningRate) # lower it where the loss jumps or rises
               lr_scheduler_type: cosine
               warmup_ratio: 0.1
-              per_device_train_batch_size: \(padded(min(batch, 4)))# this, times the next, is how many examples make a step
-              gradient_accumulation_steps: \(padded(max(1, batch / 4)))
+              per_device_train_batch_size: \(min(batch, 4)) # this, times the next, is how many examples make a step
+              gradient_accumulation_steps: \(max(1, batch / 4))
             \(evaluation)  logging_steps: \(max(1, min(10, steps / 20)))
               report_to: []                 # tensorboard, mlflow; report.html is written in any case
 
@@ -155,16 +158,21 @@ struct RunProposal {
               probes:
                 max_new_tokens: 64          # after each evaluation the model answers some questions
 
-            """.replacing("\n\n\n", with: "\n\n")
+            """
+        return Self.aligned(text.replacing("\n\n\n", with: "\n\n"))
     }
 
     /// The name of the file, for its comments.
     var file = "run.yaml"
 
-    /// A value, so that the comments behind most are below each other.
-    private func padded(_ value: some CustomStringConvertible) -> String {
-        let text = value.description
-        return text + String(repeating: " ", count: max(1, 14 - text.count))
+    /// The lines with their comments below each other.
+    private static func aligned(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            guard !line.hasPrefix("#"), let mark = line.firstRange(of: " # ") else { return String(line) }
+            let value = String(line[..<mark.lowerBound]).replacing(#/ +$/#, with: "")
+            let space = String(repeating: " ", count: max(1, 33 - value.count))
+            return value + space + line[line.index(after: mark.lowerBound)...]
+        }.joined(separator: "\n")
     }
 
     /// A text as YAML reads it back.

@@ -10,9 +10,9 @@ extension ConfigurationKey {
                 "mlflow takes its server from the environment, as mlflow and Trainer do: MLFLOW_TRACKING_URI, "
                 + "MLFLOW_EXPERIMENT_NAME, MLFLOW_RUN_ID, MLFLOW_TAGS, and MLFLOW_TRACKING_TOKEN or MLFLOW_TRACKING_USERNAME "
                 + "and MLFLOW_TRACKING_PASSWORD, which are written nowhere. No artifacts are sent. `meno track` sends the record of "
-                + "a run that is over. wandb is not there: its offline log is the internal format of its own client, which only "
-                + "W&B's server can confirm. Nor is trackio: its offline store is a SQLite database whose tables change between "
-                + "versions. metrics.jsonl, events.jsonl and report.html are written in any case."),
+                + "a run that is over. wandb is not supported: its offline log is the internal format of its own client, and only a W&B "
+                + "server could confirm that a log is right. Nor is trackio: it keeps runs in a SQLite database, and Meno has no "
+                + "SQLite. metrics.jsonl, events.jsonl and report.html are written in any case."),
         ConfigurationKey(
             "training.logging_dir", \.report.logDirectory, .textOrNone,
             "The folder of the log and of TensorBoard's event files; null: logs in base_output_dir.", example: "logs"),
