@@ -264,7 +264,7 @@ def steer(browser, dashboard, runs):
     with open(configuration, "w") as file:
         file.write(RUN.format(folder=steered, model=model).replace("max_steps: 16", "max_steps: 4000").replace("eval_steps: 4", "eval_steps: 2000"))
     training = start([meno, "train", configuration, "--quiet"])
-    wait("the run to begin", lambda: os.path.exists(os.path.join(steered, ".session.json")), 300)
+    wait("the run to begin", lambda: os.path.exists(os.path.join(steered, "control_session.json")), 300)
     tab = Tab(browser, dashboard.address + "runs/steered", 1100)
     wait("the buttons", lambda: "Save a checkpoint now" in tab.text, 60)
     wait("the first step", lambda: tab.step > 0, 300)

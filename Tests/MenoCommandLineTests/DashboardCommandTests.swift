@@ -92,7 +92,7 @@ import Testing
         try tiny.write("max_steps: 100000, save_steps: 100000, eval_steps: 50000, learning_rate: 1.0e-4, bf16: false")
         let training = try start(["train", tiny.file.path, "--quiet"])
         defer { training.terminate() }
-        let session = tiny.run.appending(path: ".session.json").path
+        let session = tiny.run.appending(path: "control_session.json").path
         for _ in 0..<400 where !FileManager.default.fileExists(atPath: session) { usleep(50_000) }
         let dashboard = try start(["dashboard", tiny.run.path, "--port", "0", "--language", "en"])
         defer { dashboard.terminate() }
@@ -140,7 +140,7 @@ import Testing
         training.waitUntilExit()
         #expect(training.terminationStatus == 0)
         #expect(FileManager.default.fileExists(atPath: model.appending(path: "adapter_model.safetensors").path))
-        for file in [".session.json", ".request.json"] {
+        for file in ["control_session.json", "control_request.json"] {
             #expect(!FileManager.default.fileExists(atPath: tiny.run.appending(path: file).path))
         }
         page = try Connection(port).get("/runs/run", host: host)

@@ -95,17 +95,17 @@ import Testing
         let pages = pages()
         let form = try form(await body(pages))
         _ = await pages.act(["runs", "a", "stop"], form: form)
-        let request = try Data(contentsOf: run.appending(path: ".request.json"))
+        let request = try Data(contentsOf: run.appending(path: "control_request.json"))
         withExtendedLifetime(first) {}
         first = nil
         let second = RequestPolicy(run)
-        try request.write(to: run.appending(path: ".request.json"))
+        try request.write(to: run.appending(path: "control_request.json"))
         let step = RunEvent.step(
             StepMetrics(step: 1, epoch: 1, loss: 1, gradientNorm: 1, learningRate: 1, tokens: 1, labels: 1, seconds: 1))
         #expect(second.decisions(after: step).isEmpty)
         guard case .refused(409, _) = await pages.act(["runs", "a", "stop"], form: form) else { throw Missing() }
         for text in ["", "{", #"{"session": 1}"#, String(repeating: "x", count: 100_000)] {
-            try Data(text.utf8).write(to: run.appending(path: ".request.json"))
+            try Data(text.utf8).write(to: run.appending(path: "control_request.json"))
             #expect(second.decisions(after: step).isEmpty)
         }
     }
@@ -120,7 +120,7 @@ import Testing
         guard case .refused(403, _) = await pages.act(["runs", "a", "stop"], form: [:]) else { throw Missing() }
         guard case .notFound = await pages.act(["runs", "..", "stop"], form: form) else { throw Missing() }
         guard case .notFound = await pages.act(["runs", "a", "body"], form: form) else { throw Missing() }
-        #expect(!FileManager.default.fileExists(atPath: run.appending(path: ".request.json").path))
+        #expect(!FileManager.default.fileExists(atPath: run.appending(path: "control_request.json").path))
         withExtendedLifetime(policy) {}
     }
 

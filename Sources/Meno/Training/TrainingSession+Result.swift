@@ -69,7 +69,7 @@ extension TrainingSession {
             let encoder = JSONEncoder.reproducible(isPretty: true, snakeCase: true)
             try WholeFile.write(
                 try encoder.encode(summary), to: folders.progress.appending(path: RunLayout.dataSummaryName),
-                durability: .none)
+                durability: .contents)
         } catch {
             log.warn("the summary of the data cannot be written: \(error)")
         }

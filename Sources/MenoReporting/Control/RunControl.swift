@@ -26,8 +26,8 @@ package struct RunControl: Sendable {
 
     /// - Parameter run: the run's folder.
     package init(_ run: URL) {
-        sessionFile = run.appending(path: ".session.json")
-        requestFile = run.appending(path: ".request.json")
+        sessionFile = run.appending(path: "control_session.json")
+        requestFile = run.appending(path: "control_request.json")
     }
 
     private struct Session: Codable { var session: String }
@@ -51,7 +51,7 @@ package struct RunControl: Sendable {
     package func ask(_ request: RunRequest, session: String) throws -> Bool {
         guard self.session == session else { return false }
         let data = try JSONEncoder.reproducible().encode(Request(session: session, request: request))
-        try WholeFile.write(data, to: requestFile, durability: .none, isShared: true)
+        try WholeFile.write(data, to: requestFile, durability: .contents, isShared: true)
         return true
     }
 
@@ -60,7 +60,7 @@ package struct RunControl: Sendable {
     func begin(session: String) throws {
         try? FileManager.default.removeItem(at: requestFile)
         let data = try JSONEncoder.reproducible().encode(Session(session: session))
-        try WholeFile.write(data, to: sessionFile, durability: .none)
+        try WholeFile.write(data, to: sessionFile, durability: .contents)
     }
 
     /// Takes a request away; one for another process is dropped.
