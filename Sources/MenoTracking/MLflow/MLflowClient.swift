@@ -20,7 +20,8 @@ enum MLflowFailure: Error {
     }
 }
 
-/// Requests to a server, by its REST API.
+/// Requests to a server, by its REST API. They block: a delivery has a thread of its own, so that no program that is busy with other
+/// tasks holds it up.
 struct MLflowClient: Sendable {
     private let settings: MLflowSettings
     private let client: HTTPClient
@@ -37,42 +38,40 @@ struct MLflowClient: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    func shutDown() async { try? await client.shutdown() }
+    func shutDown() { try? client.syncShutdown() }
 
-    func post<Answer: Decodable>(_ path: String, _ body: some Encodable) async throws -> Answer {
-        var request = request(path)
-        request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/json")
-        request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
-        return try await answer(to: request)
+    func post<Answer: Decodable>(_ path: String, _ body: some Encodable) throws -> Answer {
+        try answer(to: path, body: try JSONEncoder().encode(body))
     }
 
-    func get<Answer: Decodable>(_ path: String, _ name: String, _ value: String) async throws -> Answer {
+    func get<Answer: Decodable>(_ path: String, _ name: String, _ value: String) throws -> Answer {
         let allowed = CharacterSet.alphanumerics.union(.init(charactersIn: "-._~"))
-        return try await answer(
-            to: request("\(path)?\(name)=\(value.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")"))
+        return try answer(
+            to: "\(path)?\(name)=\(value.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")", body: nil)
     }
 
-    private func request(_ path: String) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: "\(settings.address)/api/2.0/mlflow/\(path)")
-        request.headers = ["User-Agent": "meno", "Accept": "application/json"]
-        if let credentials = settings.credentials {
-            request.headers.add(name: "Authorization", value: credentials.authorization)
-        }
-        return request
-    }
-
-    private func answer<Answer: Decodable>(to request: HTTPClientRequest) async throws -> Answer {
-        let (status, body): (Int, ByteBuffer)
+    private func answer<Answer: Decodable>(to path: String, body: Data?) throws -> Answer {
+        let (status, data): (Int, Data)
         do {
-            let response = try await client.execute(request, timeout: .init(settings.timeout))
-            status = Int(response.status.code)
-            body = try await response.body.collect(upTo: 16 << 20)
+            var request = try HTTPClient.Request(
+                url: "\(settings.address)/api/2.0/mlflow/\(path)", method: body == nil ? .GET : .POST)
+            request.headers = ["User-Agent": "meno", "Accept": "application/json"]
+            if let credentials = settings.credentials {
+                request.headers.add(name: "Authorization", value: credentials.authorization)
+            }
+            if let body {
+                request.headers.add(name: "Content-Type", value: "application/json")
+                request.body = .data(body)
+            }
+            let deadline = NIODeadline.now() + .init(settings.timeout)
+            let response = try client.execute(
+                request: request, delegate: ResponseAccumulator(request: request, maxBodySize: 16 << 20),
+                deadline: deadline
+            ).wait()
+            (status, data) = (Int(response.status.code), response.body.map { Data($0.readableBytesView) } ?? Data())
         } catch {
-            if Task.isCancelled || error as? HTTPClientError == .cancelled { throw CancellationError() }
             throw MLflowFailure.unavailable(reason(error))
         }
-        let data = Data(body.readableBytesView)
         guard status == 200 else { throw failure(status, data) }
         do {
             return try JSONDecoder().decode(Answer.self, from: data)

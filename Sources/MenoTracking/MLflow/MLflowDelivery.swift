@@ -25,7 +25,8 @@ final class MLflowDelivery: Sendable {
         var hasGivenUp = false
         /// When a request last succeeded.
         var success: ContinuousClock.Instant?
-        var task: Task<Void, Never>?
+        /// Whether nobody waits for what is not sent yet.
+        var isCancelled = false
     }
 
     /// What a server has of a run already.
@@ -45,8 +46,9 @@ final class MLflowDelivery: Sendable {
         self.tags = tags.sorted { $0.key < $1.key }.map { MLflow.Tag(key: $0.key, value: $0.value) }
         self.isResumed = isResumed
         client = MLflowClient(settings)
-        let task = Task.detached { [self] in await deliver() }
-        state.withLock { $0.task = task }
+        let thread = Thread { [self] in deliver() }
+        thread.name = "meno.mlflow"
+        thread.start()
     }
 
     // MARK: The training's side
@@ -79,7 +81,7 @@ final class MLflowDelivery: Sendable {
             Thread.sleep(forTimeInterval: 0.01)
         }
         let (isClosed, unsent) = state.withLock { state in
-            state.task?.cancel()
+            state.isCancelled = true
             return (state.isClosed, state.waiting.count)
         }
         if !isClosed {
@@ -94,27 +96,27 @@ final class MLflowDelivery: Sendable {
         }
     }
 
-    func cancel() { state.withLock { $0.task?.cancel() } }
+    func cancel() { state.withLock { $0.isCancelled = true } }
 
     // MARK: The server's side
 
     private func say(_ event: RunEvent) { state.withLock { $0.messages.append(event) } }
 
-    private func deliver() async {
+    private func deliver() {
         do {
-            let remote = try await connect()
+            let remote = try connect()
             state.withLock { state in
                 state.waiting.removeAll { point in remote.steps[point.key].map { point.step <= $0 } ?? false }
             }
-            try await sendParameters(remote)
-            try await sendPoints(remote)
+            try sendParameters(remote)
+            try sendPoints(remote)
             state.withLock { $0.isClosed = true }
         } catch let failure as MLflowFailure {
             giveUp(failure)
         } catch {
             // Cancelled at the end of the run, which counts what was not sent.
         }
-        await client.shutDown()
+        client.shutDown()
     }
 
     private func giveUp(_ failure: MLflowFailure) {
@@ -138,13 +140,13 @@ final class MLflowDelivery: Sendable {
 
     // MARK: The run there
 
-    private func connect() async throws -> Remote {
+    private func connect() throws -> Remote {
         var runID = settings.runID
         if runID == nil, isResumed { runID = stored?.run }
         if let runID {
-            if let remote = try await existing(runID) {
-                try await persisting {
-                    let _: MLflow.Nothing = try await client.post(
+            if let remote = try existing(runID) {
+                try persisting {
+                    let _: MLflow.Nothing = try client.post(
                         "runs/update", MLflow.Update(run_id: runID, status: .running))
                 }
                 return remote
@@ -157,12 +159,12 @@ final class MLflowDelivery: Sendable {
                 .warning("MLflow at \(settings.address): the run \(runID) is not there any more. A new one is created.")
             )
         }
-        return try await created()
+        return try created()
     }
 
-    private func existing(_ id: String) async throws -> Remote? {
+    private func existing(_ id: String) throws -> Remote? {
         do {
-            let answer: MLflow.RunAnswer = try await persisting { try await client.get("runs/get", "run_id", id) }
+            let answer: MLflow.RunAnswer = try persisting { try client.get("runs/get", "run_id", id) }
             guard answer.run.info.lifecycle_stage != "deleted" else { return nil }
             var remote = Remote(id: id)
             remote.parameters = Set((answer.run.data?.params ?? []).map(\.key))
@@ -173,21 +175,21 @@ final class MLflowDelivery: Sendable {
         }
     }
 
-    private func created() async throws -> Remote {
-        let experiment = try await persisting { try await experimentID() }
+    private func created() throws -> Remote {
+        let experiment = try persisting { try experimentID() }
         // A request whose answer was lost may have made a run: it is found by this mark.
         let mark = MLflow.Tag(key: "meno.run", value: UUID().uuidString)
         let now = milliseconds
         var isRepeated = false
-        let id = try await persisting { [tags] in
+        let id = try persisting { [tags] in
             if isRepeated {
-                let found: MLflow.SearchAnswer = try await client.post(
+                let found: MLflow.SearchAnswer = try client.post(
                     "runs/search",
                     MLflow.Search(experiment_ids: [experiment], filter: "tags.`\(mark.key)` = '\(mark.value)'"))
                 if let run = found.runs?.first { return run.info.run_id }
             }
             isRepeated = true
-            let new: MLflow.RunAnswer = try await client.post(
+            let new: MLflow.RunAnswer = try client.post(
                 "runs/create",
                 MLflow.NewRun(
                     experiment_id: experiment, run_name: run.name, start_time: now,
@@ -199,27 +201,27 @@ final class MLflowDelivery: Sendable {
         return Remote(id: id)
     }
 
-    private func experimentID() async throws -> String {
+    private func experimentID() throws -> String {
         guard case .name(let name) = settings.experiment else {
             if case .id(let id) = settings.experiment { return id }
             return "0"
         }
         do {
-            return try await experiment(named: name)
+            return try experiment(named: name)
         } catch MLflowFailure.refused(404, _, _) {
             do {
-                let new: MLflow.ExperimentID = try await client.post(
+                let new: MLflow.ExperimentID = try client.post(
                     "experiments/create", MLflow.NewExperiment(name: name))
                 return new.experiment_id
             } catch MLflowFailure.refused(_, "RESOURCE_ALREADY_EXISTS", _) {
                 // Another run has created it meanwhile.
-                return try await experiment(named: name)
+                return try experiment(named: name)
             }
         }
     }
 
-    private func experiment(named name: String) async throws -> String {
-        let found: MLflow.Experiment = try await client.get("experiments/get-by-name", "experiment_name", name)
+    private func experiment(named name: String) throws -> String {
+        let found: MLflow.Experiment = try client.get("experiments/get-by-name", "experiment_name", name)
         guard found.experiment.lifecycle_stage != "deleted" else {
             throw MLflowFailure.refused(
                 status: 400, code: nil,
@@ -230,36 +232,36 @@ final class MLflowDelivery: Sendable {
 
     // MARK: Sending
 
-    private func sendParameters(_ remote: Remote) async throws {
+    private func sendParameters(_ remote: Remote) throws {
         // A value that is there cannot be changed.
         let new = run.parameters.filter { !remote.parameters.contains($0.name) }
             .map { MLflow.Tag(key: $0.name, value: String($0.value.prefix(500))) }
         for start in stride(from: 0, to: new.count, by: MLflow.Batch.mostParameters) {
             let part = Array(new[start..<min(new.count, start + MLflow.Batch.mostParameters)])
-            try await send(MLflow.Batch(run_id: remote.id, params: part), what: "\(part.count) parameters")
+            try send(MLflow.Batch(run_id: remote.id, params: part), what: "\(part.count) parameters")
         }
         guard !settings.tags.isEmpty else { return }
         let tags = settings.tags.sorted { $0.key < $1.key }.map { MLflow.Tag(key: $0.key, value: $0.value) }
-        try await send(MLflow.Batch(run_id: remote.id, tags: tags), what: "the tags of MLFLOW_TAGS")
+        try send(MLflow.Batch(run_id: remote.id, tags: tags), what: "the tags of MLFLOW_TAGS")
     }
 
-    private func sendPoints(_ remote: Remote) async throws {
+    private func sendPoints(_ remote: Remote) throws {
         while true {
             let (batch, end) = state.withLock { (Array($0.waiting.prefix(MLflow.Batch.mostMetrics)), $0.end) }
             guard !batch.isEmpty else {
                 if let end {
-                    return try await persisting {
-                        let _: MLflow.Nothing = try await client.post(
+                    return try persisting {
+                        let _: MLflow.Nothing = try client.post(
                             "runs/update", MLflow.Update(run_id: remote.id, status: end, end_time: milliseconds))
                     }
                 }
-                try await rest(settings.interval)
+                try rest(settings.interval)
                 continue
             }
             let metrics = batch.map {
                 MLflow.Metric(key: $0.key, value: $0.value, timestamp: $0.time, step: Int64($0.step))
             }
-            let isSent = try await send(
+            let isSent = try send(
                 MLflow.Batch(run_id: remote.id, metrics: metrics), what: "\(batch.count) values")
             state.withLock { state in
                 state.waiting.removeFirst(batch.count)
@@ -270,9 +272,9 @@ final class MLflowDelivery: Sendable {
 
     /// - Returns: `false` where the server refuses what is sent, and may take something else.
     @discardableResult
-    private func send(_ batch: MLflow.Batch, what: String) async throws -> Bool {
+    private func send(_ batch: MLflow.Batch, what: String) throws -> Bool {
         do {
-            try await persisting { let _: MLflow.Nothing = try await client.post("runs/log-batch", batch) }
+            try persisting { let _: MLflow.Nothing = try client.post("runs/log-batch", batch) }
             return true
         } catch let failure as MLflowFailure {
             guard case .refused(let status, _, _) = failure, ![401, 403, 404].contains(status) else { throw failure }
@@ -282,11 +284,11 @@ final class MLflowDelivery: Sendable {
     }
 
     /// Tries again where the server is not available, and says so once.
-    private func persisting<Value>(_ body: () async throws -> Value) async throws -> Value {
+    private func persisting<Value>(_ body: () throws -> Value) throws -> Value {
         var failures = 0
         while true {
             do {
-                let value = try await body()
+                let value = try body()
                 state.withLock { $0.success = clock.now }
                 if failures > 0 {
                     say(.notice("MLflow at \(settings.address) answers again; what was missing is sent now."))
@@ -299,18 +301,20 @@ final class MLflowDelivery: Sendable {
                             "MLflow at \(settings.address): \(reason). Training goes on; what is not sent now is sent when the "
                                 + "server answers."))
                 }
-                try await rest(settings.retryDelay * (1 << min(failures, 5)))
+                try rest(settings.retryDelay * (1 << min(failures, 5)))
                 failures += 1
             }
         }
     }
 
     /// Waits; the end of the run cuts it short.
-    private func rest(_ duration: Duration) async throws {
+    private func rest(_ duration: Duration) throws {
         let until = clock.now + duration
         let wasOver = state.withLock { $0.end != nil }
         while clock.now < until {
-            try await Task.sleep(for: min(.milliseconds(50), max(.milliseconds(1), until - clock.now)))
+            let pause = min(.milliseconds(50), max(.milliseconds(1), until - clock.now))
+            Thread.sleep(forTimeInterval: pause / .seconds(1))
+            if state.withLock(\.isCancelled) { throw CancellationError() }
             if !wasOver, state.withLock({ $0.end != nil }) { return }
         }
     }
