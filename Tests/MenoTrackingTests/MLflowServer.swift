@@ -87,7 +87,11 @@ final class MLflowServer: Sendable {
         state.withLock { state in
             state.requests += 1
             state.authorizations.insert(authorization ?? "")
-            guard let index = state.troubles.firstIndex(where: { $0.times > 0 && path.contains($0.path) }) else {
+            guard
+                let index = state.troubles.firstIndex(where: {
+                    $0.times > 0 && ($0.path.isEmpty || path.contains($0.path))
+                })
+            else {
                 return nil
             }
             state.troubles[index].times -= 1
