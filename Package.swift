@@ -97,6 +97,18 @@ let package = Package(
             name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
 
+        // Programs that runs are sent to: no libtorch
+        .target(
+            name: "MenoTracking",
+            dependencies: [
+                "MenoHub", "MenoFormats", "MenoMetrics", "MenoMonitor", "MenoErrors",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: swiftSettings),
+
         .target(
             name: "MenoDashboard",
             dependencies: [
@@ -135,7 +147,8 @@ let package = Package(
             dependencies: [
                 "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
                 "MenoTokenizers",
-                "MenoFormats", "MenoHub", "MenoReporting", "MenoMonitor", "MenoMetrics", "MenoErrors", logging,
+                "MenoFormats", "MenoHub", "MenoReporting", "MenoTracking", "MenoMonitor", "MenoMetrics", "MenoErrors",
+                logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -145,7 +158,8 @@ let package = Package(
             dependencies: [
                 "Meno", "MenoConfiguration", "MenoTraining", "MenoExport", "MenoModels", "MenoTensor", "MenoData",
                 "MenoTokenizers",
-                "MenoFormats", "MenoHub", "MenoReporting", "MenoDashboard", "MenoMonitor", "MenoMetrics", "MenoErrors",
+                "MenoFormats", "MenoHub", "MenoReporting", "MenoTracking", "MenoDashboard", "MenoMonitor",
+                "MenoMetrics", "MenoErrors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 logging,
             ],
@@ -184,6 +198,15 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoReportingTests", dependencies: ["MenoReporting", "MenoTesting"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MenoTrackingTests",
+            dependencies: [
+                "MenoTracking", "MenoTesting",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoDashboardTests", dependencies: ["MenoDashboard", "MenoReporting", "MenoTesting"],

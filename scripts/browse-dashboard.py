@@ -209,6 +209,8 @@ def main():
     phone.screenshot("2-after-en-phone-dark.png")
 
     side_by_side(browser, japanese, runs, record)
+    answers(browser, english)
+    steer(browser, english, runs)
     quiet[0] = wide.troubles()
     for (name, _), troubles in zip(tabs, quiet):
         check(f"{name}: nothing on the console {'; '.join(troubles)}", not troubles)
@@ -240,6 +242,50 @@ def side_by_side(browser, dashboard, runs, record):
     tab.screenshot("4-side-by-side-after-ja.png")
     troubles = tab.troubles()
     check(f"side by side: nothing on the console {'; '.join(troubles)}", not troubles)
+
+
+def answers(browser, dashboard):
+    """The answers of two evaluations beside each other, chosen by a form."""
+    tab = Tab(browser, dashboard.address + "runs/live/answers", 1100)
+    check("answers side by side: the first and the last evaluation", "step 0" in tab.text and "step 16" in tab.text)
+    tab.value("document.querySelector('select[name=left]').value = '8'; document.querySelector('form button').click(); true")
+    wait("the other evaluation", lambda: "left=8" in tab.value("location.href"))
+    wait("its answers", lambda: "step 8" in tab.value("document.querySelector('table')?.innerText ?? ''"))
+    check("answers side by side: another evaluation is chosen", True)
+    tab.screenshot("5-answers-en.png")
+    troubles = tab.troubles()
+    check(f"answers side by side: nothing on the console {'; '.join(troubles)}", not troubles)
+
+
+def steer(browser, dashboard, runs):
+    """A run that is asked for a checkpoint and stopped by the buttons of its page."""
+    configuration = os.path.join(folder, "steered.yaml")
+    steered = os.path.join(runs, "steered")
+    with open(configuration, "w") as file:
+        file.write(RUN.format(folder=steered, model=model).replace("max_steps: 16", "max_steps: 4000").replace("eval_steps: 4", "eval_steps: 2000"))
+    training = start([meno, "train", configuration, "--quiet"])
+    wait("the run to begin", lambda: os.path.exists(os.path.join(steered, "control_session.json")), 300)
+    tab = Tab(browser, dashboard.address + "runs/steered", 1100)
+    wait("the buttons", lambda: "Save a checkpoint now" in tab.text, 60)
+    wait("the first step", lambda: tab.step > 0, 300)
+    check("data summary", "tokens an example" in tab.text and "tokens that are learnt" in tab.text)
+    tab.screenshot("6-buttons-en.png")
+    press = "[...document.querySelectorAll('.control button')].find(b => b.innerText == '{}').click(); true"
+    tab.value(press.format("Save a checkpoint now"))
+    saved = lambda: [n for n in os.listdir(os.path.join(steered, "model")) if n.startswith("checkpoint-")]
+    wait("the checkpoint", saved, 120)
+    check(f"a button saves {saved()[0]}, and the run goes on", training.poll() is None)
+    wait("the page to offer it again", lambda: "Save a checkpoint now" in tab.text)
+    tab.value("document.querySelector('details[data-key=stop]').open = true; true")
+    tab.value(press.format("Stop the run"))
+    training.wait(120)
+    check("a button stops the run with its result", training.returncode == 0
+          and os.path.exists(os.path.join(steered, "model", "adapter_model.safetensors")))
+    wait("the end of the run", lambda: "stopped early" in tab.value("document.querySelector('header').innerText"))
+    check("the buttons are gone", "Stop the run" not in tab.text)
+    tab.screenshot("7-stopped-en.png")
+    troubles = tab.troubles()
+    check(f"steering: nothing on the console {'; '.join(troubles)}", not troubles)
 
 
 started = []

@@ -25,6 +25,19 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
+    /// Every key for programs that compare runs: those of `training` by the names of `TrainingArguments`, the others with their
+    /// section. What runs a command of the user's is left out, as it may hold a secret.
+    package var trackedSettings: [(name: String, value: String)] {
+        ConfigurationKey.all.filter { $0.path != "monitor.alert_command" }.map { key in
+            (
+                key.section == "training" ? key.name : key.path,
+                key.section == "lora" && lora == nil ? "null" : key.write(self)
+            )
+        }
+    }
+}
+
+extension RunConfiguration {
     /// The values of the keys that change what a run computes, beyond rounding; a checkpoint is of one such set.
     package var resultSettings: [String: String] {
         Dictionary(

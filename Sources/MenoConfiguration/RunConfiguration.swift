@@ -138,7 +138,7 @@ public struct RunConfiguration: Sendable {
     /// `report:`, what is written besides the model.
     public struct Reporting: Sendable {
         /// Where metrics are sent.
-        public enum Destination: String, Sendable, CaseIterable { case none, all, tensorboard }
+        public enum Destination: String, Sendable, CaseIterable { case none, all, tensorboard, mlflow }
         /// The language of the report; `auto` is the data's.
         public enum Language: String, Sendable, CaseIterable {
             case automatic = "auto"

@@ -13,6 +13,7 @@ extension Setting {
         case .chatTemplate: ["data.chat_template"]
         case .baseOutputDirectory: ["base_output_dir"]
         case .loggingDirectory: ["training.logging_dir"]
+        case .trackers: ["training.report_to"]
         case .epochs: ["training.num_train_epochs"]
         case .maxSteps: ["training.max_steps"]
         case .batchSize: ["training.per_device_train_batch_size"]

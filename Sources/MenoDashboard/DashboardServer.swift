@@ -17,17 +17,19 @@ package struct DashboardServer: Sendable {
     /// - Parameters:
     ///   - folder: of a run, or of runs.
     ///   - port: 0: any that is free.
+    ///   - isReadOnly: whether runs cannot be steered.
     ///   - isRunning: whether a process trains in a run's folder; `nil` where that is not known.
     ///   - thresholds: that a run is judged by, where it had no monitor of its own.
     package init(
         _ folder: URL, port: Int, language: ReportLanguage, logger: Logger, interval: Duration = .milliseconds(700),
-        isRunning: @escaping @Sendable (URL) -> Bool? = { _ in nil },
+        isReadOnly: Bool = false, isRunning: @escaping @Sendable (URL) -> Bool? = { _ in nil },
         thresholds: @escaping @Sendable (URL) -> MonitorConfiguration
     ) {
         let catalog = RunCatalog(folder)
         pages = DashboardPages(
-            catalog: catalog, cache: RunCache(catalog, isRunning: isRunning, thresholds: thresholds), language: language
-        )
+            catalog: catalog, cache: RunCache(catalog, isRunning: isRunning, thresholds: thresholds),
+            language: language,
+            controls: DashboardControls(isReadOnly: isReadOnly))
         self.port = port
         self.logger = logger
         self.interval = interval
@@ -38,7 +40,10 @@ package struct DashboardServer: Sendable {
     package func run(onStart: @escaping @Sendable (String) -> Void) async throws {
         let router = Router()
         router.add(middleware: LoopbackOnly())
-        for path: RouterPath in ["/", "**"] { router.get(path) { request, _ in await respond(to: request) } }
+        for path: RouterPath in ["/", "**"] {
+            router.get(path) { request, _ in await respond(to: request) }
+            router.post(path) { request, _ in try await act(on: request) }
+        }
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "meno"),
             onServerRunning: { channel in onStart("http://127.0.0.1:\(channel.localAddress?.port ?? port)/") },
@@ -46,19 +51,48 @@ package struct DashboardServer: Sendable {
         try await application.runService()
     }
 
+    private static func path(of request: Request) -> [String] {
+        request.uri.path.split(separator: "/").map { String($0).removingPercentEncoding ?? "" }
+    }
+
     private func respond(to request: Request) async -> Response {
         let nonce = UUID().uuidString
-        let path = request.uri.path.split(separator: "/").map { String($0).removingPercentEncoding ?? "" }
-        switch await pages.page(path, nonce: nonce) {
+        let query = DashboardControls.fields(request.uri.query ?? "")
+        return response(await pages.page(Self.path(of: request), query: query, nonce: nonce), nonce: nonce)
+    }
+
+    /// What changes something comes by POST from a page of this server, and from no other.
+    private func act(on request: Request) async throws -> Response {
+        let origin = request.headers[.origin]
+        let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
+        guard origin == nil || origin == "http://\(request.head.authority ?? "")", site == nil || site == "same-origin"
+        else { return Response(status: .forbidden) }
+        var request = request
+        let form = try await request.collectBody(upTo: 8192)
+        let page = await pages.act(Self.path(of: request), form: DashboardControls.fields(String(buffer: form)))
+        // 303: the page that follows is loaded by GET.
+        if case .redirect(let address) = page { return Response(status: .seeOther, headers: [.location: address]) }
+        return response(page, nonce: "")
+    }
+
+    private func response(_ page: DashboardPages.Page, nonce: String) -> Response {
+        switch page {
         case .page(let html):
             let policy =
                 "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-\(nonce)'; connect-src 'self'; "
-                + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                + "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             return Self.html(html, [.contentSecurityPolicy: policy])
         case .fragment(let html): return Self.html(html)
         case .updates(let stamp): return updates(stamp)
         case .redirect(let address): return Response(status: .found, headers: [.location: address])
+        case .metrics(let text):
+            return Response(
+                status: .ok, headers: [.contentType: PrometheusText.contentType, .cacheControl: "no-store"],
+                body: .init(byteBuffer: ByteBuffer(string: text)))
         case .notFound: return Self.html("<p>404</p>", status: .notFound)
+        case .refused(let status, let reason):
+            let text: HTML = "<p>\(reason)</p>"
+            return Self.html(text.text, status: .init(code: status))
         }
     }
 

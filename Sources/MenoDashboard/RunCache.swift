@@ -6,7 +6,7 @@ internal import MenoReporting
 /// that trains it: a tenth of the time goes into that at most.
 actor RunCache {
     private let catalog: RunCatalog
-    private let isRunning: @Sendable (URL) -> Bool?
+    private let running: @Sendable (URL) -> Bool?
     private let thresholds: @Sendable (URL) -> MonitorConfiguration
     private var records: [String: Entry] = [:]
     private let clock = ContinuousClock()
@@ -23,9 +23,12 @@ actor RunCache {
         thresholds: @escaping @Sendable (URL) -> MonitorConfiguration
     ) {
         self.catalog = catalog
-        self.isRunning = isRunning
+        running = isRunning
         self.thresholds = thresholds
     }
+
+    /// Whether a process trains in a run's folder; `nil` where that is not known.
+    func isRunning(_ run: URL) -> Bool? { running(run) }
 
     /// Changes when there is something new that may be read.
     func stamp(of run: URL) -> String {

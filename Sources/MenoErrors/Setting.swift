@@ -6,7 +6,7 @@ public enum Setting: String, Sendable, CaseIterable {
     // Data
     case dataPath, maxLength, onInvalid, chatTemplate
     // Training
-    case baseOutputDirectory, loggingDirectory
+    case baseOutputDirectory, loggingDirectory, trackers
     case epochs, maxSteps, batchSize, dropsLast, learningRate, warmup
     case gradientCheckpointing, tokensPerPass
     // LoRA

@@ -25,6 +25,10 @@ package struct RunLayout: Sendable {
     package static let eventsName = "events.jsonl"
     package static let metricsName = "metrics.jsonl"
     package static let reportName = "report.html"
+    /// What was trained on, in numbers.
+    package static let dataSummaryName = "data_summary.json"
+    /// The run's number on an MLflow server.
+    package static let mlflowName = "mlflow.json"
     package static let summaryName = "training_summary.json"
     package static let trainingMetricsName = "training_metrics.json"
     package static let stableCheckpointsName = "stable_checkpoints_summary.json"
@@ -52,7 +56,10 @@ package struct RunLayout: Sendable {
 
     /// Whether a run writes a file of this name to ``progress``.
     package static func isRecord(_ name: String) -> Bool {
-        let names = [eventsName, metricsName, reportName, summaryName, trainingMetricsName, stableCheckpointsName]
+        let names = [
+            eventsName, metricsName, reportName, summaryName, trainingMetricsName, stableCheckpointsName, mlflowName,
+            dataSummaryName,
+        ]
         return names.contains(name) || name.wholeMatch(of: /chart_.*\.svg/) != nil
     }
 }

@@ -16,6 +16,8 @@ package enum RunDecision: Sendable, Hashable {
     case saveStableCheckpoint(files: [String: Data])
     /// Remove the stable checkpoint of a step.
     case removeStableCheckpoint(step: Int)
+    /// Save a checkpoint of the present state, to resume from.
+    case saveCheckpoint
     /// Stop the run after the present step, with a checkpoint to resume from.
     case stop(reason: String)
 }

@@ -140,7 +140,7 @@ class Disk:
 
 # Of these the program never reads a byte: it removes or replaces them.
 UNREAD = re.compile(r"(run/model/\.(?:stable_)?checkpoint-)\d+(\.(?:partial|removed))/.*")
-ONLY_WRITTEN = re.compile(r"run/logs/.*|run/\.lock|run/training_progress/(?!metrics\.jsonl|events\.jsonl).*")
+ONLY_WRITTEN = re.compile(r"run/logs/.*|run/\.lock|run/\.?control_.*|run/training_progress/(?!metrics\.jsonl|events\.jsonl).*")
 # Names that Foundation makes up for files that replace another.
 TEMPORARY = re.compile(r"/\.dat[^/]*$")
 

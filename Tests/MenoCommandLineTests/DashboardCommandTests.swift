@@ -86,6 +86,88 @@ import Testing
         #expect(try state() != ended)
     }
 
+    /// Buttons of the page reach the process that trains: it saves a checkpoint, and it ends with its result.
+    @Test func aRunIsSteered() throws {
+        let tiny = try TinyModel()
+        try tiny.write("max_steps: 100000, save_steps: 100000, eval_steps: 50000, learning_rate: 1.0e-4, bf16: false")
+        let training = try start(["train", tiny.file.path, "--quiet"])
+        defer { training.terminate() }
+        let session = tiny.run.appending(path: "control_session.json").path
+        for _ in 0..<400 where !FileManager.default.fileExists(atPath: session) { usleep(50_000) }
+        let dashboard = try start(["dashboard", tiny.run.path, "--port", "0", "--language", "en"])
+        defer { dashboard.terminate() }
+        let output = dashboard.standardOutput as! Pipe
+        let address = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        let port = try #require(
+            UInt16(address.dropFirst("http://127.0.0.1:".count).prefix { $0.isNumber }), "\(address)")
+        let host = "127.0.0.1:\(port)"
+        var page = ""
+        for _ in 0..<200 {
+            page = try Connection(port).get("/runs/run", host: host)
+            if page.contains("Stop the run") { break }
+            usleep(50_000)
+        }
+        let value = { (name: String) in
+            page.firstMatch(of: try Regex("name=\"\(name)\" value=\"([^\"]*)\"")).map { String($0[1].substring ?? "") }
+        }
+        let (token, mark) = (try #require(try value("token")), try #require(try value("session")))
+        let form = "token=\(token)&session=\(mark)"
+        let post = { (path: String, body: String, headers: String) in
+            String(try Connection(port).post(path, host: host, body, headers: headers).prefix { $0 != "\r\n" })
+        }
+        // What another page could send does nothing.
+        #expect(try post("/runs/run/stop", "session=\(mark)", "").contains("403"))
+        #expect(try post("/runs/run/stop", "token=\(mark)&session=\(mark)", "").contains("403"))
+        #expect(try post("/runs/run/stop", form, "Origin: http://evil.example\r\n").contains("403"))
+        #expect(try post("/runs/run/stop", form, "Sec-Fetch-Site: cross-site\r\n").contains("403"))
+        #expect(try post("/runs/run/stop", "token=\(token)&session=other", "").contains("409"))
+        #expect(try post("/runs/other/stop", form, "").contains("404"))
+        #expect(try Connection(port).get("/runs/run/stop?\(form)", host: host).contains("404"))
+        #expect(training.isRunning)
+        let own = "Origin: http://\(host)\r\nSec-Fetch-Site: same-origin\r\n"
+        #expect(try post("/runs/run/checkpoint", form, own).contains("303"))
+        let model = tiny.run.appending(path: "model")
+        var saved: [String] = []
+        for _ in 0..<200 where saved.isEmpty {
+            usleep(20_000)
+            saved = try FileManager.default.contentsOfDirectory(atPath: model.path).filter {
+                $0.hasPrefix("checkpoint-")
+            }
+        }
+        #expect(saved.count == 1 && training.isRunning)
+        #expect(try Connection(port).get("/metrics", host: host).contains("meno_running{run=\"run\"} 1"))
+        #expect(try post("/runs/run/stop", form, own).contains("303"))
+        training.waitUntilExit()
+        #expect(training.terminationStatus == 0)
+        #expect(FileManager.default.fileExists(atPath: model.appending(path: "adapter_model.safetensors").path))
+        for file in ["control_session.json", "control_request.json"] {
+            #expect(!FileManager.default.fileExists(atPath: tiny.run.appending(path: file).path))
+        }
+        // A run with thousands of steps is not read again at once.
+        for _ in 0..<300 {
+            page = try Connection(port).get("/runs/run", host: host)
+            if page.contains("stopped early") { break }
+            usleep(100_000)
+        }
+        #expect(page.contains("stopped early") && page.contains("The dashboard asked it to stop."))
+        #expect(!page.contains("Stop the run") && page.contains("tokens an example"))
+        // A button of the page that was loaded before.
+        #expect(try post("/runs/run/stop", form, own).contains("409"))
+        // It can be resumed from where it was stopped.
+        let last = try #require(try RunStep.last(in: tiny.progress))
+        let resumed = try meno(
+            "train", tiny.file.path, "--resume", "auto", "--max-steps", "\(last + 2)", "--allow-changes")
+        #expect(resumed.status == 0, "\(resumed.errors)")
+    }
+
+    /// The last step of a run's `metrics.jsonl`.
+    private enum RunStep {
+        static func last(in folder: URL) throws -> Int? {
+            let text = try String(contentsOf: folder.appending(path: "metrics.jsonl"), encoding: .utf8)
+            return text.split(separator: "\n").last?.firstMatch(of: /"step":(\d+)/).flatMap { Int($0.1) }
+        }
+    }
+
     @Test func whatIsNotThereIsSaid() throws {
         let result = try meno("dashboard", "/nowhere")
         #expect(result.status == 66 && result.errors.contains("/nowhere"))
@@ -122,6 +204,14 @@ import Testing
         func send(_ path: String, host: String, closes: Bool = false) throws {
             let text = "GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(closes ? "Connection: close\r\n" : "")\r\n"
             guard write(descriptor, text, text.utf8.count) == text.utf8.count else { throw Failed() }
+        }
+
+        func post(_ path: String, host: String, _ body: String, headers: String = "") throws -> String {
+            let text =
+                "POST \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\(headers)"
+                + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            guard write(descriptor, text, text.utf8.count) == text.utf8.count else { throw Failed() }
+            return try read(until: nil)
         }
 
         func get(_ path: String, host: String) throws -> String {

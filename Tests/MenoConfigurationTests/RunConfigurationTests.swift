@@ -67,7 +67,7 @@ import Testing
         ("training: {warmup_steps: 1.5}", "or a share of all steps above 0 and below 1"),
         ("training: {save_steps: 0}", "from 1 to 1000000000, or a share"),
         ("training: {metric_for_best_model: eval_bleu}", "with or without eval_ before it"),
-        ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not honoured: Meno never uses the network"),
+        ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not honoured: Meno uploads no models"),
         ("model: {name_or_path: m, load_in_4bit: true, load_in_8bit: true}", "contradict each other"),
         ("model: {name_or_path: m, load_in_4bit: true, weights: packed}", "`model.weights: packed`"),
         ("model: {name_or_path: m, load_in_4bit: true}\nlora: null", "quantised ones cannot be trained"),

@@ -3,6 +3,7 @@ internal import MenoConfiguration
 internal import MenoMetrics
 internal import MenoMonitor
 internal import MenoReporting
+internal import MenoTracking
 internal import MenoTraining
 
 /// Who watches a run.
@@ -18,6 +19,11 @@ extension TrainingSession {
         reporters += log.observers(showsProgress: !configuration.report.hidesProgress)
         if configuration.report.writesTensorBoard { reporters.append(TensorBoardFile(in: logs)) }
         return reporters
+    }
+
+    /// What sends the run to a server, where that is wanted.
+    func tracker() -> MLflowTracker? {
+        mlflow.map { MLflowTracker($0, run: folders.layout.trackedRun(configuration)) }
     }
 
     private func logFile(in folder: URL) throws -> LogFile {

@@ -1,5 +1,8 @@
 internal import Foundation
+internal import MenoData
 internal import MenoExport
+internal import MenoFormats
+internal import MenoMetrics
 internal import MenoReporting
 internal import MenoTraining
 
@@ -51,6 +54,25 @@ extension TrainingSession {
                 settings: newest == nil ? [] : [.resumption])
         }
         log.note("the final \(result) is in \(folders.model.path)")
+    }
+
+    /// Writes what is trained on in numbers, for the report and the dashboard.
+    func writeDataSummary() {
+        let problems = dataReport.problems.prefix(20).map { "\($0.place) \($0.reason)" }
+        let summary = DataSummary(
+            path: configuration.data.path, summary: dataReport.summary, template: template.map { "\($0)" },
+            trainSamples: examples.training.count, evaluationSamples: examples.evaluation.count,
+            lengths: DataSummary.Lengths(examples.training.map(\.tokenCount)),
+            labels: examples.training.reduce(0) { $0 + $1.labelCount }, problems: problems, remarks: dataReport.remarks,
+            preview: examples.training.first?.preview(model.tokenizer))
+        do {
+            let encoder = JSONEncoder.reproducible(isPretty: true, snakeCase: true)
+            try WholeFile.write(
+                try encoder.encode(summary), to: folders.progress.appending(path: RunLayout.dataSummaryName),
+                durability: .contents)
+        } catch {
+            log.warn("the summary of the data cannot be written: \(error)")
+        }
     }
 
     /// Writes the report, from what observers have recorded.

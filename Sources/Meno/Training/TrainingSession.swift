@@ -9,6 +9,7 @@ internal import MenoMonitor
 internal import MenoReporting
 internal import MenoTensor
 package import MenoTokenizers
+internal import MenoTracking
 package import MenoTraining
 
 /// A run from its configuration to its final adapter, on the thread that makes it: what ``FineTuning`` and the command line
@@ -26,6 +27,8 @@ package struct TrainingSession {
     let initialAdapter: URL?
     let form: SavedForm
     let dialogues: DialogueForm
+    /// What reading the data found.
+    let dataReport: DataReport
     private let dataDigest: FileDigest
     let folders: RunFolders
     let log: any SessionLog
@@ -33,6 +36,8 @@ package struct TrainingSession {
     private let allowsChanges: Bool
     /// What the result is exported as.
     let exports: [ExportForm]
+    /// The server that the run is sent to.
+    let mlflow: MLflowSettings?
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
     let shouldStop: () -> Bool
@@ -58,6 +63,7 @@ package struct TrainingSession {
         self.log = log
         // A form that there is not is refused before anything is trained.
         exports = try configuration.exportAtEnd.map(ExportForm.init)
+        mlflow = trains ? try configuration.report.mlflowSettings() : nil
         self.shouldStop = shouldStop
         // Said before minutes of loading; who gets the folder is decided when the run starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
@@ -96,6 +102,7 @@ package struct TrainingSession {
         resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
             .merging(runModel.settings) { $1 }
         template = dialogues.answering
+        dataReport = prepared.report
         log.data(prepared.report, path: data.sourceNames, template: template)
         let evaluation = try Self.evaluation(data, format, prepared.builder, log)
         let sides = try ExampleSides(prepared.examples, data, evaluation: evaluation)
@@ -155,10 +162,12 @@ package struct TrainingSession {
         if case .newest = resumption { try folders.requireNewest(checkpoint) }
         if case .none = resumption { try folders.requireOutside(inputs) }
         let monitor = try monitorObserver()
+        let tracker = tracker()
+        let requests = RequestPolicy(folders.base)
         let loop = try loop(
             of: try scored(),
-            observers: reporters() + (monitor.map { [$0] } ?? []) + observers,
-            policies: monitor.map { [$0.policy] } ?? [])
+            observers: reporters() + (monitor.map { [$0] } ?? []) + (tracker.map { [$0] } ?? []) + observers,
+            policies: (monitor.map { [$0.policy] } ?? []) + (tracker.map { [$0] } ?? []) + [requests])
         if let checkpoint {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
@@ -167,6 +176,7 @@ package struct TrainingSession {
         try folders.write(configuration: provenance + lastingConfiguration.yaml)
         // Not before everything is there that the new run needs.
         if case .none = resumption { try folders.clear(keeping: inputs) }
+        writeDataSummary()
         // The report of a long run takes a while: the result does not wait for it.
         defer { writeReport() }
         let outcome = try loop.run(model: model.name)

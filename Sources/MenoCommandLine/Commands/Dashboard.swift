@@ -10,11 +10,16 @@ import MenoReporting
 struct Dashboard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows runs on a live page, while other processes train them.",
-        discussion: "It is served to this machine alone. Ctrl-C ends it.")
+        discussion:
+            "It is served to this machine alone. A run that goes on has buttons that save a checkpoint and stop it. /metrics has the "
+            + "latest numbers for Prometheus. Ctrl-C ends it.")
 
-    @Argument(help: ArgumentHelp("The folder of a run, or of runs.", valueName: "folder")) var path: String
+    @Argument(help: ArgumentHelp("The folder of a run, or of runs.", valueName: "folder"), completion: .directory)
+    var path: String
     @Option(help: "0 is any that is free.") var port = 6060
     @Option(help: "auto, ja or en.") var language = RunConfiguration.Reporting.Language.automatic
+
+    @Flag(help: "Only show runs: no buttons that stop them or save a checkpoint.") var readOnly = false
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port must be from 0 to 65535.") }
@@ -30,7 +35,7 @@ struct Dashboard: AsyncParsableCommand {
             logger.logLevel = .error
             let server = DashboardServer(
                 URL(filePath: path), port: port, language: language.chosen, logger: logger,
-                isRunning: { RunLock.isHeld($0) },
+                isReadOnly: readOnly, isRunning: { RunLock.isHeld($0) },
                 thresholds: { (try? RecordedRun($0.path, configuration: nil).thresholds) ?? MonitorConfiguration() })
             do {
                 // The page is there, whether its address can be told or not.

@@ -20,10 +20,14 @@ struct Export: ParsableCommand {
             not change stay as they are, bit for bit, and the others become --changed-type.
             """)
 
-    @Option(help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.")
+    @Option(
+        help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.",
+        completion: .file())
     var model: String
-    @Option(help: "The folder of an adapter in PEFT's form, RUN/model, or its Hugging Face id.") var adapter: String?
-    @Option(help: "The result: a folder, or a file that ends in .gguf. Nothing may be there yet.") var to: String
+    @Option(help: "The folder of an adapter in PEFT's form, RUN/model, or its Hugging Face id.", completion: .directory)
+    var adapter: String?
+    @Option(help: "The result: a folder, or a file that ends in .gguf. Nothing may be there yet.", completion: .file())
+    var to: String
     @Option(help: "safetensors, gguf, gguf-lora or ollama.") var format = ExportFormat.safetensors
     @Option(help: "The type of a GGUF file: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0.") var quantize:
         GGUFFileType?
@@ -32,7 +36,9 @@ struct Export: ParsableCommand {
     @Option(help: "The type of safetensors: auto (the model's own), float32, bfloat16 or float16.") var dtype:
         ExportType = .auto
     @Option(help: "The chat template to leave with; without it, the one trained with.") var chatTemplate: String?
-    @Option(help: "Records to compare on; without it, those held out from training.") var data: String?
+    @Option(
+        help: "Records to compare on; without it, those held out from training.",
+        completion: .file(extensions: ["json", "jsonl"])) var data: String?
     @Option(help: "With ollama: a text that opens every conversation.") var system: String?
     @Flag(help: "Make the folder what `hf upload` wants. Nothing is uploaded.") var pushReady = false
     @OptionGroup var held: WeightOptions

@@ -13,8 +13,8 @@ struct Inspect: ParsableCommand {
 
     @Argument(
         help:
-            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a file, folder or pattern of records."
-    )
+            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a file, folder or pattern of records.",
+        completion: .file())
     var path: String
     @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
     @Option(

@@ -17,7 +17,8 @@ struct ReplayCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A run's folder, its events.jsonl or metrics.jsonl, or a trainer_state.json.", valueName: "run"))
+            "A run's folder, its events.jsonl or metrics.jsonl, or a trainer_state.json.", valueName: "run"),
+        completion: .file())
     var path: String
     @Option(help: "A RUN.yaml with the thresholds to judge by; those of the run unless given.") var config: String?
     @Flag(help: "One object of JSON on standard output.") var json = false

@@ -12,7 +12,7 @@ struct Plan: ParsableCommand {
             "Loads model and data and measures two passes, those of a step and an answer. Exit code 1 where the run does not fit."
     )
 
-    @Argument(help: "The configuration.") var file: String
+    @Argument(help: "The configuration.", completion: .file(extensions: ["yaml", "yml"])) var file: String
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
     @Flag(help: "One object of JSON on standard output.") var json = false

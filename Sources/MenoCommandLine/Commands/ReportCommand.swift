@@ -10,9 +10,11 @@ struct ReportCommand: ParsableCommand {
         abstract: "Writes report.html and the charts of a run, also of one that is running or broke off.",
         discussion: "Reads runs of Meno, and the trainer_state.json of Hugging Face's Trainer.")
 
-    @Argument(help: ArgumentHelp("The folder of a run, or a trainer_state.json.", valueName: "run"))
+    @Argument(
+        help: ArgumentHelp("The folder of a run, or a trainer_state.json.", valueName: "run"), completion: .file())
     var path: String
-    @Option(help: "Where to write; the run's training_progress unless given.") var output: String?
+    @Option(help: "Where to write; the run's training_progress unless given.", completion: .directory) var output:
+        String?
     @Option(help: "auto, ja or en.") var language: RunConfiguration.Reporting.Language?
     @Option(help: "A RUN.yaml whose monitor's thresholds are taken instead of the run's.") var config: String?
 

@@ -10,11 +10,11 @@ struct Tokenize: ParsableCommand {
 
     @Option(
         help:
-            "A Hugging Face folder, a tokenizer.json, a .gguf file, a Hugging Face id, or a name that `meno models list` shows."
-    )
+            "A Hugging Face folder, a tokenizer.json, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.",
+        completion: .file())
     var model: String
     @Option(help: "The text.") var text: String?
-    @Option(help: "A file of lines {\"text\": …}.") var file: String?
+    @Option(help: "A file of lines {\"text\": …}.", completion: .file(extensions: ["jsonl"])) var file: String?
     @Flag(help: "Print {\"text\": …, \"ids\": […]} for each text.") var json = false
     @Flag(help: "Print only {\"texts\": …, \"tokens\": …, \"seconds\": …} for all of them.") var count = false
 
@@ -81,7 +81,7 @@ struct Tokenize: ParsableCommand {
         if json {
             try show(Line(text: text, ids: ids))
         } else {
-            for id in ids { print("\(id)\t\(tokenizer.decode([id]).debugDescription)") }
+            for piece in tokenizer.pieces(of: ids) { print("\(piece.id)\t\(piece)") }
         }
     }
 }

@@ -10,12 +10,14 @@ struct Train: ParsableCommand {
             "`meno keys` describes every key. Ctrl-C ends the run after its step and saves a checkpoint to resume from."
     )
 
-    @Argument(help: "The configuration.") var file: String
+    @Argument(help: "The configuration.", completion: .file(extensions: ["yaml", "yml"])) var file: String
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
     @Option(help: "Optimizer steps in all.") var maxSteps: Int?
     @Flag(help: "Replace a run in the same folder.") var overwrite = false
-    @Option(help: ArgumentHelp("Resume from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"))
+    @Option(
+        help: ArgumentHelp("Resume from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"),
+        completion: .directory)
     var resume: String?
     @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
     var allowChanges = false

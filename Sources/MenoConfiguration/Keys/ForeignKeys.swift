@@ -26,7 +26,7 @@ extension ConfigurationKey {
     }
 
     private static let oneProcess = "a run has one process on one device."
-    private static let network = "Meno never uses the network while it trains."
+    private static let network = "Meno uploads no models."
     private static let compiled = "what is trained is compiled already."
     private static let scripts = "only transformers' example scripts read it."
 

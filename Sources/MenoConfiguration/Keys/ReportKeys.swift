@@ -3,8 +3,16 @@ extension ConfigurationKey {
     static let telling = [
         ConfigurationKey(
             "training.report_to", \.report.destinations, .choices(),
-            "Programs that the run's numbers are written for: tensorboard, none, or all (that is tensorboard).",
-            example: "[tensorboard]", caveat: "metrics.jsonl, events.jsonl and report.html are written in any case."),
+            "Programs that the run's numbers are written for or sent to: tensorboard (event files), mlflow (a server, while the "
+                + "run trains), none, or all: tensorboard, and mlflow where MLFLOW_TRACKING_URI is set.",
+            example: "[tensorboard, mlflow]",
+            caveat:
+                "mlflow takes its server from the environment, as mlflow and Trainer do: MLFLOW_TRACKING_URI, "
+                + "MLFLOW_EXPERIMENT_NAME, MLFLOW_RUN_ID, MLFLOW_TAGS, and MLFLOW_TRACKING_TOKEN or MLFLOW_TRACKING_USERNAME "
+                + "and MLFLOW_TRACKING_PASSWORD, which are written nowhere. No artifacts are sent. `meno track` sends the record of "
+                + "a run that is over. wandb is not supported: its offline log is the internal format of its own client, and only a W&B "
+                + "server could confirm that a log is right. Nor is trackio: it keeps runs in a SQLite database, and Meno has no "
+                + "SQLite. metrics.jsonl, events.jsonl and report.html are written in any case."),
         ConfigurationKey(
             "training.logging_dir", \.report.logDirectory, .textOrNone,
             "The folder of the log and of TensorBoard's event files; null: logs in base_output_dir.", example: "logs"),

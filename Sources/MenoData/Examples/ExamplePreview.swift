@@ -25,11 +25,13 @@ extension Example {
             text.split(separator: "\n", omittingEmptySubsequences: false).map { "  │ \($0)" }.joined(separator: "\n"),
             "", "      id  loss  token",
         ]
-        for index in ids.indices.prefix(maxTokens) {
+        // A character at the end may need some tokens more.
+        let pieces = tokenizer.pieces(of: ids.prefix(maxTokens + 12))
+        for (index, piece) in pieces.enumerated().prefix(maxTokens) {
             let number = String(ids[index])
             let padding = String(repeating: " ", count: max(0, 8 - number.count))
             let loss = index > 0 && labels[index] != Self.ignoredLabel ? "  ✓ " : "  · "
-            lines.append("\(padding)\(number)  \(loss)  \(tokenizer.decode([ids[index]]).debugDescription)")
+            lines.append("\(padding)\(number)  \(loss)  \(piece)")
         }
         if ids.count > maxTokens { lines.append("       …  and \(ids.count - maxTokens) more") }
         return lines.joined(separator: "\n")

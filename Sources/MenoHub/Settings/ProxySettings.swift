@@ -1,13 +1,21 @@
-internal import Foundation
+package import AsyncHTTPClient
+package import Foundation
 
 /// The proxies of the environment, by the variables that curl and Python read.
-struct ProxySettings: Sendable, Hashable {
+package struct ProxySettings: Sendable, Hashable {
     struct Proxy: Sendable, Hashable {
         let host: String
         let port: Int
         let user: String?
         let password: String?
         let isSOCKS: Bool
+
+        /// For a client that sends everything through it.
+        var configuration: HTTPClient.Configuration.Proxy {
+            if isSOCKS { return .socksServer(host: host, port: port) }
+            let authorization = user.map { HTTPClient.Authorization.basic(username: $0, password: password ?? "") }
+            return .server(host: host, port: port, authorization: authorization)
+        }
     }
 
     private let secure: Proxy?
@@ -15,7 +23,7 @@ struct ProxySettings: Sendable, Hashable {
     /// Hosts that are reached directly, in lower case; `*` is all of them.
     private let excluded: [String]
 
-    init(_ environment: [String: String]) {
+    package init(_ environment: [String: String]) {
         // Lower case comes first, as in curl; in upper case servers set `HTTP_PROXY` themselves for a request's header.
         let value = { (name: String) in environment[name.lowercased()] ?? environment[name.uppercased()] }
         let all = value("all_proxy")
@@ -33,6 +41,9 @@ struct ProxySettings: Sendable, Hashable {
             host: host, port: url.port ?? (isSOCKS ? 1080 : 8080), user: url.user, password: url.password,
             isSOCKS: isSOCKS)
     }
+
+    /// The proxy for an address, as a client is configured with it; `nil`: it is reached directly.
+    package func configuration(for url: URL) -> HTTPClient.Configuration.Proxy? { proxy(for: url)?.configuration }
 
     /// The proxy for an address; `nil`: it is reached directly.
     func proxy(for url: URL) -> Proxy? {

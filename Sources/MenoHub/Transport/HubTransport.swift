@@ -49,13 +49,7 @@ final class HubTransport: Sendable {
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.parallelFiles
             // The windows of HTTP/2 are too small for large files over long ways.
             configuration.httpVersion = .http1Only
-            configuration.proxy = proxy.map { proxy in
-                if proxy.isSOCKS { return .socksServer(host: proxy.host, port: proxy.port) }
-                let authorization = proxy.user.map {
-                    HTTPClient.Authorization.basic(username: $0, password: proxy.password ?? "")
-                }
-                return .server(host: proxy.host, port: proxy.port, authorization: authorization)
-            }
+            configuration.proxy = proxy?.configuration
             let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
             clients[proxy] = client
             return client

@@ -8,8 +8,11 @@ package struct Report: Sendable {
     private let run: RunRecord
     private let title: String
     private let language: ReportLanguage
+    /// What a live page has besides: stands below the title.
+    private let controls: HTML
 
-    package init(_ run: RunRecord, title: String, language: ReportLanguage) {
+    package init(_ run: RunRecord, title: String, language: ReportLanguage, controls: HTML = "") {
+        self.controls = controls
         self.run = run
         self.title = title
         self.language = language
@@ -44,5 +47,5 @@ package struct Report: Sendable {
     package var html: String { ReportShell.page(title: title, language: language, body: body) }
 
     /// What stands on the page, and changes while the run goes on.
-    package var body: HTML { ReportPage(run, title: title, language: language).body }
+    package var body: HTML { ReportPage(run, title: title, language: language, controls: controls).body }
 }

@@ -7,8 +7,10 @@ struct ReportPage {
     private let run: RunRecord
     private let title: String
     private let text: ReportLanguage
+    private let controls: HTML
 
-    init(_ run: RunRecord, title: String, language: ReportLanguage) {
+    init(_ run: RunRecord, title: String, language: ReportLanguage, controls: HTML = "") {
+        self.controls = controls
         self.run = run
         self.title = title
         text = language
@@ -17,8 +19,8 @@ struct ReportPage {
     /// What changes while the run goes on.
     var body: HTML {
         """
-        <header><h1>\(title)</h1>\(status)</header>
-        <main>\(cards)\(alerts)\(charts)\(probes)\(checkpoints)\(troubles)\(facts)</main>
+        <header><h1>\(title)</h1>\(status)</header>\(controls)
+        <main>\(cards)\(alerts)\(charts)\(probes)\(checkpoints)\(troubles)\(data)\(facts)</main>
         """
     }
 
@@ -260,6 +262,50 @@ struct ReportPage {
                 : section(text("Checkpoints that could not be saved", "保存できなかったチェックポイント"), "<ul>\(failures)</ul>"),
         ]
         return "\(parts)"
+    }
+
+    private var data: HTML {
+        guard let data = run.data else { return "" }
+        var rows = [
+            (text("file", "ファイル"), data.path), (text("records", "レコード"), data.summary),
+            (
+                text("examples", "データ"),
+                text(
+                    "\(data.trainSamples) trained on, \(data.evaluationSamples) evaluated",
+                    "学習 \(data.trainSamples) 件、評価 \(data.evaluationSamples) 件")
+            ),
+        ]
+        if let lengths = data.lengths {
+            rows.append(
+                (
+                    text("tokens an example", "1件のトークン数"),
+                    text(
+                        "\(lengths.shortest) to \(lengths.longest), median \(lengths.median), 90 % up to \(lengths.ninetieth)",
+                        "\(lengths.shortest)〜\(lengths.longest)、中央値 \(lengths.median)、90 % が \(lengths.ninetieth) 以下")
+                ))
+            rows.append(
+                (
+                    text("tokens that are learnt", "学習対象のトークン"),
+                    "\(grouped(Double(data.labels))) / \(grouped(Double(lengths.total)))"
+                ))
+        }
+        if let template = data.template { rows.append((text("chat template", "チャットテンプレート"), template)) }
+        let notes = (data.remarks + data.problems).map { note -> HTML in "<li>\(note)</li>" }
+        let list: HTML =
+            notes.isEmpty
+            ? ""
+            : """
+            <details data-key="data-problems"><summary>\(text("Records with problems", "問題のあるレコード"))</summary>\
+            <ul>\(notes)</ul></details>
+            """
+        let preview: HTML =
+            data.preview.map {
+                """
+                <details data-key="data-preview"><summary>\(text("The first example, token by token", "最初のデータ(トークンごと)"))\
+                </summary><pre>\($0)</pre></details>
+                """
+            } ?? ""
+        return section(text("Data", "データ"), "\(HTML.table(rows))\(list)\(preview)")
     }
 
     private var facts: HTML {

@@ -28,6 +28,10 @@ enum ReportStyle {
         .answer{max-height:9em;overflow:auto}
         details{margin:.6em 0}summary{cursor:pointer;font-weight:600}pre,code{font-size:.82rem;white-space:pre-wrap}
         pre{background:var(--box);border:1px solid var(--rule);border-radius:8px;padding:12px}
+        .control{margin:.8em 0;display:flex;flex-wrap:wrap;gap:10px;align-items:center}.control form,.control p{margin:0}
+        button,select{font:inherit;padding:3px 12px;border:1px solid var(--rule);border-radius:6px;background:var(--box);\
+        color:var(--ink);cursor:pointer}button.bad{color:var(--bad);border-color:currentColor}
+        .side{table-layout:fixed}.side th{white-space:normal;width:22%}
         #news:not(:empty){position:fixed;right:0;bottom:0;padding:2px 10px;font-size:.75rem;color:var(--soft);\
         background:var(--box);border:1px solid var(--rule);border-radius:8px 0 0}
         """

@@ -24,6 +24,8 @@ package struct RunRecord: Sendable {
     package let source: String
     /// `run.yaml`, where there is one.
     package let configuration: String?
+    /// What was trained on, where the run wrote it down.
+    package let data: DataSummary?
 
     package var summary: RunSummary { RunSummary(monitor) }
 
@@ -38,15 +40,23 @@ package struct RunRecord: Sendable {
         let yaml = RunLayout(folder).configuration
         try self.init(
             replay, source: file.lastPathComponent, thresholds: thresholds,
-            configuration: try? String(contentsOf: yaml, encoding: .utf8))
+            configuration: try? String(contentsOf: yaml, encoding: .utf8), data: Self.dataSummary(of: folder))
+    }
+
+    private static func dataSummary(of folder: URL) -> DataSummary? {
+        let file = RunLayout(folder).progress.appending(path: RunLayout.dataSummaryName)
+        return (try? Data(contentsOf: file)).flatMap {
+            try? JSONDecoder.reproducible(snakeCase: true).decode(DataSummary.self, from: $0)
+        }
     }
 
     private init(
-        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?
+        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?, data: DataSummary?
     ) throws {
         let judgement = try replay.judged(by: thresholds)
         self.source = source
         self.configuration = configuration
+        self.data = data
         monitor = judgement.monitor
         var told: [Alert] = []
         for event in replay.events {

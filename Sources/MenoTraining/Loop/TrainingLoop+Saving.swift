@@ -60,6 +60,7 @@ extension TrainingLoop {
         for decision in decisions {
             switch decision {
             case .saveStableCheckpoint(let files): saveStable(files)
+            case .saveCheckpoint: isCheckpointWanted = true
             case .removeStableCheckpoint(let step): writer?.removeStable(step: step)
             case .stop(let reason): stopReason = stopReason ?? reason
             case .announce: break

@@ -41,6 +41,8 @@ package final class TrainingLoop {
     var delivered: Int?
     /// Why a policy wants the run to end.
     var stopReason: String?
+    /// Whether a policy wants a checkpoint of the present step.
+    var isCheckpointWanted = false
     private(set) lazy var start = clock.now
 
     /// Optimizer steps of the whole run.
@@ -162,7 +164,8 @@ package final class TrainingLoop {
     private func concludeStep() throws -> Bool {
         let stopsEarly = isEvaluationDue ? try evaluate() : false
         settle()
-        if try agreement.any(savesNow) { save() }
+        if try agreement.any(savesNow || isCheckpointWanted) { save(isWhole: isCheckpointWanted) }
+        isCheckpointWanted = false
         return try agreement.any(stopsEarly || stopReason != nil)
     }
 
