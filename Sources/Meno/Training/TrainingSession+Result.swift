@@ -58,13 +58,16 @@ extension TrainingSession {
 
     /// Writes what is trained on in numbers, for the report and the dashboard.
     func writeDataSummary() {
+        let training = examples.training
+        let lengths = (0..<training.count).map { training.lengths(at: $0).total }
         let problems = dataReport.problems.prefix(20).map { "\($0.place) \($0.reason)" }
-        let summary = DataSummary(
-            path: configuration.data.path, summary: dataReport.summary, template: template.map { "\($0)" },
+        let summary = RunDataSummary(
+            path: configuration.data.sourceNames, summary: dataReport.summary, template: template.map { "\($0)" },
             trainSamples: examples.training.count, evaluationSamples: examples.evaluation.count,
-            lengths: DataSummary.Lengths(examples.training.map(\.tokenCount)),
-            labels: examples.training.reduce(0) { $0 + $1.labelCount }, problems: problems, remarks: dataReport.remarks,
-            preview: examples.training.first?.preview(model.tokenizer))
+            lengths: RunDataSummary.Lengths(lengths),
+            labels: (training as? [Example])?.reduce(0) { $0 + $1.labelCount }, problems: problems,
+            remarks: dataReport.remarks,
+            preview: (try? training.beginning(1))?.first?.preview(model.tokenizer))
         do {
             let encoder = JSONEncoder.reproducible(isPretty: true, snakeCase: true)
             try WholeFile.write(

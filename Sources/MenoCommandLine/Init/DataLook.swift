@@ -15,7 +15,7 @@ struct DataLook {
     /// `40 records: 40 used, 0 left out`
     var summary: String
     /// Tokens of an example, with the model's tokenizer where that is there; else estimated from the length of the text.
-    var tokens: DataSummary.Lengths
+    var tokens: RunDataSummary.Lengths
     var areTokensEstimated: Bool
 
     init(_ path: String, _ model: ModelLook) throws {
@@ -51,7 +51,7 @@ struct DataLook {
             // Three bytes a token is on the safe side for most languages.
             lengths = records.map { $0.content.byteCount / 3 + 16 }
         }
-        guard let tokens = DataSummary.Lengths(lengths) else {
+        guard let tokens = RunDataSummary.Lengths(lengths) else {
             throw DataError(.malformed, at: path, "has no record that can be trained on: \(report.summary).")
         }
         self.tokens = tokens
@@ -84,6 +84,8 @@ extension Record.Content {
         case .dialogue(let messages): messages.reduce(0) { $0 + $1.content.utf8.count }
         case .completion(let prompt, let completion): prompt.utf8.count + completion.utf8.count
         case .text(let text): text.utf8.count
+        // As bytes, by the estimate above.
+        case .tokens(let ids, _): 3 * ids.count
         }
     }
 }

@@ -283,11 +283,13 @@ struct ReportPage {
                         "\(lengths.shortest) to \(lengths.longest), median \(lengths.median), 90 % up to \(lengths.ninetieth)",
                         "\(lengths.shortest)〜\(lengths.longest)、中央値 \(lengths.median)、90 % が \(lengths.ninetieth) 以下")
                 ))
-            rows.append(
-                (
-                    text("tokens that are learnt", "学習対象のトークン"),
-                    "\(grouped(Double(data.labels))) / \(grouped(Double(lengths.total)))"
-                ))
+            if let labels = data.labels {
+                rows.append(
+                    (
+                        text("tokens that are learnt", "学習対象のトークン"),
+                        "\(grouped(Double(labels))) / \(grouped(Double(lengths.total)))"
+                    ))
+            }
         }
         if let template = data.template { rows.append((text("chat template", "チャットテンプレート"), template)) }
         let notes = (data.remarks + data.problems).map { note -> HTML in "<li>\(note)</li>" }

@@ -25,7 +25,7 @@ package struct RunRecord: Sendable {
     /// `run.yaml`, where there is one.
     package let configuration: String?
     /// What was trained on, where the run wrote it down.
-    package let data: DataSummary?
+    package let data: RunDataSummary?
 
     package var summary: RunSummary { RunSummary(monitor) }
 
@@ -43,15 +43,15 @@ package struct RunRecord: Sendable {
             configuration: try? String(contentsOf: yaml, encoding: .utf8), data: Self.dataSummary(of: folder))
     }
 
-    private static func dataSummary(of folder: URL) -> DataSummary? {
+    private static func dataSummary(of folder: URL) -> RunDataSummary? {
         let file = RunLayout(folder).progress.appending(path: RunLayout.dataSummaryName)
         return (try? Data(contentsOf: file)).flatMap {
-            try? JSONDecoder.reproducible(snakeCase: true).decode(DataSummary.self, from: $0)
+            try? JSONDecoder.reproducible(snakeCase: true).decode(RunDataSummary.self, from: $0)
         }
     }
 
     private init(
-        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?, data: DataSummary?
+        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?, data: RunDataSummary?
     ) throws {
         let judgement = try replay.judged(by: thresholds)
         self.source = source

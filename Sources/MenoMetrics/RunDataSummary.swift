@@ -1,5 +1,5 @@
 /// What a run was trained on, in numbers.
-package struct DataSummary: Sendable, Hashable, Codable {
+package struct RunDataSummary: Sendable, Hashable, Codable {
     /// How many tokens examples have.
     package struct Lengths: Sendable, Hashable, Codable {
         package var shortest: Int
@@ -28,8 +28,8 @@ package struct DataSummary: Sendable, Hashable, Codable {
     package var trainSamples: Int
     package var evaluationSamples: Int
     package var lengths: Lengths?
-    /// Tokens that are learnt.
-    package var labels: Int
+    /// Tokens that are learnt; `nil` where the examples do not lie in memory.
+    package var labels: Int?
     /// The first of the records that were left out or cut, with the reason.
     package var problems: [String]
     package var remarks: [String]
@@ -38,7 +38,7 @@ package struct DataSummary: Sendable, Hashable, Codable {
 
     package init(
         path: String, summary: String, template: String?, trainSamples: Int, evaluationSamples: Int, lengths: Lengths?,
-        labels: Int, problems: [String], remarks: [String], preview: String?
+        labels: Int?, problems: [String], remarks: [String], preview: String?
     ) {
         self.path = path
         self.summary = summary
