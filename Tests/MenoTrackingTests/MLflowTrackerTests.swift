@@ -119,6 +119,20 @@ import Testing
         #expect(run.series("loss") == Self.losses)
     }
 
+    /// A process that is killed before it is told the number of its run finds the run by its mark.
+    @Test func aRunWhoseNumberWasLostIsFound() throws {
+        let recorded = [Self.started()] + (1...9).map(Self.step)
+        try play(recorded + [Self.end(.interrupted, 9)], settings())
+        var object = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: trackedRun.state)) as? [String: Any])
+        #expect(object.removeValue(forKey: "run") != nil)
+        try JSONSerialization.data(withJSONObject: object).write(to: trackedRun.state)
+        try write(recorded + [Self.started(at: 9)], to: trackedRun.events)
+        try play([Self.started(at: 9)] + (10...20).map(Self.step) + [Self.end(.completed, 20)], settings())
+        let run = try #require(server.run)
+        #expect(run.status == "FINISHED" && run.series("loss") == Self.losses)
+    }
+
     /// What was never sent of the steps before is sent by the process that resumes the run.
     @Test func aResumedRunSendsWhatIsMissing() throws {
         server.trouble(.status(503), "runs/log-batch")

@@ -142,7 +142,9 @@ final class MLflowDelivery: Sendable {
 
     private func connect() throws -> Remote {
         var runID = settings.runID
-        if runID == nil, isResumed { runID = stored?.run }
+        if runID == nil, isResumed, let stored {
+            runID = try stored.run ?? persisting { try find(mark: stored.mark, in: stored.experiment) }
+        }
         if let runID {
             if let remote = try existing(runID) {
                 try persisting {
@@ -175,28 +177,36 @@ final class MLflowDelivery: Sendable {
         }
     }
 
+    /// Every run is created with a mark. A request whose answer was lost, or a process that was killed meanwhile, may have made a run:
+    /// it is found by its mark.
+    private static let markName = "meno.run"
+
+    private func find(mark: String, in experiment: String) throws -> String? {
+        let found: MLflow.SearchAnswer = try client.post(
+            "runs/search",
+            MLflow.Search(experiment_ids: [experiment], filter: "tags.`\(Self.markName)` = '\(mark)'"))
+        return found.runs?.first?.info.run_id
+    }
+
     private func created() throws -> Remote {
         let experiment = try persisting { try experimentID() }
-        // A request whose answer was lost may have made a run: it is found by this mark.
-        let mark = MLflow.Tag(key: "meno.run", value: UUID().uuidString)
+        let mark = UUID().uuidString
+        store(Stored(address: settings.address, experiment: experiment, mark: mark))
         let now = milliseconds
         var isRepeated = false
-        let id = try persisting { [tags] in
-            if isRepeated {
-                let found: MLflow.SearchAnswer = try client.post(
-                    "runs/search",
-                    MLflow.Search(experiment_ids: [experiment], filter: "tags.`\(mark.key)` = '\(mark.value)'"))
-                if let run = found.runs?.first { return run.info.run_id }
-            }
+        let id = try persisting {
+            if isRepeated, let run = try find(mark: mark, in: experiment) { return run }
             isRepeated = true
             let new: MLflow.RunAnswer = try client.post(
                 "runs/create",
                 MLflow.NewRun(
                     experiment_id: experiment, run_name: run.name, start_time: now,
-                    tags: tags + [mark, MLflow.Tag(key: "mlflow.runName", value: run.name)]))
+                    tags: tags + [
+                        MLflow.Tag(key: Self.markName, value: mark), MLflow.Tag(key: "mlflow.runName", value: run.name),
+                    ]))
             return new.run.info.run_id
         }
-        store(Stored(address: settings.address, experiment: experiment, run: id))
+        store(Stored(address: settings.address, experiment: experiment, mark: mark, run: id))
         say(.notice("MLflow: \(settings.address)/#/experiments/\(experiment)/runs/\(id)"))
         return Remote(id: id)
     }
@@ -326,7 +336,9 @@ final class MLflowDelivery: Sendable {
     private struct Stored: Codable {
         var address: String
         var experiment: String
-        var run: String
+        var mark: String
+        /// `nil` while the server has not answered.
+        var run: String?
     }
 
     /// What an earlier process of the run was given by the same server.
