@@ -1,4 +1,4 @@
-# An image with a release of Meno: about 0.5 GB, without compilers and without Python.
+# An image with a release of Meno: 0.44 GB beside its base, without compilers and without Python.
 #
 #   scripts/release                       makes dist/ (or download a release into it)
 #   docker build -t meno .

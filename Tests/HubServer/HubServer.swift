@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import NIOSSL
 internal import Synchronization
 
 /// A server on loopback that speaks the Hub's protocol, and a second one that large files come from, as from a CDN.
@@ -20,11 +21,20 @@ package final class HubServer: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let hub: any Channel
     private let cdn: any Channel
+    private let origin: String
 
-    package init(_ repositories: ServedRepository...) throws {
-        hub = try Self.listen(state, isCDN: false, group)
-        cdn = try Self.listen(state, isCDN: true, group)
-        state.values.withLock { [cdn] in $0.cdn = "http://127.0.0.1:\(cdn.localAddress?.port ?? 0)" }
+    /// - Parameter identity: files in PEM, a certificate of `localhost` and its key: then both servers speak HTTPS.
+    package init(_ repositories: ServedRepository..., identity: (certificate: String, key: String)? = nil) throws {
+        let tls = try identity.map { identity in
+            try NIOSSLContext(
+                configuration: .makeServerConfiguration(
+                    certificateChain: NIOSSLCertificate.fromPEMFile(identity.certificate).map { .certificate($0) },
+                    privateKey: .privateKey(NIOSSLPrivateKey(file: identity.key, format: .pem))))
+        }
+        origin = tls == nil ? "http://127.0.0.1" : "https://localhost"
+        hub = try Self.listen(state, isCDN: false, group, tls)
+        cdn = try Self.listen(state, isCDN: true, group, tls)
+        state.values.withLock { [cdn, origin] in $0.cdn = "\(origin):\(cdn.localAddress?.port ?? 0)" }
         for repository in repositories { set(repository) }
     }
 
@@ -34,11 +44,14 @@ package final class HubServer: Sendable {
         group.shutdownGracefully { _ in }
     }
 
-    private static func listen(_ state: HubState, isCDN: Bool, _ group: any EventLoopGroup) throws -> any Channel {
+    private static func listen(
+        _ state: HubState, isCDN: Bool, _ group: any EventLoopGroup, _ tls: NIOSSLContext?
+    ) throws -> any Channel {
         try ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(HubHandler(state, isCDN: isCDN))
                 }
@@ -47,7 +60,7 @@ package final class HubServer: Sendable {
     }
 
     /// For `HF_ENDPOINT`.
-    package var endpoint: String { "http://127.0.0.1:\(hub.localAddress?.port ?? 0)" }
+    package var endpoint: String { "\(origin):\(hub.localAddress?.port ?? 0)" }
 
     /// Adds a repository, or replaces the one of its id.
     package func set(_ repository: ServedRepository) {

@@ -170,6 +170,40 @@ import Testing
         #expect(refused.status == 66 && !refused.errors.contains("OfMine"), "\(refused)")
     }
 
+    @Test func aReleaseTakesNamedModelsFromTheHub() throws {
+        // A release has examples and no scripts.
+        let root = tiny.folder.url.appending(path: "release/share/meno")
+        let cache = tiny.folder.url.appending(path: "cache").path
+        let release = ["MENO_ROOT": root.path, "MENO_CACHE": cache]
+        let examples = root.appending(path: "Examples")
+        try FileManager.default.createDirectory(at: examples, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            at: Fixtures.repository.appending(path: "Examples/demo.yaml"), to: examples.appending(path: "demo.yaml"))
+        let evaluate = ["evaluate", "--model", "smollm2-135m", "--data", tiny.data.path]
+        let refused = try meno(
+            evaluate, threads: 1, environment: environment.merging(release) { $1 }, redirection: "</dev/null")
+        #expect(refused.status == 66, "\(refused)")
+        #expect(refused.errors.contains("HuggingFaceTB/SmolLM2-135M-Instruct"), "\(refused.errors)")
+
+        server.set(ServedRepository("HuggingFaceTB/SmolLM2-135M-Instruct", files))
+        let fetched = try run("models", "fetch", "smollm2-135m", environment: release)
+        #expect(fetched.status == 0, "\(fetched)")
+        #expect(fetched.output.contains("/models--HuggingFaceTB--SmolLM2-135M-Instruct/snapshots/"))
+        _ = server.takeRequests()
+        let named = try meno(evaluate, threads: 1, environment: environment.merging(release) { $1 })
+        let direct = try meno(["evaluate", "--model", tiny.model.path, "--data", tiny.data.path], threads: 1)
+        #expect(named.status == 0 && named.output.prefix(60) == direct.output.prefix(60), "\(named)")
+        #expect(server.takeRequests().isEmpty)
+        let removed = try run("models", "rm", "smollm2-135m", "--yes", environment: release)
+        #expect(removed.status == 0 && removed.output.hasSuffix("freed\n"), "\(removed)")
+        // Without Gemma, which needs an account, the demo takes the other model.
+        let demo = try meno(
+            ["demo"], threads: 1,
+            environment: environment.merging(release) { $1 }.merging(["HF_HUB_OFFLINE": "1"]) { $1 },
+            redirection: "</dev/null", folder: tiny.folder.url)
+        #expect(demo.status == 66 && demo.errors.contains("taking smollm2-135m"), "\(demo)")
+    }
+
     @Test func aKilledDownloadIsResumed() throws {
         server.trouble(.slow(30_000), weightsPath, times: 1)
         let process = Process()

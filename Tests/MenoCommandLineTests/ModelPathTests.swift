@@ -22,7 +22,7 @@ import Testing
             """.utf8
         ).write(to: script)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script.path)
-        return ["MENO_ROOT": root.path, "MENO_CACHE": cache.path]
+        return ["MENO_ROOT": root.path, "MENO_CACHE": cache.path, "HF_HOME": cache.path, "HF_HUB_CACHE": ""]
     }
 
     @Test func aNamedModelThatIsNotThereIsOfferedByEveryCommand() throws {

@@ -61,6 +61,20 @@ import Testing
         #expect(error?.description.contains("sec ret") == false)
     }
 
+    @Test func certificates() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "roots.pem")
+        try "".write(to: file, atomically: true, encoding: .utf8)
+        let path = { (environment: [String: String]) in try HubSettings(environment).certificates }
+        #expect(try path([:]) == nil)
+        #expect(try path(["SSL_CERT_FILE": ""]) == nil)
+        #expect(try path(["SSL_CERT_FILE": file.path]) == file.path)
+        #expect(try path(["REQUESTS_CA_BUNDLE": "~/roots.pem", "HOME": folder.url.path]) == file.path)
+        #expect(try path(["SSL_CERT_FILE": file.path, "CURL_CA_BUNDLE": "/nowhere"]) == file.path)
+        let error = #expect(throws: HubError.self) { try HubSettings(["SSL_CERT_FILE": "/nowhere"]) }
+        #expect(error?.place == "SSL_CERT_FILE" && error?.message.contains("/nowhere") == true)
+    }
+
     @Test func proxies() throws {
         let proxies = ProxySettings([
             "https_proxy": "http://user:pass@proxy.example:3128", "HTTP_PROXY": "plain.example",
