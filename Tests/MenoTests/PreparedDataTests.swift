@@ -27,7 +27,7 @@ import Testing
 
     private func limits(_ place: Place) -> PreparationLimits {
         var limits = PreparationLimits()
-        limits.cache = ExampleCache(tiny.folder.url.appending(path: "cache"), limit: 1 << 30)
+        limits.cache = ExampleCache(tiny.folder.url.appending(path: "cache of \(place)"), limit: 1 << 30)
         limits.inMemory = place == .memory ? .max : 0
         limits.ahead = place == .ahead ? 0 : .max
         return limits

@@ -21,8 +21,9 @@ package struct Split: Sendable, Hashable {
     /// side until that side has its share.
     package init(_ examples: any ExampleSource, trainFraction: Double, seed: UInt64, shuffles: Bool = true) {
         let plain = Split(count: examples.count, trainFraction: trainFraction, seed: seed, shuffles: shuffles)
-        let groups = EqualExamples(examples)
-        guard groups.count < examples.count else {
+        // With one side alone nothing has to be kept together.
+        let groups = plain.training.isEmpty || plain.heldOut.isEmpty ? nil : EqualExamples(examples)
+        guard let groups, groups.count < examples.count else {
             self = plain
             return
         }

@@ -103,13 +103,19 @@ extension TrainingLoop {
             checkpoints: min(saves, arguments.saveTotalLimit ?? saves))
     }
 
+    /// Steps that are looked at; of longer runs, so many spread evenly stand for all.
+    private static let mostForecastSteps = 5000
+
     /// What all steps take: tokens, those that are computed, those of the largest pass, and passes.
     private func passes(tokensPerPass: Int) throws -> (tokens: Int, computed: Int, largest: Int, count: Int) {
         var (tokens, computed, largest, count) = (0, 0, 0, 0)
         let sharing = model.sharesBeginnings(training: true)
+        let stride = max(1, totalSteps / Self.mostForecastSteps)
+        var looked = 0
         for epoch in 0..<(totalSteps + batches.stepsPerEpoch - 1) / batches.stepsPerEpoch {
             let order = batches.order(ofEpoch: epoch)
-            for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch) {
+            for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch)
+            where (epoch * batches.stepsPerEpoch + step) % stride == 0 {
                 let batch = try training.examples(at: batches.examples(ofStep: step, in: order))
                 let plans = objective.arrangements.map {
                     PassPlan(batch, as: $0, tokens: tokensPerPass, sharing: sharing)
@@ -121,8 +127,11 @@ extension TrainingLoop {
                     largest = max(largest, size)
                     count += 1
                 }
+                looked += 1
             }
         }
-        return (tokens, computed, largest, count)
+        guard looked < totalSteps else { return (tokens, computed, largest, count) }
+        let whole = { (part: Int) in Int(Double(part) * Double(self.totalSteps) / Double(looked)) }
+        return (whole(tokens), whole(computed), largest, whole(count))
     }
 }
