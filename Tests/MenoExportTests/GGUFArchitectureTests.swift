@@ -16,7 +16,8 @@ import Testing
         "helium-tiny": "helium", "cohere-normalized": "64 layers", "exaone4-windows": "64 layers",
         // Weights of experts that are divided by their sum or not, layers without experts, groups of them, another limit; fewer
         // keys than queries.
-        "qwen2-moe-windows": "feed-forward", "qwen3-moe-balanced": "feed-forward", "qwen3-moe-dense": "feed-forward",
+        "qwen2-moe-windows": "embedding as head", "qwen3-moe-balanced": "feed-forward",
+        "qwen3-moe-dense": "feed-forward",
         "olmoe-clipped": "as many keys", "olmoe-tiny": "as many keys", "glm4-moe-tiny": "feed-forward",
         "gpt-oss-clamped": "feed-forward",
         "gpt2-untied": "scores of all layers", "phi-normalized": "norms of queries", "starcoder2-windows": "biases",

@@ -4,7 +4,7 @@ extension Architecture {
     /// Qwen 1.5 and 2 with mixtures of experts (Qwen Team, 2024, arXiv:2407.10671), one of which every token meets.
     static let qwen2MoE = Architecture(
         modelType: "qwen2_moe", className: "Qwen2MoeForCausalLM", ggufNames: ["qwen2moe"],
-        llamaCpp: [.anyHead, .inputBiases],
+        llamaCpp: [.ownHead, .inputBiases],
         ggufKeys: { model in
             let shared = model.layers.lazy.compactMap { $0.feedForward.experts?.shared }.first
             return model.ggufExperts(size: true)
