@@ -22,6 +22,8 @@ package struct HubSettings: Sendable {
     /// Files that are downloaded at once.
     package var parallelFiles = 8
     let proxies: ProxySettings
+    /// `SSL_CERT_FILE`: the certificate authorities that are trusted instead of the system's, in PEM.
+    let certificateAuthorities: String?
 
     /// Bytes that are free where the cache lies, or will lie.
     package var freeSpace: Int? { DiskSpace.free(at: cache) }
@@ -51,6 +53,13 @@ package struct HubSettings: Sendable {
         answerTimeout = try seconds("HF_HUB_ETAG_TIMEOUT")
         readTimeout = try seconds("HF_HUB_DOWNLOAD_TIMEOUT")
         proxies = ProxySettings(environment)
+        // The others are those of Python's requests and of curl, which the Hub's own library goes by.
+        let names = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+        let name = names.first { environment[$0] != nil }
+        certificateAuthorities = name.flatMap(path)
+        if let name, let file = certificateAuthorities, !FileManager.default.isReadableFile(atPath: file) {
+            throw HubError(.badSetting, at: name, "is \(file), which cannot be read.")
+        }
     }
 
     private static func endpoint(_ text: String) throws -> String {

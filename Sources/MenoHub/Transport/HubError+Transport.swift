@@ -12,6 +12,12 @@ extension CodedError<HubErrorCode> {
     /// - Throws: `CancellationError` where the task was cancelled.
     static func network(_ error: any Error, host: String, _ settings: HubSettings) throws -> HubError {
         if Task.isCancelled || error as? HTTPClientError == .cancelled { throw CancellationError() }
+        if "\(error)".contains("CERTIFICATE_VERIFY_FAILED") {
+            return HubError(
+                .network, at: host, "has a certificate that is not trusted.",
+                advice: "Give SSL_CERT_FILE the file of the certificate authorities to trust, in PEM: behind a proxy "
+                    + "that looks into connections, that of its operator.")
+        }
         let reason =
             switch error {
             case let error as HTTPClientError: Self.reason(error, settings)

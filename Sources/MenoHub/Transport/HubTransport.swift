@@ -43,6 +43,10 @@ final class HubTransport: Sendable {
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.parallelFiles
             // The windows of HTTP/2 are too small for large files over long ways.
             configuration.httpVersion = .http1Only
+            if let authorities = settings.certificateAuthorities {
+                configuration.tlsConfiguration = .makeClientConfiguration()
+                configuration.tlsConfiguration?.trustRoots = .file(authorities)
+            }
             configuration.proxy = proxy.map { proxy in
                 if proxy.isSOCKS { return .socksServer(host: proxy.host, port: proxy.port) }
                 let authorization = proxy.user.map {
