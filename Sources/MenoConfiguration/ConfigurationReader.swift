@@ -1,4 +1,5 @@
 package import Foundation
+internal import MenoErrors
 internal import MenoModels
 internal import Yams
 

@@ -49,6 +49,6 @@ extension GGUFFile: PackedWeightSource {
                 advice: "The configuration and the weights disagree about this tensor's shape.")
         }
         let first = tensor.bytes.lowerBound + bytes.lowerBound
-        file.copy(first..<first + bytes.count, into: destination)
+        part(of: name).copy(first..<first + bytes.count, into: destination)
     }
 }

@@ -61,6 +61,10 @@ package enum WeightFiles {
                 .notFound, at: folder.path, "holds no weights.",
                 advice: "Expected model.safetensors, model.safetensors.index.json with its shards, or a .gguf file.")
         }
+        // A model that is divided over files is named by its first.
+        if let first = GGUFPartName(only), candidates.allSatisfy({ GGUFPartName($0)?.belongs(with: first) ?? false }) {
+            return try openFile(folder.appending(path: only))
+        }
         guard candidates.count == 1 else {
             throw FormatError(
                 .unsupported, at: folder.path,

@@ -33,7 +33,7 @@ import Testing
     // MARK: Which .gguf file
 
     private func choice(_ text: String, _ names: [String]) throws -> String {
-        try GGUFChoice(reference: try #require(HubReference(text)), names: names).file()
+        try GGUFChoice(reference: try #require(HubReference(text)), names: names).files()[0]
     }
 
     @Test func aQuantizationNamesAFile() throws {
@@ -57,7 +57,18 @@ import Testing
             let error = #expect(throws: HubError.self) { try choice(text, names) }
             #expect(error?.description.contains("m-Q8_0.gguf") == true, "\(text): \(String(describing: error))")
         }
-        let split = #expect(throws: HubError.self) { try choice("a/b:Q6_K", names) }
-        #expect(split?.advice?.contains("llama-gguf-split") == true)
+    }
+
+    @Test func aModelInPartsIsAllOfThem() throws {
+        let parts = [
+            "Q6_K/m-Q6_K-00001-of-00003.gguf", "Q6_K/m-Q6_K-00002-of-00003.gguf", "Q6_K/m-Q6_K-00003-of-00003.gguf",
+        ]
+        let names = ["m-Q4_K_M.gguf", parts[2], parts[0], parts[1]]
+        for text in ["a/b:Q6_K", "a/b:\(parts[1])"] {
+            #expect(try GGUFChoice(reference: try #require(HubReference(text)), names: names).files() == parts)
+        }
+        #expect(try GGUFChoice(reference: try #require(HubReference("a/b")), names: parts).files() == parts)
+        let error = #expect(throws: HubError.self) { try choice("a/b:Q6_K", Array(names.dropLast())) }
+        #expect(error?.description.contains("has 2 of the 3 parts") == true)
     }
 }

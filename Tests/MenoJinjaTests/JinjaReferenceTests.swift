@@ -24,6 +24,20 @@ struct JinjaReferenceTests {
         }
     }
 
+    /// The templates and conversations that `Tests/Reference/compare_chat_templates.py` writes to a folder.
+    @Test(.enabled(if: publishedFolder != nil)) func publishedTemplatesGiveWhatJinja2Gives() throws {
+        let folder = try #require(Self.publishedFolder)
+        let reference = try JinjaReference.read(folder)
+        let templates = try JinjaReference.templates(folder)
+        #expect(!reference.chats.isEmpty)
+        for expected in reference.chats {
+            let names = expected.name.components(separatedBy: ": ")
+            check(expected, try #require(templates[names[0]]), try #require(reference.conversations[names[1]]))
+        }
+    }
+
+    static let publishedFolder = ProcessInfo.processInfo.environment["MENO_CHAT_TEMPLATES"].map { URL(filePath: $0) }
+
     /// Every filter, test, method and operator with `none`, 0, false, undefined and the other kinds of values
     /// (`Tests/Reference/make_jinja_matrix.py`).
     @Test func everyKindOfValueIsTakenAsJinja2TakesIt() throws {
@@ -77,8 +91,8 @@ struct JinjaReference {
     var snippets: [Expected]
     var chats: [Expected]
 
-    static func read() throws -> JinjaReference {
-        var reader = OrderedJSONReader(try Data(contentsOf: Fixtures.url("jinja/cases.json")))
+    static func read(_ folder: URL = Fixtures.url("jinja")) throws -> JinjaReference {
+        var reader = OrderedJSONReader(try Data(contentsOf: folder.appending(path: "cases.json")))
         let root = fields(reader.value())
         return JinjaReference(
             common: fields(root["common"]), conversations: fields(root["conversations"]).mapValues { fields($0) },
@@ -98,9 +112,9 @@ struct JinjaReference {
     }
 
     /// The chat templates by name.
-    static func templates() throws -> [String: String] {
-        let folder = Fixtures.url("jinja/templates")
-        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+    static func templates(_ folder: URL = Fixtures.url("jinja")) throws -> [String: String] {
+        let files = try FileManager.default.contentsOfDirectory(
+            at: folder.appending(path: "templates"), includingPropertiesForKeys: nil)
         return try Dictionary(
             uniqueKeysWithValues: files.map {
                 ($0.deletingPathExtension().lastPathComponent, try String(contentsOf: $0, encoding: .utf8))

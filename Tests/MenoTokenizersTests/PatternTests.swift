@@ -42,12 +42,16 @@ import Testing
         (#"\Aa|b\z"#, "aab\nab", ["a", "b"]),
         (#"\b"#, "ab, c", ["", "", "", ""]),
         (#"x?"#, "axb", ["", "x", ""]),
+        (#"\p{Han}+|\P{Han}"#, "a漢々〇あ𠮷", ["a", "漢々〇", "あ", "𠮷"]),
+        (#"[\p{Lo}a-c&&[^\p{Han}b]]+"#, "abcあ漢い", ["a", "cあ", "い"]),
+        (#"[^a-c&&b-d]+"#, "abcd", ["a", "d"]),
     ]) func finds(_ pattern: String, _ text: String, _ expected: [String]) throws {
         #expect(try matches(pattern, text) == expected)
     }
 
     @Test(arguments: [
-        "(", ")", "[a", "[[:foo:]]", #"\pL"#, "a{3,2}", "*a", "(?<=a)b", #"\p{Han}"#, #"\1"#, "(a*)*", "[z-a]", #"\q"#,
+        "(", ")", "[a", "[[:foo:]]", #"\pL"#, "a{3,2}", "*a", "(?<=a)b", #"\p{Greek}"#, #"\1"#, "(a*)*", "[z-a]",
+        #"\q"#,
         "(?",
         #"\x{110000000}"#,
         "(?:ab){9999}{9}", String(repeating: "(", count: 5_000),

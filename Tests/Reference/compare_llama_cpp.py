@@ -30,7 +30,7 @@ for path in sorted(models.glob("*/model.gguf")):
     config = json.loads((path.parent / "config.json").read_text())
     for index, sequence in enumerate(expected["sequences"]):
         # llama.cpp chooses LongRoPE's factors by the size of its context.
-        if config["rope_parameters"].get("rope_type") == "longrope":
+        if (config.get("rope_parameters") or {}).get("rope_type") == "longrope":
             if len(sequence) <= config["original_max_position_embeddings"]:
                 continue
         # n_probs gives probabilities of the model alone, before sampling.

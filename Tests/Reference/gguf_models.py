@@ -45,6 +45,14 @@ def rotary(writer, config, head_dim, window):
             writer.add_tensor(f"rope_factors_{name}.weight", values.numpy())
 
 
+def apart(weight, heads, keys):
+    """All queries, all keys and all values, of rows that have the queries of a key, it and its value together."""
+    queries = heads // keys
+    groups = weight.reshape(keys, queries + 2, -1, *weight.shape[1:])
+    parts = groups[:, :queries], groups[:, queries:queries + 1], groups[:, queries + 1:]
+    return torch.cat([part.reshape(-1, *weight.shape[1:]) for part in parts])
+
+
 def experts(writer, config, architecture):
     count = getattr(config, "num_local_experts", None) or getattr(config, "num_experts", None)
     if not count:
@@ -69,6 +77,8 @@ def stored_tensors(model, architecture):
     """The weights, those of gates and ups apart."""
     for name, tensor in model.state_dict().items():
         tensor = tensor.detach().float()
+        if architecture == "phimoe":
+            name = name.replace("mlp.router.", "block_sparse_moe.gate.")
         if architecture == "granitemoe":
             name = name.replace("block_sparse_moe.", "mlp.").replace(".router.", ".gate.")
         transposed = architecture == "gpt-oss"
@@ -98,12 +108,16 @@ def stored_tensors(model, architecture):
 def write_gguf(model, architecture, path):
     config = model.config
     writer = gguf.GGUFWriter(path, architecture)
-    heads, key_heads = config.num_attention_heads, config.num_key_value_heads
+    heads = config.num_attention_heads
+    key_heads = heads if architecture in ("gptneox", "mpt") else getattr(config, "num_key_value_heads", None) or heads
+    if architecture == "falcon":
+        key_heads = config.num_kv_heads if config.new_decoder_architecture else 1 if config.multi_query else heads
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // heads
-    writer.add_context_length(config.max_position_embeddings)
+    writer.add_context_length(getattr(config, "max_position_embeddings", None) or config.max_seq_len)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(getattr(config, "n_inner", None) or config.intermediate_size)
+    sizes = {"mpt": (), "gpt2": ("n_inner",)}.get(architecture, ("ffn_hidden_size", "intermediate_size"))
+    writer.add_feed_forward_length(next((getattr(config, s) for s in sizes if getattr(config, s, None)), 4 * config.hidden_size))
     writer.add_head_count(heads)
     # GPT-2 has a key for each query, whatever its configuration says.
     writer.add_head_count_kv(heads if architecture == "gpt2" else key_heads)
@@ -116,6 +130,12 @@ def write_gguf(model, architecture, path):
     else:
         keys = "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps"
         writer.add_layer_norm_eps(next((getattr(config, key) for key in keys if hasattr(config, key)), 1e-5))
+    if architecture == "mpt":
+        writer.add_max_alibi_bias(config.attn_config.alibi_bias_max)
+        if config.attn_config.clip_qkv:
+            writer.add_clamp_kqv(config.attn_config.clip_qkv)
+    if architecture == "gptneox":
+        writer.add_parallel_residual(config.use_parallel_residual)
     if architecture == "olmo":
         writer.add_clamp_kqv(config.clip_qkv)
     window = getattr(config, "sliding_window", None)
@@ -141,6 +161,7 @@ def write_gguf(model, architecture, path):
     writer.add_token_types([2, 3, 3] + [1] * (len(tokens) - 3))
     kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
     names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
+    stacked = {}
     for name, values in stored_tensors(model, architecture):
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
@@ -148,6 +169,16 @@ def write_gguf(model, architecture, path):
             values = permuted(values, heads)
         if architecture in PERMUTED and ".k_proj." in name:
             values = permuted(values, key_heads)
+        if architecture in ("gptneox", "falcon") and ".query_key_value." in name:
+            values = apart(values, heads, key_heads)
+        if architecture == "stablelm" and "_layernorm.norms." in name:
+            # Every head has a tensor of its own.
+            name, head = name.removesuffix(".weight").rsplit(".norms.", 1)
+            stacked.setdefault(name, {})[int(head)] = values
+            if len(stacked[name]) < (heads if ".q_" in name else key_heads):
+                continue
+            values = torch.stack([stacked[name][index] for index in sorted(stacked[name])])
+            name += ".weight"
         if architecture == "gpt2" and name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")):
             values = values.transpose(0, 1)
         if architecture in ("gemma", "nemotron") and name.endswith("norm.weight"):

@@ -18,11 +18,10 @@ import zlib
 
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
 from gguf_models import write_gguf
+from random_models import adapt, randomise
 from safetensors.torch import save_file
 from trainer_steps import logits, trajectory
-from transformers.models.phimoe import modeling_phimoe as phimoe
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig,
                           LlamaForCausalLM)
 
@@ -85,6 +84,7 @@ families = {
     "cohere-normalized": ("Cohere", dict(use_qk_norm=True, logit_scale=0.3), None),
     "cohere2-tiny": ("Cohere2", dict(num_hidden_layers=4, sliding_window=7, logit_scale=0.3), "cohere2"),
     "stablelm-tiny": ("StableLm", dict(use_qkv_bias=True), "stablelm"),
+    "stablelm-normalized": ("StableLm", dict(qk_layernorm=True), "stablelm"),
     "stablelm-parallel": ("StableLm", dict(use_parallel_residual=True), None),
     "exaone4-tiny": ("Exaone4", dict(sliding_window=None, layer_types=["full_attention"] * 2), "exaone4"),
     "exaone4-windows": ("Exaone4", dict(num_hidden_layers=4, sliding_window=7, sliding_window_pattern=4), None),
@@ -125,6 +125,8 @@ families |= {
     "phimoe-tiny": ("Phimoe", dict(
         num_local_experts=5, num_experts_per_tok=2, experts_implementation="eager", attention_bias=True, lm_head_bias=True,
         router_jitter_noise=0.2), None),
+    "phimoe-plain": ("Phimoe", dict(num_local_experts=4, num_experts_per_tok=2, experts_implementation="eager", attention_bias=True,
+                                    lm_head_bias=True), "phimoe"),
     "glm4-moe-tiny": ("Glm4Moe", dict(
         moe_intermediate_size=10, n_routed_experts=6, num_experts_per_tok=2, n_shared_experts=2, n_group=3, topk_group=2,
         routed_scaling_factor=1.7, num_hidden_layers=3, head_dim=8, use_qk_norm=True, attention_bias=True, num_mtp_layers=0,
@@ -141,9 +143,9 @@ families |= {
 # Layers of other kinds.
 nodrop = dict(resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
 families |= {
-    "gpt-neox-tiny": ("GPTNeoX", dict(), None),
+    "gpt-neox-tiny": ("GPTNeoX", dict(), "gptneox"),
     "gpt-neox-serial": ("GPTNeoX", dict(use_parallel_residual=False, attention_bias=False, tie_word_embeddings=True,
-                                        rope_parameters=rope(base=5e4, partial_rotary_factor=0.75)), None),
+                                        rope_parameters=rope(base=5e4, partial_rotary_factor=0.75)), "gptneox"),
     "gpt2-tiny": ("GPT2", dict(n_inner=14, **nodrop), "gpt2"),
     "gpt2-untied": ("GPT2", dict(scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False, **nodrop), None),
     "phi-tiny": ("Phi", dict(), "phi2"),
@@ -151,43 +153,20 @@ families |= {
     "starcoder2-tiny": ("Starcoder2", dict(sliding_window=None), "starcoder2"),
     "starcoder2-windows": ("Starcoder2", dict(sliding_window=6, use_bias=False, tie_word_embeddings=False), None),
     "nemotron-tiny": ("Nemotron", dict(), "nemotron"),
-    "falcon-tiny": ("Falcon", dict(new_decoder_architecture=True, num_kv_heads=1, ffn_hidden_size=14), None),
-    "falcon-multi-query": ("Falcon", dict(ffn_hidden_size=14, tie_word_embeddings=False), None),
+    "falcon-tiny": ("Falcon", dict(new_decoder_architecture=True, num_kv_heads=1, ffn_hidden_size=14), "falcon"),
+    "falcon-multi-query": ("Falcon", dict(ffn_hidden_size=14, tie_word_embeddings=False), "falcon"),
     # transformers' eager attention adds the slopes twice.
     "falcon-alibi": ("Falcon", dict(attn_implementation="sdpa", alibi=True, multi_query=False, parallel_attn=False, bias=True, ffn_hidden_size=14), None),
     "olmo-tiny": ("Olmo", dict(clip_qkv=1.5), "olmo"),
     "apertus-tiny": ("Apertus", dict(head_dim=10), None),
-    "mpt-tiny": ("Mpt", dict(max_seq_len=64, expansion_ratio=4), None),
+    "mpt-tiny": ("Mpt", dict(max_seq_len=64, expansion_ratio=4), "mpt"),
 }
 # Those whose files are there in transformers' own layout too, with all experts in a tensor.
 fused = ["mixtral-tiny", "qwen3-moe-tiny", "granitemoe-tiny", "gpt-neox-tiny"]
-# What adapters adapt of mixtures of experts, as `all-linear` does by itself where PEFT knows their names from before
-# transformers 5: gates and ups together have the ranks of both.
-routers = {"qwen2_moe": "mlp.gate.weight", "granitemoe": "router.weight", "granitemoehybrid": "router.weight", "phimoe": "router.weight",
-           "gpt_oss": "router.weight"}
 for family_name, (family_kind, family_keys, _) in families.items():
     family_config = getattr(transformers, family_kind + "Config")
     family_class = getattr(transformers, family_kind + "ForCausalLM", None) or getattr(transformers, family_kind + "LMHeadModel")
     models[family_name] = (family_class, family_config(**{**odd, **family_keys}))
-
-
-def plainly(*args, training, **kwargs):
-    """Experts that Phi-MoE chooses without sampling, in training too."""
-    return sparsemixer(*args, training=False, **kwargs)
-
-
-sparsemixer, phimoe.sparsemixer = phimoe.sparsemixer, plainly
-
-
-def randomise(model, deviation):
-    for name, parameter in model.named_parameters():
-        if "norm" in name and not name.endswith("bias"):
-            parameter.data.add_(torch.randn_like(parameter) * 0.3)
-        else:
-            parameter.data.normal_(0, deviation)
-    for name, buffer in model.named_buffers():
-        if name.endswith("e_score_correction_bias"):
-            buffer.normal_(0, 0.2)
 
 
 def short(name):
@@ -231,13 +210,7 @@ for index, (name, (kind, config)) in enumerate(models.items()):
                if name != "llama-untied" else ["q_proj", "v_proj"])
     if is_family:
         targets = "all-linear"
-    router = routers.get(model.config.model_type)
-    settings = {}
-    if router and any(".experts." in key for key, _ in model.named_parameters()):
-        settings = dict(target_parameters=[router, "experts.gate_up_proj", "experts.down_proj"], exclude_modules=["router"],
-                        rank_pattern={r".*\.gate_up_proj": 4}, alpha_pattern={r".*\.gate_up_proj": 16})
-    adapted = get_peft_model(model, LoraConfig(r=2 if is_family else 4, lora_alpha=8, lora_dropout=0.0, target_modules=targets,
-                                               task_type="CAUSAL_LM", **settings))
+    adapted = adapt(model, targets, rank=2 if is_family else 4)
     for parameter_name, parameter in adapted.named_parameters():
         if "lora_B" in parameter_name:
             parameter.data.normal_(0, 0.2)

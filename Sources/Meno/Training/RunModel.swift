@@ -24,18 +24,19 @@ struct RunModel {
             commit = nil
             return
         }
-        let resumed = Self.resumed(reference, stored)
+        let resumed = Self.resumed(reference, "model.name_or_path", stored)
         self.name = resumed?.name ?? name
         let snapshot = try Hub(HubSettings()).locate(
             resumed?.reference ?? reference, log: log, isCancelled: isCancelled)
         (url, commit) = (snapshot.url, snapshot.commit)
     }
 
-    /// The commit that a run began with, where a reference means the same model. `run.yaml` names the commit itself.
-    private static func resumed(
-        _ reference: HubReference, _ stored: [String: String]?
+    /// The commit that a run began with, where a reference means the same repository. `run.yaml` names the commit itself.
+    /// - Parameter key: the setting that has the reference.
+    static func resumed(
+        _ reference: HubReference, _ key: String, _ stored: [String: String]?
     ) -> (name: String, reference: HubReference)? {
-        guard let stored, let name = stored["model.name_or_path"], let commit = stored[commitKey],
+        guard let stored, let name = stored[key], let commit = stored["\(key) (commit)"],
             let before = HubReference(name), case let pinned = before.pinned(to: commit),
             reference == before || reference == pinned
         else { return nil }

@@ -25,6 +25,7 @@ package struct TrainingSession {
     private let resultSettings: [String: String]
     /// `lora.init_adapter`
     let initialAdapter: URL?
+    private let runAdapter: RunAdapter?
     let form: SavedForm
     let dialogues: DialogueForm
     /// What reading the data found.
@@ -55,11 +56,6 @@ package struct TrainingSession {
         log: any SessionLog, shouldStop: @escaping () -> Bool
     ) throws {
         MenoRuntime.prepare()
-        initialAdapter = try configuration.lora?.initialAdapter.map {
-            try ModelReference.locateAdapter($0, log: log, isCancelled: shouldStop)
-        }
-        let adapter = try initialAdapter.map { try LoRAFiles.settings(in: $0) }
-        var configuration = try adapter.map(configuration.adopting) ?? configuration
         self.log = log
         // A form that there is not is refused before anything is trained.
         exports = try configuration.exportAtEnd.map(ExportForm.init)
@@ -74,6 +70,12 @@ package struct TrainingSession {
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
         let saved = checkpoint.flatMap(RunSaving.stored)
         let stored = saved?.settings
+        runAdapter = try RunAdapter(
+            configuration.lora?.initialAdapter, stored: stored, log: log, isCancelled: shouldStop)
+        initialAdapter = runAdapter?.url
+        let adapter = try initialAdapter.map { try LoRAFiles.settings(in: $0) }
+        var configuration = try adapter.map(configuration.adopting) ?? configuration
+        if let runAdapter { configuration.lora?.initialAdapter = runAdapter.name }
         runModel = try RunModel(configuration.model.nameOrPath, stored: stored, log: log, isCancelled: shouldStop)
         configuration.model.nameOrPath = runModel.name
         if let adapter = AdapterFolder(runModel.url) { throw adapter.refusal }
@@ -100,7 +102,7 @@ package struct TrainingSession {
             isCancelled: shouldStop)
         dialogues = DialogueForm(data, choice, shared: prepared.shared)
         resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
-            .merging(runModel.settings) { $1 }
+            .merging(runModel.settings) { $1 }.merging(runAdapter?.settings ?? [:]) { $1 }
         template = dialogues.answering
         dataReport = prepared.report
         log.data(prepared.report, path: data.sourceNames, template: template)
@@ -216,6 +218,7 @@ package struct TrainingSession {
     private var lastingConfiguration: RunConfiguration {
         var configuration = configuration
         configuration.model.nameOrPath = runModel.lastingName
+        if let runAdapter { configuration.lora?.initialAdapter = runAdapter.lastingName }
         return configuration
     }
 

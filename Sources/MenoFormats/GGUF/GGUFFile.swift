@@ -20,6 +20,10 @@ package final class GGUFFile: WeightSource {
     package let tensors: [GGUFTensor]
     package let weights: [WeightInfo]
     private let indices: [String: Int]
+    /// Where a model is divided, the files beside the first, and the tensors of the first.
+    private let otherParts: [MemoryMappedFile]
+    /// The number of the first tensor of each other part.
+    private let starts: [Int]
 
     /// Opens and checks a file.
     /// - Throws: ``FormatError``, with the key or the tensor and what is wrong with it.
@@ -32,11 +36,32 @@ package final class GGUFFile: WeightSource {
         self.file = file
         let parsed = try file.withUnsafeBytes { try GGUFParser(parsing: file, $0) }
         version = parsed.version
-        metadata = parsed.metadata
         alignment = parsed.alignment
-        tensors = parsed.tensors
-        indices = parsed.indices
-        weights = parsed.tensors.map(\.info)
+        let others = try Self.otherParts(of: file, parsed.metadata)
+        otherParts = others.map(\.file)
+        var (tensors, indices, starts) = (parsed.tensors, parsed.indices, [Int]())
+        for (part, parsed) in others {
+            starts.append(tensors.count)
+            for tensor in parsed.tensors {
+                guard indices.updateValue(tensors.count, forKey: tensor.name) == nil else {
+                    throw FormatError(
+                        .malformed, at: part.path, "tensor '\(tensor.name)' is in another part too.",
+                        advice: FormatError.damaged)
+                }
+                tensors.append(tensor)
+            }
+        }
+        if !others.isEmpty, let count = try parsed.metadata.int("split.tensors.count", default: nil),
+            count != tensors.count
+        {
+            throw FormatError(
+                .malformed, at: file.path, "announces \(count) tensors; its parts have \(tensors.count).",
+                advice: FormatError.damaged)
+        }
+        // Together the parts are one file, as which it may be written again.
+        metadata = others.isEmpty ? parsed.metadata : parsed.metadata.without { $0.hasPrefix("split.") }
+        (self.tensors, self.indices, self.starts) = (tensors, indices, starts)
+        weights = tensors.map(\.info)
     }
 
     /// The tensor of this name, or `nil`.
@@ -53,7 +78,7 @@ package final class GGUFFile: WeightSource {
     package func withUnsafeBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
-        try file.withUnsafeBytes(existing(name).bytes, body)
+        try part(of: name).withUnsafeBytes(existing(name).bytes, body)
     }
 
     package func read(
@@ -67,9 +92,15 @@ package final class GGUFFile: WeightSource {
                 advice: GGUFTensorType.advice)
         }
         try tensor.info.check(elements, destination, as: elementType, path: file.path)
-        file.convert(
+        part(of: name).convert(
             storage.bytes(of: elements, in: tensor.bytes), storage: storage, count: elements.count, as: elementType,
             into: destination)
+    }
+
+    /// The file that has a tensor's bytes.
+    func part(of name: String) -> MemoryMappedFile {
+        guard let index = indices[name], let part = starts.lastIndex(where: { $0 <= index }) else { return file }
+        return otherParts[part]
     }
 
     private func existing(_ name: String) throws -> GGUFTensor {

@@ -22,6 +22,11 @@ package struct GGUFMetadata: Sendable {
             path: path)
     }
 
+    /// The same but for some keys.
+    func without(_ isLeftOut: (String) -> Bool) -> GGUFMetadata {
+        GGUFMetadata(keys: keys.filter { !isLeftOut($0) }, values: values.filter { !isLeftOut($0.key) }, path: path)
+    }
+
     /// The value of a key, or `nil`.
     package subscript(key: String) -> GGUFValue? { values[key] }
 

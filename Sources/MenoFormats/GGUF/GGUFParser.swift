@@ -25,7 +25,6 @@ struct GGUFParser {
         let metadataCount = try reader.count(minimumSize: 13, "the number of metadata entries")
         metadata = try Self.metadata(&reader, count: metadataCount, file: file)
         alignment = try Self.alignment(metadata, path: path)
-        try Self.requireWhole(metadata, path: path)
         var offsets: [UInt64] = []
         for index in 0..<tensorCount {
             let (tensor, offset) = try Self.tensor(&reader, index: index)
@@ -153,15 +152,6 @@ struct GGUFParser {
                 advice: FormatError.damaged)
         }
         return value
-    }
-
-    private static func requireWhole(_ metadata: GGUFMetadata, path: String) throws {
-        let parts = try metadata.int("split.count", default: nil) ?? 0
-        guard parts <= 1 else {
-            throw FormatError(
-                .unsupported, at: path, "is one of \(parts) parts of a model.",
-                advice: "Join the parts into one file with llama-gguf-split --merge.")
-        }
     }
 
     // MARK: Tensors

@@ -88,11 +88,11 @@ package final class GGUFWriter {
     /// Copies a whole tensor from another file, bit for bit.
     package func copy(_ source: GGUFTensor, of other: GGUFFile, as name: String) throws {
         // In parts, whose pages go back to the system.
-        let step = 1 << 24
+        let (step, origin) = (1 << 24, other.part(of: source.name))
         for start in stride(from: source.bytes.lowerBound, to: source.bytes.upperBound, by: step) {
             let part = start..<min(start + step, source.bytes.upperBound)
-            try other.file.withUnsafeBytes(part) { try write(name, $0) }
-            other.file.release(part)
+            try origin.withUnsafeBytes(part) { try write(name, $0) }
+            origin.release(part)
         }
     }
 

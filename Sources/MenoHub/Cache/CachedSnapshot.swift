@@ -15,7 +15,8 @@ struct CachedSnapshot {
         let folder = repository.snapshot(commit)
         let presence = { (name: String) in repository.presence(of: name, at: commit) }
         if reference.selector != nil {
-            guard let file = try? GGUFChoice(reference: reference, names: repository.files(at: commit)).file() else {
+            guard let file = try? GGUFChoice(reference: reference, names: repository.files(at: commit)).files().first
+            else {
                 return nil
             }
             snapshot = Hub.Snapshot(url: folder.appending(path: file), commit: commit)
@@ -29,7 +30,7 @@ struct CachedSnapshot {
             isComplete = names.allSatisfy { presence($0) != .unknown }
         } else if parts != .adapter, case let files = repository.files(at: commit),
             !files.contains(where: { $0.hasSuffix(".safetensors") }),
-            let file = try? GGUFChoice(reference: reference, names: files).file()
+            let file = try? GGUFChoice(reference: reference, names: files).files().first
         {
             // Whether the repository has other .gguf files, too, only the Hub knows.
             snapshot = Hub.Snapshot(url: folder.appending(path: file), commit: commit)

@@ -8,7 +8,7 @@ struct FileChoice {
     let index: String?
     /// Names that programs look for and that the repository does not have.
     let absences: [String]
-    /// The `.gguf` file that the reference means.
+    /// The `.gguf` file that the reference means; of one that is divided, the first part.
     let only: String?
 
     /// - Parameter names: all files of the repository.
@@ -17,8 +17,8 @@ struct FileChoice {
         let has = Set(names).contains
         let isGGUF = reference.selector != nil || (parts != .adapter && Self.holdsGGUFAlone(names))
         if isGGUF {
-            let file = try GGUFChoice(reference: reference, names: names).file()
-            (companions, weights, index, absences, only) = ([], [file], nil, [], file)
+            let files = try GGUFChoice(reference: reference, names: names).files()
+            (companions, weights, index, absences, only) = ([], files, nil, [], files[0])
             return
         }
         let wanted = ModelFileNames.companions(parts)

@@ -1,40 +1,52 @@
 internal import Foundation
+internal import MenoFormats
 
-/// Which `.gguf` file of a repository a reference means.
+/// Which `.gguf` file of a repository a reference means: one, or the parts of one that is divided.
 struct GGUFChoice {
     let reference: HubReference
     /// The files of the repository.
     let names: [String]
 
-    /// - Returns: the file.
-    /// - Throws: ``HubError`` where there is none of the name or quantisation, where it could be several, or where the model is
-    ///   split over several files.
-    func file() throws -> String {
+    /// - Returns: the file, or the parts in their order.
+    /// - Throws: ``HubError`` where there is none of the name or quantisation, where it could be several, or where a part is
+    ///   missing.
+    func files() throws -> [String] {
         let models = ModelFileNames.models(names)
         guard !models.isEmpty else {
             throw HubError(
                 .unsupported, at: reference.id, "has no .gguf file\(asked).", advice: "Name the model by its id alone.")
         }
         guard let selector = reference.selector else {
-            guard models.count == 1 else { throw several(models, "has \(models.count) .gguf files") }
-            return try whole(models[0])
+            guard let files = try only(models) else { throw several(models, "has \(models.count) .gguf files") }
+            return files
         }
         if selector.lowercased().hasSuffix(".gguf") {
             guard let name = names.first(where: { $0 == selector }) else {
                 throw HubError(
                     .notFound, at: reference.id, "has no file \(selector).", advice: "It has \(Self.list(models)).")
             }
-            return try whole(name)
+            return try parts(name)
         }
         let matches = models.filter { Self.isQuantized($0, as: selector) }
-        guard let first = matches.first else {
+        guard !matches.isEmpty else {
             throw HubError(
                 .notFound, at: reference.id, "has no .gguf file of the quantisation \(selector).",
                 advice: "It has \(Self.list(models)).")
         }
-        if matches.count > 1, matches.allSatisfy({ Self.isPart($0) }) { return try whole(first) }
-        guard matches.count == 1 else { throw several(matches, "has \(matches.count) files of \(selector)") }
-        return try whole(first)
+        guard let files = try only(matches) else {
+            throw several(matches, "has \(matches.count) files of \(selector)")
+        }
+        return files
+    }
+
+    /// The one file among these, or the parts of one; `nil` where there are several.
+    private func only(_ names: [String]) throws -> [String]? {
+        if names.count > 1 {
+            guard let first = GGUFPartName(names[0]),
+                names.allSatisfy({ GGUFPartName($0)?.belongs(with: first) ?? false })
+            else { return nil }
+        }
+        return try parts(names[0])
     }
 
     private var asked: String { reference.selector.map { ", and so none for \"\($0)\"" } ?? "" }
@@ -45,13 +57,16 @@ struct GGUFChoice {
             advice: "Name one, as in \(reference.id):\(names[0]), or its quantisation, as in \(reference.id):Q4_K_M.")
     }
 
-    private func whole(_ name: String) throws -> String {
-        guard !Self.isPart(name) else {
+    private func parts(_ name: String) throws -> [String] {
+        guard let part = GGUFPartName(name) else { return [name] }
+        let parts = names.compactMap { name in
+            GGUFPartName(name).flatMap { $0.belongs(with: part) ? (number: $0.number, name: name) : nil }
+        }.sorted { $0.number < $1.number }
+        guard parts.map(\.number) == Array(1...part.count) else {
             throw HubError(
-                .unsupported, at: reference.id, "\(name) is a part of a model that is split over several files.",
-                advice: "Join them with llama.cpp's `llama-gguf-split --merge`, and give the path of the result.")
+                .unsupported, at: reference.id, "has \(parts.count) of the \(part.count) parts that \(name) is one of.")
         }
-        return name
+        return parts.map(\.name)
     }
 
     /// `model-Q4_K_M.gguf`, `model.q4_k_m.gguf` and `Q4_K_M/model.gguf` are `Q4_K_M`; `model-IQ4_K_M.gguf` is not.
@@ -63,8 +78,6 @@ struct GGUFChoice {
                 && separators.contains(text[text.index(before: range.lowerBound)])
         }
     }
-
-    private static func isPart(_ name: String) -> Bool { name.lowercased().contains(#/-\d{5}-of-\d{5}\.gguf$/#) }
 
     private static func list(_ names: [String]) -> String {
         names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")

@@ -1,3 +1,4 @@
+internal import MenoErrors
 internal import MenoFormats
 
 /// A kind of model: what it is called, how its files become a ``DecoderConfiguration``, and what its weights are called.

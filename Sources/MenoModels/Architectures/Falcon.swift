@@ -1,13 +1,14 @@
 extension Architecture {
     /// Falcon (Almazrouei et al., 2023, arXiv:2311.16867), with rotary embeddings or with scores that grow with the position.
     static let falcon = Architecture(
-        modelType: "falcon", className: "FalconForCausalLM", isWrittenAsGGUF: false, names: falconNames,
+        modelType: "falcon", className: "FalconForCausalLM", ggufNames: ["falcon"], isWrittenAsGGUF: false,
+        names: falconNames,
         defaults: Defaults(
             vocabularySize: 65_024, hiddenSize: 4544, layerCount: 32, headCount: 71, intermediateFactor: 4,
             normEpsilon: 1e-5, normEpsilonKey: "layer_norm_epsilon", activation: .gelu, activationKey: "activation",
             tiesEmbeddings: true, keys: ["intermediate_size": "ffn_hidden_size", "num_key_value_heads": "num_kv_heads"])
     ) { model, keys in
-        let isNew = try keys.bool("new_decoder_architecture")
+        let isNew = try keys.bool("new_decoder_architecture") || keys.gguf?.has("blk.0.attn_norm_2.weight") ?? false
         let isMultiQuery = try keys.json?.bool("multi_query") ?? true
         let isParallel = try keys.json?.bool("parallel_attn") ?? true
         let hasBias = try keys.bool("bias")
@@ -20,16 +21,15 @@ extension Architecture {
             if isNew || isParallel { layer.normPlacement = isNew && normCount == 2 ? .parallelApart : .parallel }
             layer.attention.isFused = true
             layer.attention.isFusedByKey = true
-            if !isNew { layer.attention.keyValueHeadCount = isMultiQuery ? 1 : heads }
-            layer.attention.hasInputBias = hasBias
-            layer.attention.hasOutputBias = hasBias
+            if !isNew, keys.json != nil { layer.attention.keyValueHeadCount = isMultiQuery ? 1 : heads }
+            if hasBias { (layer.attention.hasInputBias, layer.attention.hasOutputBias) = (true, true) }
             if hasSlopes {
                 layer.attention.rotary = nil
                 layer.attention.slopes = PositionSlopes(
                     slopes: PositionSlopes.geometric(heads: heads), isRounded: true, scale: layer.attention.scale)
             }
             layer.feedForward.form = .plain
-            layer.feedForward.hasBias = hasBias
+            if hasBias { layer.feedForward.hasBias = true }
         }
     }
 

@@ -2,13 +2,15 @@ extension Architecture {
     /// GPT-NeoX and Pythia (Black et al., 2022, arXiv:2204.06745): both blocks take the same states, each with a LayerNorm of
     /// its own, and one matrix gives the query, key and value of each head.
     static let gptNeoX = Architecture(
-        modelType: "gpt_neox", className: "GPTNeoXForCausalLM", isWrittenAsGGUF: false, names: neoXNames,
+        modelType: "gpt_neox", className: "GPTNeoXForCausalLM", ggufNames: ["gptneox"], isWrittenAsGGUF: false,
+        names: neoXNames,
         defaults: Defaults(
             vocabularySize: 50_432, hiddenSize: 6144, intermediateSize: 24_576, layerCount: 44, headCount: 64,
             normEpsilon: 1e-5, normEpsilonKey: "layer_norm_eps", rotaryShare: 0.25, activation: .gelu,
             attentionBias: true)
     ) { model, keys in
-        let isParallel = try keys.json?.bool("use_parallel_residual") ?? true
+        let isParallel =
+            try keys.json?.bool("use_parallel_residual") ?? keys.gguf?.bool("use_parallel_residual") ?? true
         model.finalNorm.kind = .layer(hasBias: true)
         // Before transformers 5 these keys had other names.
         let base = try keys.double("rotary_emb_base", gguf: nil)

@@ -28,11 +28,20 @@ extension DecoderConfiguration {
         }
         logitScale = 1 / divisor
         let score = try keys.double("attention_multiplier", gguf: "attention.scale")
+        // llama.cpp's switch for positions, which Granite 4 does not encode.
+        let encodesPositions = try keys.gguf?.bool("rope.scaling.finetuned") ?? true
+        if keys.gguf?.has("blk.0.ffn_gate_shexp.weight") ?? false {
+            throw ModelError(
+                .unsupported, at: keys.path,
+                "experts that every token meets are not read from GGUF files of a Granite.",
+                advice: "Give the model's Hugging Face folder.")
+        }
         let residual = try keys.double("residual_multiplier", gguf: "residual_scale") ?? 1
         changeLayers { layer, _ in
             // A GGUF file without it means the usual one.
             layer.attention.scale = score ?? (keys.json == nil ? layer.attention.scale : 1)
             layer.residualScale = residual
+            if !encodesPositions { layer.attention.rotary = nil }
         }
     }
 }

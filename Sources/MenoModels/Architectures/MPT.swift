@@ -1,7 +1,7 @@
 extension Architecture {
     /// MPT (MosaicML, 2023): LayerNorm without biases, and scores that grow with the position.
     static let mpt = Architecture(
-        modelType: "mpt", className: "MptForCausalLM", isWrittenAsGGUF: false, names: mptNames,
+        modelType: "mpt", className: "MptForCausalLM", ggufNames: ["mpt"], isWrittenAsGGUF: false, names: mptNames,
         defaults: Defaults(
             vocabularySize: 50_368, hiddenSize: 2048, layerCount: 24, headCount: 16, intermediateFactor: 4,
             normEpsilon: 1e-5, normEpsilonKey: "layer_norm_epsilon", activation: .gelu, tiesEmbeddings: true,
@@ -12,8 +12,12 @@ extension Architecture {
     ) { model, keys in
         let attention = try keys.json?.section("attn_config")
         let scale = try attention?.double("softmax_scale")
-        let clip = try attention?.double("clip_qkv")
-        let largest = try attention?.int("alibi_bias_max") ?? 8
+        let clip = try attention?.double("clip_qkv") ?? keys.gguf?.double("attention.clamp_kqv")
+        let largest = try attention?.double("alibi_bias_max") ?? keys.gguf?.double("attention.max_alibi_bias") ?? 8
+        guard largest > 0 else {
+            throw ModelError(
+                .unsupported, at: keys.path, "an MPT whose scores do not grow with the position is not supported.")
+        }
         let (heads, hidden) = (model.headCount, model.hiddenSize)
         model.finalNorm.kind = .layer(hasBias: false)
         model.changeLayers { layer, _ in
@@ -22,9 +26,9 @@ extension Architecture {
             layer.attention.keyValueHeadCount = layer.attention.headCount
             layer.attention.rotary = nil
             layer.attention.scale = scale ?? layer.attention.scale
-            layer.attention.clip = clip
+            layer.attention.clip = clip.flatMap { $0 > 0 ? $0 : nil }
             layer.attention.slopes = PositionSlopes(
-                slopes: PositionSlopes.alternating(heads: heads, largest: Double(largest)))
+                slopes: PositionSlopes.alternating(heads: heads, largest: largest))
             layer.feedForward.form = .plain
             layer.feedForward.intermediateSize = 4 * hidden
         }

@@ -4,16 +4,17 @@ extension Architecture {
     ///
     /// While training, transformers draws experts at random. Here the best ones are chosen, as where text is generated.
     static let phiMoE = Architecture(
-        modelType: "phimoe", className: "PhimoeForCausalLM", isWrittenAsGGUF: false, names: phiExperts,
+        modelType: "phimoe", className: "PhimoeForCausalLM", ggufNames: ["phimoe"], isWrittenAsGGUF: false,
+        names: phiExperts,
         defaults: Defaults(
             vocabularySize: 32_064, hiddenSize: 4096, intermediateSize: 6400, layerCount: 32, headCount: 32,
             keyValueHeadCount: 8, maximumPositions: 131_072, normEpsilon: 1e-5, rotaryBase: 1_000_000)
     ) { model, keys in
-        let window = try keys.int("sliding_window", gguf: nil)
+        let window = try keys.int("sliding_window", gguf: "attention.sliding_window")
         var experts = try keys.experts(count: 16, chosen: 2, size: model.intermediateSize)
         experts.scoring = .closest(
             tolerance: 2 * (try keys.double("router_jitter_noise", gguf: nil, default: 0.01) ?? 0.01))
-        model.hasHeadBias = try keys.json?.bool("lm_head_bias") ?? false
+        model.hasHeadBias = try keys.json?.bool("lm_head_bias") ?? keys.gguf?.has("output.bias") ?? false
         model.finalNorm.kind = .layer(hasBias: true)
         model.changeLayers { layer, _ in
             layer.norm.kind = .layer(hasBias: true)

@@ -6,22 +6,30 @@ extension Architecture {
     static let stableLM = Architecture(
         modelType: "stablelm", className: "StableLmForCausalLM", ggufNames: ["stablelm"],
         llamaCpp: [.ownHead, .inputBiases],
-        ggufKeys: { [("use_parallel_residual", .bool($0.layers[0].normPlacement == .parallel))] },
+        ggufKeys: { model in
+            guard model.layers[0].attention.queryKeyNorm == nil else {
+                throw ModelError.notInGGUF("is written here of a stablelm that normalizes queries and keys")
+            }
+            return [("use_parallel_residual", .bool(model.layers[0].normPlacement == .parallel))]
+        },
+        names: WeightNames.llama.with([
+            .queryNorm: ("self_attn.q_layernorm.norms.*", "attn_q_norm"),
+            .keyNorm: ("self_attn.k_layernorm.norms.*", "attn_k_norm"),
+        ]),
         defaults: Defaults(
             vocabularySize: 50_304, hiddenSize: 2560, intermediateSize: 6912, layerCount: 32, headCount: 32,
             keyValueHeadCount: 32, maximumPositions: 4096, normEpsilon: 1e-5, normEpsilonKey: "layer_norm_eps",
             rotaryShare: 0.25)
     ) { model, keys in
-        try keys.json?.refuse("qk_layernorm")
-        if keys.gguf?.has("blk.0.attn_q_norm.weight") ?? false {
-            throw ModelError(
-                .unsupported, at: keys.path, "norms of queries and keys are not supported in a StableLM.")
-        }
+        let normalizes = try keys.bool("qk_layernorm") || keys.gguf?.has("blk.0.attn_q_norm.weight") ?? false
         let isParallel =
             try keys.bool("use_parallel_residual") || keys.gguf.map { !$0.has("blk.0.ffn_norm.weight") } ?? false
         let hasBias = try keys.bool("use_qkv_bias")
         model.finalNorm.kind = .layer(hasBias: true)
+        var norm = QueryKeyNormConfiguration(norm: model.finalNorm, scope: .apart)
+        norm.norm.kind = .layer(hasBias: false)
         model.changeLayers { layer, _ in
+            if normalizes { layer.attention.queryKeyNorm = norm }
             layer.norm.kind = .layer(hasBias: true)
             if isParallel { layer.normPlacement = .parallel }
             if hasBias { layer.attention.hasInputBias = true }

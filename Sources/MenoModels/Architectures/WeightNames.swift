@@ -26,7 +26,7 @@ package enum WeightPart: CaseIterable, Sendable, Hashable {
 
 /// What the parts of an architecture are called by transformers and in GGUF files, read in both directions.
 package struct WeightNames: Sendable {
-    /// `*` stands for the number of an expert.
+    /// `*` stands for the number of an expert, or of a head.
     package typealias Name = (transformers: String, gguf: String)
     private var names: [WeightPart: Name]
     /// What mixtures of experts are called besides.
@@ -41,6 +41,11 @@ package struct WeightNames: Sendable {
     private static let others = [
         (transformers: "self_attn.sinks", gguf: "attn_sinks.weight"),
         (transformers: "mlp.gate.e_score_correction_bias", gguf: "exp_probs_b.bias"),
+        // Falcon's norms, where both blocks have one of the same states.
+        (transformers: "ln_attn.weight", gguf: "attn_norm_2.weight"),
+        (transformers: "ln_attn.bias", gguf: "attn_norm_2.bias"),
+        (transformers: "ln_mlp.weight", gguf: "attn_norm.weight"),
+        (transformers: "ln_mlp.bias", gguf: "attn_norm.bias"),
     ]
 
     package static let llama = WeightNames(names: [
@@ -150,7 +155,9 @@ package struct WeightNames: Sendable {
         let found = names.first {
             [module, general].contains($0.value[keyPath: side]) && $0.key.isInLayer == (layer != nil)
         }
-        return found.map { ($0.key, layer, $0.key.isOfExpert ? expert : nil, String(name[name.index(after: dot)...])) }
+        return found.map {
+            ($0.key, layer, $0.value.transformers.contains("*") ? expert : nil, String(name[name.index(after: dot)...]))
+        }
     }
 
     /// `mlp.experts.3.up_proj` as `mlp.experts.*.up_proj` and 3.

@@ -135,10 +135,26 @@ private final class DecoderAssembly {
         if let settings = layer.attention.queryKeyNorm {
             let (heads, keyHeads) = (layer.attention.headCount, layer.attention.keyValueHeadCount)
             let dimension = layer.attention.headDimension
-            norms.query = try norm(.queryNorm, settings.shape(heads: heads, dimension: dimension), settings.norm)
-            norms.key = try norm(.keyNorm, settings.shape(heads: keyHeads, dimension: dimension), settings.norm)
+            if settings.scope == .apart {
+                norms.query = try self.norms(.queryNorm, of: index, heads, dimension, settings.norm)
+                norms.key = try self.norms(.keyNorm, of: index, keyHeads, dimension, settings.norm)
+            } else {
+                norms.query = try norm(.queryNorm, settings.shape(heads: heads, dimension: dimension), settings.norm)
+                norms.key = try norm(.keyNorm, settings.shape(heads: keyHeads, dimension: dimension), settings.norm)
+            }
         }
         return norms
+    }
+
+    /// A norm of heads that each have a tensor of weights.
+    private func norms(
+        _ part: WeightPart, of index: Int, _ heads: Int, _ dimension: Int, _ kind: NormConfiguration
+    ) throws -> Norm {
+        let weights = try (0..<heads).map { head in
+            let name = configuration.moduleName(part, layer: index, expert: head) + ".weight"
+            return Parameter(name, try weight(name, [dimension], .float32))
+        }
+        return Norm(weight: weights[0], bias: nil, configuration: kind, otherRows: Array(weights.dropFirst()))
     }
 
     private func attention(
@@ -271,7 +287,7 @@ extension QueryKeyNormConfiguration {
     fileprivate func shape(heads: Int, dimension: Int) -> [Int] {
         switch scope {
         case .head: [dimension]
-        case .eachHead: [heads, dimension]
+        case .eachHead, .apart: [heads, dimension]
         case .projection: [heads * dimension]
         }
     }

@@ -77,6 +77,8 @@ package struct QueryKeyNormConfiguration: Sendable, Hashable {
         case head
         /// Each head with its own weights, `[heads, headDimension]`.
         case eachHead
+        /// The same, a tensor for each head.
+        case apart
         /// All heads as one vector, with the weights `[heads · headDimension]`.
         case projection
     }

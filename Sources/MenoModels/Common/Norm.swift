@@ -7,12 +7,21 @@ internal import MenoTensor
 final class Norm {
     let weight: Parameter
     let bias: Parameter?
+    /// The weights of the other rows, where each is a tensor of its own.
+    private let otherRows: [Parameter]
     private let configuration: NormConfiguration
 
-    init(weight: Parameter, bias: Parameter?, configuration: NormConfiguration) {
+    init(weight: Parameter, bias: Parameter?, configuration: NormConfiguration, otherRows: [Parameter] = []) {
         self.weight = weight
         self.bias = bias
         self.configuration = configuration
+        self.otherRows = otherRows
+    }
+
+    private func gain() throws -> Tensor {
+        guard !otherRows.isEmpty else { return try weight.value(.float32) }
+        return try Tensor.concatenated(
+            ([weight] + otherRows).map { try $0.value(.float32).unsqueezed(0) }, along: 0)
     }
 
     /// - Parameter input: `[..., size]`; where the weight is a matrix, `[..., rows, size]`.
@@ -25,16 +34,16 @@ final class Norm {
     }
 
     private func rootMeanSquare(_ input: Tensor, offset: Double) throws -> Tensor {
-        if input.hasFusedLayers, !weight.isTrained {
+        if input.hasFusedLayers, !weight.isTrained, otherRows.isEmpty {
             return try input.rmsNorm(weight: weight.tensor, offset: offset, epsilon: configuration.epsilon)
         }
         let x = try input.to(.float32)
-        let gain = try weight.value(.float32)
+        let gain = try gain()
         return try (x * scale(x) * (offset == 0 ? gain : gain + offset)).to(input.dtype)
     }
 
     private func layer(_ input: Tensor, offset: Double) throws -> Tensor {
-        let gain = try weight.value(.float32)
+        let gain = try gain()
         let output = try standard(input.to(.float32)) * (offset == 0 ? gain : gain + offset)
         return try (bias.map { try output + $0.value(.float32) } ?? output).to(input.dtype)
     }
@@ -51,6 +60,6 @@ final class Norm {
     }
 
     var parameters: [Parameter] {
-        configuration.kind == .standard ? [] : [weight] + (bias.map { [$0] } ?? [])
+        configuration.kind == .standard ? [] : [weight] + otherRows + (bias.map { [$0] } ?? [])
     }
 }

@@ -27,8 +27,11 @@ package struct GGUFForm: Sendable {
 
     /// Whole heads are written at once where their rows are reordered: how many rows belong together.
     package func rowsTogether(_ parameter: String, rows: Int) -> Int {
-        if case .unpermuteHeads(let heads) = map.entry(parameter).transformation { return rows / heads }
-        return 1
+        switch map.entry(parameter).transformation {
+        case .unpermuteHeads(let heads): rows / heads
+        case .groupByKey: rows
+        default: 1
+        }
     }
 
     /// Brings rows into the form of a GGUF file.
@@ -45,6 +48,9 @@ package struct GGUFForm: Sendable {
                 // x₀, x₁, … of the halves become the pairs (x₀, x_{d/2}), (x₁, …), ….
                 row < half ? 2 * row : 2 * (row - half) + 1
             }
+        case .groupByKey(let keys, let queries):
+            let order = Self.keyOrder(rows: rows, keys: keys, queries: queries)
+            values = Self.reordered(values, columns: columns, head: rows) { row, _ in order[row] }
         }
         if let factor = factor(of: parameter) { for index in values.indices { values[index] *= factor } }
     }
@@ -67,6 +73,24 @@ package struct GGUFForm: Sendable {
             values = Self.reordered(values, columns: columns, head: rows / heads) { row, half in
                 row % 2 == 0 ? row / 2 : half + row / 2
             }
+        case .groupByKey(let keys, let queries):
+            var places = [Int](repeating: 0, count: rows)
+            for (row, place) in Self.keyOrder(rows: rows, keys: keys, queries: queries).enumerated() {
+                places[place] = row
+            }
+            values = Self.reordered(values, columns: columns, head: rows) { row, _ in places[row] }
+        }
+    }
+
+    /// Where each row of a model that has queries, key and value of a key together lies in a file that has all queries first.
+    private static func keyOrder(rows: Int, keys: Int, queries: Int) -> [Int] {
+        let dimension = rows / (keys * (queries + 2))
+        return (0..<rows).map { row in
+            let (head, element) = (row / dimension, row % dimension)
+            let (key, member) = (head / (queries + 2), head % (queries + 2))
+            let target =
+                member < queries ? key * queries + member : keys * queries + (member - queries) * keys + key
+            return target * dimension + element
         }
     }
 

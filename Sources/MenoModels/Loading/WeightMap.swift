@@ -11,6 +11,9 @@ struct WeightMap: Sendable {
         case subtractOne
         /// The rows of each head are interleaved pairs (x₀, x_{d/2}, x₁, …) in the file, halves in the model.
         case unpermuteHeads(Int)
+        /// The rows of all queries come first in the file, then those of keys, then of values; in the model the queries of a key,
+        /// it and its value stand together.
+        case groupByKey(keys: Int, queries: Int)
         /// The file has the matrices of all experts in one tensor.
         case expert(ExpertSlice)
         /// The file has a matrix as `[in, out]`.
@@ -63,7 +66,7 @@ struct WeightMap: Sendable {
         guard let layer = place.layer else { return nil }
         let prefix = "\(names.layerPrefix)\(layer)."
         if place.part == .router { return ("\(prefix)\(names.experts.router).\(place.kind)", .none) }
-        guard let expert = place.expert else { return nil }
+        guard place.part.isOfExpert, let expert = place.expert else { return nil }
         let isDown = place.part == .expertDown
         for stack in names.experts.stacks {
             let stored = prefix + (isDown ? stack.down : stack.gateUp) + (place.kind == "bias" ? "_bias" : "")
@@ -93,7 +96,7 @@ struct WeightMap: Sendable {
             guard let place = architecture.names.place(transformers: name) else { return (name, .none) }
             let stored = architecture.names.gguf(place.part, layer: place.layer) + "." + place.kind
             if let expert = place.expert, let layer = place.layer, configuration.layers.indices.contains(layer),
-                let count = configuration.layers[layer].feedForward.experts?.count
+                let count = configuration.layers[layer].count(of: place.part)
             {
                 return (stored, .expert(ExpertSlice(expert: expert, count: count)))
             }
@@ -114,6 +117,10 @@ struct WeightMap: Sendable {
             default: nil
             }
         if norm?.kind.offset == 1, kind == "weight" { return .subtractOne }
+        if let attention = layer?.attention, attention.isFusedByKey, part == .queryKeyValue {
+            return .groupByKey(
+                keys: attention.keyValueHeadCount, queries: attention.headCount / attention.keyValueHeadCount)
+        }
         guard let attention = layer?.attention, configuration.architecture.permutesRotaryRows else { return .none }
         switch part {
         case .query: return .unpermuteHeads(attention.headCount)
@@ -181,6 +188,17 @@ extension Decoder {
     }
 }
 
+extension LayerConfiguration {
+    /// How many of a part there are, which GGUF files have in one tensor: of experts, and of heads with a norm each.
+    fileprivate func count(of part: WeightPart) -> Int? {
+        switch part {
+        case .queryNorm: attention.headCount
+        case .keyNorm: attention.keyValueHeadCount
+        default: feedForward.experts?.count
+        }
+    }
+}
+
 extension WeightSource {
     fileprivate func values(_ info: WeightInfo, as type: WeightElementType) throws -> Data {
         var data = Data(count: info.count * type.size)
@@ -195,6 +213,8 @@ extension WeightSource {
         case .none: try read(info, dtype: dtype)
         case .subtractOne: try (read(info, dtype: .float32) + -1).to(dtype)
         case .unpermuteHeads(let heads): try read(info, dtype: dtype).unpermuted(heads: heads)
+        case .groupByKey(let keys, let queries):
+            try read(info, dtype: dtype).groupedByKey(keys: keys, queries: queries)
         case .expert(let slice): try tensor(info, slice, shape, dtype: dtype)
         case .transpose: try read(info, dtype: dtype).transposed().contiguous()
         }
@@ -234,6 +254,7 @@ extension WeightSource {
         case .none, .expert: break
         // Rows change their places, whatever they consist of.
         case .unpermuteHeads(let heads): bytes = try bytes.unpermuted(heads: heads)
+        case .groupByKey(let keys, let queries): bytes = try bytes.groupedByKey(keys: keys, queries: queries)
         case .subtractOne: preconditionFailure("norms are no matrices")
         case .transpose: preconditionFailure("files with packed values have matrices as [out, in]")
         }
@@ -282,6 +303,17 @@ extension WeightSource {
 }
 
 extension Tensor {
+    /// Rows of all queries, all keys and all values as the rows of each key with its queries and its value.
+    fileprivate func groupedByKey(keys: Int, queries: Int) throws -> Tensor {
+        let dimension = size(0) / (keys * (queries + 2))
+        let part = { (start: Int, count: Int) in
+            try self.narrowed(0, start: start * keys * dimension, count: count * keys * dimension)
+                .reshaped([keys, count * dimension] + self.shape.dropFirst())
+        }
+        return try Tensor.concatenated([part(0, queries), part(queries, 1), part(queries + 1, 1)], along: 1)
+            .reshaped(shape)
+    }
+
     /// Rows of heads that lie as interleaved pairs, as halves.
     fileprivate func unpermuted(heads: Int) throws -> Tensor {
         let rows = size(0)

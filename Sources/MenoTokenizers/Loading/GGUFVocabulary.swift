@@ -18,19 +18,36 @@ enum GGUFVocabulary {
                 .malformed, at: path, "has \(tokens.count) tokens but \(types.count) token types.")
         }
         var parts =
-            switch kind {
-            case "llama": try sentencePiece(metadata, tokens, types, path: path)
-            case "gpt2": try byteLevel(metadata, tokens, types, path: path)
+            switch (kind, try preTokenizer(metadata, path: path)) {
+            case ("llama", _): try sentencePiece(metadata, tokens, types, path: path)
+            case ("gpt2", let pre?): try byteLevel(metadata, pre, tokens, types, path: path)
             default:
+                let what = unsupportedKinds[kind].map { " (\($0))" } ?? ""
                 throw TokenizerError(
-                    .unsupported, at: path, "the tokenizer \"\(kind)\" is not supported.",
-                    advice: "Supported: llama, gpt2.")
+                    .unsupported, at: path, "the tokenizer \"\(kind)\"\(what) is not supported.",
+                    advice: "Supported: llama (SentencePiece), gpt2 (byte-level BPE).")
             }
         parts.specialTokenIDs = Set(types.indices.filter { types[$0] == TokenType.control }.map { TokenID($0) })
         parts.markers = try markers(metadata, tokenCount: tokens.count, path: path)
-        let addsBOS = try metadata.bool("tokenizer.ggml.add_bos_token", default: nil) ?? (kind == "llama")
-        if addsBOS, let bos = parts.markers.bos { parts.prefix = [bos] }
+        if try addsBOS(metadata, path: path), let bos = parts.markers.bos { parts.prefix = [bos] }
         return Tokenizer(parts)
+    }
+
+    private static let unsupportedKinds = [
+        "bert": "WordPiece", "t5": "Unigram", "rwkv": "RWKV's", "plamo2": "PLaMo 2's", "gemma4": "Gemma 4's",
+        "no_vocab": "the file has no vocabulary", "none": "the file has no vocabulary",
+    ]
+
+    /// Whether a text that stands for itself begins with BOS. Where the file does not say, as llama.cpp has it.
+    static func addsBOS(_ metadata: GGUFMetadata, path: String) throws -> Bool {
+        try metadata.bool("tokenizer.ggml.add_bos_token", default: nil)
+            ?? preTokenizer(metadata, path: path)?.addsBOS ?? true
+    }
+
+    /// How texts are cut; `nil` for SentencePiece's vocabularies, which cut nothing.
+    static func preTokenizer(_ metadata: GGUFMetadata, path: String) throws -> KnownPreTokenizer? {
+        guard try metadata.string("tokenizer.ggml.model") == "gpt2" else { return nil }
+        return try .named(try metadata.string("tokenizer.ggml.pre", default: nil) ?? "gpt-2", path: path)
     }
 
     // MARK: SentencePiece
@@ -115,28 +132,10 @@ enum GGUFVocabulary {
 
     // MARK: GPT-2
 
-    /// How texts are cut, by the name that GGUF gives it.
-    private static func preTokenizer(_ name: String, path: String) throws -> PreTokenizer {
-        let byteLevel = PreTokenizer.byteLevel(addsPrefixSpace: false, try Pattern(PreTokenizer.gpt2))
-        switch name {
-        case "default", "gpt-2": return byteLevel
-        case "smollm":
-            return .sequence([.scalars(ScalarSet([.categories(ScalarCategory.numbers)]), .isolated), byteLevel])
-        case "llama-bpe": return .split(.pattern(try Pattern(PreTokenizer.llama3)), .isolated, isInverted: false)
-        case "qwen2": return .split(.pattern(try Pattern(PreTokenizer.qwen2)), .isolated, isInverted: false)
-        default:
-            throw TokenizerError(
-                .unsupported, at: path, "the pre-tokenizer \"\(name)\" is not supported.",
-                advice: "Supported: default, gpt-2, smollm, llama-bpe, qwen2.")
-        }
-    }
-
     private static func byteLevel(
-        _ metadata: GGUFMetadata, _ tokens: [[UInt8]], _ types: [Int], path: String
+        _ metadata: GGUFMetadata, _ pre: KnownPreTokenizer, _ tokens: [[UInt8]], _ types: [Int], path: String
     ) throws -> Tokenizer.Parts {
         let names = Vocabulary(tokens)
-        let named = try metadata.string("tokenizer.ggml.pre", default: nil)
-        let pre = named ?? "default"
         var merges: [(left: TokenID, right: TokenID, id: TokenID)] = []
         for (rank, merge) in try metadata.strings("tokenizer.ggml.merges").enumerated() {
             let parts = Array(merge.utf8).split(separator: 0x20, omittingEmptySubsequences: true)
@@ -149,16 +148,17 @@ enum GGUFVocabulary {
             merges.append((left, right, merged))
         }
         let bytes = ByteCharacters.all.map { names.id(of: String(Character($0))) }
-        let preTokenizer = try preTokenizer(pre, path: path)
         var parts = Tokenizer.Parts(
             model: .bpe(
                 BPE(
                     vocabulary: .byteLevel(names), merges: MergeTable(merges),
-                    alphabet: .bytes(bytes, UnknownCharacters(areFused: false)), ignoresMerges: pre == "llama-bpe")),
+                    alphabet: .bytes(bytes, UnknownCharacters(areFused: false)), ignoresMerges: pre.ignoresMerges)),
             names: names, addedTokens: added(tokens, types) { type, _ in type >= TokenType.control },
-            normalizer: pre == "qwen2" ? .form(.nfc) : nil, preTokenizer: preTokenizer,
+            normalizer: pre.isNFC ? .form(.nfc) : nil, preTokenizer: try pre.preTokenizer(),
             decoder: TokenDecoder(names, .init(isByteLevel: true)), specialTokenIDs: [], markers: .init())
-        if named == nil { parts.warnings = [missingPreTokenizer(path)] }
+        if try metadata.string("tokenizer.ggml.pre", default: nil) == nil {
+            parts.warnings = [missingPreTokenizer(path)]
+        }
         return parts
     }
 

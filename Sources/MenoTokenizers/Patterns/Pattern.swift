@@ -247,6 +247,12 @@ struct ScalarText {
         }
         offsets.append(bytes.endIndex)
     }
+
+    /// GPT-2's stand-ins for bytes.
+    init(standInsOf bytes: ArraySlice<UInt8>) {
+        scalars = bytes.map { ByteCharacters.all[Int($0)].value }
+        offsets = Array(bytes.startIndex...bytes.endIndex)
+    }
 }
 
 /// The bytes of the UTF-8 character that begins with `first`.

@@ -34,7 +34,7 @@ struct PatternError: Error, CustomStringConvertible {
 }
 
 /// Reads the regular expressions that tokenizers use: Oniguruma's syntax without captures that are referred to,
-/// lookbehind and scripts.
+/// lookbehind, and scripts other than Han.
 struct PatternParser {
     private static let depthLimit = 64
     private let scalars: [Unicode.Scalar]
@@ -179,6 +179,7 @@ struct PatternParser {
         guard depth <= Self.depthLimit else { throw error("more than \(Self.depthLimit) groups inside each other") }
         let isNegated = accept("^")
         var items: [ScalarSet.Item] = []
+        var operands: [ScalarSet.Item] = []
         while let next, next != "]" || items.isEmpty {
             if accept("[:") {
                 items.append(try namedSet())
@@ -188,7 +189,11 @@ struct PatternParser {
                 items.append(try bracket())
                 continue
             }
-            if scalars[place...].starts(with: "&&".unicodeScalars) { throw error("intersections are not supported") }
+            if accept("&&") {
+                operands.append(.union(items))
+                items = []
+                continue
+            }
             let first = try item()
             guard case .range(let low) = first, self.next == "-", place + 1 < scalars.count, scalars[place + 1] != "]"
             else {
@@ -202,6 +207,9 @@ struct PatternParser {
             items.append(.range(low.lowerBound...high.lowerBound))
         }
         guard accept("]") else { throw error("a set is not closed") }
+        if !operands.isEmpty {
+            items = [.complement((operands + [.union(items)]).map { .complement([$0]) })]
+        }
         if ignoresCase { items = [.caseless(items)] }
         return isNegated ? .complement(items) : .union(items)
     }
@@ -264,10 +272,11 @@ struct PatternParser {
             place += 1
         }
         guard accept("}") else { throw error("'\\p{' is not closed") }
-        guard let mask = ScalarCategory.mask(name) else {
-            throw error("the property \"\(name)\" is not supported; general categories are")
+        let item = name == "Han" ? .han : ScalarCategory.mask(name).map(ScalarSet.Item.categories)
+        guard let item else {
+            throw error("the property \"\(name)\" is not supported; general categories and Han are")
         }
-        return isNegated ? .complement([.categories(mask)]) : .categories(mask)
+        return isNegated ? .complement([item]) : item
     }
 
     private mutating func hexadecimal(digits: Int) throws -> ScalarSet.Item {

@@ -21,18 +21,27 @@ enum PreTokenizer: Sendable {
     struct Pieces {
         var text: AlignedText
         var ranges: [Range<Int>]
+        /// Whether the text is its bytes' stand-ins to the steps that follow: it went through `ByteLevel`. To a `Digits` after
+        /// it, the byte BC is a fraction (`¼`) in every character that it is part of. Falcon's tokenizer works this way.
+        var areStandIns = false
+
+        func scalars(_ range: Range<Int>) -> ScalarText {
+            areStandIns ? ScalarText(standInsOf: text.bytes[range]) : ScalarText(text.bytes[range])
+        }
     }
 
     func apply(to pieces: inout Pieces) {
         switch self {
         case .sequence(let preTokenizers): for preTokenizer in preTokenizers { preTokenizer.apply(to: &pieces) }
         case .split(let search, let behavior, let isInverted):
-            let text = pieces.text
-            Self.split(&pieces, behavior, isInverted: isInverted) { search.matches(in: text, $0) }
+            let (text, areStandIns) = (pieces.text, pieces.areStandIns)
+            Self.split(&pieces, behavior, isInverted: isInverted) {
+                search.matches(in: text, $0, areStandIns: areStandIns)
+            }
         case .scalars(let set, let behavior):
-            let text = pieces.text
+            let uncut = pieces
             Self.split(&pieces, behavior, isInverted: false) { range in
-                let scalars = ScalarText(text.bytes[range])
+                let scalars = uncut.scalars(range)
                 return scalars.scalars.indices.filter { set.contains(scalars.scalars[$0]) }
                     .map { scalars.offsets[$0]..<scalars.offsets[$0 + 1] }
             }
@@ -44,9 +53,11 @@ enum PreTokenizer: Sendable {
             Self.split(&pieces, .mergedWithNext, isInverted: false) { text.occurrences(of: mark, in: $0) }
         case .byteLevel(let addsPrefixSpace, let pattern):
             if addsPrefixSpace { Self.prepend([0x20], to: &pieces) { _ in true } }
-            guard let pattern else { return }
-            let text = pieces.text
-            Self.split(&pieces, .isolated, isInverted: false) { pattern.matches(in: ScalarText(text.bytes[$0])) }
+            if let pattern {
+                let uncut = pieces
+                Self.split(&pieces, .isolated, isInverted: false) { pattern.matches(in: uncut.scalars($0)) }
+            }
+            pieces.areStandIns = true
         }
     }
 
@@ -135,15 +146,4 @@ enum PreTokenizer: Sendable {
         }
         return result
     }
-}
-
-extension PreTokenizer {
-    /// The patterns by which families of models cut text.
-    static let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
-    static let llama3 =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"#
-        + #"\s+(?!\S)|\s+"#
-    static let qwen2 =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"#
-        + #"\s+(?!\S)|\s+"#
 }

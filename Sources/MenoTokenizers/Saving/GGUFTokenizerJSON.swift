@@ -8,7 +8,7 @@ struct GGUFTokenizerJSON {
     private let metadata: GGUFMetadata
     private let path: String
     private let rows: Int
-    private let isSentencePiece: Bool
+    private let preTokenizer: KnownPreTokenizer?
     private let tokens: [[UInt8]]
     private let types: [Int]
     private let names: Vocabulary
@@ -20,14 +20,14 @@ struct GGUFTokenizerJSON {
         metadata = file.metadata
         self.path = path
         self.rows = rows
-        isSentencePiece = try metadata.string("tokenizer.ggml.model") == "llama"
+        preTokenizer = try GGUFVocabulary.preTokenizer(metadata, path: path)
         tokens = try metadata.strings("tokenizer.ggml.tokens").map { Array($0.utf8) }
         types = try metadata.ints("tokenizer.ggml.token_type", default: nil) ?? tokens.map { _ in 1 }
         guard types.count == tokens.count else {
             throw TokenizerError(
                 .malformed, at: path, "has \(tokens.count) tokens but \(types.count) token types.")
         }
-        if isSentencePiece {
+        if preTokenizer == nil {
             (names, scores, isRun) = try GGUFVocabulary.scoredNames(metadata, tokens, types, path: path)
         } else {
             (names, scores, isRun) = (Vocabulary(tokens), [], tokens.map { _ in false })
@@ -41,12 +41,13 @@ struct GGUFTokenizerJSON {
         json.raw(#"{"version":"1.0","truncation":null,"padding":null,"#)
         json.raw("\n\"added_tokens\":[")
         writeAddedTokens(to: &json)
-        json.raw("],\n\"normalizer\":\(try normalizer()),\n\"pre_tokenizer\":\(try preTokenizer()),")
+        json.raw("],\n\"normalizer\":\(try normalizer()),\n\"pre_tokenizer\":\(preTokenizer?.json ?? "null"),")
         json.raw("\n\"post_processor\":\(try postProcessor()),\n\"decoder\":\(try decoder()),")
         json.raw("\n\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\(try unknownToken()),")
         json.raw("\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":\(isSentencePiece),")
         let hasBytes = isSentencePiece && UnknownCharacters.byteTokens(of: names) != nil
-        json.raw("\"byte_fallback\":\(hasBytes),\"ignore_merges\":\(try pre() == "llama-bpe"),\n\"vocab\":{")
+        json.raw(
+            "\"byte_fallback\":\(hasBytes),\"ignore_merges\":\(preTokenizer?.ignoresMerges ?? false),\n\"vocab\":{")
         for (id, name) in shown.enumerated() {
             json.raw(id == 0 ? "\n" : ",\n")
             json.string(name)
@@ -60,9 +61,7 @@ struct GGUFTokenizerJSON {
 
     // MARK: Tokens
 
-    private func pre() throws -> String {
-        isSentencePiece ? "" : try metadata.string("tokenizer.ggml.pre", default: nil) ?? "default"
-    }
+    private var isSentencePiece: Bool { preTokenizer == nil }
 
     /// The name of a row. Rows without a token, or with the name of an earlier one, have a name that no merge makes and
     /// that is not looked for in texts.
@@ -155,35 +154,16 @@ struct GGUFTokenizerJSON {
     }
 
     private func normalizer() throws -> String {
-        guard isSentencePiece else { return try pre() == "qwen2" ? #"{"type":"NFC"}"# : "null" }
+        if let preTokenizer { return preTokenizer.isNFC ? #"{"type":"NFC"}"# : "null" }
         let replacement = #"{"type":"Replace","pattern":{"String":" "},"content":"▁"}"#
         return try addsSpace()
             ? #"{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},\#(replacement)]}"# : replacement
     }
 
-    private func preTokenizer() throws -> String {
-        if isSentencePiece { return "null" }
-        let byteLevel = { (usesPattern: Bool) in
-            #"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":\#(usesPattern)}"#
-        }
-        let sequence = { (first: String, usesPattern: Bool) in
-            #"{"type":"Sequence","pretokenizers":[\#(first),\#(byteLevel(usesPattern))]}"#
-        }
-        let split = { (pattern: String) in
-            #"{"type":"Split","pattern":{"Regex":\#(JSONText.string(pattern))},"behavior":"Isolated","invert":false}"#
-        }
-        switch try pre() {
-        case "smollm": return sequence(#"{"type":"Digits","individual_digits":true}"#, true)
-        case "llama-bpe": return sequence(split(PreTokenizer.llama3), false)
-        case "qwen2": return sequence(split(PreTokenizer.qwen2), false)
-        default: return byteLevel(true)
-        }
-    }
-
     private func postProcessor() throws -> String {
-        guard try metadata.bool("tokenizer.ggml.add_bos_token", default: nil) ?? isSentencePiece,
-            let bos = try token("bos_token_id")
-        else { return "null" }
+        guard try GGUFVocabulary.addsBOS(metadata, path: path), let bos = try token("bos_token_id") else {
+            return "null"
+        }
         var json = JSONText()
         json.string(names.bytes(of: bos))
         let name = String(decoding: json.bytes, as: UTF8.self)
