@@ -29,6 +29,7 @@ extension ConfigurationKey {
         "model.bnb_4bit_use_double_quant", "model.bnb_4bit_compute_dtype", "model.llm_int8_skip_modules",
         "lora.exclude_modules", "lora.target_parameters",
         "data.chat_template_kwargs", "training.dataloader_drop_last",
+        "training.logical_shards",
     ]).union(objective.map(\.path))
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)

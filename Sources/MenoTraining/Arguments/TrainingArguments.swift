@@ -36,6 +36,9 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
     /// what the device computes fast.
     public var tokensPerPass: Int?
+    /// Into how many parts, which never share a pass, the examples of a step are divided, so that as many processes have
+    /// something to do. Part of what a run means, as sums are rounded otherwise. `nil`: into as few passes as possible.
+    public var logicalShards: Int?
     /// Probabilities below it enter the gradient of a frozen head by the mean of their words instead of one by one; the loss is
     /// exact either way. `nil`: 1e-6 with weights in bfloat16, else 0.
     public var headGradientThreshold: Double?
@@ -149,6 +152,7 @@ public struct TrainingArguments: Sendable, Hashable {
         let counts = [
             ("batchSize", batchSize, 1), ("gradientAccumulationSteps", gradientAccumulationSteps, 1),
             ("maxSteps", maxSteps ?? 0, 0), ("stepsAhead", stepsAhead, 0),
+            ("logicalShards", logicalShards ?? 1, 1),
         ]
         for (name, value, least) in counts where value < least || value > most {
             throw TrainingError(.badArguments, "\(name) is \(value); expected from \(least) to \(most).")

@@ -18,7 +18,8 @@ package struct StepResult: Sendable, Hashable {
 /// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
 ///
 /// The loss is normalized by the weight of the whole batch (its labels, for example), so how a batch is divided into passes
-/// changes nothing but rounding.
+/// changes nothing but rounding. Several processes take whole passes each, and what these give is added in the order of the
+/// passes: the result is that of one process, byte for byte.
 package final class OptimizerStep {
     private let model: Decoder
     private let objective: any Objective
@@ -26,6 +27,7 @@ package final class OptimizerStep {
     var optimizer: any Optimizer
     private let parameters: [Tensor]
     private let agreement: Agreement
+    private let processes: ProcessGroup
     private let maxGradientNorm: Double?
 
     /// - Parameter maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
@@ -42,6 +44,7 @@ package final class OptimizerStep {
         self.model = model
         self.objective = objective
         self.maxGradientNorm = maxGradientNorm
+        self.processes = processes
         agreement = Agreement(processes)
         parameters = trained.map(\.tensor)
         optimizer = try options.optimizer(of: trained.map { ($0.name, $0.tensor) })
@@ -52,7 +55,7 @@ package final class OptimizerStep {
     ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
     package func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
-        let (loss, metrics) = try agreement.together { try accumulate(passes) }
+        let (loss, metrics) = try processes.size == 1 ? accumulate(passes) : accumulateTogether(passes)
         let gradients = try parameters.compactMap { try $0.gradient() }
         let norm = try Gradients.norm(gradients)
         guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
@@ -75,25 +78,116 @@ package final class OptimizerStep {
     /// Adds up the gradients of all passes.
     /// - Returns: the loss of the step.
     private func accumulate(_ passes: [Pass]) throws -> (loss: Double, metrics: ObjectiveMetrics?) {
+        let totals = try begin(passes)
+        var sum = Sum()
+        for (index, pass) in passes.enumerated() {
+            let (measured, loss) = try forward(pass, totals)
+            try check(measured, index: index, of: passes.count)
+            sum.add(measured, weight: totals.weight)
+            try backward(loss, totals)
+        }
+        return sum.result(objective, weight: totals.weight)
+    }
+
+    /// The same with passes that are divided over the processes.
+    private func accumulateTogether(_ passes: [Pass]) throws -> (loss: Double, metrics: ObjectiveMetrics?) {
+        let totals = try agreement.together { try begin(passes) }
+        let exchange = GradientExchange(parameters, processes)
+        let stride = GradientExchange.passes(between: parameters, processes)
+        var sum = Sum()
+        for start in Swift.stride(from: 0, to: passes.count, by: stride) {
+            let wave = Array(passes[start..<min(passes.count, start + stride)])
+            let shares = WorkShares(costs: wave.map(\.inputIDs.count), processes: processes.size).pieces
+            var owners = Array(repeating: 0, count: wave.count)
+            for (rank, share) in shares.enumerated() { for index in share { owners[index] = rank } }
+            let own = try agreement.together { try compute(shares[processes.rank].map { wave[$0] }, totals, exchange) }
+            var measured = try processes.gather(own.measured.flatMap(\.numbers)).map(Measured.list)
+            for (index, owner) in owners.enumerated() {
+                let next = measured[owner].removeFirst()
+                try check(next, index: start + index, of: passes.count)
+                sum.add(next, weight: totals.weight)
+            }
+            try exchange.add(own.contributions, owners: owners)
+        }
+        try exchange.finish()
+        return sum.result(objective, weight: totals.weight)
+    }
+
+    /// This process's passes, up to one whose loss is not finite: that of the first such pass of all is told.
+    private func compute(
+        _ passes: [Pass], _ totals: StepTotals, _ exchange: GradientExchange
+    ) throws -> (measured: [Measured], contributions: [GradientExchange.Contribution]) {
+        var measured: [Measured] = []
+        var contributions: [GradientExchange.Contribution] = []
+        for pass in passes {
+            let (next, loss) = try forward(pass, totals)
+            measured.append(next)
+            guard next.value.isFinite else {
+                measured += Array(repeating: Measured(value: .nan), count: passes.count - measured.count)
+                break
+            }
+            try backward(loss, totals)
+            contributions.append(try exchange.take())
+        }
+        return (measured, contributions)
+    }
+
+    private func begin(_ passes: [Pass]) throws -> StepTotals {
         let totals = try objective.totals(of: passes, by: model)
-        let weight = totals.weight
-        guard weight > 0 else {
+        guard totals.weight > 0 else {
             throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
         }
         model.beginStep(passes.map(\.layout))
-        var total = 0.0
-        var tallies = Tallies()
-        for (index, pass) in passes.enumerated() {
-            let loss = try objective.loss(of: pass, in: totals, by: model)
-            guard loss.value.isFinite else {
-                throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
-            }
-            // That of routers is not divided by what the objective counts, as in transformers.
-            total += loss.value + model.routerLoss * Double(weight)
-            tallies.add(loss.tallies)
-            try loss.sum.map { try $0 / Double(weight) }?.backward()
+        return totals
+    }
+
+    private func forward(_ pass: Pass, _ totals: StepTotals) throws -> (Measured, PassLoss) {
+        let loss = try objective.loss(of: pass, in: totals, by: model)
+        return (Measured(value: loss.value, routerLoss: model.routerLoss, tallies: loss.tallies), loss)
+    }
+
+    private func backward(_ loss: PassLoss, _ totals: StepTotals) throws {
+        try loss.sum.map { try $0 / Double(totals.weight) }?.backward()
+    }
+
+    private func check(_ measured: Measured, index: Int, of count: Int) throws {
+        guard measured.value.isFinite else {
+            throw notFinite("the loss of pass \(index + 1) of \(count) is \(measured.value).")
         }
-        return (total / Double(weight), objective.metrics(tallies))
+    }
+
+    /// What a pass comes to beside its gradient.
+    private struct Measured {
+        var value: Double
+        var routerLoss = 0.0
+        var tallies = Tallies()
+
+        private static let count = 2 + Tallies.numberCount
+        var numbers: [Double] { [value, routerLoss] + tallies.numbers }
+
+        static func list(_ numbers: [Double]) -> [Measured] {
+            stride(from: 0, to: numbers.count, by: count).map {
+                Measured(
+                    value: numbers[$0], routerLoss: numbers[$0 + 1],
+                    tallies: Tallies(numbers: numbers[($0 + 2)..<($0 + count)]))
+            }
+        }
+    }
+
+    /// What the passes of a step come to, added in their order.
+    private struct Sum {
+        private var total = 0.0
+        private var tallies = Tallies()
+
+        mutating func add(_ measured: Measured, weight: Int) {
+            // That of routers is not divided by what the objective counts, as in transformers.
+            total += measured.value + measured.routerLoss * Double(weight)
+            tallies.add(measured.tallies)
+        }
+
+        func result(_ objective: any Objective, weight: Int) -> (loss: Double, metrics: ObjectiveMetrics?) {
+            (total / Double(weight), objective.metrics(tallies))
+        }
     }
 
     private func notFinite(_ message: String) -> TrainingError {

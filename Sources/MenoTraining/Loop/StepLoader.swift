@@ -20,13 +20,15 @@ final class StepLoader {
 
     /// - Parameters:
     ///   - sharing: see ``PassPlan/init(_:tokens:sharing:)``.
+    ///   - shards: into how many parts, which never share a pass, a step is divided; `nil`: into passes alone.
     ///   - depth: steps that are prepared ahead; 0: each when it is asked for.
     ///   - arrangements: which sequences the examples are; the passes of each come after those of the one before.
     init(
         _ batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement] = [.examples], sharing: Bool,
-        depth: Int, totalSteps: Int
+        shards: Int? = nil, depth: Int, totalSteps: Int
     ) {
-        source = Source(batches: batches, examples: examples, arrangements: arrangements, sharing: sharing)
+        source = Source(
+            batches: batches, examples: examples, arrangements: arrangements, sharing: sharing, shards: shards)
         self.depth = depth
         self.totalSteps = totalSteps
     }
@@ -52,6 +54,7 @@ final class StepLoader {
         private let examples: [Example]
         private let arrangements: [PassArrangement]
         private let sharing: Bool
+        private let shards: Int?
         private let known = Mutex<KnownOrder?>(nil)
 
         private struct KnownOrder {
@@ -59,7 +62,10 @@ final class StepLoader {
             var order: [Int]
         }
 
-        init(batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement], sharing: Bool) {
+        init(
+            batches: BatchSchedule, examples: [Example], arrangements: [PassArrangement], sharing: Bool, shards: Int?
+        ) {
+            self.shards = shards
             self.batches = batches
             self.examples = examples
             self.arrangements = arrangements
@@ -72,7 +78,8 @@ final class StepLoader {
             let chosen = batches.examples(ofStep: within, in: order)
             let units = chosen.map { examples[$0] }
             let passes = arrangements.flatMap { arrangement in
-                PassPlan(units, as: arrangement, tokens: tokensPerPass, sharing: sharing).parts.map(\.pass)
+                PassPlan.parts(of: units, as: arrangement, tokens: tokensPerPass, sharing: sharing, shards: shards)
+                    .map(\.pass)
             }
             return PreparedStep(examples: chosen, passes: passes)
         }

@@ -56,7 +56,7 @@ extension TrainingLoop {
     /// A disk without room for even one checkpoint.
     private func warnOfSpace() {
         let disk = diskForecast
-        guard let store = saving?.store, disk.checkpoints > 0, let free = store.freeSpace,
+        guard isFirst, let store = saving?.store, disk.checkpoints > 0, let free = store.freeSpace,
             free < disk.checkpoint + CheckpointStore.reserve
         else { return }
         let mebibytes = { (bytes: Int) in (bytes + (1 << 20) - 1) >> 20 }

@@ -19,6 +19,7 @@ package final class TrainingLoop {
     let optimizerStep: OptimizerStep
     let loader: StepLoader
     let agreement: Agreement
+    let processes: ProcessGroup
     let observers: Observers
     let stages: [any EvaluationStage]
     let faults: Faults
@@ -87,11 +88,13 @@ package final class TrainingLoop {
         self.shouldStop = shouldStop
         faults = Faults(logger)
         self.observers = Observers(observers, policies: policies, faults: faults)
+        self.processes = processes
         agreement = Agreement(processes)
         var saving = saving
         saving?.settings.merge(ResumeCheck.dataSettings(training: training, evaluation: evaluation)) { $1 }
         self.saving = saving
-        writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
+        // Only one process writes.
+        writer = !processes.isFirst ? nil : saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
         batches = arguments.batches(lengths: training.map(\.tokenCount))
         totalSteps = arguments.totalSteps(batches)
         progress.passLimits.training = arguments.tokensPerPass
@@ -104,9 +107,12 @@ package final class TrainingLoop {
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
         loader = StepLoader(
             batches, examples: training, arrangements: objective.arrangements,
-            sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
-            totalSteps: totalSteps)
+            sharing: model.sharesBeginnings(training: true), shards: arguments.logicalShards,
+            depth: arguments.stepsAhead, totalSteps: totalSteps)
     }
+
+    /// Whether this process writes files, and knows what is on the disk.
+    var isFirst: Bool { processes.isFirst }
 
     /// Runs to the last step, or until it has to stop.
     /// - Throws: ``TrainingError`` (losses that are not finite) or `TorchError`; the model then has the parameters of
@@ -121,6 +127,7 @@ package final class TrainingLoop {
         let reason: RunOutcome.Reason
         do {
             try agreement.together { try planPasses() }
+            progress.passLimits.training = try agreement.least(progress.passLimits.training)
             reason = try steps()
         } catch let error as TrainingError where error.code == .interrupted {
             return try finish(.interrupted)
@@ -159,8 +166,8 @@ package final class TrainingLoop {
     private func concludeStep() throws -> Bool {
         let stopsEarly = isEvaluationDue ? try evaluate() : false
         settle()
-        if try agreement.any(savesNow) { save() }
-        return try agreement.any(stopsEarly || stopReason != nil)
+        if try agreement.first(savesNow) { save() }
+        return try agreement.first(stopsEarly || stopReason != nil)
     }
 
     private func finish(_ reason: RunOutcome.Reason) throws -> RunOutcome {
@@ -170,7 +177,7 @@ package final class TrainingLoop {
             save(isWhole: reason == .interrupted || stopReason != nil)
         }
         finishSaving()
-        if reason != .interrupted { try deliverBest() }
+        if reason != .interrupted, isFirst { try deliverBest() }
         let outcome = outcome(reason, message: reason == .stoppedEarly ? stopReason : nil)
         observers.emit(.finished(outcome))
         return outcome

@@ -111,10 +111,11 @@ extension TrainingLoop {
             let order = batches.order(ofEpoch: epoch)
             for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch) {
                 let batch = batches.examples(ofStep: step, in: order).map { training[$0] }
-                let plans = objective.arrangements.map {
-                    PassPlan(batch, as: $0, tokens: tokensPerPass, sharing: sharing)
+                let parts = objective.arrangements.flatMap {
+                    PassPlan.parts(
+                        of: batch, as: $0, tokens: tokensPerPass, sharing: sharing, shards: arguments.logicalShards)
                 }
-                for part in plans.flatMap(\.parts) {
+                for part in parts {
                     let size = part.pass.inputIDs.count
                     tokens += part.pass.layout.sequenceTokenCount
                     computed += size
