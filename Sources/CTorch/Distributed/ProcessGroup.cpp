@@ -12,6 +12,8 @@
 
 #include "../Internal.h"
 
+C10_DECLARE_int(caffe2_log_level);
+
 using namespace meno;
 
 struct ct_process_group {
@@ -57,12 +59,18 @@ int loopback_socket(uint16_t &port) {
     return descriptor;
 }
 
+// c10d warns, with backtraces, of connections that end: who is lost is told by this project's own message.
+void quieten() {
+    if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = 2;
+}
+
 bool is_loopback(const std::string &host) { return host == "localhost" || host.rfind("127.", 0) == 0; }
 
 }  // namespace
 
 ct_status ct_process_group_join(const ct_rendezvous *at, ct_process_group **result) {
     return guarded([&] {
+        quieten();
         auto group = std::make_unique<ct_process_group>();
         c10d::TCPStoreOptions options;
         options.port = at->port;

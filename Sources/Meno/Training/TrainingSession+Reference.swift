@@ -46,6 +46,19 @@ extension TrainingSession {
         let all = examples.training + examples.evaluation
         let url = folders.base.appending(path: ReferenceFile.name)
         let key = ReferenceFile.key(of: all, identity: scorer.identity)
+        // The first process computes and writes them.
+        let scores = try Agreement(processes).inTurn { try referenceScores(of: all, url, key: key, by: scorer) }
+        var sides = examples
+        for index in sides.training.indices { sides.training[index].preference?.reference = scores[index] }
+        for index in sides.evaluation.indices {
+            sides.evaluation[index].preference?.reference = scores[sides.training.count + index]
+        }
+        return sides
+    }
+
+    private func referenceScores(
+        of all: [Example], _ url: URL, key: String, by scorer: RunReference.Scorer
+    ) throws -> [ReferenceScores] {
         let scores: [ReferenceScores]
         if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
             scores = kept
@@ -63,14 +76,9 @@ extension TrainingSession {
                 }
             }
             scores = try scorer.adapters.map { try decoder.computing(with: $0, compute) } ?? compute()
-            try ReferenceFile(key: key, scores: scores).write(to: url)
+            if processes.isFirst { try ReferenceFile(key: key, scores: scores).write(to: url) }
         }
-        var sides = examples
-        for index in sides.training.indices { sides.training[index].preference?.reference = scores[index] }
-        for index in sides.evaluation.indices {
-            sides.evaluation[index].preference?.reference = scores[sides.training.count + index]
-        }
-        return sides
+        return scores
     }
 }
 

@@ -7,7 +7,7 @@ package import MenoMetrics
 internal import MenoModels
 internal import MenoMonitor
 internal import MenoReporting
-internal import MenoTensor
+package import MenoTensor
 package import MenoTokenizers
 package import MenoTraining
 
@@ -36,20 +36,28 @@ package struct TrainingSession {
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
     let shouldStop: () -> Bool
+    /// Those that train together. The first one alone writes files and says what happens.
+    let processes: ProcessGroup
 
     /// Loads model and data and shows what will be trained on.
     /// - Parameters:
     ///   - resumption: what the run will resume from: dialogues are written as they were there.
     ///   - allowsChanges: whether settings may differ from those of the checkpoint.
     ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
+    ///   - processes: those that make this run together; each makes a session of its own.
     ///   - shouldStop: asked after every step and while evaluating; `true` saves a checkpoint and ends the run there.
     package init(
         _ configuration: RunConfiguration, overwrites: Bool, resumption: FineTuning.Resumption = .none,
-        allowsChanges: Bool = false, trains: Bool = true, log: any SessionLog, shouldStop: @escaping () -> Bool
+        allowsChanges: Bool = false, trains: Bool = true, log: any SessionLog,
+        processes: ProcessGroup = ProcessGroup(), shouldStop: @escaping () -> Bool
     ) throws {
         MenoRuntime.prepare()
-        initialAdapter = try configuration.lora?.initialAdapter.map {
-            try ModelReference.locateAdapter($0, log: log, isCancelled: shouldStop)
+        self.processes = processes
+        let log: any SessionLog = processes.isFirst ? log : RankLog(log, rank: processes.rank)
+        // What is downloaded, the others find.
+        let inTurn = Agreement(processes)
+        initialAdapter = try configuration.lora?.initialAdapter.map { adapter in
+            try inTurn.inTurn { try ModelReference.locateAdapter(adapter, log: log, isCancelled: shouldStop) }
         }
         let adapter = try initialAdapter.map { try LoRAFiles.settings(in: $0) }
         var configuration = try adapter.map(configuration.adopting) ?? configuration
@@ -61,19 +69,20 @@ package struct TrainingSession {
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
         if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumption: resumption)
-        if trains { try folders.requireWritable() }
+        if trains, processes.isFirst { try folders.requireWritable() }
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
         let saved = checkpoint.flatMap(RunSaving.stored)
         let stored = saved?.settings
-        runModel = try RunModel(configuration.model.nameOrPath, stored: stored, log: log, isCancelled: shouldStop)
+        let name = configuration.model.nameOrPath
+        runModel = try inTurn.inTurn { try RunModel(name, stored: stored, log: log, isCancelled: shouldStop) }
         configuration.model.nameOrPath = runModel.name
         if let adapter = AdapterFolder(runModel.url) { throw adapter.refusal }
         let files = try ModelFiles(runModel.url)
-        let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
+        let device = try Self.device(configuration, processes)
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
-        if device == .cpu, dtype == .bfloat16 {
-            try ProductChoice().apply(recorded: saved?.products, log: log)
+        try Self.settle(processes) {
+            if device == .cpu, dtype == .bfloat16 { try ProductChoice().apply(recorded: saved?.products, log: log) }
         }
         let form = configuration.weightForm(of: files, dtype: dtype, device: device, stored: stored)
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
@@ -148,6 +157,9 @@ package struct TrainingSession {
 
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
     package func run(observers: [any RunObserver] = []) throws -> RunOutcome {
+        // Nobody writes before everybody has read what is there.
+        try checkWorld(settings: resultSettings, data: dataDigest.sha256, checkpoint: checkpoint)
+        guard processes.isFirst else { return try follow() }
         try folders.create()
         let lock = try RunLock(folders.base)
         defer { withExtendedLifetime(lock) {} }
@@ -172,10 +184,21 @@ package struct TrainingSession {
         // The report of a long run takes a while: the result does not wait for it.
         defer { writeReport() }
         let outcome = try loop.run(model: model.name)
+        // What is written now the others need not wait for.
+        try processes.finish()
         if outcome.reason != .interrupted {
             try writeResult()
             try exportResult()
         }
+        return outcome
+    }
+
+    /// Trains beside the process that writes.
+    private func follow() throws -> RunOutcome {
+        let loop = try loop(of: try scored(), observers: log.observers(showsProgress: false), policies: [])
+        if let checkpoint { try loop.resume(from: checkpoint, allowsChanges: allowsChanges) }
+        let outcome = try loop.run(model: model.name)
+        try processes.finish()
         return outcome
     }
 
@@ -193,11 +216,11 @@ package struct TrainingSession {
             arguments: arguments,
             objective: try arguments.objective.objective(
                 labelSmoothing: arguments.labelSmoothing, reference: reference.model),
-            observers: observers, policies: policies, stages: evaluationStages,
+            observers: observers, policies: policies, stages: processes.isFirst ? evaluationStages : [],
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
                 settings: resultSettings),
-            processes: ProcessGroup(), logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
+            processes: processes, logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
             shouldStop: shouldStop)
     }
 

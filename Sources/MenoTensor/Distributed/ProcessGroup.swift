@@ -100,7 +100,9 @@ package final class ProcessGroup {
         do {
             try check(status, name)
         } catch let error as TorchError {
-            guard let verdict = watch?.culprit(storeHost: storeHost) else { throw error }
+            guard let watch, let verdict = watch.culprit(storeHost: storeHost) else { throw error }
+            // This process ends by itself now, and takes the time that it needs to save.
+            watch.end()
             throw TorchError(
                 .processLost, verdict + ".",
                 advice: "This process ends too. Resume the run from its last checkpoint.", settings: [.resumption])

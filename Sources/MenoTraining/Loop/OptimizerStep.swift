@@ -29,6 +29,8 @@ package final class OptimizerStep {
     private let agreement: Agreement
     private let processes: ProcessGroup
     private let maxGradientNorm: Double?
+    /// Seconds that each process has computed since they were last asked for, and in how many steps.
+    private var computing: (seconds: [Double], steps: Int) = ([], 0)
 
     /// - Parameter maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
     /// - Throws: ``TrainingError`` when the model has no trained parameter.
@@ -91,7 +93,9 @@ package final class OptimizerStep {
 
     /// The same with passes that are divided over the processes.
     private func accumulateTogether(_ passes: [Pass]) throws -> (loss: Double, metrics: ObjectiveMetrics?) {
+        let clock = ContinuousClock()
         let totals = try agreement.together { try begin(passes) }
+        computing.steps += 1
         let exchange = GradientExchange(parameters, processes)
         let stride = GradientExchange.passes(between: parameters, processes)
         var sum = Sum()
@@ -100,8 +104,15 @@ package final class OptimizerStep {
             let shares = WorkShares(costs: wave.map(\.inputIDs.count), processes: processes.size).pieces
             var owners = Array(repeating: 0, count: wave.count)
             for (rank, share) in shares.enumerated() { for index in share { owners[index] = rank } }
-            let own = try agreement.together { try compute(shares[processes.rank].map { wave[$0] }, totals, exchange) }
-            var measured = try processes.gather(own.measured.flatMap(\.numbers)).map(Measured.list)
+            let started = clock.now
+            var seconds = 0.0
+            let own = try agreement.together {
+                defer { seconds = (clock.now - started) / .seconds(1) }
+                return try compute(shares[processes.rank].map { wave[$0] }, totals, exchange)
+            }
+            let numbers = try processes.gather([seconds] + own.measured.flatMap(\.numbers))
+            addComputing(numbers.map { $0[0] })
+            var measured = numbers.map { Measured.list(Array($0.dropFirst())) }
             for (index, owner) in owners.enumerated() {
                 let next = measured[owner].removeFirst()
                 try check(next, index: start + index, of: passes.count)
@@ -111,6 +122,16 @@ package final class OptimizerStep {
         }
         try exchange.finish()
         return sum.result(objective, weight: totals.weight)
+    }
+
+    private func addComputing(_ seconds: [Double]) {
+        computing.seconds = computing.seconds.isEmpty ? seconds : zip(computing.seconds, seconds).map { $0 + $1 }
+    }
+
+    /// The mean seconds of a step in which each process computed since the last call; `nil` in a group of one.
+    func takeComputingSeconds() -> [Double]? {
+        defer { computing = ([], 0) }
+        return computing.seconds.isEmpty ? nil : computing.seconds.map { $0 / Double(computing.steps) }
     }
 
     /// This process's passes, up to one whose loss is not finite: that of the first such pass of all is told.

@@ -18,7 +18,8 @@ extension TrainingLoop {
             labelEntropy: objective is SupervisedObjective && arguments.labelSmoothing == 0
                 ? training.labelEntropy : nil,
             evaluationSteps: evaluation.isEmpty ? nil : arguments.evaluationInterval(batches),
-            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount })
+            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount },
+            processes: processes.size > 1 ? processes.size : nil)
     }
 
     func outcome(_ reason: RunOutcome.Reason, message: String?) -> RunOutcome {
@@ -29,7 +30,9 @@ extension TrainingLoop {
     }
 
     func emitResources() {
-        observers.emit(.resources(ResourceReading.current(step: stepsDone, device: model.device)))
+        var usage = ResourceReading.current(step: stepsDone, device: model.device)
+        usage.computingSeconds = optimizerStep.takeComputingSeconds()
+        observers.emit(.resources(usage))
     }
 
     /// Warns, before anything is computed, of what will not go well.

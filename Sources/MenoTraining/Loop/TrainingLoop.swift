@@ -128,6 +128,7 @@ package final class TrainingLoop {
         do {
             try agreement.together { try planPasses() }
             progress.passLimits.training = try agreement.least(progress.passLimits.training)
+            warnOfIdleProcesses()
             reason = try steps()
         } catch let error as TrainingError where error.code == .interrupted {
             return try finish(.interrupted)
