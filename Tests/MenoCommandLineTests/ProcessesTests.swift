@@ -65,7 +65,9 @@ import Testing
             ours.flatMap { process -> [String] in
                 let folder = "/proc/\(process)/fd"
                 let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-                return files.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+                return files.compactMap {
+                    try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+                }
             })
         return ["tcp", "tcp6"].flatMap { table -> [String] in
             let text = (try? String(contentsOfFile: "/proc/net/\(table)", encoding: .utf8)) ?? ""

@@ -22,7 +22,8 @@ package struct ProcessPlace: Sendable, Hashable {
         guard let values = try Self.values(environment) else { return nil }
         let read = { (name: String, range: ClosedRange<Int>) throws -> Int in
             guard let text = values[name] else {
-                throw Self.fault(name, "is not set, and \(Self.names.filter { values[$0] != nil }.joined(separator: ", ")) is.")
+                throw Self.fault(
+                    name, "is not set, and \(Self.names.filter { values[$0] != nil }.joined(separator: ", ")) is.")
             }
             guard let value = Int(text), range.contains(value) else {
                 throw Self.fault(name, "is \(text); expected from \(range.lowerBound) to \(range.upperBound).")

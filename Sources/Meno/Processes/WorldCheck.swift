@@ -27,7 +27,8 @@ struct WorldCheck {
             throw ConfigurationError(
                 .invalid, at: "rank \(rank)",
                 "differs from rank 0 in \(name): \(Self.shown(other[name])) instead of \(Self.shown(all[0][name])).",
-                advice: "All processes of a run need the same program, configuration, data, model and kind of processor.")
+                advice:
+                    "All processes of a run need the same program, configuration, data, model and kind of processor.")
         }
     }
 

@@ -34,7 +34,9 @@ extension TrainingLoop {
 
     private func measureHeldOut() throws -> Evaluation {
         let limit = progress.passLimits.evaluation(of: passSizes)
-        return try Evaluator(model, objective: objective, tokensPerPass: limit, processes: processes).evaluate(evaluation) { _ in
+        return try Evaluator(model, objective: objective, tokensPerPass: limit, processes: processes).evaluate(
+            evaluation
+        ) { _ in
             !shouldStop()
         } onShortage: { tokens, message in
             progress.passLimits.evaluation = tokens
