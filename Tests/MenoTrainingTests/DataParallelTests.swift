@@ -16,6 +16,8 @@ import Testing
     private struct Outcome: Sendable, Equatable {
         /// Parameters and the optimizer's state, as bytes.
         var state: [String: Data] = [:]
+        /// How many tensors of the optimizer's state this process has.
+        var ownState = 0
         var losses: [Double] = []
         var norms: [Double] = []
         var evaluations: [Double] = []
@@ -60,7 +62,8 @@ import Testing
     }
 
     private static func run(
-        _ processes: Int, _ trained: Trained, tokens: Int, shards: Int?, steps: Int = 3
+        _ processes: Int, _ trained: Trained, tokens: Int, shards: Int?, steps: Int = 3,
+        sharding: TrainingArguments.Sharding = .none, savingIn folder: URL? = nil
     ) throws -> [Outcome] {
         // Each rank draws its adapter from the one generator, one after the other, and before a run seeds it.
         let lock = NSLock()
@@ -69,7 +72,8 @@ import Testing
             var arguments = TrainingArguments()
             (arguments.maxSteps, arguments.batchSize, arguments.gradientAccumulationSteps) = (steps, 2, 3)
             (arguments.learningRate, arguments.warmupRatio) = (5e-3, 0)
-            (arguments.evaluationSteps, arguments.saveStrategy) = (3, .no)
+            (arguments.evaluationSteps, arguments.saveSteps) = (3, 3)
+            arguments.sharding = sharding
             (arguments.tokensPerPass, arguments.logicalShards) = (tokens, shards)
             let model = try lock.withLock {
                 try RandomGenerator.seed(7)
@@ -78,13 +82,23 @@ import Testing
             try group.barrier()
             let loop = try TrainingLoop(
                 model: model, training: Self.examples(14), evaluation: Self.examples(7), arguments: arguments,
-                observers: [events], processes: group)
+                observers: [events],
+                saving: folder.map {
+                    RunSaving(
+                        store: CheckpointStore($0),
+                        form: .adapter(
+                            LoRASettings(rank: 4, alpha: 8, dropout: 0.2, targets: .allLinear), baseModel: "tiny"),
+                        settings: [:])
+                }, processes: group)
             _ = try loop.run(model: "tiny")
             var outcome = Outcome()
             for parameter in model.trainedParameters {
                 outcome.state[parameter.name] = try Self.bytes(parameter.tensor.detached())
             }
-            for (name, tensor) in loop.optimizerStep.optimizer.state { outcome.state[name] = try Self.bytes(tensor) }
+            outcome.ownState = loop.optimizerStep.optimizer.state.count
+            for (name, tensor) in loop.optimizerStep.optimizer.state where sharding == .none {
+                outcome.state[name] = try Self.bytes(tensor)
+            }
             outcome.losses = events.steps.map(\.loss)
             outcome.norms = events.steps.map(\.gradientNorm)
             outcome.evaluations = events.evaluations.map(\.loss)
@@ -150,6 +164,23 @@ import Testing
         for result in sums {
             #expect(result[0] == [expected, expected, expected])
             #expect(result[1]?.map(\.sign) == [.minus, .minus, .minus, .minus] && result[2] == nil)
+        }
+    }
+
+    @Test func aDividedOptimizerIsSavedWhole() throws {
+        let folder = try TemporaryFolder()
+        let places = ["whole", "divided"].map { folder.url.appending(path: $0) }
+        let whole = try Self.run(1, .adapter, tokens: 40, shards: nil, savingIn: places[0])[0]
+        let divided = try Self.run(3, .adapter, tokens: 40, shards: nil, sharding: .optimizer, savingIn: places[1])
+        #expect(divided.map(\.ownState).reduce(0, +) == whole.ownState)
+        for outcome in divided {
+            #expect(outcome.ownState < whole.ownState)
+            #expect(outcome.state.allSatisfy { whole.state[$0.key] == $0.value } && !outcome.state.isEmpty)
+            #expect(outcome.norms == whole.norms && outcome.losses == whole.losses)
+        }
+        for name in ["optimizer.safetensors", "adapter_model.safetensors", "run_state.json"] {
+            let files = try places.map { try Data(contentsOf: $0.appending(path: "checkpoint-3/\(name)")) }
+            #expect(files[0] == files[1], "\(name)")
         }
     }
 

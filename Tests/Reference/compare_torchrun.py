@@ -83,7 +83,7 @@ monitor: null
     tokens = subprocess.run([meno, "tokenize", "--model", str(folder / "model"), "--file", str(folder / "data.jsonl"), "--json"],
                             capture_output=True, text=True, check=True).stdout.splitlines()
     ids = [json.loads(line)["ids"] for line in tokens]
-    rows = [{"input_ids": [1, *row, 2]} for row in ids]
+    rows = [{"input_ids": [*row, 2]} for row in ids]
     # A step has eight examples: each of two processes takes two micro-batches of two.
     (folder / "rows.json").write_text(json.dumps(rows))
     result = subprocess.run([*torchrun, __file__, str(folder)], env=environment, capture_output=True, text=True)

@@ -8,7 +8,8 @@ extension ConfigurationKey {
     private static let withoutInfluence: Set<String> = [
         "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.on_invalid",
         "training.gradient_checkpointing", "training.precompute_ref_log_probs",
-        "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
+        "training.tokens_per_pass", "training.sharding", "training.eval_strategy", "training.eval_steps",
+        "training.eval_on_start",
         "training.save_only_model",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
         "training.load_best_model_at_end", "training.early_stopping_patience",

@@ -114,6 +114,14 @@ extension ConfigurationKey {
                 "It belongs to what the run computes: sums are rounded in another order. The number of processes does not. Small "
                 + "parts make small passes, which are slower with one process."),
         ConfigurationKey(
+            "training.sharding", \.training.sharding, .choice,
+            "What several processes divide, so that each holds a part of it: nothing, or the optimizer's state, which AdamW has two "
+                + "values of for each one trained.",
+            example: "optimizer",
+            caveat:
+                "Results are the same. Worth it where all weights are trained. A run that fails keeps its last checkpoint and "
+                + "saves no other; stable checkpoints hold the model alone. The weights themselves are not divided."),
+        ConfigurationKey(
             "training.bf16", \.computesInBFloat16, .flag, "Whether `model.dtype: auto` is bfloat16.", example: "false"),
         ConfigurationKey(
             "training.fp16", \.computesInFloat16, .flag,

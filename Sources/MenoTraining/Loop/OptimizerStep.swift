@@ -26,6 +26,8 @@ package final class OptimizerStep {
     /// Its state is saved with a checkpoint.
     var optimizer: any Optimizer
     private let parameters: [Tensor]
+    /// How its state is divided over the processes; `nil`: each has all of it.
+    private let shared: SharedOptimizer?
     private let agreement: Agreement
     private let processes: ProcessGroup
     private let maxGradientNorm: Double?
@@ -36,7 +38,7 @@ package final class OptimizerStep {
     /// - Throws: ``TrainingError`` when the model has no trained parameter.
     package init(
         model: Decoder, objective: any Objective = SupervisedObjective(), options: OptimizerOptions,
-        maxGradientNorm: Double? = 1, processes: ProcessGroup = ProcessGroup()
+        maxGradientNorm: Double? = 1, processes: ProcessGroup = ProcessGroup(), sharesOptimizer: Bool = false
     ) throws {
         let trained = model.trainedParameters
         guard !trained.isEmpty else {
@@ -49,7 +51,19 @@ package final class OptimizerStep {
         self.processes = processes
         agreement = Agreement(processes)
         parameters = trained.map(\.tensor)
-        optimizer = try options.optimizer(of: trained.map { ($0.name, $0.tensor) })
+        let named = trained.map { (name: $0.name, tensor: $0.tensor) }
+        let shared = sharesOptimizer && processes.size > 1 ? SharedOptimizer(named, processes) : nil
+        self.shared = shared
+        optimizer = try options.optimizer(of: shared.map { $0.own.map { named[$0] } } ?? named)
+    }
+
+    /// Whether this process has only a part of the optimizer's state.
+    var sharesOptimizer: Bool { shared != nil }
+
+    /// The optimizer's whole state. Where it is divided, every process calls this, and only the first one gets it.
+    func optimizerState() throws -> NamedValues? {
+        guard let shared else { return try NamedValues(optimizer.state) }
+        return try shared.whole(optimizer.state)
     }
 
     /// Makes one step. Nothing is applied in any process unless all could compute their passes.
@@ -59,11 +73,12 @@ package final class OptimizerStep {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
         let (loss, metrics) = try processes.size == 1 ? accumulate(passes) : accumulateTogether(passes)
         let gradients = try parameters.compactMap { try $0.gradient() }
-        let norm = try Gradients.norm(gradients)
+        let norm = try shared?.norm() ?? Gradients.norm(gradients)
         guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
         if let maxGradientNorm { try Gradients.clip(gradients, norm: norm, maximum: maxGradientNorm) }
         do {
             try optimizer.step(learningRate: learningRate)
+            try shared?.distribute()
         } catch {
             throw TrainingError(
                 .updateFailed,
@@ -96,7 +111,7 @@ package final class OptimizerStep {
         let clock = ContinuousClock()
         let totals = try agreement.together { try begin(passes) }
         computing.steps += 1
-        let exchange = GradientExchange(parameters, processes)
+        let exchange = GradientExchange(parameters, processes, owners: shared?.owners)
         let stride = GradientExchange.passes(between: parameters, processes)
         var sum = Sum()
         for start in Swift.stride(from: 0, to: passes.count, by: stride) {

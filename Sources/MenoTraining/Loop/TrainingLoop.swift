@@ -101,7 +101,8 @@ package final class TrainingLoop {
         rates = arguments.learningRates(totalSteps: totalSteps)
         optimizerStep = try OptimizerStep(
             model: model, objective: objective, options: arguments.optimizer,
-            maxGradientNorm: arguments.maxGradientNorm, processes: processes)
+            maxGradientNorm: arguments.maxGradientNorm, processes: processes,
+            sharesOptimizer: arguments.sharding == .optimizer)
         model.checkpointedLayers = arguments.gradientCheckpointing == .never ? 0 : model.configuration.layerCount
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
@@ -134,7 +135,8 @@ package final class TrainingLoop {
             return try finish(.interrupted)
         } catch {
             finishSaving()
-            if (error as? TrainingError)?.code != .updateFailed { save(isWhole: true) }
+            // Parts of the optimizer's state are with processes that may be gone.
+            if (error as? TrainingError)?.code != .updateFailed, !optimizerStep.sharesOptimizer { save(isWhole: true) }
             finishSaving()
             observers.emit(.finished(outcome(.failed, message: "\(error)")))
             throw error

@@ -20,6 +20,19 @@ enum Gradients {
         }
     }
 
+    /// The norm of each, in float32.
+    static func norms(of gradients: [Tensor]) throws -> [Float] {
+        guard !gradients.isEmpty else { return [] }
+        return try withoutGradient {
+            try Torch.withOneThread {
+                try norms(.tensors(gradients), .int(2), results: gradients.count).map { try $0!.to(.cpu).array()[0] }
+            }
+        }
+    }
+
+    /// The norm of all gradients from that of each; 0 where there is none.
+    static func norm(ofNorms norms: [Float]) throws -> Double { norms.isEmpty ? 0 : try Tensor(norms).norm().item() }
+
     /// Scales gradients down so that their norm is at most `maximum`.
     ///
     /// The factor is maximum / (norm + 10⁻⁶), as PyTorch has it.
