@@ -102,7 +102,7 @@ package final class ProcessGroup {
         } catch let error as TorchError {
             guard let watch, let verdict = watch.culprit(storeHost: storeHost) else { throw error }
             // This process ends by itself now, and takes the time that it needs to save.
-            watch.end()
+            watch.leave()
             throw TorchError(
                 .processLost, verdict + ".",
                 advice: "This process ends too. Resume the run from its last checkpoint.", settings: [.resumption])

@@ -12,7 +12,7 @@ package final class ProcessWatch: Sendable {
         package var silence = 15.0
         /// After an operation failed, another process's silence is told sooner.
         package var silenceAfterFailure = 4.0
-        package var farewell = 5.0
+        package var farewell = 8.0
     }
 
     private struct State {
@@ -22,9 +22,14 @@ package final class ProcessWatch: Sendable {
         /// When the store last answered.
         var contact: Double
         var isOver = false
+        /// Whether this process ends by itself, and takes the time that it needs.
+        var isLeaving = false
         /// Whether this process tells the others that it has failed.
         var hasFailed = false
         var verdict: String?
+
+        /// A process that has told of its failure.
+        var failed: Int? { beats.firstIndex { $0 >= ProcessWatch.failure } }
     }
 
     private let state: Mutex<State>
@@ -32,7 +37,7 @@ package final class ProcessWatch: Sendable {
     private let rank: Int
     private let patience: Patience
     /// Added once by a process that fails, so that the others need not wait for its silence.
-    private static let failure: Int64 = 1 << 40
+    fileprivate static let failure: Int64 = 1 << 40
 
     /// libtorch's side of it, which the threads share.
     private final class Handle: @unchecked Sendable {
@@ -89,12 +94,14 @@ package final class ProcessWatch: Sendable {
     /// - Parameter onSilence: called where that does not end this process's work.
     package func begin(storeHost: String, onSilence: @escaping @Sendable (_ verdict: String) -> Never) {
         Thread.detachNewThread { [weak self, handle, patience] in
-            while let self, !self.state.withLock({ $0.isOver }) {
+            while let self, !self.isLeaving {
                 if let verdict = self.verdict(after: patience.silence, storeHost: storeHost) {
                     self.state.withLock { $0.verdict = verdict }
                     ct_process_watch_abort(handle.pointer)
+                    // Where another one failed, this one meets the failure at its next operation, after what it does now.
+                    if self.state.withLock({ $0.failed != nil }) { return }
                     Thread.sleep(forTimeInterval: patience.farewell)
-                    if self.state.withLock({ $0.isOver }) { return }
+                    if self.isLeaving { return }
                     onSilence(verdict)
                 }
                 Thread.sleep(forTimeInterval: 0.5)
@@ -107,7 +114,7 @@ package final class ProcessWatch: Sendable {
         let now = Self.now
         return state.withLock { state in
             if let known = state.verdict { return known }
-            if let failed = state.beats.firstIndex(where: { $0 >= Self.failure }), failed != rank {
+            if let failed = state.failed, failed != rank {
                 return "rank \(failed) failed: its own message says why"
             }
             if now - state.contact > silence {
@@ -141,6 +148,11 @@ package final class ProcessWatch: Sendable {
         // It is added with the next beat.
         Thread.sleep(forTimeInterval: 0.7)
     }
+
+    private var isLeaving: Bool { state.withLock { $0.isOver || $0.isLeaving } }
+
+    /// This process ends by itself from now on, whatever becomes of the others; it goes on giving signs.
+    package func leave() { state.withLock { $0.isLeaving = true } }
 
     /// Nobody is missed from now on.
     package func end() { state.withLock { $0.isOver = true } }

@@ -134,6 +134,8 @@ package final class TrainingLoop {
         } catch let error as TrainingError where error.code == .interrupted {
             return try finish(.interrupted)
         } catch {
+            // What is saved now may take a while, and the others may be gone by then.
+            processes.watch?.leave()
             finishSaving()
             // Parts of the optimizer's state are with processes that may be gone.
             if (error as? TrainingError)?.code != .updateFailed, !optimizerStep.sharesOptimizer { save(isWhole: true) }
