@@ -28,6 +28,9 @@ public struct ResourceUsage: Sendable, Hashable, Codable {
     public var resident: Int
     /// The largest that the resident size has been.
     public var peakResident: Int
+    /// Seconds of a step in which each of several processes computed, by rank: a mean over the steps since the last reading.
+    /// The others wait for the slowest one. `nil` where one trains alone.
+    public var computingSeconds: [Double]?
     /// One entry for each accelerator in use.
     public var accelerators: [Accelerator]
 

@@ -57,13 +57,16 @@ public struct RunDescription: Sendable, Hashable, Codable {
     public var evaluationSteps: Int?
     /// Tokens of an evaluation; `nil` where it was not recorded.
     public var evaluationTokens: Int?
+    /// Processes that train together; `nil` where one trains alone.
+    public var processes: Int?
 
     package init(
         model: String, architecture: String, device: String, dtype: String, trainSamples: Int,
         evaluationSamples: Int, totalSteps: Int, stepsPerEpoch: Int, trainedParameters: Int, totalParameters: Int,
         resumedAtStep: Int = 0, loggingSteps: Int? = nil, logsFirstStep: Bool? = nil,
-        labelEntropy: Double? = nil, evaluationSteps: Int? = nil, evaluationTokens: Int? = nil
+        labelEntropy: Double? = nil, evaluationSteps: Int? = nil, evaluationTokens: Int? = nil, processes: Int? = nil
     ) {
+        self.processes = processes
         self.model = model
         self.architecture = architecture
         self.device = device

@@ -10,6 +10,8 @@ public enum TorchErrorCode: String, ErrorCode {
     case invalid
     /// The device's or the host's allocator refused. The computation can be tried again in smaller pieces.
     case outOfMemory
+    /// Another process of the run has ended or hangs.
+    case processLost
     /// The linked libtorch has no operator of this name.
     case unknownOperator
 

@@ -95,14 +95,15 @@ import Testing
 
     /// Trains the same on two ranks, of which the second one meets something.
     private func train(
-        stopAfter steps: Int = .max, _ fault: @escaping @Sendable (_ pass: Int) -> (any Error)?
+        stopAfter steps: Int = .max, tokens: Int = 12, _ fault: @escaping @Sendable (_ pass: Int) -> (any Error)?
     ) throws -> [(outcome: RunOutcome, events: [RunEvent])] {
         try together(2) { group in
             let events = Recorder()
             var arguments = TrainingArguments()
             (arguments.maxSteps, arguments.batchSize, arguments.gradientAccumulationSteps) = (4, 2, 2)
             (arguments.evaluationStrategy, arguments.saveStrategy) = (.no, .no)
-            arguments.tokensPerPass = 4096
+            // Of the four examples of a step, or of two each.
+            arguments.tokensPerPass = tokens
             let isSecond = group.rank == 1
             let loop = try TrainingLoop(
                 model: TinyRun.model(), training: TinyRun.examples(10), evaluation: [], arguments: arguments,
@@ -114,7 +115,7 @@ import Testing
     }
 
     @Test func aStepThatOneCannotComputeAllSkip() throws {
-        let runs = try train { $0 == 2 ? TrainingError(.notFinite, "NaN") : nil }
+        let runs = try train { $0 == 3 ? TrainingError(.notFinite, "NaN") : nil }
         for (outcome, events) in runs {
             #expect(outcome.reason == .completed)
             let skipped = events.compactMap { if case .stepSkipped(let step, _, _) = $0 { step } else { nil } }
@@ -124,7 +125,7 @@ import Testing
     }
 
     @Test func memoryThatOneLacksLetsAllRepeatTheStep() throws {
-        let runs = try train { $0 == 2 ? TorchError(.outOfMemory, at: "test", "none") : nil }
+        let runs = try train(tokens: 24) { $0 == 2 ? TorchError(.outOfMemory, at: "test", "none") : nil }
         let losses = runs.map { run in
             run.events.compactMap { if case .step(let metrics) = $0 { metrics.loss } else { nil } }
         }

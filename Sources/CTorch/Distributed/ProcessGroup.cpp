@@ -5,7 +5,14 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "../Internal.h"
+
+C10_DECLARE_int(caffe2_log_level);
 
 using namespace meno;
 
@@ -13,6 +20,14 @@ struct ct_process_group {
     c10::intrusive_ptr<c10d::TCPStore> server;
     c10::intrusive_ptr<c10d::Store> store;
     c10::intrusive_ptr<c10d::Backend> backend;
+};
+
+struct ct_process_watch {
+    // Of its own: operations of one client wait for each other.
+    c10::intrusive_ptr<c10d::TCPStore> client;
+    c10::intrusive_ptr<c10d::Store> store;
+    c10::intrusive_ptr<c10d::Backend> backend;
+    int32_t rank, size;
 };
 
 namespace {
@@ -23,13 +38,43 @@ std::chrono::milliseconds milliseconds(double seconds) {
     return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
+// A socket of the loopback interface alone, for the store to listen on: by itself it listens on all of them.
+int loopback_socket(uint16_t &port) {
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    TORCH_CHECK(descriptor >= 0, "a socket cannot be made: ", std::strerror(errno));
+    int yes = 1;
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    socklen_t length = sizeof address;
+    auto *place = reinterpret_cast<sockaddr *>(&address);
+    if (bind(descriptor, place, length) != 0 || getsockname(descriptor, place, &length) != 0) {
+        int fault = errno;
+        close(descriptor);
+        TORCH_CHECK(false, "port ", port, " of 127.0.0.1 cannot be listened on: ", std::strerror(fault));
+    }
+    port = ntohs(address.sin_port);
+    return descriptor;
+}
+
+// c10d warns, with backtraces, of connections that end: who is lost is told by this project's own message.
+void quieten() {
+    if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = 2;
+}
+
+bool is_loopback(const std::string &host) { return host == "localhost" || host.rfind("127.", 0) == 0; }
+
 }  // namespace
 
 ct_status ct_process_group_join(const ct_rendezvous *at, ct_process_group **result) {
     return guarded([&] {
+        quieten();
         auto group = std::make_unique<ct_process_group>();
         c10d::TCPStoreOptions options;
         options.port = at->port;
+        if (at->hosts_store && is_loopback(at->host)) options.masterListenFd = loopback_socket(options.port);
         options.isServer = at->hosts_store;
         options.numWorkers = static_cast<std::size_t>(at->size);
         options.waitWorkers = false;
@@ -52,6 +97,36 @@ ct_status ct_process_group_join(const ct_rendezvous *at, ct_process_group **resu
 }
 
 void ct_process_group_leave(ct_process_group *group) { delete group; }
+
+ct_status ct_process_watch_begin(
+    const ct_process_group *group, const ct_rendezvous *at, ct_process_watch **result) {
+    return guarded([&] {
+        auto watch = std::make_unique<ct_process_watch>();
+        c10d::TCPStoreOptions options;
+        options.port = group->server->getPort();
+        options.waitWorkers = false;
+        options.timeout = milliseconds(at->join_timeout);
+        watch->client = c10::make_intrusive<c10d::TCPStore>(at->host, options);
+        watch->store = c10::make_intrusive<c10d::PrefixStore>(at->prefix, watch->client);
+        watch->backend = group->backend;
+        watch->rank = at->rank;
+        watch->size = at->size;
+        *result = watch.release();
+    });
+}
+
+ct_status ct_process_watch_beat(ct_process_watch *watch, int64_t own, int64_t *beats) {
+    return guarded([&] {
+        for (int32_t rank = 0; rank < watch->size; ++rank)
+            beats[rank] = watch->store->add("beat/" + std::to_string(rank), rank == watch->rank ? own : 0);
+    });
+}
+
+void ct_process_watch_abort(ct_process_watch *watch) {
+    (void)guarded([&] { watch->backend->abort(); });
+}
+
+void ct_process_watch_end(ct_process_watch *watch) { delete watch; }
 
 uint16_t ct_process_group_port(const ct_process_group *group) { return group->server->getPort(); }
 

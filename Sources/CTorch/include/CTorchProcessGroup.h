@@ -8,6 +8,7 @@ extern "C" {
 #endif
 
 typedef struct ct_process_group ct_process_group;
+typedef struct ct_process_watch ct_process_watch;
 
 // Where the processes of a group meet.
 typedef struct ct_rendezvous {
@@ -22,11 +23,19 @@ typedef struct ct_rendezvous {
     double timeout;       // seconds that an operation may take
 } ct_rendezvous;
 
-// Waits until every process of the group is there.
+// Waits until every process of the group is there. A store on a loopback address listens there alone.
 ct_status ct_process_group_join(const ct_rendezvous *at, ct_process_group **result);
 void ct_process_group_leave(ct_process_group *group);
 // The port of the store.
 uint16_t ct_process_group_port(const ct_process_group *group);
+
+// A second way to the store, for a thread of its own. It may outlive the group.
+ct_status ct_process_watch_begin(const ct_process_group *group, const ct_rendezvous *at, ct_process_watch **result);
+// Adds `own` to this process's number, and reads those of all, by rank. Waits as long as the store does not answer.
+ct_status ct_process_watch_beat(ct_process_watch *watch, int64_t own, int64_t *beats);
+// Lets operations of the group that are waiting fail. From any thread.
+void ct_process_watch_abort(ct_process_watch *watch);
+void ct_process_watch_end(ct_process_watch *watch);
 
 // The following take contiguous tensors on the CPU and are called by every process in the same order.
 

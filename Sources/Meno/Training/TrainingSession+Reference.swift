@@ -46,6 +46,20 @@ extension TrainingSession {
         let all = try examples.training.beginning(examples.training.count) + examples.evaluation
         let url = folders.base.appending(path: ReferenceFile.name)
         let key = ReferenceFile.key(of: all, identity: scorer.identity)
+        // The first process computes and writes them.
+        let scores = try Agreement(processes).inTurn { try referenceScores(of: all, url, key: key, by: scorer) }
+        var sides = examples
+        let count = sides.training.count
+        sides.training = ScoredExamples(sides.training, Array(scores.prefix(count)))
+        for index in sides.evaluation.indices {
+            sides.evaluation[index].preference?.reference = scores[count + index]
+        }
+        return sides
+    }
+
+    private func referenceScores(
+        of all: [Example], _ url: URL, key: String, by scorer: RunReference.Scorer
+    ) throws -> [ReferenceScores] {
         let scores: [ReferenceScores]
         if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
             scores = kept
@@ -63,15 +77,9 @@ extension TrainingSession {
                 }
             }
             scores = try scorer.adapters.map { try decoder.computing(with: $0, compute) } ?? compute()
-            try ReferenceFile(key: key, scores: scores).write(to: url)
+            if processes.isFirst { try ReferenceFile(key: key, scores: scores).write(to: url) }
         }
-        var sides = examples
-        let count = sides.training.count
-        sides.training = ScoredExamples(sides.training, Array(scores.prefix(count)))
-        for index in sides.evaluation.indices {
-            sides.evaluation[index].preference?.reference = scores[count + index]
-        }
-        return sides
+        return scores
     }
 }
 

@@ -7,7 +7,7 @@ package import MenoMetrics
 internal import MenoModels
 internal import MenoMonitor
 internal import MenoReporting
-internal import MenoTensor
+package import MenoTensor
 package import MenoTokenizers
 internal import MenoTracking
 package import MenoTraining
@@ -42,6 +42,8 @@ package struct TrainingSession {
     /// The checkpoint that the run is resumed from.
     private let checkpoint: URL?
     let shouldStop: () -> Bool
+    /// Those that train together. The first one alone writes files and says what happens.
+    let processes: ProcessGroup
 
     /// Loads model and data and shows what will be trained on.
     /// - Parameters:
@@ -49,41 +51,48 @@ package struct TrainingSession {
     ///   - allowsChanges: whether settings may differ from those of the checkpoint.
     ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
     ///   - limits: from when on examples do not lie in memory.
+    ///   - processes: those that make this run together; each makes a session of its own.
     ///   - shouldStop: asked after every step and while evaluating; `true` saves a checkpoint and ends the run there.
     package init(
         _ configuration: RunConfiguration, overwrites: Bool, resumption: FineTuning.Resumption = .none,
         allowsChanges: Bool = false, trains: Bool = true, limits: PreparationLimits = PreparationLimits(),
-        log: any SessionLog, shouldStop: @escaping () -> Bool
+        log: any SessionLog, processes: ProcessGroup = ProcessGroup(), shouldStop: @escaping () -> Bool
     ) throws {
         MenoRuntime.prepare()
+        self.processes = processes
+        let log: any SessionLog = processes.isFirst ? log : RankLog(log, rank: processes.rank)
+        // What is downloaded, the others find.
+        let inTurn = Agreement(processes)
         self.log = log
         // A form that there is not is refused before anything is trained.
         exports = try configuration.exportAtEnd.map(ExportForm.init)
-        mlflow = trains ? try configuration.report.mlflowSettings() : nil
+        mlflow = trains && processes.isFirst ? try configuration.report.mlflowSettings() : nil
         self.shouldStop = shouldStop
         // Said before minutes of loading; who gets the folder is decided when the run starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
         if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumption: resumption)
-        if trains { try folders.requireWritable() }
+        if trains, processes.isFirst { try folders.requireWritable() }
         (self.resumption, self.allowsChanges) = (resumption, allowsChanges)
         checkpoint = try Self.checkpoint(resumption, in: folders, log)
         let saved = checkpoint.flatMap(RunSaving.stored)
         let stored = saved?.settings
-        runAdapter = try RunAdapter(
-            configuration.lora?.initialAdapter, stored: stored, log: log, isCancelled: shouldStop)
+        runAdapter = try inTurn.inTurn {
+            try RunAdapter(configuration.lora?.initialAdapter, stored: stored, log: log, isCancelled: shouldStop)
+        }
         initialAdapter = runAdapter?.url
         let adapter = try initialAdapter.map { try LoRAFiles.settings(in: $0) }
         var configuration = try adapter.map(configuration.adopting) ?? configuration
         if let runAdapter { configuration.lora?.initialAdapter = runAdapter.name }
-        runModel = try RunModel(configuration.model.nameOrPath, stored: stored, log: log, isCancelled: shouldStop)
+        let name = configuration.model.nameOrPath
+        runModel = try inTurn.inTurn { try RunModel(name, stored: stored, log: log, isCancelled: shouldStop) }
         configuration.model.nameOrPath = runModel.name
         if let adapter = AdapterFolder(runModel.url) { throw adapter.refusal }
         let files = try ModelFiles(runModel.url)
-        let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
+        let device = try Self.device(configuration, processes)
         let dtype = configuration.model.dtype.dtype(automatic: configuration.computesInBFloat16 ? .bfloat16 : .float32)
-        if device == .cpu, dtype == .bfloat16 {
-            try ProductChoice().apply(recorded: saved?.products, log: log)
+        try Self.settle(processes) {
+            if device == .cpu, dtype == .bfloat16 { try ProductChoice().apply(recorded: saved?.products, log: log) }
         }
         let form = configuration.weightForm(of: files, dtype: dtype, device: device, stored: stored)
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
@@ -155,6 +164,9 @@ package struct TrainingSession {
 
     /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
     package func run(observers: [any RunObserver] = []) throws -> RunOutcome {
+        // Nobody writes before everybody has read what is there.
+        try checkWorld(settings: resultSettings, data: dataDigest.sha256, checkpoint: checkpoint)
+        guard processes.isFirst else { return try follow() }
         try folders.create()
         let lock = try RunLock(folders.base)
         defer { withExtendedLifetime(lock) {} }
@@ -182,10 +194,21 @@ package struct TrainingSession {
         // The report of a long run takes a while: the result does not wait for it.
         defer { writeReport() }
         let outcome = try loop.run(model: model.name)
+        // What is written now the others need not wait for.
+        try processes.finish()
         if outcome.reason != .interrupted {
             try writeResult()
             try exportResult()
         }
+        return outcome
+    }
+
+    /// Trains beside the process that writes.
+    private func follow() throws -> RunOutcome {
+        let loop = try loop(of: try scored(), observers: log.observers(showsProgress: false), policies: [])
+        if let checkpoint { try loop.resume(from: checkpoint, allowsChanges: allowsChanges) }
+        let outcome = try loop.run(model: model.name)
+        try processes.finish()
         return outcome
     }
 
@@ -203,11 +226,11 @@ package struct TrainingSession {
             arguments: arguments,
             objective: try arguments.objective.objective(
                 labelSmoothing: arguments.labelSmoothing, reference: reference.model),
-            observers: observers, policies: policies, stages: evaluationStages,
+            observers: observers, policies: policies, stages: processes.isFirst ? evaluationStages : [],
             saving: RunSaving(
                 store: CheckpointStore(folders.model), form: form,
                 settings: resultSettings),
-            processes: ProcessGroup(), logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
+            processes: processes, logger: Logger(label: "meno") { [log] _ in RunLogHandler(log) },
             shouldStop: shouldStop)
     }
 

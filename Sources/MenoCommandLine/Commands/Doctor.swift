@@ -14,6 +14,7 @@ struct Doctor: ParsableCommand {
         print("MPS devices    \(Device.count(of: .mps))")
         print("memory         \(ProcessInfo.processInfo.physicalMemory >> 20) MiB in the machine")
         print("products       \(try products())")
+        print("processes      \(communication)")
         print("cache          \(CatalogModel.cache.path), \(freeSpace())")
         for model in CatalogModel.all {
             print(
@@ -40,6 +41,21 @@ struct Doctor: ParsableCommand {
         } catch {
             print("hub            cannot be used: \(error)")
         }
+    }
+
+    /// By what several processes can train together; tried on this machine.
+    private var communication: String {
+        do {
+            let place = ProcessGroup.Rendezvous(
+                host: "127.0.0.1", port: 0, hostsStore: true, prefix: "doctor", address: "127.0.0.1")
+            try ProcessGroup(rank: 0, size: 1, at: place).barrier()
+        } catch {
+            return "Gloo does not work here: \(error)"
+        }
+        let interface = ProcessInfo.processInfo.environment["GLOO_SOCKET_IFNAME"].flatMap { $0.isEmpty ? nil : $0 }
+        return "Gloo over TCP; other machines reach this one by "
+            + (interface.map { "interface \($0) (GLOO_SOCKET_IFNAME)" }
+                ?? "the address of its name, \(ProcessInfo.processInfo.hostName), or GLOO_SOCKET_IFNAME")
     }
 
     /// Whether the GPU has this project's kernels: without them everything works, and is slower.

@@ -15,12 +15,16 @@ struct Plan: ParsableCommand {
     @Argument(help: "The configuration.", completion: .file(extensions: ["yaml", "yml"])) var file: String
     @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
     var overrides: [String] = []
+    @Option(help: "How many processes on this machine train together.") var processes = 1
     @Flag(help: "One object of JSON on standard output.") var json = false
 
     func run() throws {
         try reportingErrors(ConsoleLog(settingNames: .keys)) {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
+            guard processes >= 1 else { throw ValidationError("--processes is \(processes); expected 1 or more.") }
             Interruption.outliveReaders()
+            // Each plans with its part of the memory.
+            MemoryLimit.share(among: processes)
             let session = try TrainingSession(
                 configuration, overwrites: true, trains: false, log: ConsoleLog(), shouldStop: { false })
             let forecast = try session.loop().forecast()
@@ -67,6 +71,12 @@ struct Plan: ParsableCommand {
             disk      \(mebibytes(forecast.disk.total)): \(forecast.disk.checkpoints) checkpoints of \
             \(mebibytes(forecast.disk.checkpoint)) and one that is written\(freeDisk.map { "; \(mebibytes($0)) are free" } ?? "")
             """)
+        if processes > 1 {
+            let each = Double(forecast.passes) / Double(max(1, forecast.steps))
+            print(
+                "processes \(processes), each with the memory above; a step has \(String(format: "%.1f", each)) passes to divide"
+                    + (each < Double(processes) ? ": training.logical_shards: \(processes) makes more of them" : ""))
+        }
         if !memory.fits {
             print(
                 "It does not fit into memory: lower training.tokens_per_pass or data.max_length, or set gradient_checkpointing: always."

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Meno
 import MenoConfiguration
+import MenoTensor
 
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,30 +22,39 @@ struct Train: ParsableCommand {
     var resume: String?
     @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
     var allowChanges = false
+    @Option(help: "Start this many processes on this machine, which train together.") var processes = 1
     @OptionGroup var logging: ConsoleLogOptions
 
     func validate() throws {
         guard !overwrite || resume == nil else {
             throw ValidationError("--overwrite starts from scratch, and --resume goes on: give one of them.")
         }
+        guard (1...256).contains(processes) else {
+            throw ValidationError("--processes is \(processes); expected from 1 to 256.")
+        }
     }
 
     func run() throws {
         try reportingErrors(logging.log) {
-            let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []
-            let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
-            let resumption: FineTuning.Resumption =
-                resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
-            Interruption.outliveReaders()
-            let session = try TrainingSession(
-                configuration, overwrites: overwrite, resumption: resumption, allowsChanges: allowChanges,
-                log: logging.log, shouldStop: { Interruption.isRequested })
-            // Not before: while the model is loaded there is nothing to save, and Ctrl-C ends the process at once.
-            Interruption.install()
-            guard try session.run().reason != .interrupted else {
-                logging.log.note("resume it with `meno train … --resume auto`")
-                throw ExitCode(Status.interrupted)
-            }
+            guard processes == 1 else { return try TrainingProcesses.start(processes, logging.log) }
+            try TrainingProcesses.run(logging.log, train)
+        }
+    }
+
+    private func train(_ processes: ProcessGroup) throws {
+        let steps = maxSteps.map { ["training.max_steps=\($0)"] } ?? []
+        let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides + steps)
+        let resumption: FineTuning.Resumption =
+            resume.map { $0 == "auto" ? .newest : .from(URL(filePath: $0)) } ?? .none
+        Interruption.outliveReaders()
+        let session = try TrainingSession(
+            configuration, overwrites: overwrite, resumption: resumption, allowsChanges: allowChanges,
+            log: logging.log, processes: processes, shouldStop: { Interruption.isRequested })
+        // Not before: while the model is loaded there is nothing to save, and Ctrl-C ends the process at once.
+        Interruption.install()
+        guard try session.run().reason != .interrupted else {
+            if processes.isFirst { logging.log.note("resume it with `meno train … --resume auto`") }
+            throw ExitCode(Status.interrupted)
         }
     }
 }

@@ -13,6 +13,22 @@ enum Interruption {
     // Handlers may touch nothing but such a value.
     private static let requests = Atomic(0)
 
+    /// The last signal that came and was not taken yet; 0: none.
+    private static let signals = Atomic<Int32>(0)
+
+    /// A signal that has come since the last call, for who passes it on.
+    static func takeSignal() -> Int32? {
+        let signal = signals.exchange(0, ordering: .relaxed)
+        return signal == 0 ? nil : signal
+    }
+
+    /// Only passes signals on: the processes that get them decide.
+    static func collect() {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number) { number in Interruption.signals.store(number, ordering: .relaxed) }
+        }
+    }
+
     static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
     static func install() {

@@ -9,7 +9,8 @@ extension ConfigurationKey {
         "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.sources", "data.eval_path",
         "data.on_invalid",
         "training.gradient_checkpointing", "training.precompute_ref_log_probs",
-        "training.tokens_per_pass", "training.eval_strategy", "training.eval_steps", "training.eval_on_start",
+        "training.tokens_per_pass", "training.sharding", "training.eval_strategy", "training.eval_steps",
+        "training.eval_on_start",
         "training.save_only_model",
         "training.save_strategy", "training.save_steps", "training.save_total_limit", "training.logging_steps",
         "training.load_best_model_at_end", "training.early_stopping_patience",
@@ -31,7 +32,7 @@ extension ConfigurationKey {
         "lora.exclude_modules", "lora.target_parameters",
         "data.chat_template_kwargs", "data.mapping", "data.sample_by", "data.drop_duplicates",
         "data.packing", "data.text_blocks", "data.block_overlap",
-        "training.dataloader_drop_last",
+        "training.dataloader_drop_last", "training.logical_shards",
     ]).union(objective.map(\.path))
 
     /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)

@@ -106,6 +106,22 @@ extension ConfigurationKey {
                 + "evaluations. It changes memory and speed, but no result beyond rounding.",
             example: "1024", caveat: "A step that runs out of memory is done again in smaller passes."),
         ConfigurationKey(
+            "training.logical_shards", \.training.logicalShards, .countOrAutomatic,
+            "Into how many parts the examples of a step are divided before passes are planned, so that as many processes have "
+                + "work; auto: the passes are the parts, as many as tokens_per_pass makes of a step.",
+            example: "4",
+            caveat:
+                "It belongs to what the run computes: sums are rounded in another order. The number of processes does not. Small "
+                + "parts make small passes, which are slower with one process."),
+        ConfigurationKey(
+            "training.sharding", \.training.sharding, .choice,
+            "What several processes divide, so that each holds a part of it: nothing, or the optimizer's state, which AdamW has two "
+                + "values of for each one trained.",
+            example: "optimizer",
+            caveat:
+                "Results are the same. Worth it where all weights are trained. A run that fails keeps its last checkpoint and "
+                + "saves no other; stable checkpoints hold the model alone. The weights themselves are not divided."),
+        ConfigurationKey(
             "training.bf16", \.computesInBFloat16, .flag, "Whether `model.dtype: auto` is bfloat16.", example: "false"),
         ConfigurationKey(
             "training.fp16", \.computesInFloat16, .flag,

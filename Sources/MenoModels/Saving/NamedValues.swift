@@ -9,6 +9,10 @@ package struct NamedValues: Sendable {
         package var shape: [Int]
         /// Row-major.
         package var values: [Float]
+
+        package init(name: String, shape: [Int], values: [Float]) {
+            (self.name, self.shape, self.values) = (name, shape, values)
+        }
     }
 
     package var entries: [Entry]

@@ -310,6 +310,17 @@ struct ReportPage {
         return section(text("Data", "データ"), "\(HTML.table(rows))\(list)\(preview)")
     }
 
+    /// How many processes train together, and which is the slowest one.
+    private func load(of processes: Int) -> String {
+        guard let seconds = run.resources.last(where: { $0.computingSeconds != nil })?.computingSeconds,
+            let slowest = seconds.indices.max(by: { seconds[$0] < seconds[$1] }), seconds[slowest] > 0
+        else { return "\(processes)" }
+        let idle = 100 * (1 - seconds.reduce(0, +) / Double(seconds.count) / seconds[slowest])
+        return text(
+            "\(processes); rank \(slowest) is the slowest, \(fixed(seconds[slowest], 2)) s a step; the others wait \(fixed(idle, 0)) % of that",
+            "\(processes)(最も遅いのは rank \(slowest)、1ステップ \(fixed(seconds[slowest], 2)) 秒、待ち \(fixed(idle, 0)) %)")
+    }
+
     private var facts: HTML {
         var rows: [(String, String)] = []
         if let run = run.description, !run.model.isEmpty {
@@ -317,6 +328,9 @@ struct ReportPage {
             rows = [
                 (text("model", "モデル"), "\(run.model) (\(run.architecture))"),
                 (text("computed on", "計算"), "\(run.device), \(run.dtype)"),
+            ]
+            if let processes = run.processes { rows.append((text("processes", "プロセス"), load(of: processes))) }
+            rows += [
                 (
                     text("trained parameters", "学習パラメーター"),
                     "\(grouped(Double(run.trainedParameters))) / \(grouped(Double(run.totalParameters))) "

@@ -69,6 +69,15 @@ package enum Torch {
         }
     }
 
+    /// Runs `body` on this thread alone, so that sums have one order whatever the number of threads.
+    package static func withOneThread<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let before = threadCount
+        guard before > 1 else { return try body() }
+        threadCount = 1
+        defer { threadCount = before }
+        return try body()
+    }
+
     /// Runs `body` with kernels whose sums have a fixed order wherever libtorch has both kinds, or an error where it has none.
     static func withFixedOrder<Result>(_ body: () throws -> Result) rethrows -> Result {
         ct_set_fixed_order(true)

@@ -36,6 +36,11 @@ public struct TrainingArguments: Sendable, Hashable {
     /// Tokens that go through the model together; `nil`: as many as memory allows, up to
     /// what the device computes fast.
     public var tokensPerPass: Int?
+    /// Into how many parts, which never share a pass, the examples of a step are divided, so that as many processes have
+    /// something to do. Part of what a run means, as sums are rounded otherwise. `nil`: into as few passes as possible.
+    public var logicalShards: Int?
+    /// What several processes divide beside the work. Results are the same. Default none.
+    public var sharding = Sharding.none
     /// Probabilities below it enter the gradient of a frozen head by the mean of their words instead of one by one; the loss is
     /// exact either way. `nil`: 1e-6 with weights in bfloat16, else 0.
     public var headGradientThreshold: Double?
@@ -91,6 +96,13 @@ public struct TrainingArguments: Sendable, Hashable {
         /// Where a pass might not fit into half of the memory that is free.
         case whenNeeded = "true"
         case always
+    }
+
+    /// What several processes divide, so that each holds only a part of it.
+    public enum Sharding: String, Sendable, Hashable, CaseIterable {
+        case none
+        /// The optimizer's state, and the gradients between passes and update.
+        case optimizer
     }
 
     /// How often something is done.
@@ -151,6 +163,7 @@ public struct TrainingArguments: Sendable, Hashable {
         let counts = [
             ("batchSize", batchSize, 1), ("gradientAccumulationSteps", gradientAccumulationSteps, 1),
             ("maxSteps", maxSteps ?? 0, 0), ("stepsAhead", stepsAhead, 0),
+            ("logicalShards", logicalShards ?? 1, 1),
         ]
         for (name, value, least) in counts where value < least || value > most {
             throw TrainingError(.badArguments, "\(name) is \(value); expected from \(least) to \(most).")

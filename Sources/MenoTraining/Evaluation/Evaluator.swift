@@ -1,6 +1,6 @@
 package import MenoData
 package import MenoModels
-internal import MenoTensor
+package import MenoTensor
 
 /// Computes losses without gradients and without keeping logits: memory does not grow with the number of examples.
 package struct Evaluator {
@@ -10,6 +10,8 @@ package struct Evaluator {
     private let model: Decoder
     private let tokensPerPass: Int
     private let objective: any Objective
+    /// Those that evaluate together: each computes some of the passes, and all get all rows.
+    private let processes: ProcessGroup
 
     /// Evaluates supervised fine-tuning: the negative log-likelihood of all labels.
     /// - Parameter tokensPerPass: `nil`: ``preferredTokens(of:)``.
@@ -17,7 +19,13 @@ package struct Evaluator {
         self.init(model, objective: SupervisedObjective(), tokensPerPass: tokensPerPass)
     }
 
-    package init(_ model: Decoder, objective: any Objective, tokensPerPass: Int? = nil) {
+    /// - Parameters:
+    ///   - tokensPerPass: the same in all processes.
+    package init(
+        _ model: Decoder, objective: any Objective, tokensPerPass: Int? = nil,
+        processes: ProcessGroup = ProcessGroup()
+    ) {
+        self.processes = processes
         self.model = model
         self.objective = objective
         self.tokensPerPass = tokensPerPass ?? Self.preferredTokens(of: model)
@@ -38,14 +46,17 @@ package struct Evaluator {
         var rows = Array(repeating: Evaluation.Row(), count: examples.count)
         var done = 0
         let arrangements = objective.arrangements
-        for arrangement in arrangements {
-            try evaluate(
-                examples, as: arrangement, &rows,
-                onProgress: { new in
-                    if arrangement == arrangements.last { done += new }
-                    return onProgress(done)
-                }, onShortage: onShortage)
+        try Agreement(processes).together {
+            for arrangement in arrangements {
+                try evaluate(
+                    examples, as: arrangement, &rows,
+                    onProgress: { new in
+                        if arrangement == arrangements.last { done += new }
+                        return onProgress(done)
+                    }, onShortage: onShortage)
+            }
         }
+        if processes.size > 1 { rows = try exchanged(rows) }
         var evaluation = Evaluation(rows: rows, seconds: (clock.now - start) / .seconds(1))
         evaluation.summary = objective.summary(rows)
         return evaluation
@@ -60,7 +71,7 @@ package struct Evaluator {
         let divided = { (positions: [Int], tokens: Int) in
             PassPlan(examples, at: positions, as: arrangement, tokens: tokens, sharing: sharing).parts[...]
         }
-        var parts = divided(Array(examples.indices), tokensPerPass)
+        var parts = own(divided(Array(examples.indices), tokensPerPass))
         try withoutGradient {
             while let part = parts.first {
                 do {
@@ -77,6 +88,24 @@ package struct Evaluator {
                     throw TrainingError(.interrupted, "the evaluation was interrupted.")
                 }
             }
+        }
+    }
+
+    /// Those of the passes that this process computes.
+    private func own(_ parts: ArraySlice<PassPlan.Part>) -> ArraySlice<PassPlan.Part> {
+        guard processes.size > 1 else { return parts }
+        let shares = WorkShares(costs: parts.map(\.pass.inputIDs.count), processes: processes.size)
+        return shares.pieces[processes.rank].map { parts[parts.startIndex + $0] }[...]
+    }
+
+    /// The rows of all examples, each by the process that computed it.
+    private func exchanged(_ rows: [Evaluation.Row]) throws -> [Evaluation.Row] {
+        let parts = try processes.gather(Tensor(rows.flatMap(\.numbers))).map { try $0.array(of: Double.self) }
+        return rows.indices.map { index in
+            let range = index * Evaluation.Row.numberCount..<(index + 1) * Evaluation.Row.numberCount
+            var row = Evaluation.Row()
+            for part in parts { row.add(Evaluation.Row(numbers: Array(part[range]))) }
+            return row
         }
     }
 

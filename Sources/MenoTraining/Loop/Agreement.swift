@@ -1,15 +1,26 @@
-internal import MenoTensor
+package import MenoTensor
 
 /// What the processes of a run decide together: whatever one of them sees alone, all act upon. A group of one only decides.
 ///
 /// Every process calls the same methods in the same order.
-struct Agreement {
+package struct Agreement {
     private let processes: ProcessGroup
 
-    init(_ processes: ProcessGroup) { self.processes = processes }
+    package init(_ processes: ProcessGroup) { self.processes = processes }
 
     /// Whether any process says yes: to stop, to save.
     func any(_ decision: Bool) throws -> Bool { try processes.agree(ifAny: decision) }
+
+    /// What the first process decides: it alone knows what is on the disk.
+    func first(_ decision: @autoclosure () -> Bool) throws -> Bool {
+        try processes.decide(processes.isFirst ? decision() : false)
+    }
+
+    /// The least of a number, of the processes that have one.
+    func least(_ number: Int?) throws -> Int? {
+        let numbers = try processes.agree(number ?? -1).filter { $0 >= 0 }
+        return numbers.min()
+    }
 
     /// How a piece of work ended; of several, the last one here decides what all do.
     private enum Ending: Int, CaseIterable {
@@ -33,7 +44,7 @@ struct Agreement {
     /// Does this process's part of a piece of work, and waits for the others to do theirs.
     /// - Throws: what the work throws; where that of another process ended worse, what it ended with:
     ///   ``OutOfMemoryElsewhere``, or ``TrainingError`` with `notFinite`, `interrupted` or `failedElsewhere`.
-    func together<Value>(_ work: () throws -> Value) throws -> Value {
+    package func together<Value>(_ work: () throws -> Value) throws -> Value {
         let result = Result { try work() }
         let own = Ending(result)
         let worst = try processes.agree(own.rawValue).max() ?? own.rawValue
@@ -47,5 +58,16 @@ struct Agreement {
         case .interrupted: throw TrainingError(.interrupted, "another process was interrupted.")
         default: throw TrainingError(.failedElsewhere, "another process failed.", advice: "Its log says why.")
         }
+    }
+
+    /// Does a piece of work in the first process, and then in the others, which find what it has left: a download, a file.
+    package func inTurn<Value>(_ work: () throws -> Value) throws -> Value {
+        guard processes.isFirst else {
+            try together {}
+            return try together(work)
+        }
+        let value = try together(work)
+        try together {}
+        return value
     }
 }

@@ -18,21 +18,27 @@ package struct StepResult: Sendable, Hashable {
 /// Accumulates the gradient of a batch over passes of any size, clips it and applies it.
 ///
 /// The loss is normalized by the weight of the whole batch (its labels, for example), so how a batch is divided into passes
-/// changes nothing but rounding.
+/// changes nothing but rounding. Several processes take whole passes each, and what these give is added in the order of the
+/// passes: the result is that of one process, byte for byte.
 package final class OptimizerStep {
     private let model: Decoder
     private let objective: any Objective
     /// Its state is saved with a checkpoint.
     var optimizer: any Optimizer
     private let parameters: [Tensor]
+    /// How its state is divided over the processes; `nil`: each has all of it.
+    private let shared: SharedOptimizer?
     private let agreement: Agreement
+    private let processes: ProcessGroup
     private let maxGradientNorm: Double?
+    /// Seconds that each process has computed since they were last asked for, and in how many steps.
+    private var computing: (seconds: [Double], steps: Int) = ([], 0)
 
     /// - Parameter maxGradientNorm: larger gradients are scaled down to this norm; `nil`: never.
     /// - Throws: ``TrainingError`` when the model has no trained parameter.
     package init(
         model: Decoder, objective: any Objective = SupervisedObjective(), options: OptimizerOptions,
-        maxGradientNorm: Double? = 1, processes: ProcessGroup = ProcessGroup()
+        maxGradientNorm: Double? = 1, processes: ProcessGroup = ProcessGroup(), sharesOptimizer: Bool = false
     ) throws {
         let trained = model.trainedParameters
         guard !trained.isEmpty else {
@@ -42,9 +48,22 @@ package final class OptimizerStep {
         self.model = model
         self.objective = objective
         self.maxGradientNorm = maxGradientNorm
+        self.processes = processes
         agreement = Agreement(processes)
         parameters = trained.map(\.tensor)
-        optimizer = try options.optimizer(of: trained.map { ($0.name, $0.tensor) })
+        let named = trained.map { (name: $0.name, tensor: $0.tensor) }
+        let shared = sharesOptimizer && processes.size > 1 ? SharedOptimizer(named, processes) : nil
+        self.shared = shared
+        optimizer = try options.optimizer(of: shared.map { $0.own.map { named[$0] } } ?? named)
+    }
+
+    /// Whether this process has only a part of the optimizer's state.
+    var sharesOptimizer: Bool { shared != nil }
+
+    /// The optimizer's whole state. Where it is divided, every process calls this, and only the first one gets it.
+    func optimizerState() throws -> NamedValues? {
+        guard let shared else { return try NamedValues(optimizer.state) }
+        return try shared.whole(optimizer.state)
     }
 
     /// Makes one step. Nothing is applied in any process unless all could compute their passes.
@@ -52,13 +71,14 @@ package final class OptimizerStep {
     ///   are then as if this one had not been tried. ``TrainingError`` with `updateFailed`: they are not.
     package func run(_ passes: [Pass], learningRate: Double) throws -> StepResult {
         defer { for parameter in parameters { try? parameter.setGradient(nil) } }
-        let (loss, metrics) = try agreement.together { try accumulate(passes) }
+        let (loss, metrics) = try processes.size == 1 ? accumulate(passes) : accumulateTogether(passes)
         let gradients = try parameters.compactMap { try $0.gradient() }
-        let norm = try Gradients.norm(gradients)
+        let norm = try shared?.norm() ?? Gradients.norm(gradients)
         guard norm.isFinite else { throw notFinite("the norm of the gradient is \(norm).") }
         if let maxGradientNorm { try Gradients.clip(gradients, norm: norm, maximum: maxGradientNorm) }
         do {
             try optimizer.step(learningRate: learningRate)
+            try shared?.distribute()
         } catch {
             throw TrainingError(
                 .updateFailed,
@@ -75,25 +95,135 @@ package final class OptimizerStep {
     /// Adds up the gradients of all passes.
     /// - Returns: the loss of the step.
     private func accumulate(_ passes: [Pass]) throws -> (loss: Double, metrics: ObjectiveMetrics?) {
+        let totals = try begin(passes)
+        var sum = Sum()
+        for (index, pass) in passes.enumerated() {
+            let (measured, loss) = try forward(pass, totals)
+            try check(measured, index: index, of: passes.count)
+            sum.add(measured, weight: totals.weight)
+            try backward(loss, totals)
+        }
+        return sum.result(objective, weight: totals.weight)
+    }
+
+    /// The same with passes that are divided over the processes.
+    private func accumulateTogether(_ passes: [Pass]) throws -> (loss: Double, metrics: ObjectiveMetrics?) {
+        let clock = ContinuousClock()
+        let totals = try agreement.together { try begin(passes) }
+        computing.steps += 1
+        let exchange = GradientExchange(parameters, processes, owners: shared?.owners)
+        let stride = GradientExchange.passes(between: parameters, processes)
+        var sum = Sum()
+        for start in Swift.stride(from: 0, to: passes.count, by: stride) {
+            let wave = Array(passes[start..<min(passes.count, start + stride)])
+            let shares = WorkShares(costs: wave.map(\.inputIDs.count), processes: processes.size).pieces
+            var owners = Array(repeating: 0, count: wave.count)
+            for (rank, share) in shares.enumerated() { for index in share { owners[index] = rank } }
+            let started = clock.now
+            var seconds = 0.0
+            let own = try agreement.together {
+                defer { seconds = (clock.now - started) / .seconds(1) }
+                return try compute(shares[processes.rank].map { wave[$0] }, totals, exchange)
+            }
+            let numbers = try processes.gather([seconds] + own.measured.flatMap(\.numbers))
+            addComputing(numbers.map { $0[0] })
+            var measured = numbers.map { Measured.list(Array($0.dropFirst())) }
+            for (index, owner) in owners.enumerated() {
+                let next = measured[owner].removeFirst()
+                try check(next, index: start + index, of: passes.count)
+                sum.add(next, weight: totals.weight)
+            }
+            try exchange.add(own.contributions, owners: owners)
+        }
+        try exchange.finish()
+        return sum.result(objective, weight: totals.weight)
+    }
+
+    private func addComputing(_ seconds: [Double]) {
+        computing.seconds = computing.seconds.isEmpty ? seconds : zip(computing.seconds, seconds).map { $0 + $1 }
+    }
+
+    /// The mean seconds of a step in which each process computed since the last call; `nil` in a group of one.
+    func takeComputingSeconds() -> [Double]? {
+        defer { computing = ([], 0) }
+        return computing.seconds.isEmpty ? nil : computing.seconds.map { $0 / Double(computing.steps) }
+    }
+
+    /// This process's passes, up to one whose loss is not finite: that of the first such pass of all is told.
+    private func compute(
+        _ passes: [Pass], _ totals: StepTotals, _ exchange: GradientExchange
+    ) throws -> (measured: [Measured], contributions: [GradientExchange.Contribution]) {
+        var measured: [Measured] = []
+        var contributions: [GradientExchange.Contribution] = []
+        for pass in passes {
+            let (next, loss) = try forward(pass, totals)
+            measured.append(next)
+            guard next.value.isFinite else {
+                measured += Array(repeating: Measured(value: .nan), count: passes.count - measured.count)
+                break
+            }
+            try backward(loss, totals)
+            contributions.append(try exchange.take())
+        }
+        return (measured, contributions)
+    }
+
+    private func begin(_ passes: [Pass]) throws -> StepTotals {
         let totals = try objective.totals(of: passes, by: model)
-        let weight = totals.weight
-        guard weight > 0 else {
+        guard totals.weight > 0 else {
             throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
         }
         model.beginStep(passes.map(\.layout))
-        var total = 0.0
-        var tallies = Tallies()
-        for (index, pass) in passes.enumerated() {
-            let loss = try objective.loss(of: pass, in: totals, by: model)
-            guard loss.value.isFinite else {
-                throw notFinite("the loss of pass \(index + 1) of \(passes.count) is \(loss.value).")
-            }
-            // That of routers is not divided by what the objective counts, as in transformers.
-            total += loss.value + model.routerLoss * Double(weight)
-            tallies.add(loss.tallies)
-            try loss.sum.map { try $0 / Double(weight) }?.backward()
+        return totals
+    }
+
+    private func forward(_ pass: Pass, _ totals: StepTotals) throws -> (Measured, PassLoss) {
+        let loss = try objective.loss(of: pass, in: totals, by: model)
+        return (Measured(value: loss.value, routerLoss: model.routerLoss, tallies: loss.tallies), loss)
+    }
+
+    private func backward(_ loss: PassLoss, _ totals: StepTotals) throws {
+        try loss.sum.map { try $0 / Double(totals.weight) }?.backward()
+    }
+
+    private func check(_ measured: Measured, index: Int, of count: Int) throws {
+        guard measured.value.isFinite else {
+            throw notFinite("the loss of pass \(index + 1) of \(count) is \(measured.value).")
         }
-        return (total / Double(weight), objective.metrics(tallies))
+    }
+
+    /// What a pass comes to beside its gradient.
+    private struct Measured {
+        var value: Double
+        var routerLoss = 0.0
+        var tallies = Tallies()
+
+        private static let count = 2 + Tallies.numberCount
+        var numbers: [Double] { [value, routerLoss] + tallies.numbers }
+
+        static func list(_ numbers: [Double]) -> [Measured] {
+            stride(from: 0, to: numbers.count, by: count).map {
+                Measured(
+                    value: numbers[$0], routerLoss: numbers[$0 + 1],
+                    tallies: Tallies(numbers: numbers[($0 + 2)..<($0 + count)]))
+            }
+        }
+    }
+
+    /// What the passes of a step come to, added in their order.
+    private struct Sum {
+        private var total = 0.0
+        private var tallies = Tallies()
+
+        mutating func add(_ measured: Measured, weight: Int) {
+            // That of routers is not divided by what the objective counts, as in transformers.
+            total += measured.value + measured.routerLoss * Double(weight)
+            tallies.add(measured.tallies)
+        }
+
+        func result(_ objective: any Objective, weight: Int) -> (loss: Double, metrics: ObjectiveMetrics?) {
+            (total / Double(weight), objective.metrics(tallies))
+        }
     }
 
     private func notFinite(_ message: String) -> TrainingError {

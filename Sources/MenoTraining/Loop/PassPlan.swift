@@ -22,6 +22,20 @@ package struct PassPlan: Sendable {
         self.init(examples, as: .examples, tokens: tokens, sharing: sharing)
     }
 
+    /// The passes of a step that is divided into logical shards first: parts of about as many tokens, whose passes are planned
+    /// each for itself.
+    /// - Parameter shards: how many; `nil`: none.
+    static func parts(
+        of examples: [Example], as arrangement: PassArrangement, tokens: Int, sharing: Bool, shards: Int?
+    ) -> [Part] {
+        guard let shards, shards > 1 else {
+            return PassPlan(examples, as: arrangement, tokens: tokens, sharing: sharing).parts
+        }
+        return WorkShares(costs: examples.map(\.tokenCount), processes: shards).pieces.flatMap {
+            PassPlan(examples, at: $0, as: arrangement, tokens: tokens, sharing: sharing).parts
+        }
+    }
+
     /// - Parameters:
     ///   - positions: of the examples that are divided; `nil`: all.
     ///   - arrangement: which sequences the examples are; the others as above.

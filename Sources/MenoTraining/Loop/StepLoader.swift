@@ -20,13 +20,15 @@ final class StepLoader {
 
     /// - Parameters:
     ///   - sharing: see ``PassPlan/init(_:tokens:sharing:)``.
+    ///   - shards: into how many parts, which never share a pass, a step is divided; `nil`: into passes alone.
     ///   - depth: steps that are prepared ahead; 0: each when it is asked for.
     ///   - arrangements: which sequences the examples are; the passes of each come after those of the one before.
     init(
         _ batches: BatchSchedule, examples: any ExampleSource, arrangements: [PassArrangement] = [.examples],
-        sharing: Bool, depth: Int, totalSteps: Int
+        sharing: Bool, shards: Int? = nil, depth: Int, totalSteps: Int
     ) {
-        source = Source(batches: batches, examples: examples, arrangements: arrangements, sharing: sharing)
+        source = Source(
+            batches: batches, examples: examples, arrangements: arrangements, sharing: sharing, shards: shards)
         self.depth = depth
         self.totalSteps = totalSteps
     }
@@ -55,6 +57,7 @@ final class StepLoader {
         private let examples: any ExampleSource
         private let arrangements: [PassArrangement]
         private let sharing: Bool
+        private let shards: Int?
         private let known = Mutex<KnownOrder?>(nil)
 
         private struct KnownOrder {
@@ -63,8 +66,10 @@ final class StepLoader {
         }
 
         init(
-            batches: BatchSchedule, examples: any ExampleSource, arrangements: [PassArrangement], sharing: Bool
+            batches: BatchSchedule, examples: any ExampleSource, arrangements: [PassArrangement], sharing: Bool,
+            shards: Int?
         ) {
+            self.shards = shards
             self.batches = batches
             self.examples = examples
             self.arrangements = arrangements
@@ -77,7 +82,8 @@ final class StepLoader {
             let chosen = batches.examples(ofStep: within, in: order)
             let units = try examples.examples(at: chosen)
             let passes = arrangements.flatMap { arrangement in
-                PassPlan(units, as: arrangement, tokens: tokensPerPass, sharing: sharing).parts.map(\.pass)
+                PassPlan.parts(of: units, as: arrangement, tokens: tokensPerPass, sharing: sharing, shards: shards)
+                    .map(\.pass)
             }
             return PreparedStep(examples: chosen, passes: passes)
         }

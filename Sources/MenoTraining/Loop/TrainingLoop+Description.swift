@@ -18,7 +18,8 @@ extension TrainingLoop {
             labelEntropy: objective is SupervisedObjective && arguments.labelSmoothing == 0
                 ? labelEntropy : nil,
             evaluationSteps: evaluation.isEmpty ? nil : arguments.evaluationInterval(batches),
-            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount })
+            evaluationTokens: evaluation.isEmpty ? nil : evaluation.reduce(0) { $0 + $1.tokenCount },
+            processes: processes.size > 1 ? processes.size : nil)
     }
 
     /// Of the labels that are trained on; of very many examples, of a sample of them. `nil` where they cannot be read.
@@ -38,7 +39,9 @@ extension TrainingLoop {
     }
 
     func emitResources() {
-        observers.emit(.resources(ResourceReading.current(step: stepsDone, device: model.device)))
+        var usage = ResourceReading.current(step: stepsDone, device: model.device)
+        usage.computingSeconds = optimizerStep.takeComputingSeconds()
+        observers.emit(.resources(usage))
     }
 
     /// Warns, before anything is computed, of what will not go well.
@@ -65,7 +68,7 @@ extension TrainingLoop {
     /// A disk without room for even one checkpoint.
     private func warnOfSpace() {
         let disk = diskForecast
-        guard let store = saving?.store, disk.checkpoints > 0, let free = store.freeSpace,
+        guard isFirst, let store = saving?.store, disk.checkpoints > 0, let free = store.freeSpace,
             free < disk.checkpoint + CheckpointStore.reserve
         else { return }
         let mebibytes = { (bytes: Int) in (bytes + (1 << 20) - 1) >> 20 }

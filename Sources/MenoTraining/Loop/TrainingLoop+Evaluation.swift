@@ -10,8 +10,10 @@ extension TrainingLoop {
         // A checkpoint is judged by what is on the disk.
         writer?.wait()
         settle()
-        confirmBest()
-        let result = try agreement.together { try measureHeldOut() }
+        if isFirst { confirmBest() }
+        // Passes are divided over the processes: all must have the same.
+        progress.passLimits.evaluation = try agreement.least(progress.passLimits.evaluation)
+        let result = try measureHeldOut()
         model.device.releaseMemory()
         let metrics = EvaluationMetrics(
             step: stepsDone, epoch: epoch(after: stepsDone), loss: result.loss, tokenAccuracy: result.tokenAccuracy,
@@ -32,7 +34,9 @@ extension TrainingLoop {
 
     private func measureHeldOut() throws -> Evaluation {
         let limit = progress.passLimits.evaluation(of: passSizes)
-        return try Evaluator(model, objective: objective, tokensPerPass: limit).evaluate(evaluation) { _ in
+        return try Evaluator(model, objective: objective, tokensPerPass: limit, processes: processes).evaluate(
+            evaluation
+        ) { _ in
             !shouldStop()
         } onShortage: { tokens, message in
             progress.passLimits.evaluation = tokens

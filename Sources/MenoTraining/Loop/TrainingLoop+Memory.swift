@@ -40,6 +40,19 @@ extension TrainingLoop {
             ))
     }
 
+    /// A process without a pass of its own only waits.
+    func warnOfIdleProcesses() {
+        guard processes.size > 1, isFirst, stepsDone < totalSteps else { return }
+        let tokens = progress.passLimits.training(of: passSizes)
+        let passes = loader.load(stepsDone, tokensPerPass: tokens).passes.count
+        guard passes < processes.size else { return }
+        observers.emit(
+            .warning(
+                "a step of this run is \(passes == 1 ? "one pass" : "\(passes) passes"), and there are \(processes.size) "
+                    + "processes: the others wait. logical_shards: \(processes.size) divides each step for all of them, in a "
+                    + "new run."))
+    }
+
     /// Decides how many layers are computed again in the backward pass, where that is left to the memory that there is.
     /// - Returns: what a pass then stays below, and the memory that is free, in bytes.
     @discardableResult func planCheckpointing() -> (bound: Int, available: Int?) {

@@ -75,7 +75,9 @@ extension TrainingLoop {
     /// Where there are whole checkpoints of later steps, an older one was chosen: another branch begins.
     private func setAsideAbandoned(_ saving: RunSaving, after step: Int) throws {
         let later = saving.store.steps.filter { $0 > step }
-        guard later.contains(where: { CheckpointManifest.hasFiles(saving.store.url(step: $0)) }) else { return }
+        guard isFirst, later.contains(where: { CheckpointManifest.hasFiles(saving.store.url(step: $0)) }) else {
+            return
+        }
         for store in [saving.store, saving.stableStore] {
             for name in try store.setAside(after: step) {
                 observers.emit(.notice("of a later step, set aside: \(store.folder.lastPathComponent)/\(name)"))

@@ -9,14 +9,25 @@ extension TrainingLoop {
     /// Begins to write a checkpoint of this moment. A fault is told and does not harm the training.
     /// - Parameter isWhole: whether it holds all that a run needs to be resumed, even if others hold the model alone.
     func save(isWhole: Bool = false) {
-        let isWhole = isWhole || !arguments.savesOnlyModel
-        guard let saving, let writer, stepsDone > 0, savedStep != stepsDone || (isWhole && resumableStep != stepsDone)
-        else { return }
+        var isWhole = isWhole || !arguments.savesOnlyModel
+        var isDue = stepsDone > 0 && (savedStep != stepsDone || (isWhole && resumableStep != stepsDone))
+        var optimizer: NamedValues?
+        if optimizerStep.sharesOptimizer {
+            // The others give their parts.
+            do {
+                (isDue, isWhole) = (try agreement.first(isDue && writer != nil), try agreement.first(isWhole))
+                if isDue, isWhole { optimizer = try optimizerStep.optimizerState() }
+            } catch {
+                return observers.emit(.checkpointFailed(kind: .regular, step: stepsDone, reason: error.text))
+            }
+        }
+        guard isDue, let saving, let writer else { return }
         // What observers know of the checkpoints before this one is part of its state.
         finishSaving()
         confirmBest()
         do {
-            writer.begin(try contents(saving, isWhole: isWhole), keeping: progress.best.step.map { [$0] } ?? [])
+            writer.begin(
+                try contents(saving, isWhole: isWhole, optimizer), keeping: progress.best.step.map { [$0] } ?? [])
             savedStep = stepsDone
             resumableStep = isWhole ? stepsDone : nil
         } catch {
@@ -28,7 +39,9 @@ extension TrainingLoop {
         guard let saving, let writer, stepsDone > 0, stableStep != stepsDone else { return }
         stableStep = stepsDone
         do {
-            var contents = try contents(saving, isWhole: !arguments.savesOnlyModel)
+            // The parts of a state that is divided cannot be asked for here.
+            let isWhole = !arguments.savesOnlyModel && !optimizerStep.sharesOptimizer
+            var contents = try contents(saving, isWhole: isWhole)
             contents.files.merge(files) { own, _ in own }
             writer.beginStable(contents)
         } catch {
@@ -36,12 +49,15 @@ extension TrainingLoop {
         }
     }
 
-    private func contents(_ saving: RunSaving, isWhole: Bool) throws -> CheckpointStore.Contents {
+    /// - Parameter optimizer: its state, where that is known already.
+    private func contents(
+        _ saving: RunSaving, isWhole: Bool, _ optimizer: NamedValues? = nil
+    ) throws -> CheckpointStore.Contents {
         var contents = CheckpointStore.Contents(
             step: stepsDone, form: saving.form, weights: try model.trainedValues(), optimizer: nil,
             files: [TrainerState.name: try CheckpointStore.encoder.encode(trainerState(saving))])
         guard isWhole else { return contents }
-        contents.optimizer = try NamedValues(optimizerStep.optimizer.state)
+        contents.optimizer = try optimizer ?? optimizerStep.optimizerState()
         contents.files[RunState.name] = try CheckpointStore.encoder.encode(try runState(saving))
         contents.files[CheckpointStore.observersName] = try CheckpointStore.encoder.encode(observers.states())
         return contents

@@ -34,9 +34,11 @@ extension TrainingLoop {
                     return nil
                 } catch let error as TorchError where error.code == .outOfMemory {
                     try agreement.together { try makePassesSmaller(prepared.passes, error) }
+                    progress.passLimits.training = try agreement.least(progress.passLimits.training)
                 } catch is Agreement.OutOfMemoryElsewhere {
-                    // These passes fit: they are computed again as they are.
+                    // All divide a step into the same passes.
                     try agreement.together {}
+                    progress.passLimits.training = try agreement.least(progress.passLimits.training)
                 }
             }
         } catch {

@@ -19,6 +19,7 @@ package final class TrainingLoop {
     let optimizerStep: OptimizerStep
     let loader: StepLoader
     let agreement: Agreement
+    let processes: ProcessGroup
     let observers: Observers
     let stages: [any EvaluationStage]
     let faults: Faults
@@ -89,6 +90,7 @@ package final class TrainingLoop {
         self.shouldStop = shouldStop
         faults = Faults(logger)
         self.observers = Observers(observers, policies: policies, faults: faults)
+        self.processes = processes
         agreement = Agreement(processes)
         var saving = saving
         if saving != nil {
@@ -96,22 +98,27 @@ package final class TrainingLoop {
             saving?.settings.merge(data) { $1 }
         }
         self.saving = saving
-        writer = saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
+        // Only one process writes.
+        writer = !processes.isFirst ? nil : saving.map { CheckpointWriter($0, limit: arguments.saveTotalLimit) }
         batches = arguments.batches(of: training)
         totalSteps = arguments.totalSteps(batches)
         progress.passLimits.training = arguments.tokensPerPass
         rates = arguments.learningRates(totalSteps: totalSteps)
         optimizerStep = try OptimizerStep(
             model: model, objective: objective, options: arguments.optimizer,
-            maxGradientNorm: arguments.maxGradientNorm, processes: processes)
+            maxGradientNorm: arguments.maxGradientNorm, processes: processes,
+            sharesOptimizer: arguments.sharding == .optimizer)
         model.checkpointedLayers = arguments.gradientCheckpointing == .never ? 0 : model.configuration.layerCount
         model.embeddingNoise = arguments.embeddingNoise
         if let threshold = arguments.headGradientThreshold { model.headGradientThreshold = threshold }
         loader = StepLoader(
             batches, examples: training, arrangements: objective.arrangements,
-            sharing: model.sharesBeginnings(training: true), depth: arguments.stepsAhead,
-            totalSteps: totalSteps)
+            sharing: model.sharesBeginnings(training: true), shards: arguments.logicalShards,
+            depth: arguments.stepsAhead, totalSteps: totalSteps)
     }
+
+    /// Whether this process writes files, and knows what is on the disk.
+    var isFirst: Bool { processes.isFirst }
 
     /// Runs to the last step, or until it has to stop.
     /// - Throws: ``TrainingError`` (losses that are not finite) or `TorchError`; the model then has the parameters of
@@ -126,12 +133,17 @@ package final class TrainingLoop {
         let reason: RunOutcome.Reason
         do {
             try agreement.together { try planPasses() }
+            progress.passLimits.training = try agreement.least(progress.passLimits.training)
+            warnOfIdleProcesses()
             reason = try steps()
         } catch let error as TrainingError where error.code == .interrupted {
             return try finish(.interrupted)
         } catch {
+            // What is saved now may take a while, and the others may be gone by then.
+            processes.watch?.leave()
             finishSaving()
-            if (error as? TrainingError)?.code != .updateFailed { save(isWhole: true) }
+            // Parts of the optimizer's state are with processes that may be gone.
+            if (error as? TrainingError)?.code != .updateFailed, !optimizerStep.sharesOptimizer { save(isWhole: true) }
             finishSaving()
             observers.emit(.finished(outcome(.failed, message: "\(error)")))
             throw error
@@ -164,9 +176,10 @@ package final class TrainingLoop {
     private func concludeStep() throws -> Bool {
         let stopsEarly = isEvaluationDue ? try evaluate() : false
         settle()
-        if try agreement.any(savesNow || isCheckpointWanted) { save(isWhole: isCheckpointWanted) }
+        let isWanted = try agreement.first(isCheckpointWanted)
         isCheckpointWanted = false
-        return try agreement.any(stopsEarly || stopReason != nil)
+        if try agreement.first(savesNow) || isWanted { save(isWhole: isWanted) }
+        return try agreement.first(stopsEarly || stopReason != nil)
     }
 
     private func finish(_ reason: RunOutcome.Reason) throws -> RunOutcome {
@@ -176,7 +189,7 @@ package final class TrainingLoop {
             save(isWhole: reason == .interrupted || stopReason != nil)
         }
         finishSaving()
-        if reason != .interrupted { try deliverBest() }
+        if reason != .interrupted, isFirst { try deliverBest() }
         let outcome = outcome(reason, message: reason == .stoppedEarly ? stopReason : nil)
         observers.emit(.finished(outcome))
         return outcome

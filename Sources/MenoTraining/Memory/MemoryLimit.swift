@@ -1,8 +1,14 @@
 internal import Foundation
 package import MenoTensor
+internal import Synchronization
 
 /// The memory that a run may still take.
 package enum MemoryLimit {
+    private static let sharers = Atomic(1)
+
+    /// Of how many processes of a run this machine's memory is: each plans with its part.
+    package static func share(among processes: Int) { sharers.store(max(1, processes), ordering: .relaxed) }
+
     /// Bytes that this process can take on a device beyond what it holds now; `nil` where nothing tells.
     ///
     /// On the CPU: what the system has available, or less where a control group limits the process: the kernel kills
@@ -10,6 +16,7 @@ package enum MemoryLimit {
     package static func available(on device: Device) -> Int? {
         guard device.kind == .cpu else { return try? device.freeMemory() }
         return [systemAvailable(), groupAvailable()].compactMap { $0 }.min()
+            .map { $0 / sharers.load(ordering: .relaxed) }
     }
 
     private static func systemAvailable() -> Int? {

@@ -117,10 +117,11 @@ extension TrainingLoop {
             for step in 0..<min(batches.stepsPerEpoch, totalSteps - epoch * batches.stepsPerEpoch)
             where (epoch * batches.stepsPerEpoch + step) % stride == 0 {
                 let batch = try training.examples(at: batches.examples(ofStep: step, in: order))
-                let plans = objective.arrangements.map {
-                    PassPlan(batch, as: $0, tokens: tokensPerPass, sharing: sharing)
+                let parts = objective.arrangements.flatMap {
+                    PassPlan.parts(
+                        of: batch, as: $0, tokens: tokensPerPass, sharing: sharing, shards: arguments.logicalShards)
                 }
-                for part in plans.flatMap(\.parts) {
+                for part in parts {
                     let size = part.pass.inputIDs.count
                     tokens += part.pass.layout.sequenceTokenCount
                     computed += size

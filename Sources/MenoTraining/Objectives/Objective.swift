@@ -97,6 +97,21 @@ package struct Tallies: Sendable {
         for (metric, sum) in other.sums { add(sum.value, to: metric, count: sum.count) }
     }
 
+    /// As numbers that another process reads: value and count of every metric.
+    package var numbers: [Double] {
+        ObjectiveMetric.allCases.flatMap { metric in sums[metric].map { [$0.value, $0.count, 1] } ?? [0, 0, 0] }
+    }
+
+    package static let numberCount = 3 * ObjectiveMetric.allCases.count
+
+    /// Reads ``numbers``.
+    package init(numbers: some Collection<Double>) {
+        let numbers = Array(numbers)
+        for (index, metric) in ObjectiveMetric.allCases.enumerated() where numbers[3 * index + 2] == 1 {
+            sums[metric] = (numbers[3 * index], numbers[3 * index + 1])
+        }
+    }
+
     /// The mean of each that was measured.
     package var means: [ObjectiveMetric: Double] {
         sums.filter { $0.value.count > 0 }.mapValues { $0.value / $0.count }

@@ -1,0 +1,58 @@
+internal import Foundation
+internal import MenoConfiguration
+internal import MenoModels
+internal import MenoTensor
+internal import MenoTraining
+
+/// A session as one of several processes.
+extension TrainingSession {
+    /// The device of this process: one GPU for each of a machine.
+    static func device(_ configuration: RunConfiguration, _ processes: ProcessGroup) throws -> Device {
+        let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
+        guard device.kind == .cuda, processes.localSize > 1 else { return device }
+        let count = Device.count(of: .cuda)
+        guard processes.localRank < count else {
+            throw ConfigurationError(
+                .invalid, at: "rank \(processes.rank)",
+                "has no GPU: it is process \(processes.localRank + 1) of this machine, which has \(count).",
+                advice: "Start as many processes as there are GPUs, or train on the CPU.", settings: [.device])
+        }
+        return Device(.cuda, index: processes.localRank)
+    }
+
+    /// All processes multiply in the way that the first one has chosen; then they share the processor.
+    static func settle(_ processes: ProcessGroup, chooseProducts: () throws -> Void) throws {
+        if processes.isFirst { try chooseProducts() }
+        guard processes.size > 1 else { return }
+        let kind = try processes.gather(ProductKind.current.rawValue)[0]
+        if let kind = ProductKind(rawValue: kind), kind.isSupported { try kind.use() }
+        MemoryLimit.share(among: processes.localSize)
+        // Whoever set a number of threads meant it for each process, as torchrun does.
+        guard ProcessInfo.processInfo.environment["OMP_NUM_THREADS"] == nil else { return }
+        Torch.threadCount = max(1, Torch.threadCount / processes.localSize)
+    }
+
+    /// - Throws: ``ConfigurationError`` where the processes are not of one run.
+    func checkWorld(settings: [String: String], data: String, checkpoint: URL?) throws {
+        guard processes.size > 1 else { return }
+        var world = WorldCheck()
+        world.add("the program's version", MenoRuntime.version)
+        world.add("libtorch", Torch.version)
+        world.add("the kernels", "\(Torch.cpuCapability), \(ProductKind.current.rawValue), \(model.decoder.precision)")
+        world.add("the data file", data)
+        world.add("the model's files", WorldCheck.mark(ofModel: model.url))
+        world.add(settings)
+        world.add(
+            Dictionary(
+                uniqueKeysWithValues: configuration.yaml.split(separator: "\n").enumerated().map { number, line in
+                    ("line \(number + 1) of the configuration", String(line))
+                }))
+        world.add("the checkpoint", checkpoint.map(Self.mark) ?? "none")
+        try world.compare(processes)
+    }
+
+    private static func mark(ofCheckpoint url: URL) -> String {
+        let manifest = try? FileDigest(of: url.appending(path: "manifest.json")).sha256
+        return "\(url.lastPathComponent) \(manifest ?? "")"
+    }
+}
