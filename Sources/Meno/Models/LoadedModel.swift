@@ -102,13 +102,6 @@ package struct LoadedModel {
         try tokenized.template(name, warnsOfOther: !isTrained)
     }
 
-    /// What is saved beside a model or an adapter that was trained with this tokenizer.
-    func tokenizerFiles(_ template: ChatTemplate?) throws -> [String: Data] {
-        try TokenizerFiles(
-            of: tokenized.url, tokenizer: tokenizer, template: template, rows: decoder.configuration.vocabularySize
-        ).contents
-    }
-
     /// Tokens that end an answer.
     func stopTokens(_ template: ChatTemplate) -> Set<Int32> {
         Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })

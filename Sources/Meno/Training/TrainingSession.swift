@@ -124,6 +124,10 @@ package struct TrainingSession {
             settings: resultSettings, form: configuration.formToResume,
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
         ).check(checkpoint, allowsChanges: allowsChanges)
+        let rows = files.configuration.vocabularySize
+        let companions = Deferred { [tokenizer = tokenized.tokenizer, url = tokenized.url, template] in
+            try TokenizerFiles(of: url, tokenizer: tokenizer, template: template, rows: rows).contents
+        }
         log.note("loading \(configuration.model.nameOrPath)")
         let clock = ContinuousClock()
         let start = clock.now
@@ -135,7 +139,7 @@ package struct TrainingSession {
         log.note("loaded in \(seconds) s: \((model.decoder.weightBytes + (1 << 19)) >> 20) MiB of weights")
         self.model = model
         self.form = try Self.prepare(model, configuration, runModel, initialAdapter, log).accompanied(
-            by: model.tokenizerFiles(template))
+            by: companions.value())
         if objective != .sft, configuration.training.objective.disablesDropout { model.decoder.disableDropout() }
         reference = try RunReference(
             configuration.training.objective, of: model.decoder, adapter: initialAdapter?.path,

@@ -1,0 +1,26 @@
+internal import Dispatch
+internal import Synchronization
+
+/// A value that another thread computes while this one goes on.
+final class Deferred<Value: Sendable>: Sendable {
+    private let result = Mutex<Result<Value, any Error>?>(nil)
+    private let isDone = DispatchSemaphore(value: 0)
+
+    init(_ compute: @escaping @Sendable () throws -> Value) {
+        DispatchQueue.global(qos: .userInitiated).async { [self] in
+            let computed = Result { try compute() }
+            result.withLock { $0 = computed }
+            isDone.signal()
+        }
+    }
+
+    /// Waits for it.
+    /// - Throws: what computing it threw.
+    func value() throws -> Value {
+        isDone.wait()
+        // For whoever asks next.
+        isDone.signal()
+        guard let result = result.withLock({ $0 }) else { preconditionFailure("what is done has a result") }
+        return try result.get()
+    }
+}
