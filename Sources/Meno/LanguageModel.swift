@@ -141,7 +141,7 @@ public actor LanguageModel {
 
     /// Computes loss and perplexity over the records of a file.
     /// - Parameters:
-    ///   - path: a `.json` or `.jsonl` file of records.
+    ///   - path: a file, folder or pattern of records: JSON, CSV, text or Parquet.
     ///   - options: how many records, and which tokens count.
     /// - Returns: losses in nats, per token and per example.
     /// - Throws: ``DataError`` where no record can be used, ``TokenizerError`` where there is no such chat template,

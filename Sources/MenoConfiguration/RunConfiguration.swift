@@ -203,7 +203,7 @@ public struct RunConfiguration: Sendable {
     /// Names what every run needs; all else has the defaults for code.
     /// - Parameters:
     ///   - model: a Hugging Face folder, a `.gguf` file, or a name that `meno models list` shows.
-    ///   - data: a `.json` or `.jsonl` file of records.
+    ///   - data: a file, folder or pattern of records: JSON, CSV, text or Parquet.
     ///   - output: the run's folder, which is created; the adapter is written to `model` in it.
     public init(model: String, data: String, output: String) {
         self.model.nameOrPath = model

@@ -48,7 +48,7 @@ import Testing
         (#"{"messages": []}"#, DataReport.Problem.Kind.empty), (#"{"text": "  "}"#, .empty),
         (#"{"messages": [{"content": "x"}]}"#, .unknownShape),
         (#"{"messages": [{"role": "user", "content": 1}]}"#, .unknownShape),
-        (#"{"messages": [{"role": "user", "content": [{"type": "image"}]}]}"#, .unknownShape),
+        (#"{"messages": [{"role": "user", "content": [{"type": "image"}]}]}"#, .notText),
         (#"{"messages": [{"role": "user", "content": "x", "weight": 0.5}]}"#, .unknownShape),
         (#"{"messages": [{"role": "user", "content": "x"}], "tools": "[{"}"#, .notJSON),
         (#"{"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": [1]}"#, .unknownShape),

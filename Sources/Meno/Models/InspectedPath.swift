@@ -17,16 +17,22 @@ package enum InspectedPath {
             if let adapter = AdapterFolder(url) {
                 self = .adapter(adapter)
             } else {
-                let isModel = ["config.json", "tokenizer.json", "tokenizer_config.json"].contains {
-                    FileManager.default.fileExists(atPath: url.appending(path: $0).path)
-                }
-                self = !isModel && SourceFiles.holdsRecords(url.path) ? .data(path) : .other
+                self = Self.isOther(url) || !SourceFiles.mayHoldRecords(url.path) ? .other : .data(path)
             }
         } else {
             let kind = url.pathExtension.lowercased()
             let isModel = ["gguf", "safetensors", "bin", "pt", "pth"].contains(kind)
             let isPattern = path.contains { "*?[".contains($0) }
             self = isThere && !isModel || isPattern || SourceFile.extensions.contains(kind) ? .data(path) : .other
+        }
+    }
+
+    /// Whether a folder is a model's or a run's.
+    private static func isOther(_ folder: URL) -> Bool {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.contains { name in
+            ["config.json", "tokenizer.json", "tokenizer_config.json", "run.yaml", "manifest.json"].contains(name)
+                || name.hasSuffix(".gguf") || name.hasSuffix(".safetensors")
         }
     }
 }

@@ -13,7 +13,7 @@ struct Evaluate: ParsableCommand {
 
     @OptionGroup var options: ModelOptions
     @OptionGroup var dialogue: DialogueOptions
-    @Option(help: "A .json or .jsonl file of records.") var data: String
+    @Option(help: "A file, folder or pattern of records.") var data: String
     @Option(help: "At most this many records, chosen evenly over sources and lengths.") var maxSamples = 100
     @Option(help: "Tokens of the longest example; longer ones are cut.") var maxLength = 2048
     @Option(help: "Which tokens count: all, completions or last_completion.") var lossOn = LossTarget.all

@@ -14,7 +14,7 @@ package struct SourceFile: Sendable {
         /// By the end of a file's name: what the names of files of records end with.
         static let byExtension: [String: Kind] = [
             "json": .json, "jsonl": .lines, "ndjson": .lines, "csv": .table(separator: UInt8(ascii: ",")),
-            "tsv": .table(separator: UInt8(ascii: "\t")), "txt": .text, "text": .text, "md": .text, "parquet": .parquet,
+            "tsv": .table(separator: UInt8(ascii: "\t")), "txt": .text, "text": .text, "parquet": .parquet,
             "pq": .parquet,
         ]
     }

@@ -36,8 +36,18 @@ package struct SourceFiles {
         "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json",
     ]
 
-    /// Whether a folder has files of records.
-    package static func holdsRecords(_ folder: String) -> Bool { (try? files(folder))?.isEmpty == false }
+    /// Whether a path is named as a file of records is.
+    package static func isOfRecordsByName(_ path: String) -> Bool { isOfRecords(path) }
+
+    /// Whether a folder has files of records, cannot be looked through for them, or is empty.
+    package static func mayHoldRecords(_ folder: String) -> Bool {
+        do {
+            return try !files(folder).isEmpty
+        } catch {
+            let isWithout = (error as? DataError)?.code == .empty
+            return !isWithout || (try? FileManager.default.contentsOfDirectory(atPath: folder))?.isEmpty == true
+        }
+    }
 
     // MARK: Folders
 
