@@ -39,7 +39,7 @@ package struct Hub: Sendable {
                 let download = RepositoryDownload(
                     reference: reference, parts: parts, transport: transport, events: events, approve: approve)
                 let (commit, file) = try await download.run()
-                let folder = CachedRepository(reference.id, in: settings.cache).snapshot(commit)
+                let folder = CachedRepository(reference, in: settings.cache).snapshot(commit)
                 return Snapshot(url: file.map { folder.appending(path: $0) } ?? folder, commit: commit)
             }
         } catch let error as HubError {
@@ -74,7 +74,7 @@ package struct Hub: Sendable {
     private func absence(_ reference: HubReference, because variable: String) -> HubError {
         HubError(
             .offline, at: reference.description,
-            "is neither a file or folder nor a model in \(settings.cache.path), and "
+            "is neither a file or folder nor a \(reference.isDataset ? "dataset" : "model") in \(settings.cache.path), and "
                 + "\(variable) is set.",
             advice: "Unset \(variable) to download it.")
     }
@@ -84,7 +84,7 @@ package struct Hub: Sendable {
         guard error.code == .network, error.place?.hasPrefix(reference.id) != true else { return error }
         return HubError(
             .network, at: reference.description,
-            "is neither a file or folder nor a model in \(settings.cache.path), and "
+            "is neither a file or folder nor a \(reference.isDataset ? "dataset" : "model") in \(settings.cache.path), and "
                 + "\(error.text)",
             advice: error.advice)
     }

@@ -44,7 +44,12 @@ struct HubAnswer {
 
     /// The Hub's answer.
     static func hub(_ request: HubServer.Request, _ state: HubState.Values, heedsRange: Bool) -> HubAnswer {
-        let (path, query) = split(request.path)
+        let (given, query) = split(request.path)
+        var path = given
+        let isDataset = path.hasPrefix("/api/datasets/") || path.hasPrefix("/datasets/")
+        if isDataset {
+            path = path.hasPrefix("/api") ? "/api/models/" + path.dropFirst(14) : "/" + path.dropFirst(10)
+        }
         if let authorization = request.authorization, authorization != state.token.map({ "Bearer \($0)" }) {
             return error(401, nil, "Invalid credentials in Authorization header")
         }
@@ -55,6 +60,7 @@ struct HubAnswer {
                 return HubAnswer(
                     status: 307, headers: ["Location": "/api/models/\(other)\(match.2 ?? "")\(query)"])
             }
+            guard state.repositories[id]?.isDataset ?? isDataset == isDataset else { return missing }
             return api(id, parts, request, state)
         }
         let isCached = path.hasPrefix("/api/resolve-cache/models/")
@@ -65,7 +71,9 @@ struct HubAnswer {
         if let other = state.moved[id] {
             return HubAnswer(status: 307, headers: ["Location": path.replacing("/\(id)/", with: "/\(other)/")])
         }
-        guard let repository = state.repositories[id] else { return missing }
+        guard let repository = state.repositories[id], isCached || repository.isDataset == isDataset else {
+            return missing
+        }
         if let refusal = refusal(repository, request, isFile: true) { return refusal }
         let revision = isCached ? file[2] : file[3]
         guard let commit = repository.commit(of: revision) else {

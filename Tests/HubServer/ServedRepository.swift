@@ -8,6 +8,8 @@ package struct ServedRepository: Sendable {
     package var commits: [String: [String: Data]] = [:]
     /// The commit of each branch and tag.
     package var refs: [String: String] = [:]
+    /// Whether it is a dataset, and no model.
+    package var isDataset = false
     /// Whether its conditions must be accepted.
     package var isGated = false
     /// Whether others than its owner do not even see it.

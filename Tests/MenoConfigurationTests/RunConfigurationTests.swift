@@ -246,8 +246,10 @@ import Testing
         for key in ConfigurationKey.all {
             // A command says nothing without the key that asks for it.
             let others = key.path == "monitor.alert_command" ? ["monitor.on_alert=command"] : []
+            // Sources stand instead of a path.
+            let yaml = key.path == "data.sources" ? "model: {name_or_path: m}\n" : minimal
             _ = try RunConfiguration.read(
-                yaml: minimal, name: "run.yaml", overrides: others + ["\(key.path)=\(key.example)"])
+                yaml: yaml, name: "run.yaml", overrides: others + ["\(key.path)=\(key.example)"])
         }
     }
 

@@ -43,7 +43,8 @@ extension TrainingSession {
         _ data: RunConfiguration.Data, _ format: RecordFormat, _ builder: ExampleBuilder, _ log: any SessionLog
     ) throws -> [Example]? {
         guard !data.evaluationPaths.isEmpty else { return nil }
-        var source = DataSource(data.evaluationPaths)
+        var source = DataSource(
+            try DatasetReference.located(data.evaluationPaths, log: log, isCancelled: { Task.isCancelled }))
         source.isForEvaluation = true
         let sources = try RecordSources([source], seed: 0, unit: data.textUnit)
         let (records, read) = try RecordFile.read(

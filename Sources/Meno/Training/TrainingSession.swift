@@ -98,7 +98,9 @@ package struct TrainingSession {
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration
         let data = configuration.data
-        let sources = try RecordSources(data.allSources, seed: UInt64(data.seed), unit: data.textUnit)
+        let sources = try RecordSources(
+            DatasetReference.located(data.allSources, log: log, isCancelled: shouldStop), seed: UInt64(data.seed),
+            unit: data.textUnit)
         dataDigest = try FileDigest(of: sources)
         let objective = configuration.training.objective.kind
         // Records of pairs often hold other shapes beside them.

@@ -73,7 +73,8 @@ extension ConfigurationKey {
         ConfigurationKey(
             "data.path", \.data.paths, .paths,
             "A file of records, a folder of such files, a pattern (`data/*.jsonl`, `data/**/*.parquet`), or a list of these: "
-                + "JSON, JSONL, CSV, TSV, text and Parquet, each also as .gz or .zst.",
+                + "JSON, JSONL, CSV, TSV, text and Parquet, each also as .gz or .zst. A dataset's Hugging Face id (`org/name`, "
+                + "`org/name@revision:folder`) where there is no such path.",
             example: "dialogues.json",
             caveat:
                 "Files of a folder are read in the order of their names. Where the names tell splits (train-00000.parquet, "

@@ -22,10 +22,23 @@ package struct CachedRepository: Sendable {
     let cache: URL
     package let folder: URL
 
-    package init(_ id: String, in cache: URL) {
+    /// `models--org--name`, or `datasets--org--name`.
+    private let folderName: String
+
+    package init(_ id: String, in cache: URL) { self.init(id, in: cache, folderName: Self.folderName(id)) }
+
+    init(_ reference: HubReference, in cache: URL) {
+        let name = Self.folderName(reference.id)
+        self.init(
+            reference.id, in: cache,
+            folderName: reference.isDataset ? "datasets--" + name.dropFirst(Self.prefix.count) : name)
+    }
+
+    private init(_ id: String, in cache: URL, folderName: String) {
         self.id = id
         self.cache = cache
-        folder = cache.appending(path: Self.folderName(id), directoryHint: .isDirectory)
+        self.folderName = folderName
+        folder = cache.appending(path: folderName, directoryHint: .isDirectory)
     }
 
     static let prefix = "models--"
@@ -49,7 +62,7 @@ package struct CachedRepository: Sendable {
     var blobs: URL { folder.appending(path: "blobs", directoryHint: .isDirectory) }
     var refs: URL { folder.appending(path: "refs", directoryHint: .isDirectory) }
     var snapshots: URL { folder.appending(path: "snapshots", directoryHint: .isDirectory) }
-    var locks: URL { cache.appending(path: ".locks/\(Self.folderName(id))", directoryHint: .isDirectory) }
+    var locks: URL { cache.appending(path: ".locks/\(folderName)", directoryHint: .isDirectory) }
 
     func blob(_ etag: String) -> URL { blobs.appending(path: etag) }
     func lock(_ etag: String) -> URL { locks.appending(path: "\(etag).lock") }

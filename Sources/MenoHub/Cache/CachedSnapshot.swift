@@ -10,10 +10,19 @@ struct CachedSnapshot {
 
     /// - Returns: `nil` where something is missing without which the reference cannot be used.
     init?(_ reference: HubReference, _ parts: HubParts, in cache: URL) {
-        let repository = CachedRepository(reference.id, in: cache)
+        let repository = CachedRepository(reference, in: cache)
         guard let commit = repository.commit(of: reference.requestedRevision) else { return nil }
         let folder = repository.snapshot(commit)
         let presence = { (name: String) in repository.presence(of: name, at: commit) }
+        if parts == .dataset {
+            let files = repository.files(at: commit).filter {
+                DatasetFileNames.isOfRecords($0) && DatasetFileNames.isSelected($0, reference.selector)
+            }
+            guard !files.isEmpty, repository.incompleteBlobs.isEmpty else { return nil }
+            snapshot = Hub.Snapshot(url: folder, commit: commit)
+            isComplete = presence(DatasetFileNames.completionMark(reference)) == .absent
+            return
+        }
         if reference.selector != nil {
             guard let file = try? GGUFChoice(reference: reference, names: repository.files(at: commit)).files().first
             else {
@@ -44,6 +53,7 @@ struct CachedSnapshot {
         _ parts: HubParts, _ folder: URL, _ presence: (String) -> CachedRepository.Presence
     ) -> Bool {
         switch parts {
+        case .dataset: return false
         case .tokenizer: return presence("tokenizer.json") == .present
         case .adapter: return presence(ModelFileNames.adapterWeights) == .present
         case .model:

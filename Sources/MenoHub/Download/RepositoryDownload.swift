@@ -30,7 +30,7 @@ struct RepositoryDownload: Sendable {
     let approve: @Sendable (URL) throws -> Void
 
     private var settings: HubSettings { transport.settings }
-    private var repository: CachedRepository { CachedRepository(reference.id, in: settings.cache) }
+    private var repository: CachedRepository { CachedRepository(reference, in: settings.cache) }
     private var note: @Sendable (String) -> Void { { events(.note($0)) } }
 
     /// - Returns: the commit, and the file that a reference with a selector means.
@@ -46,6 +46,7 @@ struct RepositoryDownload: Sendable {
         try approve(repository.snapshot(commit))
         let weights = try await ask(weights(choice, commit), commit)
         try await download(weights, commit, isForecast: true)
+        if parts == .dataset { repository.recordAbsence(of: DatasetFileNames.completionMark(reference), at: commit) }
         return (commit, choice.only)
     }
 

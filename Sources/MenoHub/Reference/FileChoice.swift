@@ -14,6 +14,11 @@ struct FileChoice {
     /// - Parameter names: all files of the repository.
     /// - Throws: ``HubError`` where there is nothing that can be read, with what to do.
     init(_ reference: HubReference, _ parts: HubParts, names: [String]) throws {
+        if parts == .dataset {
+            let files = try DatasetFileNames.chosen(reference, names)
+            (companions, weights, index, absences, only) = ([], files, nil, [], nil)
+            return
+        }
         let has = Set(names).contains
         let isGGUF = reference.selector != nil || (parts != .adapter && Self.holdsGGUFAlone(names))
         if isGGUF {
@@ -26,7 +31,7 @@ struct FileChoice {
         absences = candidates.filter { !has($0) }
         only = nil
         switch parts {
-        case .tokenizer:
+        case .tokenizer, .dataset:
             (companions, weights, index) = (wanted.filter(has), [], nil)
         case .adapter:
             guard has(ModelFileNames.adapterConfiguration) else {

@@ -6,6 +6,11 @@ package struct HubReference: Sendable, Hashable, CustomStringConvertible {
     package var revision: String?
     /// A `.gguf` file of the repository, or the name of a quantisation: `Q4_K_M`.
     package let selector: String?
+    /// Whether it names a dataset; ``selector`` then names a file or a folder of it.
+    package var isDataset = false
+
+    /// The repository, as addresses have it.
+    var address: String { (isDataset ? "datasets/" : "") + id }
 
     package static let defaultRevision = "main"
 
@@ -60,7 +65,9 @@ package struct HubReference: Sendable, Hashable, CustomStringConvertible {
 
     /// The same at a commit.
     package func pinned(to commit: String) -> HubReference {
-        HubReference(id: id, revision: commit, selector: selector)
+        var pinned = self
+        pinned.revision = commit
+        return pinned
     }
 
     package var description: String {

@@ -8,6 +8,8 @@ package enum HubParts: Sendable {
     case tokenizer
     /// An adapter in PEFT's form, with the tokenizer beside it.
     case adapter
+    /// All files of records, or those that a selector names.
+    case dataset
 }
 
 /// The files of a model's repository that Meno reads.
@@ -28,6 +30,7 @@ enum ModelFileNames {
         switch parts {
         case .model, .tokenizer: [configuration] + tokenizer
         case .adapter: [adapterConfiguration] + tokenizer
+        case .dataset: []
         }
     }
 

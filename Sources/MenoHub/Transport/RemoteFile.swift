@@ -16,7 +16,7 @@ struct RemoteFile: Sendable {
         onWait: @Sendable (String) -> Void
     ) async throws -> RemoteFile {
         let settings = transport.settings
-        let url = HubAddress.file(name, of: reference.id, at: commit, settings)
+        let url = HubAddress.file(name, of: reference.address, at: commit, settings)
         let request = HubTransport.Request(method: .HEAD, url: url, leavesHub: false)
         let response = try await transport.answer(to: request, onWait: onWait) {
             .refused($0, reference, file: name, settings)

@@ -16,7 +16,8 @@ struct RepositoryInformation: Sendable {
     ) async throws -> RepositoryInformation {
         let settings = transport.settings
         let revision = HubAddress.escaped(reference.requestedRevision, keepsSlashes: false)
-        let url = "\(settings.endpoint)/api/models/\(reference.id)/revision/\(revision)"
+        let url =
+            "\(settings.endpoint)/api/\(reference.isDataset ? "datasets" : "models")/\(reference.id)/revision/\(revision)"
         let response = try await transport.answer(to: .init(url: url), onWait: onWait) {
             .refused($0, reference, settings)
         }
