@@ -13,11 +13,12 @@ import Testing
         FileManager.default.isExecutableFile(atPath: $0.path)
     }
 
-    /// A server with TLS before that of a fixture.
+    /// TLS before both servers of a fixture.
     private final class Front {
-        let process = Process()
-        let endpoint: String
+        private(set) var endpoint = ""
         let authority: URL
+        /// The end of its input ends a process, also where the tests are killed.
+        private var processes: [(process: Process, input: Pipe)] = []
 
         init(_ fixture: HubFixture) throws {
             let folder = fixture.folder.url
@@ -42,20 +43,35 @@ import Testing
                 run.waitUntilExit()
                 try #require(run.terminationStatus == 0)
             }
-            let output = Pipe()
+            fixture.server.contentEndpoint = try start(before: fixture.server.contentEndpoint, folder)
+            endpoint = try start(before: fixture.server.endpoint, folder)
+        }
+
+        /// - Returns: the address of the front.
+        private func start(before address: String, _ folder: URL) throws -> String {
+            let (process, input, output) = (Process(), Pipe(), Pipe())
             process.executableURL = HubTLSTests.python
             process.arguments = [
                 Fixtures.repository.appending(path: "Tests/Reference/tls_front.py").path,
-                String(fixture.server.endpoint.split(separator: ":").last ?? ""),
+                String(address.split(separator: ":").last ?? ""),
                 folder.appending(path: "server.pem").path, folder.appending(path: "server.key").path,
             ]
             process.standardOutput = output
+            process.standardError = FileHandle.nullDevice
+            process.standardInput = input
             try process.run()
+            processes.append((process, input))
             let port = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-            endpoint = "https://127.0.0.1:\(port.trimmingCharacters(in: .whitespacesAndNewlines))"
+            return "https://127.0.0.1:\(port.trimmingCharacters(in: .whitespacesAndNewlines))"
         }
 
-        deinit { process.terminate() }
+        deinit {
+            // Tests block the signals that would end them politely.
+            for (process, _) in processes {
+                kill(process.processIdentifier, SIGKILL)
+                process.waitUntilExit()
+            }
+        }
     }
 
     @Test(.enabled(if: hasTools, "needs openssl and python3")) func anAuthorityOfOnesOwnIsTrusted() async throws {
@@ -66,6 +82,7 @@ import Testing
         for name in ["config.json", "model.safetensors", "tokenizer.json"] {
             #expect(try Data(contentsOf: snapshot.url.appending(path: name)) == fixture.files[name])
         }
+        withExtendedLifetime(front) {}
     }
 
     @Test(.enabled(if: hasTools, "needs openssl and python3")) func anUnknownAuthorityIsRefused() async throws {
@@ -77,6 +94,7 @@ import Testing
         #expect(error?.code == .network && error?.description.contains("not trusted") == true)
         #expect(error?.advice?.contains("SSL_CERT_FILE") == true)
         #expect(fixture.server.takeRequests().isEmpty)
+        withExtendedLifetime(front) {}
     }
 
     @Test func anAuthorityThatCannotBeReadIsNamed() {

@@ -1,4 +1,8 @@
-"""Puts TLS before a server on loopback, and prints the port: tls_front.py PORT CERTIFICATE KEY"""
+"""Puts TLS before a server on loopback, and prints the port: tls_front.py PORT CERTIFICATE KEY
+
+Ends with its standard input.
+"""
+import os
 import socket
 import ssl
 import sys
@@ -29,6 +33,12 @@ def serve(plain):
     copy(client, server)
 
 
-while True:
-    connection, _ = listener.accept()
-    threading.Thread(target=serve, args=(connection,), daemon=True).start()
+def accept():
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+
+threading.Thread(target=accept, daemon=True).start()
+sys.stdin.buffer.read()
+os._exit(0)
