@@ -62,6 +62,12 @@ package final class HubServer: Sendable {
     /// For `HF_ENDPOINT`.
     package var endpoint: String { "\(origin):\(hub.localAddress?.port ?? 0)" }
 
+    /// Where requests for large files are sent on to.
+    package var contentEndpoint: String {
+        get { state.values.withLock { $0.cdn } }
+        set { state.values.withLock { $0.cdn = newValue } }
+    }
+
     /// Adds a repository, or replaces the one of its id.
     package func set(_ repository: ServedRepository) {
         state.values.withLock { $0.repositories[repository.id] = repository }

@@ -8,7 +8,9 @@ extension Architecture {
         llamaCpp: [.ownHead, .inputBiases],
         ggufKeys: { model in
             guard model.layers[0].attention.queryKeyNorm == nil else {
-                throw ModelError.notInGGUF("is written here of a stablelm that normalizes queries and keys")
+                throw ModelError(
+                    .unsupported, "norms of queries and keys are not written as llama.cpp has them in a stablelm.",
+                    advice: "Export it as safetensors.")
             }
             return [("use_parallel_residual", .bool(model.layers[0].normPlacement == .parallel))]
         },

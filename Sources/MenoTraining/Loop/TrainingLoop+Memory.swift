@@ -44,8 +44,9 @@ extension TrainingLoop {
     func warnOfIdleProcesses() {
         guard processes.size > 1, isFirst, stepsDone < totalSteps else { return }
         let tokens = progress.passLimits.training(of: passSizes)
-        let passes = loader.load(stepsDone, tokensPerPass: tokens).passes.count
-        guard passes < processes.size else { return }
+        // What cannot be loaded is an error of the step.
+        guard let passes = try? loader.load(stepsDone, tokensPerPass: tokens).passes.count, passes < processes.size
+        else { return }
         observers.emit(
             .warning(
                 "a step of this run is \(passes == 1 ? "one pass" : "\(passes) passes"), and there are \(processes.size) "
