@@ -161,7 +161,7 @@ if __name__ == "__main__":
                     setattr(config, key, value)
                 try:
                     model = random_model(config, 1)
-                except (ValueError, RuntimeError) as error:
+                except (ValueError, RuntimeError, AssertionError) as error:
                     print(f"{source.name}, {variation}: transformers has none ({str(error).splitlines()[0]})")
                     continue
                 place = pathlib.Path(work) / variation.replace(" ", "-")

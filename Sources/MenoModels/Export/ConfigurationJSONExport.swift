@@ -76,8 +76,10 @@ extension DecoderConfiguration {
         switch modelType {
         case "qwen2", "qwen3": return ["use_sliding_window": false]
         case "gemma2", "gemma3_text":
+            // transformers takes no floating-point number here.
+            let divisor = (1 / (attention.scale * attention.scale) * 1e6).rounded() / 1e6
             return [
-                "query_pre_attn_scalar": (1 / (attention.scale * attention.scale) * 1e6).rounded() / 1e6,
+                "query_pre_attn_scalar": divisor == divisor.rounded() ? Int(divisor) as Any : divisor,
                 "attn_logit_softcapping": attention.softcap ?? NSNull(),
                 "final_logit_softcapping": finalSoftcap ?? NSNull(),
             ]
