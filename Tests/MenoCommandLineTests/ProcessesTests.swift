@@ -42,7 +42,8 @@ import Testing
         let (expected, files) = (try results(), try files())
         var listening: [String] = []
         let together = try train("--overwrite", "--processes", "2") { line in
-            guard line.contains("step 1/6"), listening.isEmpty else { return }
+            // They have met, and load the model now.
+            guard line.contains("train together"), listening.isEmpty else { return }
             listening = Self.listeningAddresses()
         }
         #expect(together.status == 0, "\(together.errors)")
@@ -100,6 +101,27 @@ import Testing
         let resumed = try train("--resume", "auto")
         #expect(resumed.status == 0, "\(resumed.errors)")
         #expect(try results() == expected)
+    }
+
+    @Test func aSignalIsPassedOnAndAnyNumberResumes() throws {
+        let keys = Self.keys.replacing("max_steps: 6", with: "max_steps: 24")
+        let alone = try tiny.train(keys, lora: Self.lora)
+        #expect(alone.status == 0, "\(alone.errors)")
+        let adapter = { try Data(contentsOf: tiny.run.appending(path: "model/adapter_model.safetensors")) }
+        let expected = try adapter()
+        let process = try start(["train", tiny.file.path, "--overwrite", "--processes", "2"])
+        let errors = try #require(process.standardError as? Pipe).fileHandleForReading
+        var text = ""
+        while case let part = errors.availableData, !part.isEmpty {
+            let isNew = !text.contains("step 4/24")
+            text += String(decoding: part, as: UTF8.self)
+            if isNew, text.contains("step 4/24") { kill(process.processIdentifier, SIGTERM) }
+        }
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130, "\(text)")
+        let resumed = try tiny.train(keys, lora: Self.lora, ["--resume", "auto", "--processes", "3"])
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        #expect(try adapter() == expected)
     }
 
     @Test func processesOfDifferentRunsAreRefused() throws {

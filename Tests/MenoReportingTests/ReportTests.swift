@@ -33,6 +33,22 @@ import Testing
         #expect(page.contains("stable_checkpoint-40") && !page.contains("stable_checkpoint-20"))
     }
 
+    @Test func theSlowestOfSeveralProcessesIsNamed() throws {
+        let events = events().map { event -> RunEvent in
+            switch event {
+            case .started(var description):
+                description.processes = 2
+                return .started(description)
+            case .resources(var usage):
+                usage.computingSeconds = [1.5, 2]
+                return .resources(usage)
+            default: return event
+            }
+        }
+        let page = Report(try recorded(events), title: "run", language: .english).html
+        #expect(page.contains("2; rank 1 is the slowest, 2.00 s a step; the others wait 25 % of that"))
+    }
+
     @Test func everyChartIsAFileOfWellFormedSVG() throws {
         let run = try recorded(events())
         let output = folder.url.appending(path: "out")

@@ -67,6 +67,27 @@ import Testing
         try group.barrier()
     }
 
+    @Test func whoFailsIsNamedToThoseThatWaitForIt() throws {
+        let messages = try Ranks.run(2) { rank, port in
+            var place = ProcessGroup.Rendezvous(
+                host: "127.0.0.1", port: port, hostsStore: rank == 0, address: "127.0.0.1")
+            (place.joinTimeout, place.timeout) = (20, 20)
+            let group = try ProcessGroup(rank: rank, size: 2, at: place)
+            group.beginWatching { verdict in fatalError(verdict) }
+            guard rank == 0 else {
+                group.watch?.tellFailure()
+                // It is there as long as the other one waits.
+                Thread.sleep(forTimeInterval: 2)
+                group.watch?.end()
+                return ""
+            }
+            let error = #expect(throws: TorchError.self) { try group.barrier() }
+            group.watch?.end()
+            return error.map { "\($0.code): \($0.message)" } ?? ""
+        }
+        #expect(messages[0] == "processLost: rank 1 failed: its own message says why.")
+    }
+
     @Test func whoDoesNotComeIsMissed() throws {
         let port = try Ranks.freePort()
         var place = ProcessGroup.Rendezvous(host: "127.0.0.1", port: port, hostsStore: true, address: "127.0.0.1")

@@ -315,7 +315,8 @@ struct ReportPage {
         guard let seconds = run.resources.last(where: { $0.computingSeconds != nil })?.computingSeconds,
             let slowest = seconds.indices.max(by: { seconds[$0] < seconds[$1] }), seconds[slowest] > 0
         else { return "\(processes)" }
-        let idle = 100 * (1 - seconds.reduce(0, +) / Double(seconds.count) / seconds[slowest])
+        let others = (seconds.reduce(0, +) - seconds[slowest]) / Double(max(1, seconds.count - 1))
+        let idle = 100 * (1 - others / seconds[slowest])
         return text(
             "\(processes); rank \(slowest) is the slowest, \(fixed(seconds[slowest], 2)) s a step; the others wait \(fixed(idle, 0)) % of that",
             "\(processes)(最も遅いのは rank \(slowest)、1ステップ \(fixed(seconds[slowest], 2)) 秒、待ち \(fixed(idle, 0)) %)")

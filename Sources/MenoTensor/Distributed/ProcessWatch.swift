@@ -1,5 +1,5 @@
 internal import CTorch
-package import Foundation
+internal import Foundation
 internal import Synchronization
 
 /// Notices processes of a group that have ended or hang.
