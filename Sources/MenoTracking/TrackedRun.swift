@@ -1,6 +1,6 @@
 package import Foundation
 
-/// What a tracker is told of a run besides its events.
+/// What a tracker gets of a run besides its events.
 package struct TrackedRun: Sendable {
     package var name: String
     /// Settings by the names that `TrainingArguments` has for them.

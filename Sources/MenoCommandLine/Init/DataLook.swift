@@ -20,9 +20,7 @@ struct DataLook {
 
     init(_ path: String, _ model: ModelLook) throws {
         let url = URL(filePath: path)
-        let contents = try RecordFile.contents(of: url)
-        try RecordFile.requireJSON(contents, of: url)
-        var (records, report) = try RecordFile.read(contents, of: url)
+        var (records, report) = try RecordFile.read(url)
         let labels: [JSONValue] = [.boolean(true), .boolean(false), .integer(0), .integer(1)]
         let hasLabel = records.contains { record in
             record.variables.contains { $0.key == "label" && labels.contains($0.value) }

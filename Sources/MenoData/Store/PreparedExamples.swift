@@ -8,7 +8,7 @@ package struct PreparedExamples: Sendable {
         self.findings = findings
     }
 
-    /// What a user is told of all of them.
+    /// What a user hears about all of them.
     /// - Throws: ``DataError`` where nothing is left, or a record is unfit and the builder's policy does not allow it.
     package func report(_ builder: ExampleBuilder, path: String) throws -> DataReport {
         let reading = findings.readingReport

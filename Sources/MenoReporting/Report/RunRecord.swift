@@ -51,7 +51,8 @@ package struct RunRecord: Sendable {
     }
 
     private init(
-        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?, data: RunDataSummary?
+        _ replay: Replay, source: String, thresholds: MonitorConfiguration, configuration: String?,
+        data: RunDataSummary?
     ) throws {
         let judgement = try replay.judged(by: thresholds)
         self.source = source

@@ -28,7 +28,7 @@ package final class ProcessWatch: Sendable {
         var hasFailed = false
         var verdict: String?
 
-        /// A process that has told of its failure.
+        /// A process that has reported its failure.
         var failed: Int? { beats.firstIndex { $0 >= ProcessWatch.failure } }
     }
 

@@ -39,7 +39,7 @@ package final class MLflowTracker: RunObserver, RunPolicy {
     }
 
     /// Sends what a server does not have of a run that is over.
-    /// - Returns: what there is to tell of it.
+    /// - Returns: what there is to say about it.
     /// - Throws: `MonitorError` where the record cannot be read.
     package func sendRecord() throws -> [RunEvent] {
         let events = try Replay(Data(contentsOf: run.events)).events
