@@ -278,7 +278,7 @@ extension WeightSource {
         try decoded(info, dtype: dtype) ?? read(info, rows: nil, dtype: dtype)
     }
 
-    /// A matrix of blocks, decoded by the kernels: they have the numbers that ``WeightSource`` reads, in a third of the time.
+    /// A matrix of blocks, decoded by the kernels, which have the numbers that ``WeightSource`` reads, and are faster.
     private func decoded(_ info: WeightInfo, dtype: DType) throws -> Tensor? {
         guard dtype == .float32 || dtype == .bfloat16, info.shape.count == 2,
             let source = self as? any PackedWeightSource,
