@@ -68,7 +68,7 @@ struct PrometheusText {
         }
         add("checkpoints", "Checkpoints on the disk.", label, Double(run.checkpoints.count))
         add("skipped_steps_total", "Steps that were not applied.", label, Double(run.skipped.count), .counter)
-        // A kind that is over is told as 0: an alarm goes off by itself.
+        // An alert that has ended is exported as 0, so that an alarm on it ends too.
         for (kind, alerts) in Dictionary(grouping: run.alerts, by: \.kind).sorted(by: {
             $0.key.rawValue < $1.key.rawValue
         }) {

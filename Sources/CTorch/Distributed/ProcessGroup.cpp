@@ -59,7 +59,7 @@ int loopback_socket(uint16_t &port) {
     return descriptor;
 }
 
-// c10d warns, with backtraces, of connections that end: who is lost is told by this project's own message.
+// c10d warns, with backtraces, of connections that end: this project's own message names the process that is lost.
 void quieten() {
     if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = 2;
 }

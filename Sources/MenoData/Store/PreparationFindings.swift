@@ -57,7 +57,7 @@ package struct PreparationFindings: Codable, Sendable {
         if let context = other.shared { add(context) }
     }
 
-    /// All of it, as a user is told.
+    /// The whole report, as a user sees it.
     package var report: DataReport {
         var report = reading
         for (key, found) in repeatedKeys.sorted(by: { $0.key < $1.key }) {

@@ -23,7 +23,7 @@ extension Decoder {
     }
 
     /// Continues several prompts, whose new tokens go through the model together where it computes each as if it were alone.
-    /// - Parameters: as of ``generate(prompt:maxNewTokens:stopTokens:sampling:onToken:)``; `onToken` is told which prompt a token
+    /// - Parameters: as of ``generate(prompt:maxNewTokens:stopTokens:sampling:onToken:)``; `onToken` gets the number of the prompt that a token
     ///   continues, and by `false` ends that one.
     /// - Returns: what continues each prompt.
     package func generate(

@@ -10,7 +10,7 @@ package final class ProcessWatch: Sendable {
     /// How long a number may stand still, in seconds, and how long a process then has to end by itself.
     package struct Patience: Sendable {
         package var silence = 15.0
-        /// After an operation failed, another process's silence is told sooner.
+        /// After an operation has failed, another process's silence is reported sooner.
         package var silenceAfterFailure = 4.0
         package var farewell = 8.0
     }
