@@ -1,8 +1,7 @@
 /// Finds where an object or array of JSON ends, over a text that comes in pieces.
 struct BracketScanner {
     private var depth = 0
-    private var isInString = false
-    private var isEscaped = false
+    private var strings = StringScanner()
 
     /// What a scan found.
     enum Result: Equatable {
@@ -22,18 +21,8 @@ struct BracketScanner {
         while place < end {
             let byte = bytes[place]
             place += 1
-            if isInString {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == UInt8(ascii: "\\") {
-                    isEscaped = true
-                } else if byte == UInt8(ascii: "\"") {
-                    isInString = false
-                }
-                continue
-            }
+            if strings.take(byte) { continue }
             switch byte {
-            case UInt8(ascii: "\""): isInString = true
             case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
@@ -45,12 +34,33 @@ struct BracketScanner {
     }
 }
 
+/// Tells the bytes of JSON's strings from the others, over a text that comes in pieces.
+private struct StringScanner {
+    private var isInString = false
+    private var isEscaped = false
+
+    /// - Returns: whether the byte belongs to a string, its quotes included.
+    mutating func take(_ byte: UInt8) -> Bool {
+        guard isInString else {
+            isInString = byte == UInt8(ascii: "\"")
+            return isInString
+        }
+        if isEscaped {
+            isEscaped = false
+        } else if byte == UInt8(ascii: "\\") {
+            isEscaped = true
+        } else if byte == UInt8(ascii: "\"") {
+            isInString = false
+        }
+        return true
+    }
+}
+
 /// Cuts an array of JSON into its elements, over a text that comes in pieces, without reading them: one bad element spoils no
 /// other.
 struct ArrayScanner {
     private var depth = 0
-    private var isInString = false
-    private var isEscaped = false
+    private var strings = StringScanner()
 
     /// The end of an element.
     struct End: Equatable {
@@ -66,17 +76,8 @@ struct ArrayScanner {
         var place = start
         while place < bytes.count {
             let byte = bytes[place]
-            if isInString {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == UInt8(ascii: "\\") {
-                    isEscaped = true
-                } else if byte == UInt8(ascii: "\"") {
-                    isInString = false
-                }
-            } else {
+            if !strings.take(byte) {
                 switch byte {
-                case UInt8(ascii: "\""): isInString = true
                 case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
                 case UInt8(ascii: ","): if depth == 0 { return End(offset: place, isLast: false) }
                 case UInt8(ascii: "]"):
