@@ -1,4 +1,4 @@
-"""Runs a program and tells what it took."""
+"""Runs a program and measures time and memory."""
 import os
 import re
 import subprocess

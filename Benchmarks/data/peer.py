@@ -1,8 +1,7 @@
 """datasets and TRL on a file of records, up to the first step: python peer.py DATA MODEL [inspect]
 
-MODEL is a Hugging Face folder or a GGUF file.
+MODEL is a Hugging Face folder.
 """
-import os
 import sys
 
 from datasets import load_dataset
@@ -20,13 +19,13 @@ if sys.argv[3:] != ["inspect"]:
     def roles(record):
         return {"messages": [dict(turn, role={"model": "assistant"}.get(turn["role"], turn["role"])) for turn in record["messages"]]}
 
-    place = (sys.argv[2],), {}
-    if sys.argv[2].endswith(".gguf"):
-        place = (os.path.dirname(sys.argv[2]),), {"gguf_file": os.path.basename(sys.argv[2])}
-    tokenizer = AutoTokenizer.from_pretrained(*place[0], **place[1])
+    tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = (
+            "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor %}")
     data = data.map(roles, num_proc=2, remove_columns=[name for name in data.column_names if name != "messages"])
     SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(*place[0], **place[1]), processing_class=tokenizer, train_dataset=data,
+        model=AutoModelForCausalLM.from_pretrained(sys.argv[2]), processing_class=tokenizer, train_dataset=data,
         args=SFTConfig(
             output_dir="/tmp/peer-run", max_steps=2, max_length=256, per_device_train_batch_size=2,
             gradient_accumulation_steps=8, dataset_num_proc=2, use_cpu=True, report_to="none", save_strategy="no"),
