@@ -46,6 +46,7 @@ def arguments():
         help="dialogues, JSON or JSON lines of {\"messages\": ...}; unless given the real ones beside the clone or the bundled ones")
     add("--gguf", action="store_true", help="ours loads the GGUF file, not the Hugging Face folder that the peers load")
     add("--scaling", action="store_true", help="the table over length, batch and model size instead of the comparison")
+    add("--axes", nargs="+", choices=["length", "batch", "size"], default=["length", "batch", "size"], help="of that table")
     add("--scaling-peer", default="trainer-float32-4x4", help="which variant the table has beside ours: the peers' fastest",
         choices=[each.name for each in VARIANTS if each.system != "meno" and not each.packing])
     add("--quick", action="store_true",

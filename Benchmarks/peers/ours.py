@@ -14,7 +14,7 @@ def configuration(session, variant, batch, steps, records):
     """A run that watches nothing: the peers have no callbacks either. One step of `batch` examples after another, in order."""
     return f"""
 base_output_dir: {session.folder}/meno
-model: {{name_or_path: {session.ours_model}, dtype: {variant.weights}}}
+model: {{name_or_path: {session.ours_model}, dtype: {variant.weights}{", load_in_4bit: true" if variant.packed else ""}}}
 data: {{path: {records}, chat_template: {session.workload['template']}, max_length: {session.options.length}, train_fraction: 1.0,
        shuffle: false, max_eval_samples: 0}}
 lora: {{init_adapter: {session.folder}/initial}}

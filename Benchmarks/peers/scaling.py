@@ -1,4 +1,7 @@
-"""How cost grows with length, batch and model size, ours beside a peer's variant of the same type: a few steps a cell."""
+"""How cost grows with length, batch and model size, ours beside a peer's variant of the same type: a few steps a cell.
+
+Along the axis of sizes ours is also measured on weights in four bits.
+"""
 import copy
 
 import losses
@@ -7,7 +10,8 @@ from variants import BY_NAME
 
 LENGTHS = (64, 256, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 64)
-SIZES = {"gemma": ("gemma-270m", "gemma-1b", "gemma-2b"), "llama": ("llama-135m", "llama-360m", "llama-1b", "llama-2b")}
+SIZES = {"gemma": ("gemma-270m", "gemma-1b", "gemma-2b"), "llama": ("llama-135m", "llama-360m", "llama-1b", "llama-2b", "llama-3b")}
+PACKED = "meno-nf4"
 
 
 def cells(family, quick):
@@ -20,19 +24,28 @@ def cells(family, quick):
             + [("size", shape, 256, 4) for shape in SIZES[family]])
 
 
+def chosen(options, family):
+    """The cells of the axes that are measured."""
+    return [cell for cell in cells(family, options.quick) if cell[0] in options.axes]
+
+
 def measured(options, python, gguf, family, peer):
     """The cells as records, one after another. Ours and the peer's in turn in each cell."""
     ours = f"meno-{BY_NAME[peer].products}"
-    for axis, shape, length, batch in cells(family, options.quick):
+    for axis, shape, length, batch in chosen(options, family):
         say(f"scaling: {axis}, {shape}, {batch} examples of {length} tokens")
         options = copy.copy(options)
-        options.length, options.batch, options.steps = length, batch, 2
+        options.length, options.batch, options.steps = length, batch, 3
         session = Session(options, python, gguf, options.scratch / "scaling", options.scratch / "models" / shape, shape=shape,
                           evaluation=0)
+        variants = [ours, PACKED, peer] if axis == "size" else [ours, peer]
         for _ in range(options.rounds):
-            session.train(ours)
-            session.train(peer)
-        entries = session.result()["variants"]
+            session.measure_peak()
+            for name in variants:
+                session.train(name)
+        result = session.result()
+        entries = result["variants"]
+        packed = entries.pop(PACKED, None)
         yield {"axis": axis, "shape": shape, "length": length, "batch": batch,
-               "parameters": session.workload["parameters"], "ours": entries[ours],
-               "peer": entries[peer], "checks": losses.compared(entries)}
+               "parameters": session.workload["parameters"], "ours": entries[ours], "packed": packed, "peer": entries[peer],
+               "peak": result["peaks"][entries[ours]["products"]]["gflops"], "checks": losses.compared(entries)}

@@ -123,18 +123,25 @@ def rate(entry):
     return f"> {entry['bound']:.0f} s" if entry["kind"] == "over" else f"{entry['kind']}: {entry['why']}"
 
 
+def share(entry, peak):
+    return f"{100 * entry['useful_gflops'] / peak:.0f} %" if entry and usable(entry) else ""
+
+
 def scaling(result):
     body = []
     for cell in result["scaling"]:
-        mine, peer = cell["ours"], cell["peer"]
+        mine, packed, peer = cell["ours"], cell["packed"], cell["peer"]
         both = usable(mine) and usable(peer)
         body.append([
             f"{cell['axis']}: {cell['shape']}, {cell['parameters'] / 1e6:,.0f} M", str(cell["length"]), str(cell["batch"]), rate(mine),
-            rate(peer), f"{mine['tokens_per_second'] / peer['tokens_per_second']:.2f}" if both else "",
-            number(whole_peak(mine), 0), number(whole_peak(peer), 0), " ".join(f"{row['difference']:.1e}" for row in cell["checks"])])
+            rate(packed) if packed else "", rate(peer),
+            f"{mine['tokens_per_second'] / peer['tokens_per_second']:.2f}" if both else "",
+            *[share(entry, cell["peak"]) for entry in (mine, packed, peer)],
+            *[number(whole_peak(entry), 0) if entry else "" for entry in (mine, packed, peer)],
+            " ".join(f"{row['difference']:.1e}" for row in cell["checks"])])
     theirs = result["scaling_peer"]
-    return rows(["", "length", "examples a step", "ours, tokens/s", f"{theirs}, tokens/s", "ratio", "ours, MiB", "its, MiB",
-                 "losses apart"], body)
+    return rows(["", "length", "examples a step", "ours, tokens/s", "ours in four bits", f"{theirs}, tokens/s", "ours : its",
+                 "share of the product peak: ours", "four bits", "its", "ours, MiB", "four bits", "its", "losses apart"], body)
 
 
 def text(result):

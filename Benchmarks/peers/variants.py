@@ -13,6 +13,7 @@ class Variant:
     packing: bool = False             # examples packed into rows: other batches than everybody else's
     padding_free: bool = False
     compile: bool = False             # torch_compile
+    packed: bool = False              # frozen weights in four bits (NF4), as `load_in_4bit` makes them
     default: bool = True              # measured unless variants are chosen
 
     @property
@@ -26,6 +27,7 @@ SEED_FLOAT32 = "trainer-seed-float32"
 
 VARIANTS = [
     Variant("meno-bfloat16", "meno", weights="bfloat16"),
+    Variant("meno-nf4", "meno", weights="bfloat16", packed=True, default=False),
     Variant("meno-float32", "meno"),
     Variant("meno-float32-checkpointing", "meno", checkpointing=True, default=False),
     # The seed's section 4.3, word for word, and the same without bf16, for processors that have no bf16 products.

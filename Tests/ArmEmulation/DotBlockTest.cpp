@@ -72,7 +72,8 @@ int main() {
     std::vector<float> values;
     for (int i = 0; i < 1003; ++i) values.push_back(std::ldexp(std::sin(static_cast<float>(i)), i % 40 - 20));
     std::vector<uint16_t> narrow(values.size());
-    meno::tiles::dot_narrow(values.data(), static_cast<int64_t>(values.size()), narrow.data());
+    auto count = static_cast<int64_t>(values.size());
+    meno::tiles::dot_narrow(values.data(), count, 1, count, narrow.data(), count);
     int64_t differing = 0;
     for (size_t i = 0; i < values.size(); ++i) differing += narrow[i] != rounded(values[i]);
     std::printf("rounded otherwise: %ld of %zu\n", static_cast<long>(differing), values.size());

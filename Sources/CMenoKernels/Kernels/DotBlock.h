@@ -14,6 +14,6 @@ bool has_dot_instruction();
 void dot_block(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
     bool accumulate);
-void dot_narrow(const float *from, int64_t n, uint16_t *to);
+void dot_narrow(const float *from, int64_t from_stride, int64_t rows, int64_t n, uint16_t *to, int64_t to_stride);
 
 }  // namespace meno::tiles

@@ -68,12 +68,14 @@ void dot_block(
                 out + i * out_stride + half * kColumns, out_stride, accumulate);
 }
 
-MENO_BFDOT void dot_narrow(const float *from, int64_t n, uint16_t *to) {
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4) vst1_u16(to + i, vreinterpret_u16_bf16(vcvt_bf16_f32(vld1q_f32(from + i))));
-    for (; i < n; ++i) {
-        bfloat16_t rounded = vcvth_bf16_f32(from[i]);
-        std::memcpy(to + i, &rounded, sizeof rounded);
+MENO_BFDOT void dot_narrow(const float *from, int64_t from_stride, int64_t rows, int64_t n, uint16_t *to, int64_t to_stride) {
+    for (; rows > 0; --rows, from += from_stride, to += to_stride) {
+        int64_t i = 0;
+        for (; i + 4 <= n; i += 4) vst1_u16(to + i, vreinterpret_u16_bf16(vcvt_bf16_f32(vld1q_f32(from + i))));
+        for (; i < n; ++i) {
+            bfloat16_t rounded = vcvth_bf16_f32(from[i]);
+            std::memcpy(to + i, &rounded, sizeof rounded);
+        }
     }
 }
 

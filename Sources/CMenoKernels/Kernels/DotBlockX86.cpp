@@ -62,11 +62,18 @@ MENO_DOT void dot_block(
         left + 2 * tall * left_stride, left_stride, panels, depth, out + 2 * tall * out_stride, out_stride, accumulate);
 }
 
-MENO_DOT void dot_narrow(const float *from, int64_t n, uint16_t *to) {
-    for (int64_t i = 0; i < n; i += kTile) {
-        __mmask16 lanes = n - i < kTile ? static_cast<__mmask16>((1u << (n - i)) - 1) : 0xFFFF;
-        __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(lanes, from + i));
-        _mm256_mask_storeu_epi16(to + i, lanes, reinterpret_cast<__m256i>(rounded));
+MENO_DOT void dot_narrow(const float *from, int64_t from_stride, int64_t rows, int64_t n, uint16_t *to, int64_t to_stride) {
+    for (; rows > 0; --rows, from += from_stride, to += to_stride) {
+        int64_t i = 0;
+        for (; i + kBlock <= n; i += kBlock) {
+            __m512bh rounded = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + i + kTile), _mm512_loadu_ps(from + i));
+            _mm512_storeu_si512(to + i, reinterpret_cast<__m512i>(rounded));
+        }
+        for (; i < n; i += kTile) {
+            __mmask16 lanes = n - i < kTile ? static_cast<__mmask16>((1u << (n - i)) - 1) : 0xFFFF;
+            __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(lanes, from + i));
+            _mm256_mask_storeu_epi16(to + i, lanes, reinterpret_cast<__m256i>(rounded));
+        }
     }
 }
 
@@ -80,7 +87,7 @@ namespace meno::tiles {
 
 bool has_dot_instruction() { return false; }
 void dot_block(const uint16_t *, int64_t, const uint16_t *, int64_t, float *, int64_t, bool) {}
-void dot_narrow(const float *, int64_t, uint16_t *) {}
+void dot_narrow(const float *, int64_t, int64_t, int64_t, uint16_t *, int64_t) {}
 
 }  // namespace meno::tiles
 

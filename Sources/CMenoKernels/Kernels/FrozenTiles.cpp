@@ -81,12 +81,9 @@ void multiply_parts(
             int64_t rows = std::min({kPiece, start - row, end - row});
             float *part = sums_of(block) + piece * kPiece * stride;
             if (finish) finish(row, rows, first, count, part, stride);
-            for (int64_t i = 0; i < rows; ++i, part += stride) {
-                uint16_t *result = to + (row + i) * width + first;
-                if (!gating) {
-                    tiles::narrow(part, count, result);
-                    continue;
-                }
+            uint16_t *result = to + row * width + first;
+            if (!gating) return tiles::narrow(part, stride, rows, count, result, width);
+            for (int64_t i = 0; i < rows; ++i, part += stride, result += width) {
                 uint16_t gate[Division::wide], up[Division::wide];
                 tiles::narrow(part, count, gate);
                 tiles::narrow(part + whole, count, up);

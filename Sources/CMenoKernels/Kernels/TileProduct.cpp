@@ -43,7 +43,9 @@ void plain_block(
     }
 }
 
-void plain_narrow(const float *from, int64_t n, uint16_t *to) { convert(from, n, to); }
+void plain_narrow(const float *from, int64_t from_stride, int64_t rows, int64_t n, uint16_t *to, int64_t to_stride) {
+    for (int64_t i = 0; i < rows; ++i) convert(from + i * from_stride, n, to + i * to_stride);
+}
 
 void dots_and_aside(
     const uint16_t *left, int64_t left_stride, const uint16_t *panels, int64_t depth, float *out, int64_t out_stride,
@@ -139,9 +141,9 @@ struct Kernels {
 };
 
 const Kernels &kernels() {
-    static const Kernels plain, dot{dots_and_aside, dot_narrow};
+    static constexpr Kernels plain, dot{dots_and_aside, dot_narrow};
 #ifdef MENO_HAS_AMX
-    static const Kernels unit{amx_block, dot_narrow, configure, release};
+    static constexpr Kernels unit{amx_block, dot_narrow, configure, release};
     if (product::kind() == product::Kind::matrix_unit) return unit;
 #endif
     return product::kind() == product::Kind::dot ? dot : plain;
@@ -173,6 +175,8 @@ void multiply_block(
     kernels().block(left, left_stride, panels, depth, out, out_stride, accumulate, aside);
 }
 
-void narrow(const float *from, int64_t n, uint16_t *to) { kernels().narrow(from, n, to); }
+void narrow(const float *from, int64_t from_stride, int64_t rows, int64_t n, uint16_t *to, int64_t to_stride) {
+    kernels().narrow(from, from_stride, rows, n, to, to_stride);
+}
 
 }  // namespace meno::tiles

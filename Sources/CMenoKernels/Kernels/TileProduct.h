@@ -58,7 +58,8 @@ void multiply_block(
 // to [32, 32] = from [32, 32]ᵀ.
 void transpose_block(const float *from, int64_t from_stride, float *to, int64_t to_stride);
 
-// Rounds to nearest.
-void narrow(const float *from, int64_t n, uint16_t *to);
+// to [rows, n] = from [rows, n], rounded to nearest. Strides in values.
+void narrow(const float *from, int64_t from_stride, int64_t rows, int64_t n, uint16_t *to, int64_t to_stride);
+inline void narrow(const float *from, int64_t n, uint16_t *to) { narrow(from, n, 1, n, to, n); }
 
 }  // namespace meno::tiles
