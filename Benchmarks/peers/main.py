@@ -47,6 +47,7 @@ def arguments():
     add("--gguf", action="store_true", help="ours loads the GGUF file, not the Hugging Face folder that the peers load")
     add("--scaling", action="store_true", help="the table over length, batch and model size instead of the comparison")
     add("--axes", nargs="+", choices=["length", "batch", "size"], default=["length", "batch", "size"], help="of that table")
+    add("--shapes", nargs="+", help="of that table, such as llama-1b; all unless given")
     add("--scaling-peer", default="trainer-float32-4x4", help="which variant the table has beside ours: the peers' fastest",
         choices=[each.name for each in VARIANTS if each.system != "meno" and not each.packing])
     add("--quick", action="store_true",

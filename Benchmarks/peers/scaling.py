@@ -26,7 +26,8 @@ def cells(family, quick):
 
 def chosen(options, family):
     """The cells of the axes that are measured."""
-    return [cell for cell in cells(family, options.quick) if cell[0] in options.axes]
+    return [cell for cell in cells(family, options.quick)
+            if cell[0] in options.axes and (not options.shapes or cell[1] in options.shapes)]
 
 
 def measured(options, python, gguf, family, peer):
