@@ -1,10 +1,10 @@
-# An image with a release of Meno: 0.44 GB beside its base, without compilers and without Python.
+# An image with a release of Meno. It adds 0.44 GB to its base, and contains neither compilers nor Python.
 #
 #   scripts/release                       makes dist/ (or download a release into it)
 #   docker build -t meno .
 #   docker run --rm -it -v meno:/data meno demo
 #
-# BASE must have the glibc that scripts/release prints, or a newer one.
+# BASE needs the glibc that scripts/release prints, or a newer one.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS unpack

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Takes libtorch out of pip's `torch` wheel and unpacks it into the user's cache.
+"""Extracts libtorch from pip's `torch` wheel into the user's cache.
 
-Prints the folder that holds `lib/` and `include/`; progress and errors go to standard error. Only scripts/bootstrap
+Prints the folder with `lib/` and `include/`; progress and errors go to standard error. Only scripts/bootstrap
 runs this: Meno itself needs no Python. Needs Python 3.8 and pip, nothing else.
 """
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs a release of Meno, after its checksum has been verified. Nothing but a POSIX shell, tar, xz and sha256sum is needed.
+# Verifies the checksum of a Meno release and installs it. Needs only a POSIX shell, tar, xz and sha256sum.
 #
 #   sh install.sh [--prefix FOLDER] [ARCHIVE]
 #
-# ARCHIVE: a file meno-*.tar.xz, or its https address; unless given, the one that lies beside this script. SHA256SUMS must lie
-# beside it. FOLDER: ~/.local unless given; the program becomes FOLDER/bin/meno, its files FOLDER/lib/meno/VERSION.
+# ARCHIVE: a file meno-*.tar.xz, or its https address (default: the one next to this script). SHA256SUMS must be next to it.
+# FOLDER: default ~/.local. The program becomes FOLDER/bin/meno, and its files FOLDER/lib/meno/VERSION.
 set -eu
 
 fail() { echo "install: $*" >&2; exit 1; }
@@ -31,7 +31,7 @@ machine=$(uname -m)
 
 if [ -z "$archive" ]; then
     set -- "$here"/meno-*-linux-"$machine".tar.xz
-    [ $# -eq 1 ] && [ -f "$1" ] || fail "there is not one meno-*-linux-$machine.tar.xz beside this script; name the archive."
+    [ $# -eq 1 ] && [ -f "$1" ] || fail "there must be exactly one meno-*-linux-$machine.tar.xz next to this script; otherwise, name the archive."
     archive=$1
 fi
 work=$(mktemp -d)

@@ -4,12 +4,12 @@ meno=${MENO:-./meno}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Runs meno; what it says is shown where it fails.
+# Runs meno, and shows its output if it fails.
 meno() { "$meno" "$@" --quiet 2>"$folder/log" || { cat "$folder/log"; exit 1; }; }
 
-# compare WHAT ALLOWED: trains by $folder/run.yaml into $folder/run. Prints the largest relative differences of losses and
-# gradient norms to those of the first call, and the seconds of the last step; fails where a loss is further off than allowed,
-# or a gradient norm than a hundred times that.
+# compare WHAT ALLOWED: trains $folder/run.yaml into $folder/run. Prints the largest relative differences of losses and gradient norms
+# from those of the first call, and the seconds of the last step. Fails if a loss differs by more than ALLOWED, or a gradient norm by
+# more than a hundred times that.
 compare() {
     meno train "$folder/run.yaml" --overwrite
     sed -E 's/.*"grad_norm":([^,]*).*"loss":([^,]*),.*"step":([0-9]+).*/\3 \2 \1/' \

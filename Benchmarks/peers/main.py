@@ -41,9 +41,9 @@ def arguments():
     add("--step-limit", type=float, default=180, help="seconds; what would need more for a step is measured by a micro-batch")
     add("--evaluation-limit", type=float, default=600, help="the same for an evaluation")
     add("--load-limit", type=float, default=600, help="seconds until a process must have begun")
-    add("--threads", type=int, help="of each process; what libtorch chooses unless given")
+    add("--threads", type=int, help="of each process (default: libtorch's choice)")
     add("--data", type=pathlib.Path,
-        help="dialogues, JSON or JSON lines of {\"messages\": ...}; unless given the real ones beside the clone or the bundled ones")
+        help="dialogues, JSON or JSON lines of {\"messages\": ...}; default: the real ones next to the clone, or the bundled ones")
     add("--gguf", action="store_true", help="ours loads the GGUF file, not the Hugging Face folder that the peers load")
     add("--scaling", action="store_true", help="the table over length, batch and model size instead of the comparison")
     add("--axes", nargs="+", choices=["length", "batch", "size"], default=["length", "batch", "size"], help="of that table")

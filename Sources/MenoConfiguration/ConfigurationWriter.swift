@@ -59,14 +59,15 @@ extension ConfigurationKey {
     /// The reference of every key, in Markdown.
     package static var reference: String {
         var text =
-            "# Keys of RUN.yaml\n\nMade by `meno keys` from the tables in `Sources/MenoConfiguration/Keys`.\n"
+            "# Keys of RUN.yaml\n\nThis page describes every key of a run's configuration. `meno keys` prints it. A complete configuration is in "
+            + "[train.md](train.md#what-is-in-runyaml).\n"
         var section: String?
         for key in all {
             if key.section != section {
                 section = key.section
                 text += "\n## \(section ?? "")\n"
             }
-            text += "\n`\(key.path)`: \(key.meaning) Default `\(key.defaultValue)`; expected \(key.expected). "
+            text += "\n`\(key.path)`: \(key.meaning) Default: `\(key.defaultValue)`. Value: \(key.expected). "
             text += "Example: `\(key.name): \(key.example)`."
             if let caveat = key.caveat { text += " *\(caveat)*" }
             text += "\n"
@@ -85,10 +86,10 @@ extension ConfigurationKey {
 
             ## Other keys of Trainer and PEFT
 
-            These change nothing where they have one of the values in the second column (null always does), and are refused
-            with the reason otherwise.
+            Meno accepts these keys with the values in the second column (and with null), and they have no effect. It refuses other
+            values with the reason in the third column.
 
-            | key | taken where it is | why |
+            | key | accepted values | reason |
             |---|---|---|
 
             """

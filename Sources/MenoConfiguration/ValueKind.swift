@@ -35,7 +35,7 @@ extension ValueKind where Value == StepCount {
     /// A whole number of steps, or a share of all of them.
     static func steps(from minimum: Int) -> Self {
         let whole = ValueKind<Int>.integer(from: minimum)
-        return Self(expected: "\(whole.expected), or a share of all steps above 0 and below 1") { node in
+        return Self(expected: "\(whole.expected), or a fraction of all steps above 0 and below 1") { node in
             if let steps = whole.read(node) { return .steps(steps) }
             return node.scalar.flatMap { Double($0.string) }.flatMap { $0 > 0 && $0 < 1 ? .share($0) : nil }
         } write: {
@@ -168,7 +168,7 @@ extension ValueKind where Value == Bool {
 
 extension ValueKind where Value == String {
     static var text: Self {
-        Self(expected: "a text") {
+        Self(expected: "a string") {
             isNull($0) ? nil : $0.scalar.map(\.string).flatMap { $0.isEmpty ? nil : $0 }
         } write: {
             quoted($0)
@@ -178,7 +178,7 @@ extension ValueKind where Value == String {
 
 extension ValueKind where Value == String? {
     static var textOrNone: Self {
-        Self(expected: "a text or null") { node in
+        Self(expected: "a string or null") { node in
             isNull(node) ? .some(nil) : ValueKind<String>.text.read(node).map { .some($0) }
         } write: {
             $0.map(quoted) ?? "null"
@@ -189,7 +189,7 @@ extension ValueKind where Value == String? {
 extension ValueKind where Value == [String] {
     /// A list of texts, or one text.
     static var texts: Self {
-        Self(expected: "a text or a list of texts") { node in
+        Self(expected: "a string or a list of strings") { node in
             if let scalar = node.scalar { return isNull(node) ? nil : [scalar.string] }
             guard let sequence = node.sequence, !sequence.isEmpty else { return nil }
             let texts = sequence.compactMap { isNull($0) ? nil : $0.scalar?.string }
@@ -201,7 +201,7 @@ extension ValueKind where Value == [String] {
 
     /// A list of texts that may be empty.
     static var textsOrNone: Self {
-        Self(expected: "a text, a list of texts, or null") { node in
+        Self(expected: "a string, a list of strings, or null") { node in
             isNull(node) || node.sequence?.isEmpty == true ? [] : texts.read(node)
         } write: {
             texts.write($0)
@@ -212,7 +212,7 @@ extension ValueKind where Value == [String] {
 extension ValueKind where Value == [String] {
     /// The names of layers, all-linear, or a regular expression: one text with characters that no name has.
     static var layers: Self {
-        Self(expected: "a list of names of layers, all-linear, or a regular expression") { node in
+        Self(expected: "a list of layer names, all-linear, or a regular expression") { node in
             guard let texts = texts.read(node), !texts.contains("") else { return nil }
             if texts.count == 1, LoRATargets.isPattern(texts[0]), (try? Regex(texts[0])) == nil { return nil }
             return texts
@@ -251,7 +251,7 @@ extension ValueKind {
     static func patterns<Element: Sendable & Hashable>(
         _ element: ValueKind<Element>
     ) -> ValueKind<LayerPatterns<Element>> where Value == LayerPatterns<Element> {
-        ValueKind(expected: "a mapping of patterns of layers to \(element.expected)") { node in
+        ValueKind(expected: "a mapping of layer patterns to \(element.expected)") { node in
             if isNull(node) { return LayerPatterns() }
             guard let mapping = node.mapping else { return nil }
             let entries = mapping.compactMap { key, value in

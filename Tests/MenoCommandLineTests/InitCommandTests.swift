@@ -27,7 +27,7 @@ import Testing
             FileManager.default.fileExists(
                 atPath: tiny.folder.url.appending(path: "runs/data/model/adapter_model.safetensors").path))
         let again = try initialize("--model", "tiny")
-        #expect(again.status == 65 && again.errors.contains("is there already") && again.errors.contains("--overwrite"))
+        #expect(again.status == 65 && again.errors.contains("already exists") && again.errors.contains("--overwrite"))
         #expect(try initialize("--model", "tiny", "--overwrite", "--yes").status == 0)
     }
 

@@ -6,21 +6,21 @@ import MenoTokenizers
 
 struct Chat: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Talks with a model.",
+        abstract: "Chats with a model.",
         discussion: """
-            Without --prompt it reads line by line; an empty line begins a new conversation. Where the model's context is full, \
-            the answer ends there, and the next line begins a new conversation.
+            Without --prompt, it reads your messages line by line. An empty line starts a new conversation. If the model's context is \
+            full, the answer ends, and the next line starts a new conversation.
             """)
 
     @OptionGroup var options: ModelOptions
     @OptionGroup var dialogue: DialogueOptions
-    @Option(help: "Answer this and end.") var prompt: String?
-    @Option(help: "Tokens of the longest answer.") var maxNewTokens = 256
-    @Option(help: "0 takes the most probable token.") var temperature = 0.7
-    @Option(help: "Draw from this many of the most probable tokens.") var topK: Int?
-    @Option(help: "Draw from the fewest tokens that together have this probability.") var topP = 0.95
-    @Option(help: "Seeds the draws.") var seed: UInt64?
-    @Flag(help: "Print how fast the prompt was read and the answer written, to standard error.") var timings = false
+    @Option(help: "Answer this prompt and exit.") var prompt: String?
+    @Option(help: "The maximum number of tokens in an answer.") var maxNewTokens = 256
+    @Option(help: "The sampling temperature. 0 always takes the most probable token.") var temperature = 0.7
+    @Option(help: "Sample from this many of the most probable tokens.") var topK: Int?
+    @Option(help: "Sample from the smallest set of tokens with this total probability.") var topP = 0.95
+    @Option(help: "The random seed for sampling.") var seed: UInt64?
+    @Flag(help: "Print the speed of reading the prompt and writing the answer to standard error.") var timings = false
 
     func validate() throws {
         guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens must be above 0.") }

@@ -9,17 +9,19 @@ import MenoReporting
 
 struct Dashboard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows runs on a live page, while other processes train them.",
+        abstract: "Serves a live page that shows runs while they train.",
         discussion:
-            "It is served to this machine alone. A run that goes on has buttons that save a checkpoint and stop it. /metrics has the "
-            + "latest numbers for Prometheus. Ctrl-C ends it.")
+            "Only this machine can open the page. It has buttons that stop a run or save a checkpoint. /metrics exports the latest "
+            + "numbers for Prometheus. Press Ctrl-C to stop the server.")
 
-    @Argument(help: ArgumentHelp("The folder of a run, or of runs.", valueName: "folder"), completion: .directory)
+    @Argument(
+        help: ArgumentHelp("The folder of a run, or a folder of several runs.", valueName: "folder"),
+        completion: .directory)
     var path: String
-    @Option(help: "0 is any that is free.") var port = 6060
+    @Option(help: "The port to listen on. 0 chooses a free one.") var port = 6060
     @Option(help: "auto, ja or en.") var language = RunConfiguration.Reporting.Language.automatic
 
-    @Flag(help: "Only show runs: no buttons that stop them or save a checkpoint.") var readOnly = false
+    @Flag(help: "Hide the buttons that stop a run or save a checkpoint.") var readOnly = false
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port must be from 0 to 65535.") }

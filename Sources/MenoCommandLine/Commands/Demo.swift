@@ -11,16 +11,21 @@ import MenoTraining
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fine-tunes a small model on bundled Socratic dialogues and shows what changed.",
-        discussion: "Run again, it trains from scratch and replaces the earlier demo's checkpoints, adapter and report."
+        discussion:
+            "If you run it again, it trains from scratch and replaces the checkpoints, adapter and report of the earlier demo."
     )
 
     @Option(help: "A name (gemma-3-270m, smollm2-135m), a folder, a .gguf file or a Hugging Face id.") var model:
         String?
-    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+    @Option(
+        name: .customLong("set"), help: ArgumentHelp("Overrides a key. Can be repeated.", valueName: "key.path=value"))
     var overrides: [String] = []
-    @Flag(help: "Then train on pairs of answers too: prefer a question that leads on to an answer that tells.")
+    @Flag(
+        help:
+            "Also train on pairs of answers, with DPO: the model learns to ask a guiding question instead of giving the answer."
+    )
     var preferences = false
-    @Option(help: "Export the result too: safetensors, gguf:Q8_0 (or another type), gguf-lora, ollama:Q8_0.")
+    @Option(help: "Also export the result: safetensors, gguf:Q8_0 (or another type), gguf-lora or ollama:Q8_0.")
     var export: String?
 
     private static let questions = Array(ProbeQuestions.japanese.prefix(3))

@@ -6,11 +6,11 @@ import MenoTokenizers
 
 /// Options of every command that writes dialogues: what the chat template is given.
 struct DialogueOptions: ParsableArguments {
-    @Option(help: "The system message; records with a system turn keep their own.") var system: String?
-    @Option(help: "A JSON file with an array of tools, which the chat template writes.") var tools: String?
+    @Option(help: "The system message. Records with their own system turn keep it.") var system: String?
+    @Option(help: "A JSON file with an array of tools for the chat template.") var tools: String?
     @Option(
         help: ArgumentHelp(
-            "Values for the chat template as a JSON object; records that bring their own keep them.",
+            "Values for the chat template, as a JSON object. Records with their own values keep them.",
             valueName: "{\"enable_thinking\": false}"))
     var templateKwargs: String?
 

@@ -6,7 +6,7 @@ import MenoTensor
 import MenoTraining
 
 struct Doctor: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Shows what this machine offers, and what is missing.")
+    static let configuration = CommandConfiguration(abstract: "Describes this machine and reports what is missing.")
 
     func run() throws {
         print("libtorch       \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads")

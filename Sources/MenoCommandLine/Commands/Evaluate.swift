@@ -9,15 +9,16 @@ import MenoTensor
 import MenoTraining
 
 struct Evaluate: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Computes loss and perplexity of a model on a data file.")
+    static let configuration = CommandConfiguration(
+        abstract: "Computes the loss and perplexity of a model on a data file.")
 
     @OptionGroup var options: ModelOptions
     @OptionGroup var dialogue: DialogueOptions
     @Option(help: "A file, folder or pattern of records.", completion: .file()) var data: String
-    @Option(help: "At most this many records, chosen evenly over sources and lengths.") var maxSamples = 100
-    @Option(help: "Tokens of the longest example; longer ones are cut.") var maxLength = 2048
-    @Option(help: "Which tokens count: all, completions or last_completion.") var lossOn = LossTarget.all
-    @Option(help: "Seeds the choice of the records.") var seed: UInt64 = 42
+    @Option(help: "The maximum number of records, chosen evenly over sources and lengths.") var maxSamples = 100
+    @Option(help: "The maximum number of tokens in an example. Longer ones are cut.") var maxLength = 2048
+    @Option(help: "Which tokens carry loss: all, completions or last_completion.") var lossOn = LossTarget.all
+    @Option(help: "The random seed for choosing records.") var seed: UInt64 = 42
     @Flag(help: "Print the result as JSON.") var json = false
     @Option(
         help: "Also write the first record's logits to this safetensors file, to compare them with another program's.")

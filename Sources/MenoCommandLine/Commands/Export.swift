@@ -6,41 +6,41 @@ import MenoFormats
 
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Writes a trained model as other programs read it, and compares it with what was trained.",
+        abstract: "Exports a trained model for other programs, and compares the export with the model.",
         discussion: """
-            safetensors  a Hugging Face folder, the adapter merged
-            gguf         one file for llama.cpp and what is built on it, the adapter merged
-            gguf-lora    the adapter alone, for llama.cpp's --lora
+            safetensors  a Hugging Face folder with the adapter merged
+            gguf         one file for llama.cpp and programs based on it, with the adapter merged
+            gguf-lora    only the adapter, for llama.cpp's --lora
             ollama       a folder with a GGUF file and a Modelfile
 
-            --weights, --load-in-4bit and --load-in-8bit say how the models that are compared are held in memory: a model that \
+            --weights, --load-in-4bit and --load-in-8bit say how the compared models are kept in memory: a model that \
             was trained on quantised weights is compared as such.
 
-            Merging is done in float32 and rounded once. From a GGUF model, without --quantize, tensors that the adapter does \
+            The adapter is merged in float32 and rounded once. From a GGUF model, without --quantize, tensors that the adapter does \
             not change stay as they are, bit for bit, and the others become --changed-type.
             """)
 
     @Option(
-        help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.",
+        help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name from `meno models list`.",
         completion: .file())
     var model: String
-    @Option(help: "The folder of an adapter in PEFT's form, RUN/model, or its Hugging Face id.", completion: .directory)
+    @Option(help: "The folder (RUN/model) or Hugging Face id of an adapter in PEFT's format.", completion: .directory)
     var adapter: String?
-    @Option(help: "The result: a folder, or a file that ends in .gguf. Nothing may be there yet.", completion: .file())
+    @Option(help: "Where to write: a folder, or a file that ends in .gguf. It must not exist yet.", completion: .file())
     var to: String
     @Option(help: "safetensors, gguf, gguf-lora or ollama.") var format = ExportFormat.safetensors
     @Option(help: "The type of a GGUF file: F32, F16, BF16, Q8_0, Q6_K, Q5_K_M, Q4_K_M or Q4_0.") var quantize:
         GGUFFileType?
-    @Option(help: "The type of what the adapter changes, where the rest stays as a GGUF model has it.")
+    @Option(help: "Without --quantize, from a GGUF model: the type of the tensors that the adapter changes.")
     var changedType = GGUFFileType.F16
     @Option(help: "The type of safetensors: auto (the model's own), float32, bfloat16 or float16.") var dtype:
         ExportType = .auto
-    @Option(help: "The chat template to leave with; without it, the one trained with.") var chatTemplate: String?
+    @Option(help: "The chat template to export; by default the one used in training.") var chatTemplate: String?
     @Option(
-        help: "Records to compare on; without it, those held out from training.",
+        help: "Records for the comparison; by default those held out from training.",
         completion: .file(extensions: ["json", "jsonl"])) var data: String?
-    @Option(help: "With ollama: a text that opens every conversation.") var system: String?
-    @Flag(help: "Make the folder what `hf upload` wants. Nothing is uploaded.") var pushReady = false
+    @Option(help: "With ollama: the system message of every conversation.") var system: String?
+    @Flag(help: "Prepare the folder for `hf upload`. Nothing is uploaded.") var pushReady = false
     @OptionGroup var held: WeightOptions
     @Flag(inversion: .prefixedNo, help: "Compare the export with the trained model.") var verify = true
 

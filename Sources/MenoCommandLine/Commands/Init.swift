@@ -14,25 +14,25 @@ import MenoFormats
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Asks five questions and writes a commented RUN.yaml.",
+        abstract: "Asks five questions and writes a RUN.yaml with comments.",
         discussion: """
-            It looks at the data and the model to propose values. Each question has a default, which an empty line takes. With \
-            --yes, or where nobody can be asked, all defaults are taken; options answer questions beforehand. Nothing is downloaded.
+            The suggested answers are based on the data and the model. Press Enter to accept one. With --yes, or without a terminal, \
+            all suggestions are accepted; options answer single questions. Nothing is downloaded.
             """)
 
     @Argument(help: "The file to write.", completion: .file(extensions: ["yaml", "yml"])) var file = "run.yaml"
-    @Option(help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.")
+    @Option(help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name from `meno models list`.")
     var model: String?
     @Option(help: "A .json or .jsonl file of records.", completion: .file(extensions: ["json", "jsonl"]))
     var data: String?
     @Option(
-        help: "lora, qlora (weights in four bits), full (every weight), dpo, orpo or kto.",
+        help: "lora, qlora (weights in four bits), full (all weights), dpo, orpo or kto.",
         completion: .list(RunProposal.Method.allCases.map(\.rawValue)))
     var method: String?
-    @Option(help: "Passes over the data.") var epochs: Double?
-    @Option(help: "The folder that the run is written to.", completion: .directory) var output: String?
-    @Flag(help: "Ask nothing: take the defaults.") var yes = false
-    @Flag(help: "Replace a file that is there.") var overwrite = false
+    @Option(help: "The number of training epochs.") var epochs: Double?
+    @Option(help: "The folder for the output of the run.", completion: .directory) var output: String?
+    @Flag(help: "Do not ask; accept all defaults.") var yes = false
+    @Flag(help: "Replace an existing file.") var overwrite = false
 
     func validate() throws {
         guard epochs.map({ $0 > 0 && $0.isFinite }) ?? true else { throw ValidationError("--epochs must be above 0.") }
@@ -48,7 +48,7 @@ struct Init: ParsableCommand {
         try reportingErrors {
             guard overwrite || !FileManager.default.fileExists(atPath: file) else {
                 throw ConfigurationError(
-                    .invalid, at: file, "is there already.", advice: "Give another name, or replace it.",
+                    .invalid, at: file, "already exists.", advice: "Choose another name, or replace it.",
                     settings: [.overwrites])
             }
             let proposal = try proposal()
@@ -61,7 +61,7 @@ struct Init: ParsableCommand {
                 throw ConfigurationError(.invalid, at: file, "cannot be written (\(error.localizedDescription)).")
             }
             let name = file.contains(" ") ? "'\(file)'" : file
-            print("\(file) is written: \(proposal.steps) steps of \(proposal.method.rawValue).")
+            print("Wrote \(file): \(proposal.steps) steps of \(proposal.method.rawValue).")
             print("meno plan \(name)    forecasts memory and time")
             print("meno train \(name)   trains")
         }
@@ -113,7 +113,7 @@ struct Init: ParsableCommand {
             return value
         }
         let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
-        let output = try answer(self.output, "Where is the run written to?", default: "runs/\(stem)") { $0 }
+        let output = try answer(self.output, "Where should the run be written?", default: "runs/\(stem)") { $0 }
         var proposal = RunProposal(
             model: model, data: look, dataPath: path, method: method, epochs: epochs, output: output)
         proposal.file = file

@@ -9,24 +9,26 @@ import MenoTokenizers
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Describes a model, an adapter or a data file.",
-        discussion: "Of a Hugging Face id that is not in the cache it shows what a download would bring.")
+        discussion: "For a Hugging Face id that is not in the cache, it lists what a download would bring.")
 
     @Argument(
         help:
             "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a file, folder or pattern of records.",
         completion: .file())
     var path: String
-    @Option(help: "With a data file: show its first example as this model would see it.") var model: String?
+    @Option(help: "With data: show the first example as this model sees it.") var model: String?
     @Option(
         help: "With --model: auto, gemma, llama3, chatml, tokenizer (the model's own), or the path of a .jinja file.")
     var chatTemplate = "auto"
-    @Option(help: "With --model: count the examples that are longer than this (data.max_length).") var maxLength: Int?
+    @Option(help: "With --model: count the examples with more tokens than this (data.max_length).") var maxLength: Int?
 
-    @Option(help: "With data: count the records of other data, such as those for evaluation, that are among them.")
+    @Option(
+        help:
+            "With data: count the records of this other file, such as an evaluation set, that also appear in the data.")
     var evalPath: String?
-    @Option(help: "With text files: what a record is, line, paragraph or document (data.sample_by).")
+    @Option(help: "With text files: what counts as a record: line, paragraph or document (data.sample_by).")
     var sampleBy = TextUnit.line
-    @Flag(help: "With data: print what was found as JSON.") var json = false
+    @Flag(help: "With data: print the result as JSON.") var json = false
 
     func validate() throws {
         guard maxLength ?? 2 > 1 else { throw ValidationError("--max-length must be above 1.") }

@@ -6,10 +6,10 @@ public import MenoData
 /// Options of every command that loads a model.
 struct ModelOptions: ParsableArguments {
     @Option(
-        help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name that `meno models list` shows.",
+        help: "A Hugging Face folder, a .gguf file, a Hugging Face id, or a name from `meno models list`.",
         completion: .file())
     var model: String
-    @Option(help: "The folder, or the Hugging Face id, of an adapter in PEFT's form.", completion: .directory)
+    @Option(help: "The folder or Hugging Face id of an adapter in PEFT's format.", completion: .directory)
     var adapter: String?
     @Option(help: "auto, float32, bfloat16 or float16.") var dtype = RunConfiguration.Precision.auto
     @Option(help: "auto, cpu, cuda or mps.") var device = RunConfiguration.DeviceChoice.auto

@@ -6,12 +6,12 @@ import MenoModels
 
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lists, fetches and removes models: those that have a name, and those of the Hugging Face Hub.",
+        abstract: "Lists, downloads and removes models.",
         subcommands: [List.self, Fetch.self, Remove.self])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists the models that have a name, and those of the Hub's cache with their sizes.")
+            abstract: "Lists the models that have a short name, and the models in the Hub's cache with their sizes.")
 
         func run() throws {
             try reportingErrors {
@@ -41,16 +41,16 @@ struct Models: ParsableCommand {
 
     struct Fetch: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Downloads one into the cache.",
+            abstract: "Downloads a model into the cache.",
             discussion: """
-                A name of the list, or a Hugging Face id: org/name, org/name@revision, org/name:file.gguf or org/name:Q4_K_M. \
-                Of a model that is in the cache, a newer version of the branch is downloaded.
+                A name from `meno models list`, or a Hugging Face id: org/name, org/name@revision, org/name:file.gguf or org/name:Q4_K_M. \
+                If the model is in the cache, a newer version of its branch is downloaded.
 
-                Other commands offer the download of a named model that is not there yet; with MENO_ASSUME_YES=1 they \
-                download it without asking. A model that is named by its id they download when it is needed.
+                Other commands ask before they download a model with a short name; with MENO_ASSUME_YES=1 they do not ask. They \
+                download a model with a Hugging Face id when they need it.
                 """)
 
-        @Argument(help: "A name of the list, or a Hugging Face id.") var name: String
+        @Argument(help: "A name from `meno models list`, or a Hugging Face id.") var name: String
 
         func run() throws {
             try reportingErrors {
@@ -69,14 +69,14 @@ struct Models: ParsableCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "rm", abstract: "Removes one from the cache.",
+            commandName: "rm", abstract: "Removes a model from the cache.",
             discussion: """
-                org/name removes every revision of a model; org/name@revision removes one, and what the others have in common \
+                org/name removes every revision of a model; org/name@revision removes one and keeps the files that it shares with others. \
                 with it stays. Hugging Face's other programs use the same cache.
                 """)
 
-        @Argument(help: "A name of the list, or a Hugging Face id.") var name: String
-        @Flag(help: "Do not ask.") var yes = false
+        @Argument(help: "A name from `meno models list`, or a Hugging Face id.") var name: String
+        @Flag(help: "Do not ask for confirmation.") var yes = false
 
         func run() throws {
             try reportingErrors {

@@ -7,21 +7,21 @@ import MenoReporting
 
 struct MonitorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "monitor", abstract: "What the monitor says of recorded runs.", subcommands: [ReplayCommand.self])
+        commandName: "monitor", abstract: "Applies the monitor to recorded runs.", subcommands: [ReplayCommand.self])
 }
 
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Applies the monitor to a recorded run, ours or Hugging Face's.",
-        discussion: "Nothing is written. Exit code 0 whatever the monitor found.")
+        commandName: "replay", abstract: "Applies the monitor to a recorded run of Meno or Hugging Face's Trainer.",
+        discussion: "Writes nothing. The exit code is 0 whatever the monitor finds.")
 
     @Argument(
         help: ArgumentHelp(
             "A run's folder, its events.jsonl or metrics.jsonl, or a trainer_state.json.", valueName: "run"),
         completion: .file())
     var path: String
-    @Option(help: "A RUN.yaml with the thresholds to judge by; those of the run unless given.") var config: String?
-    @Flag(help: "One object of JSON on standard output.") var json = false
+    @Option(help: "A RUN.yaml whose monitor thresholds replace those of the run.") var config: String?
+    @Flag(help: "Print the result as a JSON object to standard output.") var json = false
 
     func run() throws {
         try reportingErrors {

@@ -7,16 +7,17 @@ import MenoTraining
 
 struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Forecasts the memory, time and disk of a run; nothing is trained.",
+        abstract: "Forecasts the memory, time and disk space of a run without training.",
         discussion:
-            "Loads model and data and measures two passes, those of a step and an answer. Exit code 1 where the run does not fit."
+            "Loads the model and the data, and measures two passes, one of a step and one of an answer. The exit code is 1 if the run does not fit."
     )
 
-    @Argument(help: "The configuration.", completion: .file(extensions: ["yaml", "yml"])) var file: String
-    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
+    @Argument(help: "The configuration, a RUN.yaml.", completion: .file(extensions: ["yaml", "yml"])) var file: String
+    @Option(
+        name: .customLong("set"), help: ArgumentHelp("Overrides a key. Can be repeated.", valueName: "key.path=value"))
     var overrides: [String] = []
-    @Option(help: "How many processes on this machine train together.") var processes = 1
-    @Flag(help: "One object of JSON on standard output.") var json = false
+    @Option(help: "The number of processes that train together on this machine.") var processes = 1
+    @Flag(help: "Print the result as a JSON object to standard output.") var json = false
 
     func run() throws {
         try reportingErrors(ConsoleLog(settingNames: .keys)) {

@@ -7,16 +7,15 @@ import MenoReporting
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Writes report.html and the charts of a run, also of one that is running or broke off.",
-        discussion: "Reads runs of Meno, and the trainer_state.json of Hugging Face's Trainer.")
+        abstract: "Writes report.html and the charts of a run, finished or not.",
+        discussion: "Reads Meno's runs and the trainer_state.json of Hugging Face's Trainer.")
 
     @Argument(
         help: ArgumentHelp("The folder of a run, or a trainer_state.json.", valueName: "run"), completion: .file())
     var path: String
-    @Option(help: "Where to write; the run's training_progress unless given.", completion: .directory) var output:
-        String?
+    @Option(help: "Where to write; by default the run's training_progress.", completion: .directory) var output: String?
     @Option(help: "auto, ja or en.") var language: RunConfiguration.Reporting.Language?
-    @Option(help: "A RUN.yaml whose monitor's thresholds are taken instead of the run's.") var config: String?
+    @Option(help: "A RUN.yaml whose monitor thresholds replace those of the run.") var config: String?
 
     func run() throws {
         try reportingErrors {

@@ -14,7 +14,8 @@ struct Tokenize: ParsableCommand {
         completion: .file())
     var model: String
     @Option(help: "The text.") var text: String?
-    @Option(help: "A file of lines {\"text\": …}.", completion: .file(extensions: ["jsonl"])) var file: String?
+    @Option(help: "A JSONL file whose lines are {\"text\": …}.", completion: .file(extensions: ["jsonl"])) var file:
+        String?
     @Flag(help: "Print {\"text\": …, \"ids\": […]} for each text.") var json = false
     @Flag(help: "Print only {\"texts\": …, \"tokens\": …, \"seconds\": …} for all of them.") var count = false
 

@@ -4,10 +4,10 @@ import Meno
 
 struct Track: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Sends a run that is over to an MLflow server.",
+        abstract: "Sends a finished run to an MLflow server.",
         discussion:
-            "The server is MLFLOW_TRACKING_URI of the environment. It gets what it does not have yet: all of a run that was not "
-            + "sent while it trained, or the rest of one whose server was not there. `report_to: mlflow` sends a run while it trains."
+            "MLFLOW_TRACKING_URI names the server. Only values that the server does not have yet are sent, so you can use it for a run "
+            + "that was not reported during training, or to complete one. `report_to: mlflow` sends a run while it trains."
     )
 
     @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"), completion: .directory) var path: String

@@ -6,23 +6,25 @@ import MenoTensor
 
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Fine-tunes a model as a RUN.yaml says.",
+        abstract: "Fine-tunes a model with the settings of a RUN.yaml.",
         discussion:
-            "`meno keys` describes every key. Ctrl-C ends the run after its step and saves a checkpoint to resume from."
+            "`meno keys` describes every key. Ctrl-C ends the run after the current step and saves a checkpoint to resume from."
     )
 
-    @Argument(help: "The configuration.", completion: .file(extensions: ["yaml", "yml"])) var file: String
-    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides a key.", valueName: "key.path=value"))
-    var overrides: [String] = []
-    @Option(help: "Optimizer steps in all.") var maxSteps: Int?
-    @Flag(help: "Replace a run in the same folder.") var overwrite = false
+    @Argument(help: "The configuration, a RUN.yaml.", completion: .file(extensions: ["yaml", "yml"])) var file: String
     @Option(
-        help: ArgumentHelp("Resume from a checkpoint; auto is the newest whole one.", valueName: "auto|DIR"),
+        name: .customLong("set"), help: ArgumentHelp("Overrides a key. Can be repeated.", valueName: "key.path=value"))
+    var overrides: [String] = []
+    @Option(help: "The total number of optimizer steps.") var maxSteps: Int?
+    @Flag(help: "Replace an existing run in the same folder.") var overwrite = false
+    @Option(
+        help: ArgumentHelp(
+            "Resume from a checkpoint. auto uses the newest complete one, or starts a new run.", valueName: "auto|DIR"),
         completion: .directory)
     var resume: String?
-    @Flag(help: "Resume even where settings that change the run's meaning differ from the checkpoint's.")
+    @Flag(help: "Resume even if settings that change the result differ from the checkpoint.")
     var allowChanges = false
-    @Option(help: "Start this many processes on this machine, which train together.") var processes = 1
+    @Option(help: "The number of processes that train together on this machine.") var processes = 1
     @OptionGroup var logging: ConsoleLogOptions
 
     func validate() throws {

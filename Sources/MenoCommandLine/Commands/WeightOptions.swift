@@ -7,15 +7,15 @@ public import MenoTraining
 struct WeightOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Whether a file's quantised weights stay packed in memory: auto, dense or packed; auto is packed where dense ones "
-                + "would not fit comfortably."))
+            "Whether quantized weights of a file stay packed in memory: auto, dense or packed. auto packs them if dense weights "
+                + "would take too much of the free memory."))
     var weights = WeightChoice.auto
     @Flag(
         name: .customLong("load-in-4bit"),
-        help: "Quantise linear layers to NF4 with double quantisation while the model is loaded.")
+        help: "Quantize linear layers to NF4 with double quantization while loading the model.")
     var loadsInFourBits = false
     @Flag(
-        name: .customLong("load-in-8bit"), help: "Quantise linear layers to eight bits while the model is loaded.")
+        name: .customLong("load-in-8bit"), help: "Quantize linear layers to eight bits while loading the model.")
     var loadsInEightBits = false
 
     func validate() throws {
@@ -24,7 +24,7 @@ struct WeightOptions: ParsableArguments {
         }
         guard quantization == nil || weights == .auto else {
             throw ValidationError(
-                "--weights says how a file's own quantised weights are held; --load-in-4bit and --load-in-8bit quantise "
+                "--weights says how a file's own quantized weights are kept; --load-in-4bit and --load-in-8bit quantize "
                     + "weights that are not.")
         }
     }

@@ -97,24 +97,24 @@ struct RunProposal {
             ? "  load_in_4bit: true            # weights in four bits; what is trained stays exact\n" : ""
         let lora =
             method == .full
-            ? "lora: null                      # every weight is trained\n"
+            ? "lora: null                      # all weights are trained\n"
             : """
             lora:
-              r: 8                          # rank: more learns more, and takes more memory
-              lora_alpha: 16                # how strongly the adapter counts: usually twice the rank
+              r: 8                          # the rank: a higher rank can learn more and takes more memory
+              lora_alpha: 16                # the scale of the adapter, usually twice the rank
               lora_dropout: 0.05
               target_modules: all-linear    # or names: [q_proj, v_proj]
 
             """
         let objective =
             method.isOfPreferences
-            ? "  objective: \(method.rawValue)\n  beta: 0.1                     # how closely the model keeps to what it was\n"
+            ? "  objective: \(method.rawValue)\n  beta: 0.1                     # higher: closer to the reference (orpo: more weight on preferences)\n"
             : ""
         let evaluation =
             holdsOut
             ? """
               eval_strategy: epoch          # the held-out examples are evaluated after each epoch
-              eval_on_start: true           # and before the first step, to compare with
+              eval_on_start: true           # and before the first step, for comparison
               save_strategy: epoch          # checkpoints to resume from: meno train \(file) --resume auto
               save_total_limit: 3           # the best and the newest are always kept
               load_best_model_at_end: true
@@ -128,7 +128,7 @@ struct RunProposal {
 
             """
         let text = """
-            # Made by `meno init`. `meno keys` describes every key, `meno plan \(file)` forecasts memory and time,
+            # Written by `meno init`. `meno keys` describes every key, `meno plan \(file)` forecasts memory and time,
             # and `meno train \(file)` trains.
             base_output_dir: \(Self.text(output))
 
@@ -138,25 +138,25 @@ struct RunProposal {
             data:                           # \(data.summary)
               path: \(Self.text(dataPath))
               max_length: \(maxLength) # tokens; examples have \(data.tokens.shortest) to \(data.tokens.longest)\(estimated), and \(cut)
-              train_fraction: \(trainFraction) # the rest is held out, to see what is learnt beyond the examples
+              train_fraction: \(trainFraction) # the rest is held out for evaluation
               max_eval_samples: 50
-              loss_on: \(lossOn) # completions learns the answers; all learns every token
+              loss_on: \(lossOn) # completions: loss on the answers; all: on every token
 
             \(lora)
             training:                       # \(steps) steps
             \(objective)  num_train_epochs: \(number) # passes over the data
-              learning_rate: \(learningRate) # lower it where the loss jumps or rises
+              learning_rate: \(learningRate) # lower it if the loss jumps or rises
               lr_scheduler_type: cosine
               warmup_ratio: 0.1
-              per_device_train_batch_size: \(min(batch, 4)) # this, times the next, is how many examples make a step
+              per_device_train_batch_size: \(min(batch, 4)) # this times the next is the number of examples in a step
               gradient_accumulation_steps: \(max(1, batch / 4))
             \(evaluation)  logging_steps: \(max(1, min(10, steps / 20)))
-              report_to: []                 # tensorboard, mlflow; report.html is written in any case
+              report_to: []                 # tensorboard, mlflow; report.html is always written
 
-            monitor:                        # warns of what goes wrong: `meno report` shows it
-              on_alert: log                 # or stop: ends the run with a checkpoint
+            monitor:                        # warns about problems; `meno report` shows them
+              on_alert: log                 # or stop, to end the run with a checkpoint
               probes:
-                max_new_tokens: 64          # after each evaluation the model answers some questions
+                max_new_tokens: 64          # after each evaluation, the model answers some questions
 
             """
         return Self.aligned(text.replacing("\n\n\n", with: "\n\n"))

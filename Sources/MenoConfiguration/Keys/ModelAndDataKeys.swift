@@ -2,7 +2,7 @@ extension ConfigurationKey {
     /// Keys of the top level.
     static let output = [
         ConfigurationKey(
-            "base_output_dir", \.baseOutputDirectory, .text, "The folder that everything of the run is written to.",
+            "base_output_dir", \.baseOutputDirectory, .text, "The folder for all output of the run.",
             example: "runs/socratic")
     ]
 
@@ -10,61 +10,63 @@ extension ConfigurationKey {
     static let model = [
         ConfigurationKey(
             "model.name_or_path", \.model.nameOrPath, .text,
-            "A Hugging Face folder, a .gguf file, a Hugging Face id (`org/name`, `org/name@revision`, `org/name:file.gguf` or "
-                + "`org/name:Q4_K_M`), or a name that `meno models list` shows.", example: "gemma-3-270m",
+            "The model: a Hugging Face folder, a .gguf file, a Hugging Face id (`org/name`, `org/name@revision`, "
+                + "`org/name:file.gguf` or `org/name:Q4_K_M`), or a name that `meno models list` shows.",
+            example: "gemma-3-270m",
             caveat:
-                "A path that exists wins over an id. What is not in the Hub's cache is downloaded before the run begins. A "
-                + "resumed run takes the commit that it began with."),
+                "An existing path takes precedence over an id. A model that is not in the Hub's cache is downloaded "
+                + "before the run begins. A resumed run uses the commit that it began with."),
         ConfigurationKey(
             "model.dtype", \.model.dtype, .choice,
-            "What frozen weights are kept and, where the processor has fast bfloat16 products, computed in; adapters and "
-                + "the optimizer's state are float32 in any case.",
+            "The type of the frozen weights. If the processor has fast bfloat16 products, it is also the type of "
+                + "the computation. Adapters and the optimizer state are always float32.",
             example: "float32",
             caveat:
-                "auto is bfloat16, or float32 with `training.bf16: false`. float16 is refused: it cannot be trained, "
-                + "nor evaluated on a CPU."),
+                "auto is bfloat16, or float32 with `training.bf16: false`. float16 is refused: Meno cannot train in "
+                + "it, nor evaluate in it on a CPU."),
         ConfigurationKey(
             "model.device", \.model.device, .choice,
-            "Where the model computes; auto takes CUDA, then MPS, then the CPU.",
+            "The device that the model runs on. auto prefers CUDA, then MPS, then the CPU.",
             example: "cpu"),
         ConfigurationKey(
             "model.weights", \.model.weights, .choice,
-            "Whether the quantised weights of a GGUF file, or of a model that bitsandbytes has quantised, stay packed in memory "
-                + "and are decoded while they are multiplied (packed), or become numbers of `model.dtype` (dense). auto is "
-                + "packed where dense weights would take more than a third of the memory that there is, and for the models of "
-                + "bitsandbytes, as in transformers.",
+            "How quantized weights (of a GGUF file or a bitsandbytes model) are kept in memory: packed keeps them "
+                + "quantized and decodes them during multiplication, dense converts them to `model.dtype`. auto uses "
+                + "packed if dense weights would take more than a third of the available memory, and always for "
+                + "bitsandbytes models, as in transformers.",
             example: "packed",
-            caveat: "On the CPU only. What auto chose is kept when a run is resumed."),
+            caveat: "packed works on the CPU only. A resumed run keeps the choice of auto."),
         ConfigurationKey(
             "model.load_in_4bit", \.model.loadsInFourBits, .flag,
-            "Quantises the weights of linear layers to four bits while the model is loaded, as bitsandbytes does it. Embeddings "
-                + "and head stay in `model.dtype`, which is also what is computed in.",
+            "Quantizes the weights of linear layers to four bits while the model is loaded, as bitsandbytes does. "
+                + "Embeddings and head stay in `model.dtype`, which is also the type of the computation.",
             example: "true",
             caveat:
-                "On the CPU only. Alone it means NF4 with double quantisation, as QLoRA has it; transformers' own defaults are "
-                + "fp4 without."),
+                "CPU only. Without other keys, this means NF4 with double quantization, as in QLoRA; the defaults of "
+                + "transformers are fp4 without it."),
         ConfigurationKey(
             "model.load_in_8bit", \.model.loadsInEightBits, .flag,
-            "Quantises the weights of linear layers to eight bits, with a scale for each row.", example: "true",
+            "Quantizes the weights of linear layers to eight bits, with one scale per row.", example: "true",
             caveat:
-                "The weights of LLM.int8; activations are not quantised, so that there are no outliers to treat apart."),
+                "Uses the weight format of LLM.int8. Activations are not quantized, so outliers need no special "
+                + "treatment."),
         ConfigurationKey(
-            "model.bnb_4bit_quant_type", \.model.fourBitType, .choice, "The sixteen values of `load_in_4bit`.",
+            "model.bnb_4bit_quant_type", \.model.fourBitType, .choice, "The 4-bit data type of `load_in_4bit`.",
             example: "fp4"),
         ConfigurationKey(
             "model.bnb_4bit_use_double_quant", \.model.usesDoubleQuantization, .flag,
-            "Whether the scales of `load_in_4bit`, one for 64 values, are quantised to eight bits.", example: "false"),
+            "Whether to quantize the scales of `load_in_4bit` (one per 64 values) to eight bits.", example: "false"),
         ConfigurationKey(
             "model.bnb_4bit_compute_dtype", \.model.fourBitComputeType, .choice,
-            "What activations are computed in beside packed weights; auto is `model.dtype`, or float32 on processors that "
-                + "multiply that faster.",
+            "The type of activations when weights are packed. auto is `model.dtype`, or float32 on processors "
+                + "that multiply it faster.",
             example: "float32",
             caveat:
-                "Of the whole model, not of its linear layers alone. bfloat16 needs `model.dtype` bfloat16. float16 is "
-                + "refused: it needs its losses scaled. transformers' own default is float32."),
+                "Applies to the complete model, not just to its linear layers. bfloat16 needs `model.dtype` bfloat16. "
+                + "float16 is refused because it needs loss scaling. The default of transformers is float32."),
         ConfigurationKey(
             "model.llm_int8_skip_modules", \.model.skippedModules, .textsOrNone,
-            "Linear layers that are not quantised, by their names or the ends of these; in four bits too.",
+            "Linear layers that are not quantized, by name or by the end of the name. Applies to four bits too.",
             example: "[down_proj]"),
     ]
 
@@ -72,109 +74,116 @@ extension ConfigurationKey {
     static let data = [
         ConfigurationKey(
             "data.path", \.data.paths, .paths,
-            "A file of records, a folder of such files, a pattern (`data/*.jsonl`, `data/**/*.parquet`), or a list of these: "
-                + "JSON, JSONL, CSV, TSV, text and Parquet, each also as .gz or .zst. A dataset's Hugging Face id (`org/name`, "
-                + "`org/name@revision:folder`) where there is no such path.",
+            "The data: a file, a folder, a pattern (`data/*.jsonl`, `data/**/*.parquet`), or a list of these. "
+                + "Formats are JSON, JSONL, CSV, TSV, text and Parquet, each also as .gz or .zst. If there is no such "
+                + "path, it is the Hugging Face id of a dataset (`org/name`, `org/name@revision:folder`).",
             example: "dialogues.json",
             caveat:
-                "Files of a folder are read in the order of their names. Where the names tell splits (train-00000.parquet, "
-                + "test.jsonl), those of train are read."),
+                "The files of a folder are read in the order of their names. If the names contain splits "
+                + "(train-00000.parquet, test.jsonl), only those of train are read."),
         ConfigurationKey(
             "data.sources", \.data.sources, .sources,
-            "Several sources, instead of `data.path`. With weights, each record's source is drawn by its weight, until one "
-                + "that is drawn has no more records; without, the sources are read one after the other.",
+            "Several sources, instead of `data.path`. With weights, the source of each record is picked at random "
+                + "in proportion to its weight, until a source that is picked has no more records. Without weights, the "
+                + "sources are read one after another.",
             example: "[{path: dialogues.json, weight: 3}, {path: wiki.jsonl.zst, weight: 1, max_samples: 5000}]",
             caveat:
-                "`data.seed` decides what is drawn. `max_samples` takes a source's first records. `format` and `split` are as "
-                + "`data.format`, and the split of a folder's files."),
+                "`data.seed` decides what is picked. `max_samples` takes the first records of a source. `format` "
+                + "works like `data.format`; `split` selects the split of a folder's files."),
         ConfigurationKey(
             "data.eval_path", \.data.evaluationPaths, .textsOrNone,
-            "What evaluations use, in any form that `data.path` may have. With it nothing is held out: all of `data.path` is "
-                + "trained on.",
+            "A separate evaluation set, in any form that `data.path` accepts. With it, nothing is held out: the "
+                + "run trains on all of `data.path`.",
             example: "test.jsonl",
-            caveat: "`data.max_eval_samples` limits it. Examples that are also trained on are counted and reported."),
+            caveat: "`data.max_eval_samples` limits it. Examples that are also in the training data are counted and "
+                + "reported."),
         ConfigurationKey(
             "data.mapping", \.data.mapping, .mapping,
-            "What the data call the parts of a record, of a turn (role, content) and who speaks (user, assistant, tool), where "
-                + "they have names of their own.",
+            "The names that your data uses for the parts of a record or a turn (role, content) and for the "
+                + "speakers (user, assistant, tool).",
             example: "{messages: chat, role: speaker, content: says, user: Q, assistant: A}",
-            caveat: "A record's own member of the usual name is left out where another one is mapped to it."),
+            caveat: "If another member is mapped to a usual name, a record's own member of that name is ignored."),
         ConfigurationKey(
             "data.sample_by", \.data.textUnit, .choice,
-            "What a record of a text file is: a line, a paragraph (up to a blank line), or the whole document.",
+            "What counts as a record in a text file: a line, a paragraph (up to a blank line), or the complete "
+                + "document.",
             example: "paragraph"),
         ConfigurationKey(
             "data.drop_duplicates", \.data.dropsDuplicates, .flag,
-            "Whether records are left out that equal an earlier one but for white space. They are counted in any case.",
+            "Whether to skip records that equal an earlier one, ignoring white space. Duplicates are counted "
+                + "either way.",
             example: "true"),
         ConfigurationKey(
-            "data.format", \.data.format, .choice, "The shape of the records; auto goes by each record's keys.",
+            "data.format", \.data.format, .choice,
+            "The format of the records. auto recognizes it by the keys of each record.",
             example: "messages"),
         ConfigurationKey(
             "data.chat_template", \.data.chatTemplate, .text,
-            "How dialogues become text: gemma, llama3, chatml, tokenizer (the template that came with the model), the path of a "
-                + ".jinja file, or auto: the model's own, or, where it brings none, the built-in one whose turn markers its "
-                + "vocabulary has.",
+            "The chat template: gemma, llama3, chatml, tokenizer (the model's own template), the path of a .jinja "
+                + "file, or auto. auto uses the model's own template if it has one, and otherwise the built-in one "
+                + "whose turn markers are in the vocabulary.",
             example: "gemma",
             caveat:
-                "A run resumes with the template that it began with. Where a template writes the date, it is that of the "
-                + "run's start."),
+                "A resumed run uses the template that it began with. If a template writes the date, it is the date on "
+                + "which the run started."),
         ConfigurationKey(
             "data.chat_template_kwargs", \.data.chatTemplateKwargs, .members,
-            "Values that the chat template is given with every dialogue, as `apply_chat_template` takes them; a record's own "
-                + "(`tools`, `documents`, `chat_template_kwargs`) come first.",
+            "Values that are passed to the chat template with every conversation, as in `apply_chat_template`. "
+                + "Values in a record (`tools`, `documents`, `chat_template_kwargs`) take precedence.",
             example: "{enable_thinking: false}"),
         ConfigurationKey(
-            "data.max_length", \.data.maxLength, .integer(from: 2), "Tokens of the longest example.", example: "512"),
+            "data.max_length", \.data.maxLength, .integer(from: 2), "The maximum number of tokens in an example.",
+            example: "512"),
         ConfigurationKey(
             "data.too_long", \.data.tooLong, .choice,
-            "Whether longer examples are cut at their end (truncate) or left out (skip); skip_without_answer cuts them, and "
-                + "leaves out those whose answer begins beyond `max_length`.",
+            "What to do with longer examples: truncate cuts them at the end, skip skips them, and "
+                + "skip_without_answer cuts them but skips those whose answer begins beyond `max_length`.",
             example: "skip_without_answer",
             caveat:
-                "A cut example ends without its end-of-turn token. One that is cut before its answer begins trains the model "
-                + "on the question alone; such examples are counted apart."),
+                "A truncated example has no end-of-turn token. If it is cut before its answer begins, the model "
+                + "learns only the question; such examples are counted separately."),
         ConfigurationKey(
-            "data.on_invalid", \.data.onInvalid, .choice, "Whether unfit records are left out or end the run.",
+            "data.on_invalid", \.data.onInvalid, .choice, "Whether an invalid record is skipped or ends the run.",
             example: "stop"),
         ConfigurationKey(
             "data.train_fraction", \.data.trainFraction, .fraction,
-            "The share of the examples that is trained on; the rest is held out for evaluation.", example: "0.9",
-            caveat: "Equal examples stay on one side, so the shares may differ a little where records repeat."),
+            "The fraction of the examples used for training. The rest is held out for evaluation.", example: "0.9",
+            caveat: "Equal examples stay on the same side, so the fraction can differ slightly if records repeat."),
         ConfigurationKey(
             "data.max_eval_samples", \.data.maxEvaluationSamples, .integer(from: 0),
-            "How many of the held-out examples evaluations use, chosen evenly over sources and lengths.",
+            "The maximum number of held-out examples in an evaluation, chosen evenly over sources and lengths.",
             example: "200"),
         ConfigurationKey(
             "data.loss_on", \.data.lossOn, .choice,
-            "Which tokens are learnt: all, completions (the assistant's, with the token that ends its turn), or "
-                + "last_completion (of a dialogue, only the last answer).",
+            "Which tokens carry loss: all, completions (the assistant's answers, with the token that ends the "
+                + "turn), or last_completion (only the last answer of a conversation).",
             example: "completions",
             caveat:
-                "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` is not learnt in any case. A token "
+                "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` never carries loss. A token "
                 + "belongs to an answer if any of its bytes does."),
         ConfigurationKey(
             "data.packing", \.data.packing, .choice,
-            "Whether a step counts examples one by one (none), or counts as one what fits together into `max_length` tokens, put "
-                + "together by best-fit decreasing (best_fit).",
+            "How a step counts examples: none counts each one, best_fit combines examples up to `max_length` "
+                + "tokens (best-fit decreasing) and counts each pack as one.",
             example: "best_fit",
             caveat:
-                "It only shapes steps: nothing is padded here, and no example sees another one. Steps become of about the "
-                + "same size."),
+                "This only makes steps more equal in size. Meno never pads, and examples in a pack do not see each "
+                + "other."),
         ConfigurationKey(
             "data.text_blocks", \.data.textBlocks, .flag,
-            "Whether records of the shape \"text\" are joined, each with its EOS, and cut into blocks of `max_length` tokens, as "
-                + "for continued pre-training. No token is lost.",
-            example: "true", caveat: "Other records stay examples of their own."),
+            "Whether to join text records, each followed by its EOS token, and cut them into blocks of "
+                + "`max_length` tokens, as for continued pre-training. No token is lost.",
+            example: "true", caveat: "Other records remain separate examples."),
         ConfigurationKey(
             "data.block_overlap", \.data.blockOverlap, .integer(from: 0),
-            "Tokens at the end of a block that the next one begins with, as context that is not learnt again.",
-            example: "64", caveat: "With 0 the first token of each block is not learnt: nothing stands before it."),
+            "The number of tokens at the end of a block that the next block repeats as context, without loss.",
+            example: "64", caveat: "With 0, the first token of each block carries no loss, because nothing precedes it."
+        ),
         ConfigurationKey(
-            "data.shuffle", \.data.shuffle, .flag, "Whether the split and every epoch have a seeded random order.",
+            "data.shuffle", \.data.shuffle, .flag, "Whether to shuffle the split and every epoch, with `data.seed`.",
             example: "false"),
         ConfigurationKey(
             "data.seed", \.data.seed, .integer(from: 0, to: .max),
-            "Seeds the split, the order, the adapters' first values and dropout.", example: "7"),
+            "The random seed of the split, the order, the initial adapter weights and dropout.", example: "7"),
     ]
 }

@@ -3,119 +3,134 @@ extension ConfigurationKey {
     static let monitor = [
         ConfigurationKey(
             "monitor.enabled", \.monitor.isEnabled, .flag,
-            "Whether a monitor follows the run: stable checkpoints, alerts, probe questions and their files.",
-            example: "false", caveat: "`monitor: null` says the same."),
+            "Whether to monitor the run: stable checkpoints, alerts, probe questions and their files.",
+            example: "false", caveat: "`monitor: null` does the same as false."),
         ConfigurationKey(
             "monitor.window_size", \.monitor.thresholds.windowSize, .integer(from: 1),
-            "How many evaluations (and logged gradient norms) the stability of a run is judged over.", example: "3",
-            caveat: "There is no stable checkpoint before there are so many evaluations."),
+            "The number of evaluations (and logged gradient norms) over which the stability of a run is judged.",
+            example: "3",
+            caveat: "There is no stable checkpoint before this many evaluations."),
         ConfigurationKey(
             "monitor.min_steps_between_checkpoints", \.monitor.thresholds.minStepsBetweenCheckpoints, .integer(from: 0),
-            "Steps between two stable checkpoints, and before the first.", example: "20",
+            "The minimum number of steps between stable checkpoints, and before the first one.", example: "20",
             caveat: "A balanced state qualifies without waiting."),
         ConfigurationKey(
             "monitor.perplexity_threshold", \.monitor.thresholds.perplexityThreshold, .positive,
-            "The mean perplexity over the window must be below this for a stable checkpoint.", example: "15",
-            caveat: "Perplexity depends on tokenizer and data: look at the first evaluations before choosing."),
+            "A stable checkpoint needs a mean perplexity over the window below this value.", example: "15",
+            caveat:
+                "Perplexity depends on the tokenizer and the data. Look at the first evaluations before you choose a "
+                + "value."),
         ConfigurationKey(
             "monitor.eval_loss_variance_threshold", \.monitor.thresholds.evaluationLossDeviationThreshold, .notNegative,
-            "The most standard deviation of the evaluation loss over the window, in nats.", example: "0.02",
-            caveat: "Named after the variance, as in the original; the standard deviation is compared."),
+            "The maximum standard deviation of the evaluation loss over the window, in nats.", example: "0.02",
+            caveat: "The name says variance, as in the original, but the standard deviation is compared."),
         ConfigurationKey(
             "monitor.grad_norm_bounds", \.monitor.thresholds.gradientNormBounds, .range,
-            "Within these the mean gradient norm is good; outside for long it raises an alert.", example: "[0.05, 10]",
-            caveat: "Norms are taken before clipping, and are larger for smaller models."),
+            "The range of good mean gradient norms. A norm that stays outside raises an alert.", example: "[0.05, 10]",
+            caveat: "Norms are measured before clipping, and are larger for smaller models."),
         ConfigurationKey(
             "monitor.max_stable_checkpoints", \.monitor.thresholds.maxStableCheckpoints, .integer(from: 0),
-            "Stable checkpoints that are kept; the one with the highest evaluation loss goes first.", example: "2"),
+            "The maximum number of stable checkpoints to keep. The one with the highest evaluation loss is "
+                + "removed first.", example: "2"),
         ConfigurationKey(
             "monitor.max_consecutive_errors", \.monitor.thresholds.maxConsecutiveErrors, .integer(from: 1),
-            "Failed saves in a row after which no more stable checkpoints are tried.", example: "1"),
+            "Stop saving stable checkpoints after this many consecutive failures.", example: "1"),
         ConfigurationKey(
             "monitor.variance_bias_window", \.monitor.thresholds.varianceBiasWindow, .integer(from: 1),
-            "How many logged training losses and evaluation losses the balance is judged over.", example: "5"),
+            "The number of logged training losses and evaluation losses over which the balance is judged.", example: "5"
+        ),
         ConfigurationKey(
             "monitor.optimal_gap_range", \.monitor.thresholds.optimalGapRange, .range,
-            "Balanced: mean evaluation loss less mean training loss lies within these, in nats.", example: "[0, 0.5]"),
+            "A balanced state has a mean evaluation loss minus mean training loss in this range, in nats.",
+            example: "[0, 0.5]"),
         ConfigurationKey(
             "monitor.balanced_total_variance", \.monitor.thresholds.balancedTotalVariance, .notNegative,
-            "Balanced: the mean of the two losses' variances is below this.", example: "0.02"),
+            "A balanced state has a mean of the two losses' variances below this value.", example: "0.02"),
         ConfigurationKey(
             "monitor.balanced_variance_ratio", \.monitor.thresholds.balancedVarianceRatio, .notNegative,
-            "Balanced: the smaller variance divided by the larger is above this.", example: "0.5"),
+            "A balanced state has a ratio of the smaller to the larger variance above this value.", example: "0.5"),
         ConfigurationKey(
             "monitor.on_alert", \.monitor.onAlert, .choice,
-            "What an alert does beside being told: nothing more, end the run with a checkpoint, or start alert_command.",
-            example: "stop", caveat: "Alerts that only inform do not end a run."),
+            "What an alert does: log reports it, stop also ends the run with a checkpoint, and command also "
+                + "starts alert_command.",
+            example: "stop", caveat: "Alerts that are only for information do not end a run."),
         ConfigurationKey(
             "monitor.alert_command", \.monitor.alertCommand, .textOrNone,
-            "A shell command that gets each alert as a line of JSON on its standard input, and the run's folder as MENO_RUN_DIR.",
-            example: "\"cat >> alerts.jsonl\"", caveat: "It is ended after a minute, and never holds up training."),
+            "A shell command that gets each alert as a line of JSON on its standard input, and the run's folder "
+                + "in MENO_RUN_DIR.",
+            example: "\"cat >> alerts.jsonl\"", caveat: "It is killed after a minute, and never delays training."),
     ]
 
     /// `monitor.alerts:`
     static let alerts = [
         ConfigurationKey(
             "monitor.alerts.confidence", \.monitor.thresholds.alerts.confidence, .fraction,
-            "Confidence, one-sided, of the judgement whether the loss still falls; from 0.5.", example: "0.99"),
+            "The one-sided confidence with which the monitor decides whether the loss is still falling, at least "
+                + "0.5.", example: "0.99"),
         ConfigurationKey(
             "monitor.alerts.spike_z_score", \.monitor.thresholds.alerts.spikeZScore, .positive,
-            "A loss so many robust standard deviations above its neighbours is a spike.", example: "10"),
+            "A loss this many robust standard deviations above its neighbors is a spike.", example: "10"),
         ConfigurationKey(
             "monitor.alerts.divergence_z_score", \.monitor.thresholds.alerts.divergenceZScore, .positive,
-            "The loss has diverged when the median of ten steps is so many robust standard deviations, and a tenth, above "
-                + "the best such median.",
+            "The loss has diverged if the median of ten steps is this many robust standard deviations, and a "
+                + "tenth, above the best such median.",
             example: "8"),
         ConfigurationKey(
             "monitor.alerts.plateau_min_fall", \.monitor.thresholds.alerts.plateauMinFall, .notNegative,
-            "A plateau: over a quarter of the run the loss falls by less than this share of itself.",
+            "The loss is on a plateau if it falls by less than this fraction over a quarter of the run.",
             example: "0.002"),
         ConfigurationKey(
             "monitor.alerts.plateau_min_rate_share", \.monitor.thresholds.alerts.plateauMinRateShare, .fraction,
-            "A plateau is looked for while the learning rate is at least this share of its peak.", example: "0.1"),
+            "The monitor looks for a plateau while the learning rate is at least this fraction of its peak.",
+            example: "0.1"),
         ConfigurationKey(
             "monitor.alerts.overfitting_rise", \.monitor.thresholds.alerts.overfittingRise, .notNegative,
-            "Over-fitting: the evaluation loss is above its best by this share, and the gap above optimal_gap_range.",
+            "The model overfits if the evaluation loss is above its best by this fraction and the gap is above "
+                + "optimal_gap_range.",
             example: "0.05"),
         ConfigurationKey(
             "monitor.alerts.overfitting_patience", \.monitor.thresholds.alerts.overfittingPatience, .integer(from: 1),
-            "Over-fitting: evaluations since the best one.", example: "3"),
+            "The number of evaluations since the best one before the monitor reports overfitting.", example: "3"),
         ConfigurationKey(
             "monitor.alerts.min_context_gain", \.monitor.thresholds.alerts.minContextGain, .fraction,
-            "After the warm-up the training loss must be below the entropy of the labels' frequencies by this share: else "
-                + "what stands before a label does not help to predict it, as where words are shuffled.",
+            "After the warmup, the training loss must be below the entropy of the label frequencies by this "
+                + "fraction. Otherwise the context does not help to predict a label, for example because words are "
+                + "shuffled.",
             example: "0.3",
-            caveat: "0 switches it off, for a model trained from nothing. Not judged with label smoothing."),
+            caveat: "0 disables it, for a model trained from scratch. Not checked with label smoothing."),
         ConfigurationKey(
             "monitor.alerts.grad_norm_window", \.monitor.thresholds.alerts.gradientNormWindow, .integer(from: 1),
-            "Steps over which the median gradient norm is held against grad_norm_bounds.", example: "50"),
+            "The number of steps whose median gradient norm is compared with grad_norm_bounds.", example: "50"),
         ConfigurationKey(
             "monitor.alerts.zero_rate_share", \.monitor.thresholds.alerts.zeroRateShare, .fraction,
-            "The learning rate is effectively zero below this share of its peak.", example: "0.01"),
+            "The learning rate counts as zero below this fraction of its peak.", example: "0.01"),
         ConfigurationKey(
             "monitor.alerts.zero_rate_remaining", \.monitor.thresholds.alerts.zeroRateRemaining, .fraction,
-            "… which is trouble while more than this share of all steps remains.", example: "0.2"),
+            "A learning rate of zero raises an alert if more than this fraction of all steps remains.", example: "0.2"),
         ConfigurationKey(
             "monitor.alerts.throughput_share", \.monitor.thresholds.alerts.throughputShare, .fraction,
-            "Throughput has collapsed when the median of ten steps is below this share of the best such median.",
+            "Throughput has collapsed if the median of ten steps is below this fraction of the best such median.",
             example: "0.8"),
         ConfigurationKey(
             "monitor.alerts.memory_growth_share", \.monitor.thresholds.alerts.memoryGrowthShare, .notNegative,
-            "Memory grows on when forty readings have grown, evenly, by this share.", example: "0.1"),
+            "Memory keeps growing if forty readings have grown evenly by this fraction and by memory_growth_mib.",
+            example: "0.1"),
         ConfigurationKey(
             "monitor.alerts.memory_growth_mib", \.monitor.thresholds.alerts.memoryGrowthMiB, .notNegative,
-            "… and by so many MiB.", example: "256"),
+            "The minimum growth of memory over forty readings, in MiB.", example: "256"),
         ConfigurationKey(
             "monitor.alerts.max_reward_margin", \.monitor.thresholds.alerts.maxRewardMargin, .positive,
-            "Objectives of preferences: the median reward margin of ten steps above which pairs are known by heart.",
+            "For preference objectives: the model has memorized the pairs if the median reward margin of ten "
+                + "steps is above this value.",
             example: "30"),
         ConfigurationKey(
             "monitor.alerts.chosen_logps_fall", \.monitor.thresholds.alerts.chosenLogProbabilityFall, .positive,
-            "Objectives of preferences: the share by which the log-probability of held-out chosen completions may lie below its "
-                + "best.", example: "0.3"),
+            "For preference objectives: how far the log-probability of held-out chosen completions may fall below "
+                + "its best, as a fraction.", example: "0.3"),
         ConfigurationKey(
             "monitor.alerts.min_reward_accuracy", \.monitor.thresholds.alerts.minPreferenceAccuracy, .fraction,
-            "Objectives of preferences: the share of pairs that must be ranked correctly when half of the run is done.",
+            "For preference objectives: the fraction of pairs that must be ranked correctly halfway through the "
+                + "run.",
             example: "0.6"),
     ]
 
@@ -123,53 +138,57 @@ extension ConfigurationKey {
     static let probes = [
         ConfigurationKey(
             "monitor.probes.when", \.monitor.probing, .choice,
-            "Whether probe questions are asked after each evaluation, or never.", example: "never",
-            caveat: "Only of runs whose data are dialogues."),
+            "When to ask the probe questions: after each evaluation, or never.", example: "never",
+            caveat: "They are asked only if the data consists of conversations."),
         ConfigurationKey(
             "monitor.probes.questions", \.monitor.probeQuestions, .texts,
-            "The questions; auto: four bundled ones, in Japanese or English as the data are.",
+            "The probe questions. auto uses four bundled ones, in Japanese or English depending on the data.",
             example: "[\"勇気とは何ですか。\", \"正義とは何ですか。\"]"),
         ConfigurationKey(
             "monitor.probes.max_new_tokens", \.monitor.probeMaxNewTokens, .integer(from: 1),
-            "Tokens of the longest answer.", example: "128"),
+            "The maximum number of tokens in an answer.", example: "128"),
         ConfigurationKey(
             "monitor.probes.max_share", \.monitor.probeMaxShare, .fraction,
-            "Questions are left out while they have taken more than this share of the run's time.", example: "0.01",
-            caveat: "The first time they are asked in any case."),
+            "Questions are skipped while they have taken more than this fraction of the run's time.", example: "0.01",
+            caveat: "They are always asked the first time."),
         ConfigurationKey(
             "monitor.probes.min_asking_share", \.monitor.thresholds.probes.minAskingShare, .fraction,
-            "In the second half of a run at least this share of the answers asks something back.", example: "0",
-            caveat: "0 where the model is not meant to ask."),
+            "The minimum fraction of answers that ask something back, in the second half of a run.", example: "0",
+            caveat: "Use 0 if the model is not meant to ask questions."),
         ConfigurationKey(
             "monitor.probes.max_asking_fall", \.monitor.thresholds.probes.maxAskingFall, .fraction,
-            "Nor may that share fall by this much below its best.", example: "1"),
+            "How far the fraction of answers that ask something back may fall below its best.", example: "1"),
         ConfigurationKey(
             "monitor.probes.min_distinct_2", \.monitor.thresholds.probes.minDistinct2, .fraction,
-            "An answer with a smaller share of different two-unit sequences repeats itself.", example: "0.5",
-            caveat: "Units are characters in Japanese and words elsewhere."),
+            "An answer is repetitive if the fraction of distinct bigrams is smaller than this.", example: "0.5",
+            caveat: "A bigram consists of characters in Japanese, and of words in other languages."),
         ConfigurationKey(
             "monitor.probes.max_repeated_span_share", \.monitor.thresholds.probes.maxRepeatedSpanShare, .fraction,
-            "So does one of which a span that occurs twice is more than this share.", example: "0.25"),
+            "An answer is also repetitive if a span that occurs twice makes up more than this fraction of it.",
+            example: "0.25"),
         ConfigurationKey(
             "monitor.probes.max_repetitive_share", \.monitor.thresholds.probes.maxRepetitiveShare, .fraction,
-            "Trouble: more than this share of the answers repeats itself.", example: "0"),
+            "An alert is raised if more than this fraction of the answers is repetitive.", example: "0"),
         ConfigurationKey(
             "monitor.probes.same_question_similarity", \.monitor.thresholds.probes.sameQuestionSimilarity, .fraction,
-            "Two questions are the same from this Dice coefficient of their character pairs.", example: "0.95"),
+            "Two questions count as the same if the Dice coefficient of their character pairs is at least this "
+                + "value.", example: "0.95"),
         ConfigurationKey(
             "monitor.probes.max_same_question_share", \.monitor.thresholds.probes.maxSameQuestionShare, .fraction,
-            "Trouble: more than this share of the answers asks what the answer to another probe asks.", example: "0.3"),
+            "An alert is raised if more than this fraction of the answers asks the same as the answer to another "
+                + "probe.", example: "0.3"),
         ConfigurationKey(
             "monitor.probes.same_question_memory", \.monitor.thresholds.probes.sameQuestionMemory, .integer(from: 0),
-            "How many earlier probings a question is compared with.", example: "0"),
+            "The number of earlier rounds of probes that a question is compared with.", example: "0"),
         ConfigurationKey(
             "monitor.probes.max_empty_share", \.monitor.thresholds.probes.maxEmptyShare, .fraction,
-            "Trouble: more than this share of the answers is empty.", example: "0"),
+            "An alert is raised if more than this fraction of the answers is empty.", example: "0"),
         ConfigurationKey(
             "monitor.probes.max_truncated_share", \.monitor.thresholds.probes.maxTruncatedShare, .fraction,
-            "Trouble: more than this share of the answers is cut by max_new_tokens.", example: "1"),
+            "An alert is raised if more than this fraction of the answers is cut off by max_new_tokens.", example: "1"),
         ConfigurationKey(
             "monitor.probes.max_wrong_language_share", \.monitor.thresholds.probes.maxWrongLanguageShare, .fraction,
-            "Trouble: more than this share of the answers is not in the language of its question.", example: "1"),
+            "An alert is raised if more than this fraction of the answers is not in the language of the question.",
+            example: "1"),
     ]
 }
