@@ -44,7 +44,7 @@ struct Models: ParsableCommand {
             abstract: "Downloads one into the cache.",
             discussion: """
                 A name of the list, or a Hugging Face id: org/name, org/name@revision, org/name:file.gguf or org/name:Q4_K_M. \
-                Of a model that is in the cache, a newer version of the branch is downloaded.
+                Of a model that is in the cache, a newer version of the branch is downloaded. datasets/org/name is a dataset.
 
                 Other commands offer the download of a named model that is not there yet; with MENO_ASSUME_YES=1 they \
                 download it without asking. A model that is named by its id they download when it is needed.
@@ -54,6 +54,10 @@ struct Models: ParsableCommand {
 
         func run() throws {
             try reportingErrors {
+                if let dataset = DatasetReference.named(name) {
+                    let snapshot = try Hub(HubSettings()).locate(dataset, .dataset, isRenewed: true, log: ConsoleLog())
+                    return print(DatasetReference.place(of: dataset, in: snapshot))
+                }
                 switch try ModelReference(name) {
                 case .path(let url): print(url.path)
                 case .named(let model):
