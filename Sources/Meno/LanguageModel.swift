@@ -151,8 +151,7 @@ public actor LanguageModel {
     /// - Throws: ``DataError`` where no record can be used, ``TokenizerError`` where there is no such chat template,
     ///   ``TrainingError`` (`interrupted` where the task is cancelled, `outOfMemory`) or ``TorchError``.
     public func evaluate(_ path: String, _ options: EvaluationOptions = EvaluationOptions()) throws -> Evaluation {
-        let (records, report) = try RecordFile.read(URL(filePath: path))
-        return try evaluate(records, report, options)
+        try evaluate(loaded.evaluationData(of: RecordSources([DataSource([path])], seed: 0), options, log: log))
     }
 
     /// Computes loss and perplexity over records.
@@ -164,15 +163,11 @@ public actor LanguageModel {
     public func evaluate(
         _ records: [Record], _ options: EvaluationOptions = EvaluationOptions()
     ) throws -> Evaluation {
-        try evaluate(records, DataReport(), options)
+        try evaluate(loaded.evaluationData(records, options, log: log))
     }
 
-    private func evaluate(
-        _ records: [Record], _ report: DataReport, _ options: EvaluationOptions
-    ) throws -> Evaluation {
-        var report = report
-        let data = try loaded.evaluationData(records, report: &report, options)
-        report.remarks.forEach(log.warn)
+    private func evaluate(_ data: EvaluationData) throws -> Evaluation {
+        data.report.remarks.forEach(log.warn)
         return try loaded.evaluate(data.chosen, log: log) { Task.isCancelled }
     }
 }

@@ -9,6 +9,11 @@ package struct RunDataSummary: Sendable, Hashable, Codable {
         package var longest: Int
         package var total: Int
 
+        package init(shortest: Int, median: Int, ninetieth: Int, longest: Int, total: Int) {
+            (self.shortest, self.median, self.ninetieth) = (shortest, median, ninetieth)
+            (self.longest, self.total) = (longest, total)
+        }
+
         /// - Returns: `nil` where there is no example.
         package init?(_ lengths: [Int]) {
             let sorted = lengths.sorted()
@@ -19,10 +24,44 @@ package struct RunDataSummary: Sendable, Hashable, Codable {
         }
     }
 
+    /// Of how many records something holds.
+    package struct Share: Sendable, Hashable, Codable {
+        package var name: String
+        package var records: Int
+
+        package init(name: String, records: Int) {
+            self.name = name
+            self.records = records
+        }
+    }
+
+    /// What the records are like, as `meno inspect` shows it.
+    package struct Records: Sendable, Hashable, Codable {
+        /// The most frequent first.
+        package var shapes: [Share]
+        package var languages: [Share]
+        package var sources: [Share]
+        /// How many sources there are.
+        package var sourceCount: Int
+        /// Records that have a chosen and a rejected side.
+        package var pairs: Int
+        /// Records that equal an earlier one but for white space.
+        package var duplicates: Int
+
+        package init(
+            shapes: [Share], languages: [Share], sources: [Share], sourceCount: Int, pairs: Int, duplicates: Int
+        ) {
+            (self.shapes, self.languages, self.sources) = (shapes, languages, sources)
+            (self.sourceCount, self.pairs, self.duplicates) = (sourceCount, pairs, duplicates)
+        }
+    }
+
     /// The data file.
     package var path: String
     /// Records seen, used and left out, in a sentence.
     package var summary: String
+    /// `nil` in runs that recorded none.
+    package var records: Records?
     /// How dialogues were written.
     package var template: String?
     package var trainSamples: Int
@@ -37,11 +76,12 @@ package struct RunDataSummary: Sendable, Hashable, Codable {
     package var preview: String?
 
     package init(
-        path: String, summary: String, template: String?, trainSamples: Int, evaluationSamples: Int, lengths: Lengths?,
-        labels: Int?, problems: [String], remarks: [String], preview: String?
+        path: String, summary: String, records: Records?, template: String?, trainSamples: Int, evaluationSamples: Int,
+        lengths: Lengths?, labels: Int?, problems: [String], remarks: [String], preview: String?
     ) {
         self.path = path
         self.summary = summary
+        self.records = records
         self.template = template
         self.trainSamples = trainSamples
         self.evaluationSamples = evaluationSamples

@@ -16,7 +16,7 @@ import Testing
         change(&builder)
         var preparation = ExamplePreparation(decoder: RecordDecoder(format: .auto), builder: builder)
         // Small enough for several chunks.
-        preparation.chunkRecords = 7
+        preparation.pass.chunkRecords = 7
         return preparation
     }
 
@@ -87,11 +87,11 @@ import Testing
     @Test(arguments: [1, 2, 5]) func theExamplesDependOnNoNumberOfWorkersAndNoPlace(_ workers: Int) throws {
         let source = try source()
         var plain = try preparation()
-        plain.workers = 1
-        plain.chunkRecords = 1000
+        plain.pass.workers = 1
+        plain.pass.chunkRecords = 1000
         let expected = try plain.examples(of: source.records())
         var preparation = try preparation()
-        preparation.workers = workers
+        preparation.pass.workers = workers
         let inMemory = try preparation.examples(of: source.records())
         let store = try preparation.store(in: cache, key: "a") { try source.records() }
         for (examples, findings) in [
@@ -184,6 +184,77 @@ import Testing
         try bytes.prefix(100).write(to: file)
         #expect(cache.existing("a") == nil)
         #expect(try all(preparation.store(in: cache, key: "a") { try source.records() }) == expected)
+    }
+
+    @Test func whatAnEarlierVersionPreparedIsNotUsed() throws {
+        let source = try source()
+        let preparation = try preparation()
+        let expected = try all(preparation.store(in: cache, key: "a") { try source.records() })
+        let summary = cache.folder.appending(path: "a/\(StoreSummary.name)")
+        let text = try String(contentsOf: summary, encoding: .utf8)
+        try Data(text.replacing("\"version\":\(StoreSummary.currentVersion)", with: "\"version\":1").utf8).write(
+            to: summary)
+        #expect(cache.existing("a") == nil)
+        #expect(try all(preparation.store(in: cache, key: "a") { try source.records() }) == expected)
+    }
+
+    @Test func theSummaryIsKeptWithTheExamples() throws {
+        let source = try source()
+        let preparation = try preparation()
+        let (records, _) = try RecordFile.read(URL(filePath: source.path))
+        let expected = DataSummary(records)
+        #expect(expected.duplicates > 0 && expected.sources.count == 2)
+        #expect(try preparation.examples(of: source.records()).findings.summary == expected)
+        // Cut off once, so that a part of it was counted by an earlier run.
+        struct Crash: Error {}
+        #expect(throws: Crash.self) {
+            try preparation.store(in: cache, key: "a") {
+                try source.records()
+            } onProgress: {
+                if $0.records > 30 { throw Crash() }
+            }
+        }
+        let store = try preparation.store(in: cache, key: "a") { try source.records() }
+        #expect(store.summary.findings.summary == expected)
+        #expect(try #require(cache.existing("a")).summary.findings.summary == expected)
+        #expect(
+            try preparation.index(in: cache, key: "index") { try source.records() }.summary.findings.summary == expected
+        )
+    }
+
+    // MARK: Made a second time
+
+    @Test(arguments: [0, 300, .max]) func examplesOfAnOutlineAreTheSame(_ limit: Int) throws {
+        let source = try source()
+        var preparation = try preparation()
+        let sources = try RecordSources([DataSource([source.path])], seed: 0)
+        let expected = try preparation.examples(of: source.records())
+        let outline = try preparation.outline(of: sources, limit: limit)
+        #expect((outline.examples is ExampleOutline) == (limit < .max))
+        #expect(outline.examples.count == expected.examples.count)
+        #expect(try all(outline.examples) == all(expected.examples))
+        #expect(try outline.examples.examples(at: [50, 3, 50]) == expected.examples.examples(at: [50, 3, 50]))
+        #expect(
+            try outline.report(preparation.builder, path: "") == expected.report(preparation.builder, path: ""))
+        for position in 0..<outline.examples.count {
+            #expect(outline.examples.lengths(at: position) == expected.examples.lengths(at: position))
+            #expect(outline.examples.source(at: position) == expected.examples.source(at: position))
+            #expect(outline.examples.contentHash(at: position) == expected.examples.contentHash(at: position))
+        }
+        #expect(
+            BalancedSample.positions(of: outline.examples, limit: 10, seed: 3)
+                == BalancedSample.positions(of: expected.examples, limit: 10, seed: 3))
+        preparation.pass.chunkRecords = 1000
+        #expect(try preparation.first(5, of: sources) == Array(all(expected.examples).prefix(5)))
+    }
+
+    @Test func aFileThatIsReplacedBehindAnOutlineIsNamed() throws {
+        let source = try source()
+        let sources = try RecordSources([DataSource([source.path])], seed: 0)
+        let outline = try preparation().outline(of: sources, limit: 0)
+        try Data(#"{"text": "other"}"#.utf8).write(to: URL(filePath: source.path))
+        let error = #expect(throws: DataError.self) { try outline.examples.example(at: 3) }
+        #expect(error?.code == .changed)
     }
 
     @Test func twoRunsThatPrepareTheSameDoItOnce() async throws {

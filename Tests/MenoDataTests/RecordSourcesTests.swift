@@ -82,6 +82,24 @@ import Testing
         #expect(records.map(\.content) == [.text("t"), .dialogue([.init(.user, "q"), .init(.assistant, "a")])])
     }
 
+    @Test func recordsOfOtherSourcesAreFoundAgain() throws {
+        let sources = try RecordSources(
+            [DataSource([try write("a.jsonl", (0..<3000).map { "what is \($0)" })])], seed: 0)
+        let survey = try DataSurvey(sources)
+        #expect(
+            survey.summary.records == 3000 && survey.findings.report.summary == "3000 records: 3000 used, 0 left out")
+        let others = [
+            try write("b.jsonl", ["no", "what  is 7", "what is 2999", "yes"]),
+            try write("c.jsonl", (0..<9).map { "what is \($0) " }),
+        ]
+        let leaks = try survey.leaks(into: RecordSources([DataSource(others)], seed: 0))
+        #expect(leaks.count == 11 && leaks.of == 13)
+        #expect(
+            leaks.places.map { $0.split(separator: ", ").last } == ["line 2", "line 3", "line 1", "line 2", "line 3"])
+        let empty = try RecordSources([DataSource([try write("d.jsonl", [])])], seed: 0)
+        #expect(throws: DataError.self) { try survey.leaks(into: empty) }
+    }
+
     @Test func whatIsNotThereIsNamed() throws {
         try FileManager.default.createDirectory(
             at: folder.url.appending(path: "empty"), withIntermediateDirectories: true)

@@ -125,14 +125,15 @@ import Testing
 
     static func examples(of kind: Kind) throws -> [Example] {
         let file = Fixtures.url("preferences/\(kind.options.kind == .kto ? "judged" : "pairs").jsonl")
-        let (records, read) = try RecordFile.read(file)
         let tiny = try TinyModel()
         defer { withExtendedLifetime(tiny) {} }
-        var report = read
         var builder = ExampleBuilder(
             tokenizer: try Tokenizer.load(tiny.model), template: nil, maxLength: 128, invalidPolicy: .stop)
         builder.unit = kind.options.kind == .kto ? .judged : .pairs
-        return try builder.examples(from: records, report: &report)
+        let prepared = try ExamplePreparation(decoder: RecordDecoder(format: .auto), builder: builder)
+            .examples(of: SourceFile(file).records())
+        _ = try prepared.report(builder, path: file.path)
+        return try prepared.examples.beginning(prepared.examples.count)
     }
 
     /// A model at its start, the objective and the examples with what the objective needs of them.

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MenoData
 internal import MenoExport
 internal import MenoModels
 internal import MenoMonitor
@@ -98,12 +99,10 @@ extension ModelExporter {
         let limit = Self.sampleCount
         var samples: [ExportVerification.Sample] = []
         if let data {
-            samples = try TrainedRun.examples(
-                URL(filePath: data), template: subject.templateName, subject.tokenized, maxLength: Self.sampleLength
-            ).prefix(limit).map { .init(ids: $0.ids, labels: $0.labels) }
-        } else if let run = subject.run, FileManager.default.fileExists(atPath: run.configuration.data.path) {
+            samples = try firstExamples(of: data, subject, limit: limit).map { .init(ids: $0.ids, labels: $0.labels) }
+        } else if let run = subject.run {
             do {
-                samples = try run.heldOut(limit: limit, subject.tokenized)
+                samples = try run.heldOut(limit: limit, subject.tokenized, log: log)
             } catch {
                 log.warn("the run's data cannot be compared with (\(error)); questions that Meno brings along are used")
             }
@@ -115,6 +114,17 @@ extension ModelExporter {
         return samples.map {
             .init(ids: Array($0.ids.prefix(Self.sampleLength)), labels: Array($0.labels.prefix(Self.sampleLength)))
         }.filter { $0.labels.dropFirst().contains { $0 >= 0 } }
+    }
+
+    /// The first examples of data that was named for the comparison.
+    private func firstExamples(of data: String, _ subject: Subject, limit: Int) throws -> [Example] {
+        let choice = subject.tokenized.choose(subject.templateName, warnsOfOther: false)
+        var builder = ExampleBuilder(
+            tokenizer: subject.tokenizer, template: choice.template, maxLength: Self.sampleLength)
+        builder.templateFault = choice.fault
+        let preparation = ExamplePreparation(decoder: RecordDecoder(format: .auto), builder: builder)
+        let sources = try RecordSources([DataSource([data])], seed: 0)
+        return try preparation.first(limit, of: sources)
     }
 
     /// Questions that Meno brings along, where the data is not at hand.

@@ -32,30 +32,24 @@ struct TrainedRun {
     /// The SHA-256 of the data that was trained on, as the run recorded it.
     var dataHash: String? { text.firstMatch(of: /SHA-256 ([0-9a-f]{64})/).map { String($0.1) } }
 
-    /// A few texts that were held out from training.
-    func heldOut(limit: Int, _ model: TokenizedModel) throws -> [ExportVerification.Sample] {
-        let data = configuration.data
-        let examples = try Self.examples(
-            URL(filePath: data.path), format: data.format, template: data.chatTemplate, model,
-            maxLength: data.maxLength,
-            lossOn: data.lossOn)
-        let sides = try ExampleSides(
-            examples, trainFraction: data.trainFraction, limit: limit, seed: UInt64(data.seed), shuffles: data.shuffle)
-        return sides.current.evaluation.map { .init(ids: $0.ids, labels: $0.labels) }
+    /// A few texts that were held out from training, of the run's own data. What it prepared is used again where it is still in
+    /// the cache.
+    func heldOut(limit: Int, _ model: TokenizedModel, log: any SessionLog) throws -> [ExportVerification.Sample] {
+        var configuration = configuration
+        configuration.data.maxEvaluationSamples = limit
+        let examples = try TrainingExamples(
+            configuration, model, TemplateChoice(configuration.data, model, stored: nil), limits: PreparationLimits(),
+            log: ProgressLog(log: log), isCancelled: { Task.isCancelled })
+        return examples.sides.current.evaluation.map { .init(ids: $0.ids, labels: $0.labels) }
     }
 
-    /// The examples of a file.
-    static func examples(
-        _ file: URL, format: RecordFormat = .auto, template name: String, _ model: TokenizedModel, maxLength: Int,
-        lossOn: LossTarget = .all
-    ) throws -> [Example] {
-        var (records, report) = try RecordFile.read(file, format: format, onInvalid: .skip)
-        let template = try model.template(name, for: records, warnsOfOther: false)
-        let examples = try ExampleBuilder(
-            tokenizer: model.tokenizer, template: template, maxLength: maxLength, lossTarget: lossOn
-        ).examples(from: records, report: &report)
-        records.removeAll()
-        return examples
+    /// Passes on how far the data is read, and nothing that the run has said of it before.
+    private struct ProgressLog: SessionLog {
+        let log: any SessionLog
+
+        func note(_ text: String) {}
+        func warn(_ text: String) {}
+        func progress(_ text: String) { log.progress(text) }
     }
 
     // MARK: For the model card

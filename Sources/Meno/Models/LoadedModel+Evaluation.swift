@@ -6,6 +6,8 @@ internal import MenoTraining
 
 /// The examples of an evaluation.
 package struct EvaluationData {
+    /// What was found in the records.
+    package let report: DataReport
     /// That dialogues are written by; `nil` where there are none.
     package let template: ChatTemplate?
     /// Examples that could be chosen.
@@ -14,23 +16,54 @@ package struct EvaluationData {
 }
 
 extension LoadedModel {
-    /// Builds examples of records and chooses those that are evaluated.
+    /// Reads records and chooses the examples that are evaluated. Of many records only the chosen ones are ever in memory.
     package func evaluationData(
-        _ records: [Record], report: inout DataReport, _ options: EvaluationOptions
+        of sources: RecordSources, _ options: EvaluationOptions, log: any SessionLog
     ) throws -> EvaluationData {
+        let (builder, choice) = try exampleBuilder(options)
+        var preparation = ExamplePreparation(decoder: RecordDecoder(format: .auto), builder: builder)
+        preparation.system = options.system
+        let prepared = try preparation.outline(of: sources)
+        let isDialogue = prepared.findings.shared != nil
+        if isDialogue, let warning = choice.warning { log.warn(warning) }
+        let report = try prepared.report(builder, path: sources.place)
+        return try chosen(prepared.examples, report, isDialogue ? choice.template : nil, options)
+    }
+
+    /// Chooses the examples that are evaluated of records that are in memory.
+    func evaluationData(
+        _ records: [Record], _ options: EvaluationOptions, log: any SessionLog
+    ) throws -> EvaluationData {
+        let (builder, choice) = try exampleBuilder(options)
+        let isDialogue = records.contains { if case .dialogue = $0.content { true } else { false } }
+        if isDialogue, let warning = choice.warning { log.warn(warning) }
+        var report = DataReport()
+        let examples = try builder.examples(from: records.map { $0.with(system: options.system) }, report: &report)
+        return try chosen(examples, report, isDialogue ? choice.template : nil, options)
+    }
+
+    private func exampleBuilder(
+        _ options: EvaluationOptions
+    ) throws -> (builder: ExampleBuilder, choice: TokenizedModel.ChosenTemplate) {
         guard options.maxSamples > 0, options.maxLength > 1 else {
             throw TrainingError(
                 .badArguments, "maxSamples is \(options.maxSamples) and maxLength \(options.maxLength).",
                 advice: "Evaluate at least 1 example of at least 2 tokens.")
         }
-        let records = records.map { $0.with(system: options.system) }
-        let template = try template(options.chatTemplate, for: records)
-        let all = try ExampleBuilder(
-            tokenizer: tokenizer, template: template, maxLength: options.maxLength, lossTarget: options.lossOn,
-            variables: options.templateVariables
-        ).examples(from: records, report: &report)
-        let chosen = BalancedSample.positions(of: all, limit: options.maxSamples, seed: options.seed).map { all[$0] }
-        return EvaluationData(template: template, available: all.count, chosen: chosen)
+        let choice = tokenized.choose(options.chatTemplate, warnsOfOther: !isTrained)
+        var builder = ExampleBuilder(
+            tokenizer: tokenizer, template: choice.template, maxLength: options.maxLength, lossTarget: options.lossOn,
+            variables: options.templateVariables)
+        builder.templateFault = choice.fault
+        return (builder, choice)
+    }
+
+    private func chosen(
+        _ examples: any ExampleSource, _ report: DataReport, _ template: ChatTemplate?, _ options: EvaluationOptions
+    ) throws -> EvaluationData {
+        let positions = BalancedSample.positions(of: examples, limit: options.maxSamples, seed: options.seed)
+        return EvaluationData(
+            report: report, template: template, available: examples.count, chosen: try examples.examples(at: positions))
     }
 
     /// - Parameter isCancelled: asked after every pass.

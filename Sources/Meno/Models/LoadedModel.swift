@@ -10,9 +10,9 @@ package struct LoadedModel {
     package let name: String
     let url: URL
     package let decoder: Decoder
-    private let tokenized: TokenizedModel
+    let tokenized: TokenizedModel
     /// Whether it is to be trained: then any template may be chosen.
-    private let isTrained: Bool
+    let isTrained: Bool
     package var tokenizer: Tokenizer { tokenized.tokenizer }
 
     /// - Parameters:
@@ -91,11 +91,6 @@ package struct LoadedModel {
 
     /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.
     var reference: String { ModelReference.baseModel(url) }
-
-    /// The template of a name, where the records hold a dialogue.
-    package func template(_ name: String, for records: [Record]) throws -> ChatTemplate? {
-        try tokenized.template(name, for: records, warnsOfOther: !isTrained)
-    }
 
     /// The template of a name.
     package func template(_ name: String) throws -> ChatTemplate {

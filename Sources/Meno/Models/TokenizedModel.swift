@@ -30,27 +30,49 @@ package struct TokenizedModel {
         (tokenizer, url, trainedTemplate) = (saved.tokenizer, saved.url ?? model, saved.template)
     }
 
-    /// The template of a name, where the records hold a dialogue.
-    package func template(_ name: String, for records: [Record], warnsOfOther: Bool = true) throws -> ChatTemplate? {
-        let hasDialogue = records.contains { if case .dialogue = $0.content { true } else { false } }
-        return hasDialogue ? try template(name, warnsOfOther: warnsOfOther) : nil
+    /// The template of a name for data that may hold no dialogue, and then need none. What there is to say of it is said once a
+    /// dialogue was found.
+    package struct ChosenTemplate {
+        package let template: ChatTemplate?
+        /// Why there is no template.
+        package let fault: (any Error)?
+        package let warning: String?
+    }
+
+    package func choose(_ name: String, warnsOfOther: Bool = true) -> ChosenTemplate {
+        do {
+            let (template, warning) = try chosen(name, warnsOfOther: warnsOfOther)
+            return ChosenTemplate(template: template, fault: nil, warning: warning)
+        } catch {
+            return ChosenTemplate(template: nil, fault: error, warning: nil)
+        }
     }
 
     /// The template of a name; `auto` is the one that the adapter was trained with, where it is known.
     /// - Parameter warnsOfOther: whether a template that writes dialogues otherwise than the model's own is worth a warning:
     ///   where nothing is trained.
     package func template(_ name: String, warnsOfOther: Bool = true) throws -> ChatTemplate {
-        if name == "auto", let trained = try trained() { return trained }
-        let template = try ChatTemplate.named(name, for: tokenizer)
-        guard name != "auto", name != "tokenizer" else { return template }
-        if let trained = try? trained() {
-            if differs(template, trained) {
-                warn("the adapter was trained with another chat template than \(name): auto takes its own")
-            }
-        } else if warnsOfOther, let own = try? ChatTemplate.named("tokenizer", for: tokenizer), differs(template, own) {
-            warn("the model brings another chat template than \(name): tokenizer takes its own")
-        }
+        let (template, warning) = try chosen(name, warnsOfOther: warnsOfOther)
+        if let warning { warn(warning) }
         return template
+    }
+
+    private func chosen(_ name: String, warnsOfOther: Bool) throws -> (template: ChatTemplate, warning: String?) {
+        if name == "auto", let trained = try trained() { return (trained, nil) }
+        let template = try ChatTemplate.named(name, for: tokenizer)
+        guard name != "auto", name != "tokenizer" else { return (template, nil) }
+        if let trained = try? trained() {
+            let isOther = differs(template, trained)
+            return (
+                template,
+                isOther ? "the adapter was trained with another chat template than \(name): auto takes its own" : nil
+            )
+        }
+        guard warnsOfOther, let own = try? ChatTemplate.named("tokenizer", for: tokenizer), differs(template, own)
+        else {
+            return (template, nil)
+        }
+        return (template, "the model brings another chat template than \(name): tokenizer takes its own")
     }
 
     private func trained() throws -> ChatTemplate? {

@@ -1,10 +1,15 @@
 internal import Foundation
 internal import MenoConfiguration
 internal import MenoData
-internal import MenoHub
+package import MenoHub
 
-/// Data by the Hugging Face id of a dataset.
-enum DatasetReference {
+/// Data by the Hugging Face id of a dataset: `org/name`, or `datasets/org/name`, as in the Hub's addresses.
+package enum DatasetReference {
+    private static let prefix = "datasets/"
+
+    /// What an id means that can be no model's; `nil` where a path is there, or can be no such id.
+    package static func named(_ path: String) -> HubReference? { path.hasPrefix(prefix) ? reference(path) : nil }
+
     /// Paths of the same data, those of datasets in the hub's cache: what is not there yet is downloaded. A path that exists
     /// wins over an id.
     /// - Throws: ``HubError``
@@ -13,16 +18,21 @@ enum DatasetReference {
     ) throws -> [String] {
         try paths.map { path in
             guard let reference = reference(path) else { return path }
-            let snapshot = try Hub(HubSettings()).locate(reference, .dataset, log: log, isCancelled: isCancelled)
-            let folder = snapshot.url.path
-            return reference.selector.map { folder + "/" + $0 } ?? folder
+            return place(
+                of: reference,
+                in: try Hub(HubSettings()).locate(reference, .dataset, log: log, isCancelled: isCancelled))
         }
     }
 
+    /// The path of a dataset, or of what is selected of it.
+    package static func place(of reference: HubReference, in snapshot: Hub.Snapshot) -> String {
+        reference.selector.map { snapshot.url.path + "/" + $0 } ?? snapshot.url.path
+    }
+
     /// `nil` where a path is there, or can be no id.
-    static func reference(_ path: String) -> HubReference? {
+    package static func reference(_ path: String) -> HubReference? {
         guard !FileManager.default.fileExists(atPath: URL(filePath: path).path), !SourceFiles.isOfRecordsByName(path),
-            var reference = HubReference(path)
+            var reference = HubReference(path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path)
         else { return nil }
         reference.isDataset = true
         return reference

@@ -10,6 +10,8 @@ struct PreparedData {
     let report: DataReport
     /// What all dialogues have in common; `nil` where there is none.
     let shared: SharedContext?
+    /// What the records are like.
+    let summary: DataSummary
     /// What makes the examples.
     let builder: ExampleBuilder
 
@@ -17,13 +19,13 @@ struct PreparedData {
     init(
         _ sources: RecordSources, _ digest: FileDigest, format: RecordFormat, _ configuration: RunConfiguration,
         _ tokenized: TokenizedModel, _ choice: TemplateChoice, limits: PreparationLimits, log: any SessionLog,
-        isCancelled: () -> Bool
+        isCancelled: @escaping () -> Bool
     ) throws {
         let preparation = ExamplePreparation(configuration, format: format, tokenized, choice)
         builder = preparation.builder
         let work = Work(preparation: preparation, sources: sources, digest: digest, limits: limits, log: log)
         let prepared = try work.prepare(configuration, isCancelled)
-        (examples, shared) = (prepared.examples, prepared.findings.shared)
+        (examples, shared, summary) = (prepared.examples, prepared.findings.shared, prepared.findings.summary)
         report = try prepared.report(builder, path: sources.place)
     }
 
@@ -34,7 +36,8 @@ struct PreparedData {
         let limits: PreparationLimits
         let log: any SessionLog
 
-        func prepare(_ configuration: RunConfiguration, _ isCancelled: () -> Bool) throws -> PreparedExamples {
+        func prepare(_ configuration: RunConfiguration, _ isCancelled: @escaping () -> Bool) throws -> PreparedExamples
+        {
             guard digest.size > limits.inMemory else {
                 // Seconds at most: whoever interrupts the run gets a checkpoint to resume from.
                 return try preparation.examples(of: sources.records()) { _ in }
@@ -50,33 +53,23 @@ struct PreparedData {
             return try onDisk(reason, isCancelled)
         }
 
-        private func onDisk(_ reason: String, _ isCancelled: () -> Bool) throws -> PreparedExamples {
+        private func onDisk(_ reason: String, _ isCancelled: @escaping () -> Bool) throws -> PreparedExamples {
+            let calls = calls("preparing the examples of \(sources.place)\(reason)", isCancelled)
             let store = try preparation.store(
-                in: limits.cache, key: preparation.key(of: digest, sources), reader: sources.records
-            ) {
-                try wait(isCancelled)
-            } onStart: { done in
-                log.note("preparing the examples of \(sources.place)\(reason)\(Self.resumed(done))")
-            } onProgress: { progress in
-                try tell(progress, isCancelled)
-            }
+                in: limits.cache, key: preparation.key(of: digest, sources), reader: sources.records,
+                onWait: calls.wait, onStart: calls.start, onProgress: calls.progress)
             log.note("\(store.count) examples are prepared in \(limits.cache.folder.path)")
             return PreparedExamples(examples: store, findings: store.summary.findings)
         }
 
         /// `nil` where the files do not allow it.
-        private func onDemand(_ isCancelled: () -> Bool) throws -> PreparedExamples? {
+        private func onDemand(_ isCancelled: @escaping () -> Bool) throws -> PreparedExamples? {
             guard sources.files.count == 1, let file = sources.files.first else { return nil }
             do {
+                let calls = calls("reading through \(sources.place)", isCancelled)
                 let index = try preparation.index(
-                    in: limits.cache, key: preparation.indexKey(of: digest, sources), reader: sources.records
-                ) {
-                    try wait(isCancelled)
-                } onStart: { done in
-                    log.note("reading through \(sources.place)\(Self.resumed(done))")
-                } onProgress: { progress in
-                    try tell(progress, isCancelled)
-                }
+                    in: limits.cache, key: preparation.indexKey(of: digest, sources), reader: sources.records,
+                    onWait: calls.wait, onStart: calls.start, onProgress: calls.progress)
                 log.note("\(index.count) records, of which examples are made ahead of use")
                 return PreparedExamples(
                     examples: try ExamplesOnDemand(index, path: file.path, preparation),
@@ -86,23 +79,22 @@ struct PreparedData {
             }
         }
 
-        private static func resumed(_ records: Int) -> String {
-            records > 0 ? "; \(records) records were done before" : ""
-        }
+        private typealias Calls = (
+            wait: () throws -> Void, start: (Int) -> Void, progress: (ExamplePreparation.Progress) throws -> Void
+        )
 
-        private func requireGoingOn(_ isCancelled: () -> Bool) throws {
-            guard isCancelled() else { return }
-            throw TrainingError(.interrupted, "the preparation of the data was interrupted.")
-        }
-
-        private func wait(_ isCancelled: () -> Bool) throws {
-            log.progress("another process prepares the same data")
-            try requireGoingOn(isCancelled)
-        }
-
-        private func tell(_ progress: ExamplePreparation.Progress, _ isCancelled: () -> Bool) throws {
-            log.progress("\(progress.records) records, \(progress.bytes >> 20) MiB")
-            try requireGoingOn(isCancelled)
+        /// What the log is told while data is prepared, which ends where the run is cancelled.
+        private func calls(_ what: String, _ isCancelled: @escaping () -> Bool) -> Calls {
+            let tell = { (text: String) in
+                log.progress(text)
+                guard isCancelled() else { return }
+                throw TrainingError(.interrupted, "the preparation of the data was interrupted.")
+            }
+            return (
+                wait: { try tell("another process prepares the same data") },
+                start: { done in log.note(what + (done > 0 ? "; \(done) records were done before" : "")) },
+                progress: { try tell("\($0.records) records, \($0.bytes >> 20) MiB") }
+            )
         }
     }
 }
@@ -138,7 +130,7 @@ extension ExamplePreparation {
         builder.templateFault = choice.fault
         builder.keepsTextsWhole = data.textBlocks
         self.init(decoder: RecordDecoder(format: format, mapping: data.mapping), builder: builder)
-        dropsDuplicates = data.dropsDuplicates
+        pass.dropsDuplicates = data.dropsDuplicates
         if data.textBlocks {
             blocks = BlockBuilder(
                 length: data.maxLength, overlap: data.blockOverlap, bosID: tokenized.tokenizer.bosID)

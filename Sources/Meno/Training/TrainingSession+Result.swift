@@ -62,7 +62,8 @@ extension TrainingSession {
         let lengths = (0..<training.count).map { training.lengths(at: $0).total }
         let problems = dataReport.problems.prefix(20).map { "\($0.place) \($0.reason)" }
         let summary = RunDataSummary(
-            path: configuration.data.sourceNames, summary: dataReport.summary, template: template.map { "\($0)" },
+            path: configuration.data.sourceNames, summary: dataReport.summary,
+            records: RunDataSummary.Records(dataSummary), template: template.map { "\($0)" },
             trainSamples: examples.training.count, evaluationSamples: examples.evaluation.count,
             lengths: RunDataSummary.Lengths(lengths),
             labels: (training as? [Example])?.reduce(0) { $0 + $1.labelCount }, problems: problems,
@@ -87,5 +88,20 @@ extension TrainingSession {
         } catch {
             log.warn("the report could not be written: \(error)")
         }
+    }
+}
+
+extension RunDataSummary.Records {
+    /// Sources that a report names.
+    private static let namedSources = 20
+
+    init(_ summary: DataSummary) {
+        let shares = { (shares: [DataSummary.Share]) in
+            shares.map { RunDataSummary.Share(name: $0.name, records: $0.records) }
+        }
+        self.init(
+            shapes: shares(summary.shapes), languages: shares(summary.languages),
+            sources: shares(Array(summary.sources.prefix(Self.namedSources))), sourceCount: summary.sources.count,
+            pairs: summary.pairs, duplicates: summary.duplicates)
     }
 }

@@ -30,6 +30,8 @@ package struct TrainingSession {
     let dialogues: DialogueForm
     /// What reading the data found.
     let dataReport: DataReport
+    /// What the records are like.
+    let dataSummary: DataSummary
     private let dataDigest: FileDigest
     let folders: RunFolders
     let log: any SessionLog
@@ -98,28 +100,18 @@ package struct TrainingSession {
         if configuration.model.quantization == nil { configuration.model.weights = WeightChoice(form) }
         self.configuration = configuration
         let data = configuration.data
-        let sources = try RecordSources(
-            DatasetReference.located(data.allSources, log: log, isCancelled: shouldStop), seed: UInt64(data.seed),
-            unit: data.textUnit)
-        dataDigest = try FileDigest(of: sources)
         let objective = configuration.training.objective.kind
-        // Records of pairs often hold other shapes beside them.
-        let format = data.format == .auto && objective.isOfPairs ? .preference : data.format
         let tokenized = try TokenizedModel(runModel.url, adapter: initialAdapter, log: log)
         for form in exports { try form.requirePossible(for: runModel.url, tokenized, lora: configuration.lora) }
         let choice = TemplateChoice(data, tokenized, stored: stored)
-        let prepared = try PreparedData(
-            sources, dataDigest, format: format, configuration, tokenized, choice, limits: limits, log: log,
-            isCancelled: shouldStop)
-        dialogues = DialogueForm(data, choice, shared: prepared.shared)
+        let found = try TrainingExamples(
+            configuration, tokenized, choice, limits: limits, log: log, isCancelled: shouldStop)
+        (dataDigest, dataReport, dataSummary) = (found.digest, found.prepared.report, found.prepared.summary)
+        dialogues = DialogueForm(data, choice, shared: found.prepared.shared)
         resultSettings = configuration.resultSettings.merging(dialogues.settings) { $1 }
             .merging(runModel.settings) { $1 }.merging(runAdapter?.settings ?? [:]) { $1 }
         template = dialogues.answering
-        dataReport = prepared.report
-        log.data(prepared.report, path: data.sourceNames, template: template)
-        let evaluation = try Self.evaluation(data, format, prepared.builder, log)
-        let sides = try ExampleSides(prepared.examples, data, evaluation: evaluation)
-        examples = checkpoint.map { sides.sides(of: $0, log) } ?? sides.current
+        examples = checkpoint.map { found.sides.sides(of: $0, log) } ?? found.sides.current
         if !data.evaluationPaths.isEmpty { Self.tellLeaks(examples, log) }
         // What cannot be trained or resumed is refused before minutes of loading.
         try ResumeCheck(

@@ -39,11 +39,10 @@ struct Evaluate: ParsableCommand {
             try logits.map(requirePlace)
             let evaluation = try evaluationOptions()
             let log = ConsoleLog()
-            var (records, report) = try RecordFile.read(URL(filePath: data))
+            let sources = try RecordSources([DataSource([data])], seed: 0)
             let model = try options.load()
-            let examples = try model.evaluationData(records, report: &report, evaluation)
-            records.removeAll()
-            log.data(report, path: data, template: examples.template)
+            let examples = try model.evaluationData(of: sources, evaluation, log: log)
+            log.data(examples.report, path: data, template: examples.template)
             if examples.chosen.count < examples.available {
                 Console.note("\(examples.chosen.count) of \(examples.available) are used")
             }

@@ -9,11 +9,18 @@ import MenoTokenizers
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Describes a model, an adapter or a data file.",
+<<<<<<< HEAD
         discussion: "For a Hugging Face id that is not in the cache, it lists what a download would bring.")
+=======
+        discussion: """
+            Of a Hugging Face id that is not in the cache it shows what a download would bring. An id means a model, or, where \
+            there is no such model, a dataset; with --dataset, or as datasets/org/name, it is a dataset's.
+            """)
+>>>>>>> refs/tmp/D
 
     @Argument(
         help:
-            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, or a file, folder or pattern of records.",
+            "A model (folder, .gguf file, Hugging Face id or name), an adapter's folder, a file, folder or pattern of records, or a dataset's Hugging Face id.",
         completion: .file())
     var path: String
     @Option(help: "With data: show the first example as this model sees it.") var model: String?
@@ -28,7 +35,12 @@ struct Inspect: ParsableCommand {
     var evalPath: String?
     @Option(help: "With text files: what counts as a record: line, paragraph or document (data.sample_by).")
     var sampleBy = TextUnit.line
+<<<<<<< HEAD
     @Flag(help: "With data: print the result as JSON.") var json = false
+=======
+    @Flag(help: "Take the Hugging Face id for a dataset's.") var dataset = false
+    @Flag(help: "With data: print what was found as JSON.") var json = false
+>>>>>>> refs/tmp/D
 
     func validate() throws {
         guard maxLength ?? 2 > 1 else { throw ValidationError("--max-length must be above 1.") }
@@ -40,13 +52,16 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
+            if let reference = dataset ? DatasetReference.reference(path) : DatasetReference.named(path) {
+                return try describeDataset(reference)
+            }
             switch InspectedPath(path) {
             case .data(let path): try describeData(path)
             case .adapter(let adapter): try describeAdapter(adapter)
             case .other:
                 let url = URL(filePath: path)
                 if let summary = try GGUFAdapterFile.summary(url) { return describeAdapter(summary, url) }
-                if case .hub(let reference) = try ModelReference(path), try describeDownload(reference) { return }
+                if case .hub(let reference) = try ModelReference(path), try describe(reference) { return }
                 try describeModel(ModelFiles(ModelReference.locate(path, log: ConsoleLog())))
             }
         }
@@ -79,20 +94,48 @@ struct Inspect: ParsableCommand {
         print("to use it      --model BASE --adapter \(url.path)")
     }
 
-    /// What a download of a model would bring.
-    /// - Returns: `false` where it is in the cache.
-    private func describeDownload(_ reference: HubReference) throws -> Bool {
+    /// Describes what an id means.
+    /// - Returns: `false` where it is a model in the cache.
+    private func describe(_ reference: HubReference) throws -> Bool {
         let hub = Hub(try HubSettings())
-        guard let forecast = try hub.forecast(reference, .model, log: ConsoleLog()) else { return false }
-        print("model          \(reference.id), commit \(forecast.commit)")
-        print("place          not in the cache: `meno models fetch \(reference)` downloads it")
+        let dataset = DatasetReference.reference(reference.description)
+        if hub.cached(reference) == nil, let dataset, hub.cached(dataset, parts: .dataset) != nil {
+            try describeDataset(dataset)
+            return true
+        }
+        do {
+            guard let forecast = try hub.forecast(reference, .model, log: ConsoleLog()) else { return false }
+            show(forecast, of: reference)
+            return true
+        } catch let error as HubError where error.code == .notFound {
+            guard let dataset, let forecast = try? hub.forecast(dataset, .dataset, log: ConsoleLog()) else {
+                throw error
+            }
+            show(forecast, of: dataset)
+            return true
+        }
+    }
+
+    private func describeDataset(_ reference: HubReference) throws {
+        let hub = Hub(try HubSettings())
+        if let forecast = try hub.forecast(reference, .dataset, log: ConsoleLog()) {
+            return show(forecast, of: reference)
+        }
+        guard let snapshot = hub.cached(reference, parts: .dataset) else { return }
+        try describeData(DatasetReference.place(of: reference, in: snapshot))
+    }
+
+    /// What a download would bring.
+    private func show(_ forecast: DownloadForecast, of reference: HubReference) {
+        let (kind, name) = reference.isDataset ? ("dataset", "datasets/\(reference)") : ("model  ", "\(reference)")
+        print("\(kind)        \(reference.id), commit \(forecast.commit)")
+        print("place          not in the cache: `meno models fetch \(name)` downloads it")
         for file in forecast.files {
             let size = file.size.map(ByteText.english) ?? "of unknown size"
             print("file           \(file.name), \(size)\(file.isCached ? ", in the cache" : "")")
         }
         let free = forecast.free.map { "; \(ByteText.english($0)) are free" } ?? ""
         print("download       \(ByteText.english(forecast.missing))\(free)")
-        return true
     }
 
     private func describeModel(_ files: ModelFiles) {
@@ -119,13 +162,17 @@ struct Inspect: ParsableCommand {
 
     private func describeData(_ path: String) throws {
         let sources = try RecordSources([DataSource([path])], seed: 0, unit: sampleBy)
-        var (records, report) = try RecordFile.read(sources)
-        let summary = DataSummary(records)
-        let leaks = try evalPath.map { try findLeaks(from: records, into: $0) }
+        let survey = try DataSurvey(sources)
+        let (report, summary) = (survey.findings.report, survey.summary)
+        let leaks = try evalPath.map { path in
+            InspectedData.Leaks(
+                path, try survey.leaks(into: RecordSources([DataSource([path])], seed: 0, unit: sampleBy)))
+        }
         if json { return try show(InspectedData(sources.files.map(\.path), report, summary, leaks)) }
         if sources.files.count > 1 { print("files          \(sources.files.count)") }
         print("records        \(report.summary)")
         show(report.problems)
+        showFurther(report.furtherProblems)
         show(report.remarks)
         if !summary.sources.isEmpty { print("sources        \(summary.sources.count): \(list(summary.sources))") }
         if summary.pairs > 0 { print("pairs          \(summary.pairs) records have a chosen and a rejected side") }
@@ -140,56 +187,51 @@ struct Inspect: ParsableCommand {
             print("leaks          \(leaks.count) of \(leaks.of) records of \(leaks.path) are in these data, too")
             show(leaks.places.map { "\($0) is among them" })
         }
-        guard let model else { return }
-        let loaded = try TokenizedModel(model, log: ConsoleLog())
-        let (known, remarks) = (report.problems.count, report.remarks.count)
-        let template = try loaded.template(chatTemplate, for: records)
+        if let model { try describeExamples(sources, survey, TokenizedModel(model, log: ConsoleLog())) }
+    }
+
+    /// What the records become for a model.
+    private func describeExamples(_ sources: RecordSources, _ survey: DataSurvey, _ model: TokenizedModel) throws {
+        // Records alone need no template, and nothing is wrong where there is none.
+        let template = try survey.findings.shared.map { _ in try model.template(chatTemplate) }
         if let template { print("chat template  \(template)") }
-        let built = Result {
-            try builder(records, loaded, template, maxLength: .max).examples(from: records, report: &report)
+        let preparation = { (maxLength: Int) in
+            var builder = ExampleBuilder(tokenizer: model.tokenizer, template: template, maxLength: maxLength)
+            // Of records with two sides, pairs, as objectives of preferences make them.
+            if survey.summary.pairs > 0 { builder.unit = .pairs }
+            return ExamplePreparation(decoder: RecordDecoder(format: .auto), builder: builder)
         }
-        show(report.remarks.dropFirst(remarks))
+        let whole = preparation(.max)
+        var found = try whole.outline(of: sources)
+        let known = survey.findings.report
+        var report = found.findings.report
+        let concluded = Result { try whole.builder.conclude(found.findings.notes, found.examples, &report) }
+        show(report.remarks.dropFirst(known.remarks.count))
         // What only the model's template and tokenizer find, also where no example is left.
-        show(report.problems.dropFirst(known))
-        var examples = try built.get()
+        show(report.problems.dropFirst(known.problems.count))
+        showFurther(report.furtherProblems - known.furtherProblems)
+        try concluded.get()
         if report.repeated > 0 { print("repeated       \(report.repeated) examples equal an earlier one") }
-        print("tokens         \(describe(.init(examples.map(\.tokenCount)))) an example")
-        if let maxLength { examples = try cut(records, loaded, template, to: maxLength) }
-        if let first = examples.first { print("\n" + first.preview(loaded.tokenizer)) }
+        var lengths = Histogram()
+        for position in 0..<found.examples.count { lengths.add(found.examples.lengths(at: position).total) }
+        if let lengths = lengths.spread { print("tokens         \(describe(lengths)) an example") }
+        if let maxLength {
+            found = try preparation(maxLength).outline(of: sources)
+            describeCuts(found, to: maxLength)
+        }
+        if let first = try found.examples.beginning(1).first { print("\n" + first.preview(model.tokenizer)) }
     }
 
-    /// The examples as `data.max_length` cuts them; says how many it cuts, and which lose their answer.
-    private func cut(
-        _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, to length: Int
-    ) throws -> [Example] {
-        var report = DataReport()
-        let examples = try builder(records, model, template, maxLength: length)
-            .examples(from: records, report: &report)
-        let (cut, lost) = (
-            report.problems.filter { $0.kind == .tooLong }, report.problems.filter { $0.kind == .lostAnswer }
-        )
+    /// How many examples `data.max_length` cuts, and which lose their answer.
+    private func describeCuts(_ found: PreparedExamples, to length: Int) {
+        let report = found.findings.report
+        let (cut, lost) = (report.count(of: .tooLong), report.count(of: .lostAnswer))
         print(
-            "max length     \(length): \(examples.count - cut.count - lost.count) whole, \(cut.count) cut at the end, "
-                + "\(lost.count) cut before the answer begins")
-        show(lost)
-        return examples
-    }
-
-    /// Makes pairs where records have two sides, as objectives of preferences do.
-    private func builder(
-        _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, maxLength: Int
-    ) -> ExampleBuilder {
-        var builder = ExampleBuilder(tokenizer: model.tokenizer, template: template, maxLength: maxLength)
-        if records.contains(where: { $0.rejected != nil }) { builder.unit = .pairs }
-        return builder
-    }
-
-    /// Records of other data that are among these.
-    private func findLeaks(from records: [Record], into path: String) throws -> InspectedData.Leaks {
-        let (others, _) = try RecordFile.read(RecordSources([DataSource([path])], seed: 0, unit: sampleBy))
-        let known = Set(records.map(\.fingerprint))
-        let leaked = others.filter { known.contains($0.fingerprint) }
-        return .init(path: path, count: leaked.count, of: others.count, places: leaked.prefix(5).map(\.place))
+            "max length     \(length): \(found.examples.count - cut - lost) whole, \(cut) cut at the end, "
+                + "\(lost) cut before the answer begins")
+        let shown = report.problems.filter { $0.kind == .lostAnswer }
+        show(shown)
+        showFurther(lost - shown.count)
     }
 
     private func show(_ data: InspectedData) throws {
@@ -205,6 +247,11 @@ struct Inspect: ParsableCommand {
 
     private func show(_ problems: some Sequence<DataReport.Problem>) {
         show(problems.map { "\($0.place) \($0.reason)" })
+    }
+
+    /// Of large data only the first problems are kept.
+    private func showFurther(_ count: Int) {
+        if count > 0 { show(["… and \(count) more"]) }
     }
 
     private func show(_ lines: some Sequence<String>) { for line in lines { print("               \(line)") } }
@@ -223,6 +270,10 @@ private struct InspectedData: Encodable {
         /// Records that were looked for.
         var of: Int
         var places: [String]
+
+        init(_ path: String, _ leaks: DataSurvey.Leaks) {
+            (self.path, count, of, places) = (path, leaks.count, leaks.of, leaks.places)
+        }
     }
 
     struct Problem: Encodable {

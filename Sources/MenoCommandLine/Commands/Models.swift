@@ -44,7 +44,8 @@ struct Models: ParsableCommand {
             abstract: "Downloads a model into the cache.",
             discussion: """
                 A name from `meno models list`, or a Hugging Face id: org/name, org/name@revision, org/name:file.gguf or org/name:Q4_K_M. \
-                If the model is in the cache, a newer version of its branch is downloaded.
+                If the model is in the cache, a newer version of its branch is downloaded. \
+                datasets/org/name is a dataset.
 
                 Other commands ask before they download a model with a short name; with MENO_ASSUME_YES=1 they do not ask. They \
                 download a model with a Hugging Face id when they need it.
@@ -54,6 +55,10 @@ struct Models: ParsableCommand {
 
         func run() throws {
             try reportingErrors {
+                if let dataset = DatasetReference.named(name) {
+                    let snapshot = try Hub(HubSettings()).locate(dataset, .dataset, isRenewed: true, log: ConsoleLog())
+                    return print(DatasetReference.place(of: dataset, in: snapshot))
+                }
                 switch try ModelReference(name) {
                 case .path(let url): print(url.path)
                 case .named(let model):

@@ -19,42 +19,84 @@ struct DataLook {
     var areTokensEstimated: Bool
 
     init(_ path: String, _ model: ModelLook) throws {
-        let url = URL(filePath: path)
-        var (records, report) = try RecordFile.read(url)
-        let labels: [JSONValue] = [.boolean(true), .boolean(false), .integer(0), .integer(1)]
-        let hasLabel = records.contains { record in
-            record.variables.contains { $0.key == "label" && labels.contains($0.value) }
+        let sources = try RecordSources([DataSource([path])], seed: 0)
+        let decoder = RecordDecoder(format: .auto)
+        var seen = Seen()
+        try RecordPass(decoder).run(try sources.records()) { records in
+            var seen = Seen()
+            for index in records.all.indices { seen.add(records.decoded(index, by: decoder)) }
+            return seen
+        } take: {
+            seen.add($0)
         }
-        if records.contains(where: { $0.rejected != nil }) {
-            kind = .pairs
-        } else if hasLabel {
-            kind = .judged
-        } else if records.contains(where: { if case .dialogue = $0.content { true } else { false } }) {
-            kind = .dialogues
-        } else if records.contains(where: { if case .completion = $0.content { true } else { false } }) {
-            kind = .completions
-        } else {
-            kind = .texts
-        }
-        var lengths: [Int] = []
+        kind = seen.kind
+        var report = seen.report
+        var lengths = Histogram()
         if let tokenized = model.tokenized {
-            var builder = ExampleBuilder(
-                tokenizer: tokenized.tokenizer, template: try? tokenized.template("auto", for: records), maxLength: .max
-            )
+            let choice = tokenized.choose("auto")
+            var builder = ExampleBuilder(tokenizer: tokenized.tokenizer, template: choice.template, maxLength: .max)
+            builder.templateFault = choice.fault
             if kind == .pairs { builder.unit = .pairs }
-            lengths = ((try? builder.examples(from: records, report: &report)) ?? []).map(\.longestSequence)
+            let preparation = ExamplePreparation(decoder: decoder, builder: builder)
+            // Where the template or the tokenizer cannot be used, lengths are estimated.
+            if let found = try? preparation.outline(of: sources), let whole = try? found.report(builder, path: path) {
+                report = whole
+                for position in 0..<found.examples.count { lengths.add(found.examples.lengths(at: position).longest) }
+            }
         }
-        areTokensEstimated = lengths.isEmpty
-        if lengths.isEmpty {
-            // Three bytes a token is on the safe side for most languages.
-            lengths = records.map { $0.content.byteCount / 3 + 16 }
-        }
-        guard let tokens = RunDataSummary.Lengths(lengths) else {
-            throw DataError(.malformed, at: path, "has no record that can be trained on: \(report.summary).")
-        }
-        self.tokens = tokens
+        areTokensEstimated = lengths.count == 0
+        if areTokensEstimated { lengths = seen.estimates }
+        guard let spread = lengths.spread else { throw report.nothingUsable(at: path) }
+        tokens = RunDataSummary.Lengths(
+            shortest: spread.least, median: spread.half, ninetieth: spread.nineTenths, longest: spread.most,
+            total: spread.total)
         used = lengths.count
         summary = report.summary
+    }
+
+    /// What was seen of some records.
+    private struct Seen {
+        var report = DataReport()
+        /// Tokens of each, estimated: three bytes a token is on the safe side for most languages.
+        var estimates = Histogram()
+        var hasPairs = false
+        var hasLabels = false
+        var hasDialogues = false
+        var hasCompletions = false
+
+        var kind: Kind {
+            if hasPairs { return .pairs }
+            if hasLabels { return .judged }
+            if hasDialogues { return .dialogues }
+            return hasCompletions ? .completions : .texts
+        }
+
+        private static let labels: [JSONValue] = [.boolean(true), .boolean(false), .integer(0), .integer(1)]
+
+        mutating func add(_ decoded: DecodedRecord) {
+            report.total += 1
+            if let problem = decoded.problem { report.problems.append(problem) }
+            guard let record = decoded.record else { return }
+            estimates.add(record.content.byteCount / 3 + 16)
+            if record.rejected != nil { hasPairs = true }
+            if record.variables.contains(where: { $0.key == "label" && Self.labels.contains($0.value) }) {
+                hasLabels = true
+            }
+            switch record.content {
+            case .dialogue: hasDialogues = true
+            case .completion: hasCompletions = true
+            case .text, .tokens: break
+            }
+        }
+
+        mutating func add(_ other: Seen) {
+            report.add(other.report)
+            estimates.add(other.estimates)
+            hasPairs = hasPairs || other.hasPairs
+            hasLabels = hasLabels || other.hasLabels
+            hasDialogues = hasDialogues || other.hasDialogues
+            hasCompletions = hasCompletions || other.hasCompletions
+        }
     }
 
     /// What it holds, for a sentence.

@@ -39,7 +39,7 @@ package struct DataReport: Sendable, Hashable, Codable {
     /// Records seen.
     package var total = 0
     package var problems: [Problem] = []
-    /// How many more there are of each kind than ``problems`` has: of large data, only the first ones are kept.
+    /// How many more there are of each kind than ``problems`` has: only the first ones of large data are kept.
     private var further: [Further] = []
 
     private struct Further: Hashable, Codable {
@@ -60,7 +60,7 @@ package struct DataReport: Sendable, Hashable, Codable {
 
     package init() {}
 
-    /// Adds what was found in other records, which come behind.
+    /// Adds what was found in the records that come next.
     package mutating func add(_ other: DataReport) {
         total += other.total
         remarks += other.remarks
@@ -90,9 +90,14 @@ package struct DataReport: Sendable, Hashable, Codable {
     }
 
     /// Problems of a kind.
-    func count(of kind: Problem.Kind, isUsed: Bool) -> Int {
+    package func count(of kind: Problem.Kind, isUsed: Bool) -> Int {
         problems.count { $0.kind == kind && $0.isUsed == isUsed }
             + further.reduce(0) { $1.kind == kind && $1.isUsed == isUsed ? $0 + $1.count : $0 }
+    }
+
+    /// Problems of a kind, whether their records are used or not.
+    package func count(of kind: Problem.Kind) -> Int {
+        count(of: kind, isUsed: true) + count(of: kind, isUsed: false)
     }
 
     /// - Throws: ``DataError`` where a record is left out that was not to be: those too long have a policy of their own.
@@ -107,6 +112,18 @@ package struct DataReport: Sendable, Hashable, Codable {
             .invalidRecords, at: path, "\(first.place) \(first.reason)\(more)",
             advice: "Fix the file, or skip such records.", settings: [.onInvalid: "skip"])
     }
+
+    /// That no record can be used.
+    package func nothingUsable(at path: String) -> DataError {
+        guard let first = problems.first else { return DataError(.empty, at: path, "holds no records.") }
+        return DataError(
+            .empty, at: path, "holds no usable record: \(summary). The first: \(first.place) \(first.reason)",
+            advice: "Known shapes: \"messages\", \"conversations\", \"prompt\"/\"completion\", "
+                + "\"prompt\"/\"chosen\"/\"rejected\", \"text\", \"instruction\"/\"output\", \"question\"/\"answer\".")
+    }
+
+    /// How many problems are not among ``problems``.
+    package var furtherProblems: Int { further.reduce(0) { $0 + $1.count } }
 
     /// Records left out.
     package var skipped: Int { counts.reduce(0) { $1.isUsed ? $0 : $0 + $1.count } }

@@ -86,7 +86,7 @@ package final class ExampleStore: ExampleSource {
 /// What a store says of itself, written last.
 package struct StoreSummary: Codable, Sendable {
     static let name = "summary.json"
-    static let currentVersion = 1
+    static let currentVersion = 2
 
     var version = currentVersion
     /// Examples, and bytes of their file.

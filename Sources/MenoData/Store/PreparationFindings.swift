@@ -10,6 +10,9 @@ package struct PreparationFindings: Codable, Sendable {
     package private(set) var notes = ExampleBuilder.Notes()
     /// What all dialogues have in common; `nil` where there is none.
     package private(set) var shared: SharedContext?
+    /// What fit records are like, until it is summed up.
+    private var tally: DataTally? = DataTally()
+    private var summedUp: DataSummary?
 
     private struct RepeatedKey: Codable {
         var count: Int
@@ -36,6 +39,7 @@ package struct PreparationFindings: Codable, Sendable {
         if let problem = decoded.problem { reading.problems.append(problem) }
         guard let record = decoded.record else { return nil }
         if record.isDialogue { add(SharedContext(of: CollectionOfOne(record))) }
+        tally?.add(record)
         return record
     }
 
@@ -48,13 +52,29 @@ package struct PreparationFindings: Codable, Sendable {
         if shared == nil { shared = other } else { shared?.intersect(other) }
     }
 
-    /// Adds what was found in the records that come behind.
+    /// What the fit records are like.
+    package var summary: DataSummary { summedUp ?? (tally ?? DataTally()).summary }
+
+    /// Ends the counting. The summary alone stays, without the fingerprint of every record.
+    mutating func sumUp() {
+        summedUp = summary
+        tally = nil
+    }
+
+    /// Ends the counting.
+    mutating func removeTally() -> DataTally {
+        defer { tally = nil }
+        return tally ?? DataTally()
+    }
+
+    /// Adds what was found in the records that come next.
     mutating func add(_ other: PreparationFindings) {
         reading.add(other.reading)
         building.add(other.building)
         for (key, found) in other.repeatedKeys { note(found, key) }
         notes.add(other.notes)
         if let context = other.shared { add(context) }
+        if let counted = other.tally { tally?.add(counted) }
     }
 
     /// The whole report, as a user sees it.

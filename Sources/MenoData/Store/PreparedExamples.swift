@@ -13,7 +13,7 @@ package struct PreparedExamples: Sendable {
     package func report(_ builder: ExampleBuilder, path: String) throws -> DataReport {
         let reading = findings.readingReport
         if builder.invalidPolicy == .stop { try reading.requireFitRecords(path: path) }
-        guard reading.used > 0 else { throw RecordFile.nothingUsable(reading, path) }
+        guard reading.used > 0 else { throw reading.nothingUsable(at: path) }
         var report = findings.report
         if examples.hasTokens { try builder.conclude(findings.notes, examples, &report) }
         return report
@@ -26,6 +26,11 @@ extension ExamplePreparation {
         /// Records and bytes of the source that are done, and of these what another run had left.
         package var records = 0
         package var bytes = 0
+
+        mutating func add(_ chunk: Chunk) {
+            records += chunk.records
+            bytes += chunk.bytes
+        }
     }
 
     /// Makes all examples in memory.
@@ -37,14 +42,14 @@ extension ExamplePreparation {
         var findings = PreparationFindings()
         var progress = Progress()
         var blocks = blocks
-        try run(reader, work: chunk) { chunk in
+        try pass.run(reader, work: chunk) { chunk in
             examples += blocks?.cut(chunk) ?? chunk.examples
             findings.add(chunk.findings)
-            progress.records += chunk.records
-            progress.bytes += chunk.bytes
+            progress.add(chunk)
             try onProgress(progress)
         }
         if let last = blocks?.last() { examples.append(last) }
+        findings.sumUp()
         return PreparedExamples(examples: examples, findings: findings)
     }
 
@@ -63,21 +68,19 @@ extension ExamplePreparation {
             onStart(writer.records)
             var progress = Progress(records: writer.records)
             guard var blocks else {
-                return try run(try reader(), skipping: writer.records) { records in
+                return try pass.run(try reader(), skipping: writer.records) { records in
                     let chunk = try self.chunk(records)
                     return (chunk: chunk, encoded: EncodedExamples(chunk.examples))
                 } take: { chunk, encoded in
                     try writer.append(chunk, encoded, rest: nil)
-                    progress.records += chunk.records
-                    progress.bytes += chunk.bytes
+                    progress.add(chunk)
                     try onProgress(progress)
                 }
             }
             blocks.resume(writer.rest)
-            try run(try reader(), skipping: writer.records, work: chunk) { chunk in
+            try pass.run(try reader(), skipping: writer.records, work: chunk) { chunk in
                 try writer.append(chunk, EncodedExamples(blocks.cut(chunk)), rest: blocks.rest)
-                progress.records += chunk.records
-                progress.bytes += chunk.bytes
+                progress.add(chunk)
                 try onProgress(progress)
             }
             guard let last = blocks.last() else { return }

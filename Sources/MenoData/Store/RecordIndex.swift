@@ -14,7 +14,7 @@ extension ExamplePreparation {
         try cache.store(key, wait: onWait) { writer in
             onStart(writer.records)
             var progress = Progress(records: writer.records)
-            try run(try reader(), skipping: writer.records) {
+            try pass.run(try reader(), skipping: writer.records) {
                 try indexed($0)
             } take: { chunk, bytes in
                 let records = chunk.records
@@ -29,11 +29,13 @@ extension ExamplePreparation {
     /// A source whose records cannot be read one by one.
     package struct NoPlaces: Error {}
 
-    private func indexed(_ records: Records) throws -> (StoreChunk, bytes: Int) {
+    private func indexed(_ records: RecordPass.Records) throws -> (StoreChunk, bytes: Int) {
         var findings = PreparationFindings()
         var entries: [StoreEntry] = []
-        for raw in records.all {
-            guard findings.note(decoder.decode(raw), at: raw.place.description) != nil else { continue }
+        for (index, raw) in records.all.enumerated() {
+            guard findings.note(records.decoded(index, by: pass.decoder), at: raw.place.description) != nil else {
+                continue
+            }
             guard let range = raw.range, case .json(let bytes) = raw.content, raw.place.file == nil,
                 let size = UInt32(exactly: bytes.count), range.count == bytes.count
             else { throw NoPlaces() }
@@ -101,7 +103,7 @@ package final class ExamplesOnDemand: ExampleSource {
     /// - Throws: ``DataError`` where the file cannot be opened.
     package init(_ index: ExampleStore, path: String, _ preparation: ExamplePreparation) throws {
         (self.index, self.path) = (index, path)
-        (decoder, builder) = (preparation.decoder, preparation.builder)
+        (decoder, builder) = (preparation.pass.decoder, preparation.builder)
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw DataError(.notFound, at: path, "cannot be read (\(String(cString: strerror(errno)))).")

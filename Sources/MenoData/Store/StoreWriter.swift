@@ -4,7 +4,7 @@ internal import MenoFormats
 /// A chunk of examples as it is written.
 struct StoreChunk: Sendable {
     static let fileName = "examples.bin"
-    private static let magic: UInt64 = 0x3130_5845_4F4E_454D  // MENOEX01
+    private static let magic: UInt64 = 0x3230_5845_4F4E_454D  // MENOEX02
     private static let headerSize = 40
 
     /// What is known of the chunk beside its examples.
@@ -177,6 +177,7 @@ final class StoreWriter {
         guard fsync(descriptor) == 0, fsync(index) == 0 else {
             throw Self.refusal(folder, "the prepared examples cannot be brought to the disk")
         }
+        findings.sumUp()
         let summary = StoreSummary(count: count, size: size, sources: sourceNames, findings: findings)
         try WholeFile.write(try JSONEncoder().encode(summary), to: folder.appending(path: StoreSummary.name))
     }

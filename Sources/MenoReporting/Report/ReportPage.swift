@@ -291,6 +291,7 @@ struct ReportPage {
                     ))
             }
         }
+        rows += data.records.map(described) ?? []
         if let template = data.template { rows.append((text("chat template", "チャットテンプレート"), template)) }
         let notes = (data.remarks + data.problems).map { note -> HTML in "<li>\(note)</li>" }
         let list: HTML =
@@ -308,6 +309,37 @@ struct ReportPage {
                 """
             } ?? ""
         return section(text("Data", "データ"), "\(HTML.table(rows))\(list)\(preview)")
+    }
+
+    /// What the records are like, as `meno inspect` shows it.
+    private func described(_ records: RunDataSummary.Records) -> [(String, String)] {
+        let list = { (shares: [RunDataSummary.Share], count: Int) -> String in
+            let shown = shares.prefix(8)
+            let names = shown.map { "\($0.name) \(grouped(Double($0.records)))" }.joined(separator: ", ")
+            let more = count - shown.count
+            return more > 0 ? text("\(names), and \(more) more", "\(names)、ほか \(more) 件") : names
+        }
+        var rows = [(text("shapes", "形式"), list(records.shapes, records.shapes.count))]
+        if !records.languages.isEmpty {
+            rows.append(
+                (
+                    text("languages (a guess by the letters)", "言語(文字種からの推定)"),
+                    list(records.languages, records.languages.count)
+                ))
+        }
+        if records.sourceCount > 0 {
+            rows.append(
+                (text("sources", "出典"), "\(records.sourceCount): \(list(records.sources, records.sourceCount))"))
+        }
+        if records.pairs > 0 { rows.append((text("pairs", "選好の組"), grouped(Double(records.pairs)))) }
+        rows.append(
+            (
+                text("duplicates", "重複"),
+                text(
+                    "\(grouped(Double(records.duplicates))) records equal an earlier one but for white space",
+                    "空白を除いて前のレコードと同じもの \(grouped(Double(records.duplicates))) 件")
+            ))
+        return rows
     }
 
     /// How many processes train together, and which is the slowest one.

@@ -33,11 +33,11 @@ package struct ExampleSides: Sendable {
 
     /// All examples are trained on, and others evaluate.
     package init(
-        _ examples: any ExampleSource, evaluation: [Example], limit: Int, seed: UInt64, shuffles: Bool
+        _ examples: any ExampleSource, evaluation: any ExampleSource, limit: Int, seed: UInt64, shuffles: Bool
     ) throws {
         let order = Split(count: examples.count, trainFraction: 1, seed: seed, shuffles: shuffles).training
         let chosen = BalancedSample.positions(of: evaluation, limit: limit, seed: seed)
-        current = Sides(training: examples.selection(order), evaluation: chosen.map { evaluation[$0] })
+        current = Sides(training: examples.selection(order), evaluation: try evaluation.examples(at: chosen))
         former = nil
     }
 
