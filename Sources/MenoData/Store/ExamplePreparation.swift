@@ -12,6 +12,7 @@ package struct ExamplePreparation: Sendable {
     package var blocks: BlockBuilder?
     /// Whether records that repeat an earlier one, but for white space, are left out.
     package var dropsDuplicates = false
+    /// Threads that work at the same time.
     package var workers = ProcessInfo.processInfo.activeProcessorCount
     /// Bytes and records that a chunk has at most.
     var chunkSize = 256 << 10
@@ -45,7 +46,7 @@ package struct ExamplePreparation: Sendable {
     ///   - take: is called with what became of one chunk after the other.
     /// - Throws: ``DataError`` where the source cannot be read on, and what the closures throw.
     func run<Result: Sendable>(
-        _ reader: any RecordReader, skipping: Int = 0, work: @Sendable (Records) throws -> Result,
+        _ reader: any RecordReader, skipping: Int = 0, work: @escaping @Sendable (Records) throws -> Result,
         take: (Result) throws -> Void
     ) throws {
         var chunks = Chunks(reader: reader, size: chunkSize, records: chunkRecords, count: skipping)
@@ -54,26 +55,32 @@ package struct ExamplePreparation: Sendable {
             guard let raw = try chunks.reader.next() else { break }
             _ = duplicates?.marked(decoder.decode(raw), at: raw.place.description)
         }
-        while true {
-            var round: [Records] = []
-            // Several for each worker: a round ends when the slowest is done.
-            while round.count < 4 * max(1, workers), let chunk = try chunks.next() { round.append(chunk) }
-            guard !round.isEmpty else { return }
-            if duplicates != nil { try decode(&round, &duplicates) }
-            let pieces = round
-            let results = ParallelWork.results(count: pieces.count, workers: workers) { try work(pieces[$0]) }
-            for result in results { try take(result.get()) }
+        // Several for each worker, so that none waits for the thread that reads.
+        let ahead = 4 * max(1, workers)
+        var marked: [Records] = []
+        try ParallelWork.inOrder(workers: workers, ahead: ahead) {
+            guard duplicates != nil else { return try chunks.next() }
+            if marked.isEmpty {
+                while marked.count < ahead, let chunk = try chunks.next() { marked.append(chunk) }
+                try decode(&marked, &duplicates)
+                marked.reverse()
+            }
+            return marked.popLast()
+        } work: {
+            try work($0)
+        } take: {
+            try take($0)
         }
     }
 
     /// Decodes records before they are worked on, to find those that repeat others.
-    private func decode(_ round: inout [Records], _ duplicates: inout DuplicateRecords?) throws {
-        let pieces = round
+    private func decode(_ chunks: inout [Records], _ duplicates: inout DuplicateRecords?) throws {
+        let pieces = chunks
         let decoded = ParallelWork.results(count: pieces.count, workers: workers) { piece in
             pieces[piece].all.map { decoder.decode($0) }
         }
         for (piece, records) in decoded.enumerated() {
-            round[piece].decoded = try zip(records.get(), round[piece].all).map { record, raw in
+            chunks[piece].decoded = try zip(records.get(), chunks[piece].all).map { record, raw in
                 duplicates?.marked(record, at: raw.place.description) ?? record
             }
         }
