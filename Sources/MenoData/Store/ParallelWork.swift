@@ -15,6 +15,58 @@ enum ParallelWork {
         return state.results
     }
 
+    /// Works on one piece after the other, with the results in the order of the pieces.
+    ///
+    /// Nobody waits for the slowest piece of a group: the calling thread reads pieces ahead and takes results as they come, and in
+    /// between it works too.
+    /// - Parameters:
+    ///   - workers: threads that work at the same time, the calling one among them.
+    ///   - ahead: pieces that have been read and whose results have not been taken, at most.
+    ///   - next: reads a piece, on the calling thread; `nil` at the end.
+    ///   - take: is given the results, on the calling thread.
+    /// - Throws: what the closures throw. Before an error of `next`, the results of all earlier pieces are taken.
+    static func inOrder<Piece: Sendable, Value: Sendable>(
+        workers: Int, ahead: Int, next: () throws -> Piece?, work: @escaping @Sendable (Piece) throws -> Value,
+        take: (Value) throws -> Void
+    ) throws {
+        let line = PieceLine<Piece, Value>()
+        let group = DispatchGroup()
+        for _ in 1..<max(2, workers) where workers > 1 {
+            DispatchQueue.global().async(group: group) {
+                while let (number, piece) = line.begin(waits: true) { line.finish(number, Result { try work(piece) }) }
+            }
+        }
+        defer {
+            line.close()
+            group.wait()
+        }
+        var failure: (any Error)?
+        var isAtEnd = false
+        while true {
+            if !isAtEnd, line.count < max(1, ahead) {
+                do {
+                    if let piece = try next() {
+                        line.append(piece)
+                        continue
+                    }
+                } catch {
+                    failure = error
+                }
+                isAtEnd = true
+            }
+            if let result = line.first(waits: false) {
+                try take(result.get())
+            } else if let (number, piece) = line.begin(waits: false) {
+                line.finish(number, Result { try work(piece) })
+            } else if let result = line.first(waits: true) {
+                try take(result.get())
+            } else {
+                break
+            }
+        }
+        if let failure { throw failure }
+    }
+
     private final class State<Value: Sendable>: Sendable {
         private let count: Int
         private let begun = Atomic<Int>(0)

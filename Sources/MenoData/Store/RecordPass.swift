@@ -22,7 +22,7 @@ package struct RecordPass: Sendable {
     ///   - take: is called with the results, in the order of the chunks.
     /// - Throws: ``DataError`` where the source cannot be read further, and what the closures throw.
     package func run<Result: Sendable>(
-        _ reader: any RecordReader, skipping: Int = 0, work: @Sendable (Records) throws -> Result,
+        _ reader: any RecordReader, skipping: Int = 0, work: @escaping @Sendable (Records) throws -> Result,
         take: (Result) throws -> Void
     ) throws {
         var chunks = Chunks(reader: reader, size: chunkSize, records: chunkRecords, count: skipping)
@@ -31,35 +31,32 @@ package struct RecordPass: Sendable {
             guard let raw = try chunks.reader.next() else { break }
             _ = duplicates?.marked(decoder.decode(raw), at: raw.place.description)
         }
-        // Several for each worker: a round ends when the slowest is done.
-        let limit = 4 * max(1, workers)
-        var round = try chunks.round(limit)
-        while !round.isEmpty {
-            if duplicates != nil { try decode(&round, &duplicates) }
-            let pieces = round
-            // While the others work, one worker reads the next round first.
-            let ahead = ReadAhead(chunks)
-            let results = ParallelWork.results(count: pieces.count + 1, workers: workers) { piece throws -> Result? in
-                guard piece > 0 else {
-                    ahead.read(limit)
-                    return nil
-                }
-                return try work(pieces[piece - 1])
+        // Several for each worker, so that none waits for the thread that reads.
+        let ahead = 4 * max(1, workers)
+        var marked: [Records] = []
+        try ParallelWork.inOrder(workers: workers, ahead: ahead) {
+            guard duplicates != nil else { return try chunks.next() }
+            if marked.isEmpty {
+                while marked.count < ahead, let chunk = try chunks.next() { marked.append(chunk) }
+                try decode(&marked, &duplicates)
+                marked.reverse()
             }
-            for result in results { if let result = try result.get() { try take(result) } }
-            chunks = ahead.chunks
-            round = try ahead.round.get()
+            return marked.popLast()
+        } work: {
+            try work($0)
+        } take: {
+            try take($0)
         }
     }
 
     /// Decodes records before they are worked on, to find those that repeat others.
-    private func decode(_ round: inout [Records], _ duplicates: inout DuplicateRecords?) throws {
-        let pieces = round
+    private func decode(_ chunks: inout [Records], _ duplicates: inout DuplicateRecords?) throws {
+        let pieces = chunks
         let decoded = ParallelWork.results(count: pieces.count, workers: workers) { piece in
             pieces[piece].all.map { decoder.decode($0) }
         }
         for (piece, records) in decoded.enumerated() {
-            round[piece].known = try zip(records.get(), round[piece].all).map { record, raw in
+            chunks[piece].known = try zip(records.get(), chunks[piece].all).map { record, raw in
                 duplicates?.marked(record, at: raw.place.description) ?? record
             }
         }
@@ -82,20 +79,14 @@ package struct RecordPass: Sendable {
     }
 
     /// Cuts a source into chunks of records.
-    fileprivate struct Chunks {
+    private struct Chunks {
         var reader: any RecordReader
         let size: Int
         let records: Int
         /// Records that have been read.
         var count: Int
 
-        mutating func round(_ limit: Int) throws -> [Records] {
-            var round: [Records] = []
-            while round.count < limit, let chunk = try next() { round.append(chunk) }
-            return round
-        }
-
-        private mutating func next() throws -> Records? {
+        mutating func next() throws -> Records? {
             var chunk = Records(start: count)
             while chunk.bytes < size, chunk.all.count < records, let record = try reader.next() {
                 chunk.bytes += record.size
@@ -105,16 +96,6 @@ package struct RecordPass: Sendable {
             return chunk.all.isEmpty ? nil : chunk
         }
     }
-}
-
-/// Reads the chunks of the next round. One worker calls it, once, and its result is looked at when all workers are done.
-private final class ReadAhead: @unchecked Sendable {
-    private(set) var chunks: RecordPass.Chunks
-    private(set) var round: Result<[RecordPass.Records], any Error> = .success([])
-
-    init(_ chunks: RecordPass.Chunks) { self.chunks = chunks }
-
-    func read(_ limit: Int) { round = Result { try chunks.round(limit) } }
 }
 
 extension RawRecord {
