@@ -9,14 +9,10 @@ import MenoTokenizers
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Describes a model, an adapter or a data file.",
-<<<<<<< HEAD
-        discussion: "For a Hugging Face id that is not in the cache, it lists what a download would bring.")
-=======
         discussion: """
-            Of a Hugging Face id that is not in the cache it shows what a download would bring. An id means a model, or, where \
-            there is no such model, a dataset; with --dataset, or as datasets/org/name, it is a dataset's.
+            For a Hugging Face id that is not in the cache, it lists what a download would bring. An id names a model, or, if there \
+            is no such model, a dataset. With --dataset, or as datasets/org/name, it always names a dataset.
             """)
->>>>>>> refs/tmp/D
 
     @Argument(
         help:
@@ -35,12 +31,8 @@ struct Inspect: ParsableCommand {
     var evalPath: String?
     @Option(help: "With text files: what counts as a record: line, paragraph or document (data.sample_by).")
     var sampleBy = TextUnit.line
-<<<<<<< HEAD
+    @Flag(help: "Treat the Hugging Face id as a dataset's.") var dataset = false
     @Flag(help: "With data: print the result as JSON.") var json = false
-=======
-    @Flag(help: "Take the Hugging Face id for a dataset's.") var dataset = false
-    @Flag(help: "With data: print what was found as JSON.") var json = false
->>>>>>> refs/tmp/D
 
     func validate() throws {
         guard maxLength ?? 2 > 1 else { throw ValidationError("--max-length must be above 1.") }
