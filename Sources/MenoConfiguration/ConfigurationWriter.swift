@@ -65,17 +65,17 @@ extension ConfigurationKey {
         for key in all {
             if key.section != section {
                 section = key.section
-                text += "\n## \(section ?? "")\n"
+                text += "\n## `\(section ?? "")`\n"
             }
-            text += "\n`\(key.path)`: \(key.meaning) Default: `\(key.defaultValue)`. Value: \(key.expected). "
-            text += "Example: `\(key.name): \(key.example)`."
-            if let caveat = key.caveat { text += " *\(caveat)*" }
-            text += "\n"
+            text += "\n### `\(key.path)`\n\n\(key.meaning)"
+            if let caveat = key.caveat { text += " \(caveat)" }
+            text +=
+                "\n\n- Default: `\(key.defaultValue)`\n- Value: \(key.expected)\n- Example: `\(key.name): \(key.example)`\n"
         }
-        text += "\n## Other names\n\n"
-        for (other, key) in synonyms.sorted(by: { $0.key < $1.key }) { text += "`\(other)` is `\(key)`.\n" }
+        text += "\n## Alternative names\n\n"
+        for (other, key) in synonyms.sorted(by: { $0.key < $1.key }) { text += "- `\(other)` is `\(key)`.\n" }
         for choice in translated {
-            text += "`\(choice.path)`: "
+            text += "- `\(choice.path)`: "
             text +=
                 choice.meanings.map { meaning in
                     "`\(meaning.value)` is "

@@ -84,7 +84,7 @@ import Testing
         let shown = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0, "\(shown)")
-        for question in ["Which model?", "Which data?", "Which method? [lora]", "needs pairs", "[5]", "Where is"] {
+        for question in ["Which model?", "Which data?", "Which method? [lora]", "needs pairs", "[5]", "Where should"] {
             #expect(shown.contains(question), "\(question)\n\(shown)")
         }
         let text = try String(contentsOf: file, encoding: .utf8)

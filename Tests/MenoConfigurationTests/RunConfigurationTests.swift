@@ -65,7 +65,7 @@ import Testing
         ("monitor: {on_alert: command}", "monitor.alert_command"),
         ("training: {warmup_steps: 9, max_steps: 5}", "warmup_steps"),
         ("training: {warmup_steps: 1.5}", "or a fraction of all steps above 0 and below 1"),
-        ("training: {save_steps: 0}", "from 1 to 1000000000, or a fraction of all steps"),
+        ("training: {save_steps: 0}", "from 1 to 1000000000, or a fraction"),
         ("training: {metric_for_best_model: eval_bleu}", "with or without eval_ before it"),
         ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not honoured: Meno does not upload models"),
         ("model: {name_or_path: m, load_in_4bit: true, load_in_8bit: true}", "contradict each other"),

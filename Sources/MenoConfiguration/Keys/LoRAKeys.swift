@@ -16,7 +16,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "lora.target_modules", \.adapter.targetModules, .layers,
             "The linear layers to adapt: the ends of their names, a regular expression that matches the full name "
-                + "(model.layers.0.self_attn.q_proj), or all-linear.",
+                + "(model.layers.0.self_attn.q_proj), or `all-linear`.",
             example: "[q_proj, v_proj]",
             caveat:
                 "A string is a regular expression if it contains characters that no name has, as in "
@@ -27,10 +27,10 @@ extension ConfigurationKey {
             "Weights to adapt that do not belong to a linear layer, such as those of experts, by the ends of "
                 + "their full names.",
             example: "[experts.gate_up_proj, experts.down_proj]",
-            caveat: "Needs lora.lora_dropout: 0, as in PEFT. all-linear then includes experts and routers."),
+            caveat: "Needs `lora.lora_dropout: 0`, as in PEFT. `all-linear` then includes experts and routers."),
         ConfigurationKey(
             "lora.exclude_modules", \.adapter.excludedModules, .textsOrNone,
-            "Layers not to adapt even though lora.target_modules matches them, by the end of their names.",
+            "Layers not to adapt even though `lora.target_modules` matches them, by the end of their names.",
             example: "[layers.0.mlp.down_proj]"),
         ConfigurationKey(
             "lora.use_rslora", \.adapter.usesRankStabilization, .flag,
@@ -43,7 +43,7 @@ extension ConfigurationKey {
             caveat: "Slower: every pass computes the norms of the adapted weights."),
         ConfigurationKey(
             "lora.layers_to_transform", \.adapter.layersToTransform, .integersOrNone,
-            "The indices of the layers to adapt, starting at 0. null adapts all of them.", example: "[16, 17]"),
+            "The indices of the layers to adapt, starting at 0. `null` adapts all of them.", example: "[16, 17]"),
         ConfigurationKey(
             "lora.rank_pattern", \.adapter.rankPattern, .patterns(.integer(from: 1, to: LoRASettings.largestRank)),
             "Different ranks for layers that match a regular expression.", example: "{v_proj: 16}",

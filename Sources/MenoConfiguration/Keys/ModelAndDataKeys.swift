@@ -22,20 +22,20 @@ extension ConfigurationKey {
                 + "the computation. Adapters and the optimizer state are always float32.",
             example: "float32",
             caveat:
-                "auto is bfloat16, or float32 with `training.bf16: false`. float16 is refused: Meno cannot train in "
+                "`auto` is bfloat16, or float32 with `training.bf16: false`. float16 is refused: Meno cannot train in "
                 + "it, nor evaluate in it on a CPU."),
         ConfigurationKey(
             "model.device", \.model.device, .choice,
-            "The device that the model runs on. auto prefers CUDA, then MPS, then the CPU.",
+            "The device that the model runs on. `auto` prefers CUDA, then MPS, then the CPU.",
             example: "cpu"),
         ConfigurationKey(
             "model.weights", \.model.weights, .choice,
-            "How quantized weights (of a GGUF file or a bitsandbytes model) are kept in memory: packed keeps them "
-                + "quantized and decodes them during multiplication, dense converts them to `model.dtype`. auto uses "
-                + "packed if dense weights would take more than a third of the available memory, and always for "
-                + "bitsandbytes models, as in transformers.",
+            "How quantized weights (of a GGUF file or a bitsandbytes model) are kept in memory: `packed` keeps "
+                + "them quantized and decodes them during multiplication, `dense` converts them to `model.dtype`. "
+                + "`auto` uses `packed` if dense weights would take more than a third of the available memory, and "
+                + "always for bitsandbytes models, as in transformers.",
             example: "packed",
-            caveat: "packed works on the CPU only. A resumed run keeps the choice of auto."),
+            caveat: "`packed` works on the CPU only. A resumed run keeps the choice of `auto`."),
         ConfigurationKey(
             "model.load_in_4bit", \.model.loadsInFourBits, .flag,
             "Quantizes the weights of linear layers to four bits while the model is loaded, as bitsandbytes does. "
@@ -58,7 +58,7 @@ extension ConfigurationKey {
             "Whether to quantize the scales of `load_in_4bit` (one per 64 values) to eight bits.", example: "false"),
         ConfigurationKey(
             "model.bnb_4bit_compute_dtype", \.model.fourBitComputeType, .choice,
-            "The type of activations when weights are packed. auto is `model.dtype`, or float32 on processors "
+            "The type of activations when weights are packed. `auto` is `model.dtype`, or float32 on processors "
                 + "that multiply it faster.",
             example: "float32",
             caveat:
@@ -115,13 +115,13 @@ extension ConfigurationKey {
             example: "true"),
         ConfigurationKey(
             "data.format", \.data.format, .choice,
-            "The format of the records. auto recognizes it by the keys of each record.",
+            "The format of the records. `auto` recognizes it by the keys of each record.",
             example: "messages"),
         ConfigurationKey(
             "data.chat_template", \.data.chatTemplate, .text,
-            "The chat template: gemma, llama3, chatml, tokenizer (the model's own template), the path of a .jinja "
-                + "file, or auto. auto uses the model's own template if it has one, and otherwise the built-in one "
-                + "whose turn markers are in the vocabulary.",
+            "The chat template: `gemma`, `llama3`, `chatml`, `tokenizer` (the model's own template), the path of "
+                + "a .jinja file, or `auto`. `auto` uses the model's own template if it has one, and otherwise the "
+                + "built-in one whose turn markers are in the vocabulary.",
             example: "gemma",
             caveat:
                 "A resumed run uses the template that it began with. If a template writes the date, it is the date on "
@@ -136,8 +136,8 @@ extension ConfigurationKey {
             example: "512"),
         ConfigurationKey(
             "data.too_long", \.data.tooLong, .choice,
-            "What to do with longer examples: truncate cuts them at the end, skip skips them, and "
-                + "skip_without_answer cuts them but skips those whose answer begins beyond `max_length`.",
+            "What to do with longer examples: `truncate` cuts them at the end, `skip` skips them, and "
+                + "`skip_without_answer` cuts them but skips those whose answer begins beyond `max_length`.",
             example: "skip_without_answer",
             caveat:
                 "A truncated example has no end-of-turn token. If it is cut before its answer begins, the model "
@@ -155,15 +155,15 @@ extension ConfigurationKey {
             example: "200"),
         ConfigurationKey(
             "data.loss_on", \.data.lossOn, .choice,
-            "Which tokens carry loss: all, completions (the assistant's answers, with the token that ends the "
-                + "turn), or last_completion (only the last answer of a conversation).",
+            "Which tokens carry loss: all, `completions` (the assistant's answers, with the token that ends the "
+                + "turn), or `last_completion` (only the last answer of a conversation).",
             example: "completions",
             caveat:
                 "A turn with `\"weight\": 0`, `\"train\": false` or `\"training\": false` never carries loss. A token "
                 + "belongs to an answer if any of its bytes does."),
         ConfigurationKey(
             "data.packing", \.data.packing, .choice,
-            "How a step counts examples: none counts each one, best_fit combines examples up to `max_length` "
+            "How a step counts examples: none counts each one, `best_fit` combines examples up to `max_length` "
                 + "tokens (best-fit decreasing) and counts each pack as one.",
             example: "best_fit",
             caveat:

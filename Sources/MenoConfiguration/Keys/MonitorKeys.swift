@@ -51,13 +51,13 @@ extension ConfigurationKey {
             "A balanced state has a ratio of the smaller to the larger variance above this value.", example: "0.5"),
         ConfigurationKey(
             "monitor.on_alert", \.monitor.onAlert, .choice,
-            "What an alert does: log reports it, stop also ends the run with a checkpoint, and command also "
-                + "starts alert_command.",
+            "What an alert does: `log` reports it, `stop` also ends the run with a checkpoint, and `command` also "
+                + "starts `alert_command`.",
             example: "stop", caveat: "Alerts that are only for information do not end a run."),
         ConfigurationKey(
             "monitor.alert_command", \.monitor.alertCommand, .textOrNone,
             "A shell command that gets each alert as a line of JSON on its standard input, and the run's folder "
-                + "in MENO_RUN_DIR.",
+                + "in `MENO_RUN_DIR`.",
             example: "\"cat >> alerts.jsonl\"", caveat: "It is killed after a minute, and never delays training."),
     ]
 
@@ -86,7 +86,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "monitor.alerts.overfitting_rise", \.monitor.thresholds.alerts.overfittingRise, .notNegative,
             "The model overfits if the evaluation loss is above its best by this fraction and the gap is above "
-                + "optimal_gap_range.",
+                + "`optimal_gap_range`.",
             example: "0.05"),
         ConfigurationKey(
             "monitor.alerts.overfitting_patience", \.monitor.thresholds.alerts.overfittingPatience, .integer(from: 1),
@@ -100,7 +100,7 @@ extension ConfigurationKey {
             caveat: "0 disables it, for a model trained from scratch. Not checked with label smoothing."),
         ConfigurationKey(
             "monitor.alerts.grad_norm_window", \.monitor.thresholds.alerts.gradientNormWindow, .integer(from: 1),
-            "The number of steps whose median gradient norm is compared with grad_norm_bounds.", example: "50"),
+            "The number of steps whose median gradient norm is compared with `grad_norm_bounds`.", example: "50"),
         ConfigurationKey(
             "monitor.alerts.zero_rate_share", \.monitor.thresholds.alerts.zeroRateShare, .fraction,
             "The learning rate counts as zero below this fraction of its peak.", example: "0.01"),
@@ -113,7 +113,8 @@ extension ConfigurationKey {
             example: "0.8"),
         ConfigurationKey(
             "monitor.alerts.memory_growth_share", \.monitor.thresholds.alerts.memoryGrowthShare, .notNegative,
-            "Memory keeps growing if forty readings have grown evenly by this fraction and by memory_growth_mib.",
+            "Memory keeps growing if forty readings have grown evenly by this fraction and by "
+                + "`memory_growth_mib`.",
             example: "0.1"),
         ConfigurationKey(
             "monitor.alerts.memory_growth_mib", \.monitor.thresholds.alerts.memoryGrowthMiB, .notNegative,
@@ -142,7 +143,7 @@ extension ConfigurationKey {
             caveat: "They are asked only if the data consists of conversations."),
         ConfigurationKey(
             "monitor.probes.questions", \.monitor.probeQuestions, .texts,
-            "The probe questions. auto uses four bundled ones, in Japanese or English depending on the data.",
+            "The probe questions. `auto` uses four bundled ones, in Japanese or English depending on the data.",
             example: "[\"勇気とは何ですか。\", \"正義とは何ですか。\"]"),
         ConfigurationKey(
             "monitor.probes.max_new_tokens", \.monitor.probeMaxNewTokens, .integer(from: 1),
@@ -185,7 +186,8 @@ extension ConfigurationKey {
             "An alert is raised if more than this fraction of the answers is empty.", example: "0"),
         ConfigurationKey(
             "monitor.probes.max_truncated_share", \.monitor.thresholds.probes.maxTruncatedShare, .fraction,
-            "An alert is raised if more than this fraction of the answers is cut off by max_new_tokens.", example: "1"),
+            "An alert is raised if more than this fraction of the answers is cut off by `max_new_tokens`.", example: "1"
+        ),
         ConfigurationKey(
             "monitor.probes.max_wrong_language_share", \.monitor.thresholds.probes.maxWrongLanguageShare, .fraction,
             "An alert is raised if more than this fraction of the answers is not in the language of the question.",

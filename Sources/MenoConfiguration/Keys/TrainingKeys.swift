@@ -9,14 +9,14 @@ extension ConfigurationKey {
             "The number of training epochs.", example: "3"),
         ConfigurationKey(
             "training.max_steps", \.training.maxSteps, .countOrNone,
-            "The total number of optimizer steps. Overrides num_train_epochs.",
+            "The total number of optimizer steps. Overrides `num_train_epochs`.",
             example: "500"),
         ConfigurationKey(
             "training.learning_rate", \.training.learningRate, .notNegative, "The peak learning rate.",
             example: "1.0e-4"),
         ConfigurationKey(
             "training.lr_scheduler_type", \.training.schedule, .choice, "The learning rate schedule after the warmup.",
-            example: "linear", caveat: "constant has no warmup, as in transformers; constant_with_warmup has one."),
+            example: "linear", caveat: "`constant` has no warmup, as in transformers; `constant_with_warmup` has one."),
         ConfigurationKey(
             "training.lr_scheduler_kwargs", \.training.scheduleOptions, .scheduleOptions,
             "Extra options of some schedules: \(ScheduleOption.summary).",
@@ -27,13 +27,13 @@ extension ConfigurationKey {
         ConfigurationKey(
             "training.warmup_steps", \.training.warmupSteps, .steps(from: 0),
             "The number of warmup steps, or a fraction of all steps, rounded up. A value above 0 overrides "
-                + "warmup_ratio.",
-            example: "20", caveat: "0 without warmup_ratio means no warmup."),
+                + "`warmup_ratio`.",
+            example: "20", caveat: "0 without `warmup_ratio` means no warmup."),
         ConfigurationKey(
             "training.optim", \.training.optimizer.kind, .choice,
             "The optimizer.", example: "adafactor",
             caveat:
-                "Both names of AdamW mean the same fused implementation. lion needs about a tenth of the learning "
+                "Both names of AdamW mean the same fused implementation. `lion` needs about a tenth of the learning "
                 + "rate of AdamW."
         ),
         ConfigurationKey(
@@ -63,7 +63,7 @@ extension ConfigurationKey {
             "training.per_device_train_batch_size", \.training.batchSize, .integer(from: 1),
             "The number of examples in a micro-batch.", example: "4",
             caveat:
-                "Only its product with gradient_accumulation_steps matters: the number of examples in an optimizer "
+                "Only its product with `gradient_accumulation_steps` matters: the number of examples in an optimizer "
                 + "step."),
         ConfigurationKey(
             "training.gradient_accumulation_steps", \.training.gradientAccumulationSteps, .integer(from: 1),
@@ -72,8 +72,8 @@ extension ConfigurationKey {
             "training.per_device_eval_batch_size", \.withoutEffect.evaluationBatchSize, .integer(from: 1),
             "The batch size of an evaluation.", example: "8",
             caveat:
-                "Has no effect: tokens_per_pass decides what is evaluated together, and the result does not depend on "
-                + "it."
+                "Has no effect: `tokens_per_pass` decides what is evaluated together, and the result does not depend "
+                + "on it."
         ),
         ConfigurationKey(
             "training.eval_accumulation_steps", \.withoutEffect.evaluationAccumulationSteps, .countOrNone,
@@ -97,13 +97,13 @@ extension ConfigurationKey {
         ConfigurationKey(
             "training.gradient_checkpointing", \.training.gradientCheckpointing, .choice.reading(null: .whenNeeded),
             "Whether to recompute layers in the backward pass instead of keeping their activations, which saves "
-                + "memory and takes a third more time. true recomputes as many layers as necessary for a pass to fit "
-                + "into half of the free memory, always recomputes all of them, and false none.",
+                + "memory and takes a third more time. `true` recomputes as many layers as necessary for a pass to fit "
+                + "into half of the free memory, `always` recomputes all of them, and false none.",
             example: "always", caveat: "Does not change the results."),
         ConfigurationKey(
             "training.head_gradient_threshold", \.training.headGradientThreshold, .fractionOrAutomatic,
             "On a CPU, tokens with a smaller probability enter the gradient of a frozen head together, by the "
-                + "mean of the embeddings in their chunk. With 0, each enters separately. auto is 1e-6 for bfloat16 "
+                + "mean of the embeddings in their chunk. With 0, each enters separately. `auto` is 1e-6 for bfloat16 "
                 + "weights and 0 for float32.",
             example: "0",
             caveat:
@@ -111,7 +111,7 @@ extension ConfigurationKey {
                 + "of bfloat16 probabilities is 8e-4."),
         ConfigurationKey(
             "training.tokens_per_pass", \.training.tokensPerPass, .countOrAutomatic,
-            "The number of tokens that go through the model together. auto chooses as many as memory allows, up "
+            "The number of tokens that go through the model together. `auto` chooses as many as memory allows, up "
                 + "to 8192 on a GPU and 512 on a CPU (1024 if the CPU has AMX or the model at least 500 million "
                 + "parameters). On a CPU, evaluations use twice as many. This affects memory and speed, but not the "
                 + "result beyond rounding.",
@@ -119,7 +119,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "training.logical_shards", \.training.logicalShards, .countOrAutomatic,
             "The number of parts that the examples of a step are divided into before passes are planned, so that "
-                + "as many processes have work. With auto, each pass that tokens_per_pass makes is a part.",
+                + "as many processes have work. With `auto`, each pass that `tokens_per_pass` makes is a part.",
             example: "4",
             caveat:
                 "It changes the order of summation and therefore the rounding of the result; the number of processes "
@@ -139,24 +139,24 @@ extension ConfigurationKey {
         ConfigurationKey(
             "training.fp16", \.computesInFloat16, .flag,
             "Whether `model.dtype: auto` means float16.", example: "false",
-            caveat: "true is refused: float16 needs loss scaling, which Meno does not do. Use bf16."),
+            caveat: "`true` is refused: float16 needs loss scaling, which Meno does not do. Use bf16."),
         ConfigurationKey(
             "training.no_cuda", \.usesNoCUDA, .flag,
             "Whether `model.device: auto` means the CPU.", example: "true"),
         ConfigurationKey(
             "training.eval_strategy", \.training.evaluationStrategy, .choice,
-            "When to evaluate: every eval_steps, every epoch, or never.", example: "no"),
+            "When to evaluate: every `eval_steps`, every epoch, or never.", example: "no"),
         ConfigurationKey(
             "training.eval_steps", \.training.evaluationSteps, .stepsOrNone,
-            "The number of steps between evaluations, or a fraction of all steps, rounded up. null means "
-                + "logging_steps.", example: "50"
+            "The number of steps between evaluations, or a fraction of all steps, rounded up. `null` means "
+                + "`logging_steps`.", example: "50"
         ),
         ConfigurationKey(
             "training.eval_on_start", \.training.evaluatesOnStart, .flag,
             "Whether to evaluate before the first step.", example: "true"),
         ConfigurationKey(
             "training.save_strategy", \.training.saveStrategy, .choice,
-            "When to save a checkpoint: every save_steps, every epoch, or never.", example: "no",
+            "When to save a checkpoint: every `save_steps`, every epoch, or never.", example: "no",
             caveat: "An interrupted run always saves one."),
         ConfigurationKey(
             "training.save_steps", \.training.saveSteps, .steps(from: 1),
@@ -180,15 +180,16 @@ extension ConfigurationKey {
                 "Only evaluations after the first step count whose weights are saved, on the same held-out examples."),
         ConfigurationKey(
             "training.greater_is_better", \.greaterIsBetter, .flagOrNone,
-            "Whether a greater value of metric_for_best_model is better. null uses what is right for the metric.",
+            "Whether a greater value of `metric_for_best_model` is better. `null` uses what is right for the "
+                + "metric.",
             example: "false",
             caveat: "A value that contradicts the metric is an error."),
         ConfigurationKey(
             "training.load_best_model_at_end", \.training.loadsBestModelAtEnd, .flag,
             "Whether the run ends with the best saved model instead of the last one.", example: "false",
             caveat:
-                "A new best model is then also saved between save_steps. With `save_strategy: no`, nothing is loaded, "
-                + "and a warning tells you if an earlier model was better."),
+                "A new best model is then also saved between `save_steps`. With `save_strategy: no`, nothing is "
+                + "loaded, and a warning tells you if an earlier model was better."),
         ConfigurationKey(
             "training.early_stopping_patience", \.training.earlyStoppingPatience, .countOrNone,
             "Stop after this many evaluations without improvement.", example: "5"),
@@ -202,22 +203,22 @@ extension ConfigurationKey {
             example: "1"),
         ConfigurationKey(
             "training.logging_strategy", \.training.loggingStrategy, .choice,
-            "When to log: every logging_steps, every epoch, or never.", example: "epoch"),
+            "When to log: every `logging_steps`, every epoch, or never.", example: "epoch"),
         ConfigurationKey(
             "training.logging_steps", \.training.loggingSteps, .steps(from: 1),
             "The number of steps between log lines, or a fraction of all steps, rounded up.", example: "1",
-            caveat: "The loss in a line is the mean over its steps, as in trainer_state.json."),
+            caveat: "The loss in a line is the mean over its steps, as in `trainer_state.json`."),
         ConfigurationKey(
             "training.logging_first_step", \.training.logsFirstStep, .flag,
             "Whether to log the first step.", example: "true"),
         ConfigurationKey(
             "training.run_name", \.runName, .textOrNone,
-            "The name of the run in reports. null uses the name of its folder.", example: "socratic-2"),
+            "The name of the run in reports. `null` uses the name of its folder.", example: "socratic-2"),
         ConfigurationKey(
             "training.export_at_end", \.exportAtEnd, .textsOrNone,
             "Formats to export the result to when the run ends: safetensors, gguf:TYPE, gguf-lora or ollama:TYPE.",
             example: "[gguf:Q8_0]",
-            caveat: "Works like `meno export` and writes to the folder exports in base_output_dir. Each export is "
+            caveat: "Works like `meno export` and writes to the folder exports in `base_output_dir`. Each export is "
                 + "compared with the trained model."),
         ConfigurationKey(
             "training.memory_clear_interval", \.training.memoryClearInterval, .integer(from: 0).reading(null: 0),
