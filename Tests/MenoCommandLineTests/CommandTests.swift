@@ -28,6 +28,21 @@ import Testing
         for line in 2...31 { #expect(result.output.contains(" line \(line) ")) }
     }
 
+    @Test func ofVeryManyBadRecordsTheFirstAreNamed() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appending(path: "bad.jsonl")
+        try Data((#"{"text": "good"}"# + "\n" + String(repeating: "{}\n", count: 2500)).utf8).write(to: file)
+        let result = try meno("inspect", file.path)
+        #expect(result.output.contains("2501 records: 1 used, 2500 left out (2500 unknown shape)"))
+        #expect(result.output.contains(" line 1001 ") && !result.output.contains(" line 1002 "))
+        #expect(result.output.contains("… and 1500 more"))
+    }
+
+    @Test func whereThePathIsAnArgumentNoOptionIsNamedForIt() throws {
+        let errors = try meno("inspect", "/nowhere/x.jsonl").errors
+        #expect(errors.contains("Check the path of the data.") && !errors.contains("--data"), "\(errors)")
+    }
+
     /// What a shell makes of `<(…)` has no size.
     @Test func dataAndConfigurationsAreReadFromPipes() throws {
         let tiny = try TinyModel()

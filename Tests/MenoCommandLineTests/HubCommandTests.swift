@@ -72,6 +72,60 @@ import Testing
             doctor.output.contains("offline by HF_HUB_OFFLINE") && doctor.output.contains("\(cache.path), 1 models"))
     }
 
+    @Test func datasetsByTheirIds() throws {
+        let lines = try String(contentsOf: tiny.data, encoding: .utf8).split(separator: "\n")
+        let text = { (lines: ArraySlice<Substring>) in Data((lines.joined(separator: "\n") + "\n").utf8) }
+        var dataset = ServedRepository(
+            "some-org/sums",
+            [
+                "README.md": Data("sums".utf8), "data/train.jsonl": text(lines[..<30]),
+                "data/test.jsonl": text(lines[30...]),
+            ])
+        dataset.isDataset = true
+        server.set(dataset)
+        // No model has this id.
+        for arguments in [["some-org/sums"], ["some-org/sums", "--dataset"], ["datasets/some-org/sums"]] {
+            let shown = try meno(["inspect"] + arguments, environment: environment)
+            #expect(shown.status == 0 && shown.output.contains("dataset        some-org/sums, commit "), "\(shown)")
+            #expect(shown.output.contains("file           data/train.jsonl") && shown.output.contains("are free"))
+            #expect(shown.output.contains("`meno models fetch datasets/some-org/sums`"))
+        }
+        #expect(!FileManager.default.fileExists(atPath: cache.path), "inspecting writes nothing")
+        let none = try run("inspect", "some-org/none")
+        #expect(none.status == 66 && none.errors.contains("some-org/none"), "\(none)")
+        #expect(try run("inspect", id, "--dataset").status == 66, "a model is no dataset")
+
+        let fetched = try run("models", "fetch", "datasets/some-org/sums")
+        #expect(fetched.status == 0 && fetched.output.contains("/datasets--some-org--sums/snapshots/"), "\(fetched)")
+        let offline = ["HF_HUB_OFFLINE": "1"]
+        for id in ["some-org/sums", "datasets/some-org/sums"] {
+            let shown = try run("inspect", id, environment: offline)
+            #expect(shown.output.contains("30 records: 30 used"), "\(shown)")
+        }
+        let test = try run("inspect", "datasets/some-org/sums:data/test.jsonl", environment: offline)
+        #expect(test.output.contains("10 records: 10 used"), "\(test)")
+
+        // Trained on by its id, as on the same file.
+        let adapter = tiny.run.appending(path: "model/adapter_model.safetensors")
+        try tiny.write("max_steps: 3, eval_strategy: steps, eval_steps: 3")
+        let common = ["train", tiny.file.path, "--set", "data.train_fraction=1"]
+        let byID = try meno(
+            common + ["--set", "data.path=some-org/sums", "--set", "data.eval_path=some-org/sums"], threads: 1,
+            environment: environment.merging(offline) { $1 })
+        #expect(byID.status == 0, "\(byID.errors)")
+        let expected = try Data(contentsOf: adapter)
+        let file = tiny.folder.url.appending(path: "train.jsonl")
+        try text(lines[..<30]).write(to: file)
+        try FileManager.default.removeItem(at: tiny.run)
+        let byPath = try meno(
+            common + ["--set", "data.path=\(file.path)", "--set", "data.eval_path=\(file.path)"], threads: 1)
+        #expect(byPath.status == 0, "\(byPath.errors)")
+        #expect(try Data(contentsOf: adapter) == expected)
+        // Its split for tests evaluates; the tiny corpus repeats its lines.
+        #expect(byID.errors.contains("10 of 10 examples of `data.eval_path` are trained on as well"), "\(byID.errors)")
+        #expect(byPath.errors.contains("30 of 30 examples of `data.eval_path` are trained on as well"))
+    }
+
     @Test func ggufFilesAndAdaptersByTheirIds() throws {
         let gguf = try Data(contentsOf: Fixtures.url("models/arcee-tiny/model.gguf"))
         server.set(ServedRepository("some-org/quants", ["t-F32.gguf": gguf, "t-Q8_0.gguf": Data("none".utf8)]))

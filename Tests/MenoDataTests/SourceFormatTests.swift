@@ -102,6 +102,23 @@ import Testing
         }
     }
 
+    @Test func filesInOtherEncodingsAreReadOrNamedBesideEachOther() throws {
+        let folder = try TemporaryFolder()
+        let text = #"{"text": "勇気 é"}"#
+        let files: [(name: String, data: Data?)] = [
+            ("a.jsonl", text.data(using: .utf8)),
+            ("b.jsonl", Data([0xFF, 0xFE]) + text.data(using: .utf16LittleEndian)!),
+            ("c.jsonl", Data([0xEF, 0xBB, 0xBF]) + text.data(using: .utf8)!),
+            ("d.jsonl", #"{"text": "é"}"#.data(using: .isoLatin1)), ("e.txt", "é\nplain".data(using: .isoLatin1)),
+            ("f.csv", "text\n\u{e9}\nplain".data(using: .isoLatin1)),
+        ]
+        for file in files { try #require(file.data).write(to: folder.url.appending(path: file.name)) }
+        let (records, report) = try RecordFile.read(folder.url)
+        #expect(records.map(\.content) == ["勇気 é", "勇気 é", "勇気 é", "plain", "plain"].map { .text($0) })
+        #expect(report.problems.map(\.place) == ["d.jsonl, line 1", "e.txt, line 1", "f.csv, line 2"])
+        #expect(report.problems.allSatisfy { $0.kind == .notUTF8 })
+    }
+
     @Test func aFileThatChangesWhileItIsReadIsNamed() throws {
         let folder = try TemporaryFolder()
         let url = folder.url.appending(path: "a.jsonl")

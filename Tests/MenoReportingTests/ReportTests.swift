@@ -33,6 +33,35 @@ import Testing
         #expect(page.contains("stable_checkpoint-40") && !page.contains("stable_checkpoint-20"))
     }
 
+    @Test(arguments: ReportLanguage.allCases) func theDataIsDescribed(_ language: ReportLanguage) throws {
+        _ = try recorded(events())
+        let many = (1...20).map { RunDataSummary.Share(name: "book \($0)", records: 1000) }
+        let records = RunDataSummary.Records(
+            shapes: [.init(name: "dialogue", records: 25_000), .init(name: "text", records: 3)],
+            languages: [.init(name: "Japanese", records: 24_000)], sources: many, sourceCount: 50, pairs: 12,
+            duplicates: 1234)
+        let data = RunDataSummary(
+            path: "a.jsonl", summary: "25003 records", records: records, template: nil, trainSamples: 1,
+            evaluationSamples: 1, lengths: nil, labels: nil, problems: [], remarks: [], preview: nil)
+        let file = RunLayout(folder.url).progress.appending(path: RunLayout.dataSummaryName)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let encoder = JSONEncoder.reproducible(snakeCase: true)
+        try encoder.encode(data).write(to: file)
+        let page = Report(try RunRecord(folder.url), title: "run", language: language).html
+        #expect(page.contains("dialogue 25,000, text 3") && page.contains("Japanese 24,000"))
+        #expect(page.contains("50: book 1 1,000, book 2 1,000"))
+        #expect(page.contains(language == .japanese ? "ほか 42 件" : "and 42 more"))
+        #expect(page.contains(language == .japanese ? "前のレコードと同じもの 1,234 件" : "1,234 records equal an earlier one"))
+        // Runs of earlier versions recorded none of it.
+        let old = try #require(
+            try JSONSerialization.jsonObject(with: encoder.encode(data)) as? [String: Any]
+        ).filter { $0.key != "records" }
+        try JSONSerialization.data(withJSONObject: old).write(to: file)
+        let earlier = Report(try RunRecord(folder.url), title: "run", language: language).html
+        #expect(earlier.contains("25003 records") && !earlier.contains("24,000"))
+    }
+
     @Test func theSlowestOfSeveralProcessesIsNamed() throws {
         let events = events().map { event -> RunEvent in
             switch event {

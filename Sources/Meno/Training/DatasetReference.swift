@@ -31,11 +31,16 @@ package enum DatasetReference {
 
     /// `nil` where a path is there, or can be no id.
     package static func reference(_ path: String) -> HubReference? {
-        guard !FileManager.default.fileExists(atPath: URL(filePath: path).path), !SourceFiles.isOfRecordsByName(path),
+        guard !FileManager.default.fileExists(atPath: URL(filePath: path).path), !isOfRecords(path),
             var reference = HubReference(path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path)
         else { return nil }
         reference.isDataset = true
         return reference
+    }
+
+    /// Whether a path is a file's by its name. What an id selects (`org/name:train.jsonl`) may be named so.
+    private static func isOfRecords(_ path: String) -> Bool {
+        SourceFiles.isOfRecordsByName(String(path.prefix { $0 != ":" }))
     }
 
     /// Sources with the paths of what is in the cache.

@@ -21,7 +21,8 @@ struct PreparedData {
         _ tokenized: TokenizedModel, _ choice: TemplateChoice, limits: PreparationLimits, log: any SessionLog,
         isCancelled: @escaping () -> Bool
     ) throws {
-        let preparation = ExamplePreparation(configuration, format: format, tokenized, choice)
+        var preparation = ExamplePreparation(configuration, format: format, tokenized, choice)
+        preparation.pass.workers = limits.workers
         builder = preparation.builder
         let work = Work(preparation: preparation, sources: sources, digest: digest, limits: limits, log: log)
         let prepared = try work.prepare(configuration, isCancelled)
@@ -105,6 +106,8 @@ package struct PreparationLimits: Sendable {
     package var inMemory = 16 << 20
     /// Bytes beyond which examples are made ahead of use, where that can be.
     package var ahead = 64 << 20
+    /// How many work on data at the same time, which changes no result.
+    package var workers = ProcessInfo.processInfo.activeProcessorCount
     package var cache = ExampleCache(
         CatalogModel.cache.appending(path: "examples", directoryHint: .isDirectory), limit: Self.cacheLimit)
 

@@ -43,7 +43,7 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
-        try reportingErrors {
+        try reportingErrors(ConsoleLog(settingNames: .optionsBesideData)) {
             if let reference = dataset ? DatasetReference.reference(path) : DatasetReference.named(path) {
                 return try describeDataset(reference)
             }

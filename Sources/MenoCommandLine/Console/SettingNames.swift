@@ -7,10 +7,12 @@ enum SettingNames {
     case keys
     /// By the options of the command, where there is one.
     case options
+    /// The same, of a command whose argument is the data.
+    case optionsBesideData
 
     fileprivate func text(_ entry: SuggestedSettings.Entry) -> String {
         let option = entry.setting.option
-        if let option, self == .options || entry.setting.keys.isEmpty {
+        if let option, self != .keys || entry.setting.keys.isEmpty {
             return [option, entry.value].compactMap(\.self).joined(separator: " ")
         }
         return entry.setting.keys.map { key in entry.value.map { "\(key): \($0)" } ?? key }.joined(separator: ", ")
@@ -20,9 +22,10 @@ enum SettingNames {
 extension MenoError {
     /// The error, with the names by which its settings are given.
     func text(_ names: SettingNames) -> String {
-        guard !settings.entries.isEmpty else { return description }
-        let separator = names == .options ? " " : ", "
-        return "\(description) (\(settings.entries.map(names.text).joined(separator: separator)))"
+        let entries = settings.entries.filter { names != .optionsBesideData || $0.setting != .dataPath }
+        guard !entries.isEmpty else { return description }
+        let separator = names == .keys ? ", " : " "
+        return "\(description) (\(entries.map(names.text).joined(separator: separator)))"
     }
 }
 

@@ -204,7 +204,7 @@ package struct JSONReader {
         offset += 1
         let start = offset
         // Most strings have no escapes.
-        while let byte = peek(), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
+        offset = JSONText.plainEnd(bytes, from: offset)
         if peek() == UInt8(ascii: "\"") {
             defer { offset += 1 }
             guard let string = String(validating: bytes[start..<offset], as: UTF8.self) else {
@@ -221,8 +221,13 @@ package struct JSONReader {
                         ? "a string is not closed on its line; a line end within a string is written \\n"
                         : "a control character within a string must be escaped, found \(found)")
             }
-            if byte == UInt8(ascii: "\\") { try escape(&text) } else { text.append(byte) }
-            if byte != UInt8(ascii: "\\") { offset += 1 }
+            if byte == UInt8(ascii: "\\") {
+                try escape(&text)
+            } else {
+                let end = JSONText.plainEnd(bytes, from: offset)
+                text.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+                offset = end
+            }
         }
         guard peek() != nil else { throw fault("'\"' at the end of a string") }
         offset += 1
@@ -232,15 +237,23 @@ package struct JSONReader {
         return string
     }
 
-    private static let escapes: [UInt8: UInt8] = [
-        UInt8(ascii: "\""): 0x22, UInt8(ascii: "\\"): 0x5C, UInt8(ascii: "/"): 0x2F, UInt8(ascii: "b"): 0x08,
-        UInt8(ascii: "f"): 0x0C, UInt8(ascii: "n"): 0x0A, UInt8(ascii: "r"): 0x0D, UInt8(ascii: "t"): 0x09,
-    ]
+    /// What a letter behind a backslash stands for.
+    private static func escaped(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): byte
+        case UInt8(ascii: "b"): 0x08
+        case UInt8(ascii: "f"): 0x0C
+        case UInt8(ascii: "n"): 0x0A
+        case UInt8(ascii: "r"): 0x0D
+        case UInt8(ascii: "t"): 0x09
+        default: nil
+        }
+    }
 
     private mutating func escape(_ text: inout [UInt8]) throws(Fault) {
         let start = offset
         offset += 1
-        if let byte = peek(), let value = Self.escapes[byte] {
+        if let byte = peek(), let value = Self.escaped(byte) {
             text.append(value)
             offset += 1
             return
@@ -255,7 +268,7 @@ package struct JSONReader {
             value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00)
         }
         guard let scalar = Unicode.Scalar(value) else { throw half(start) }
-        text.append(contentsOf: Array(String(Character(scalar)).utf8))
+        UTF8.encode(scalar).map { text.append(contentsOf: $0) }
     }
 
     private func half(_ offset: Int) -> Fault {
@@ -265,13 +278,22 @@ package struct JSONReader {
     private mutating func hexadecimal() throws(Fault) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = peek(), byte < 0x80, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+            guard let byte = peek(), let digit = Self.hexadecimalDigit(byte) else {
                 throw fault("four hexadecimal digits")
             }
-            value = value << 4 | UInt32(digit)
+            value = value << 4 | digit
             offset += 1
         }
         return value
+    }
+
+    private static func hexadecimalDigit(_ byte: UInt8) -> UInt32? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
     }
 
     // MARK: Bytes

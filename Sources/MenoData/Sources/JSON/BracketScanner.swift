@@ -1,3 +1,5 @@
+internal import MenoFormats
+
 /// Finds where an object or array of JSON ends, over a text that comes in pieces.
 struct BracketScanner {
     private var depth = 0
@@ -15,10 +17,11 @@ struct BracketScanner {
 
     /// Goes over the next piece.
     /// - Parameter start: where the piece begins in the bytes.
-    mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int? = nil) -> Result {
-        let end = end ?? bytes.count
+    mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Result {
         var place = start
-        while place < end {
+        while place < bytes.count {
+            place = strings.skip(bytes, from: place)
+            guard place < bytes.count else { break }
             let byte = bytes[place]
             place += 1
             if strings.take(byte) { continue }
@@ -38,6 +41,12 @@ struct BracketScanner {
 private struct StringScanner {
     private var isInString = false
     private var isEscaped = false
+
+    /// Passes over what in a string is certainly of it.
+    /// - Returns: the next byte to look at.
+    func skip(_ bytes: UnsafeRawBufferPointer, from place: Int) -> Int {
+        isInString && !isEscaped ? JSONText.plainEnd(bytes, from: place) : place
+    }
 
     /// - Returns: whether the byte belongs to a string, its quotes included.
     mutating func take(_ byte: UInt8) -> Bool {
@@ -75,6 +84,8 @@ struct ArrayScanner {
     mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int) -> End? {
         var place = start
         while place < bytes.count {
+            place = strings.skip(bytes, from: place)
+            guard place < bytes.count else { break }
             let byte = bytes[place]
             if !strings.take(byte) {
                 switch byte {
