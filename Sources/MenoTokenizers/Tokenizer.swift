@@ -1,5 +1,6 @@
 package import Foundation
 internal import MenoFormats
+internal import Synchronization
 
 /// The tokens of a text.
 package struct Encoding: Sendable, Hashable {
@@ -67,6 +68,7 @@ package final class Tokenizer: Sendable {
     }
 
     private let parts: Parts
+    private let workspaces = Workspaces()
     /// Every token that ends a generation.
     package let endOfTurnIDs: [TokenID]
 
@@ -128,7 +130,8 @@ package final class Tokenizer: Sendable {
     ///   for most.
     package func encode(_ text: String, addSpecialTokens: Bool = false) -> Encoding {
         var encoding = Encoding(ids: [], byteRanges: [])
-        var queue = MergeQueue()
+        let workspace = workspaces.take()
+        defer { workspaces.giveBack(workspace) }
         let bytes = Array(text.utf8)
         encoding.ids.reserveCapacity(bytes.count / 3)
         encoding.byteRanges.reserveCapacity(bytes.count / 3)
@@ -141,7 +144,7 @@ package final class Tokenizer: Sendable {
             var text = AlignedText(bytes, range)
             parts.normalizer?.apply(to: &text)
             for (range, id) in parts.addedNormalizedTokens.split(text.bytes, text.bytes.indices) {
-                if let id { encoding.append(id, range, of: text) } else { encode(text, range, &queue, &encoding) }
+                if let id { encoding.append(id, range, of: text) } else { encode(text, range, workspace, &encoding) }
             }
         }
         if addSpecialTokens { for id in parts.suffix { encoding.append(id, bytes.count..<bytes.count) } }
@@ -149,14 +152,31 @@ package final class Tokenizer: Sendable {
     }
 
     private func encode(
-        _ text: AlignedText, _ range: Range<Int>, _ queue: inout MergeQueue, _ encoding: inout Encoding
+        _ text: AlignedText, _ range: Range<Int>, _ workspace: Workspace, _ encoding: inout Encoding
     ) {
         var pieces = PreTokenizer.Pieces(text: text, ranges: [range])
+        swap(&pieces.workspace, &workspace.splitting)
         parts.preTokenizer?.apply(to: &pieces)
         switch parts.model {
-        case .bpe(let model): for range in pieces.ranges { model.encode(pieces.text, range, &queue, into: &encoding) }
+        case .bpe(let model): model.encode(pieces.text, pieces.ranges, &workspace.merging, into: &encoding)
         case .unigram(let model): for range in pieces.ranges { model.encode(pieces.text, range, into: &encoding) }
         }
+        swap(&pieces.workspace, &workspace.splitting)
+        workspace.splitting.forget()
+    }
+
+    /// Memory that one text after the other is encoded in, and what is known from earlier ones.
+    private final class Workspace: Sendable {
+        nonisolated(unsafe) var splitting = SplitWorkspace()
+        nonisolated(unsafe) var merging = BPE.Workspace()
+    }
+
+    /// As many as texts were encoded at the same time.
+    private final class Workspaces: Sendable {
+        private let free = Mutex<[Workspace]>([])
+
+        func take() -> Workspace { free.withLock { $0.popLast() } ?? Workspace() }
+        func giveBack(_ workspace: Workspace) { free.withLock { $0.append(workspace) } }
     }
 
     func addModel(to hash: inout StableHash) {

@@ -28,9 +28,6 @@ extension RecordDecoder {
         case .value(let value): return value
         case .unreadable(let kind, let reason): throw Rejection(kind: kind, reason: reason)
         case .json(let bytes):
-            guard String(validating: bytes, as: UTF8.self) != nil else {
-                throw Rejection(kind: .notUTF8, reason: "has bytes that are not UTF-8.")
-            }
             let result = bytes.withUnsafeBytes { bytes in
                 var reader = JSONReader(bytes)
                 do throws(JSONReader.Fault) {
@@ -39,6 +36,10 @@ extension RecordDecoder {
                     repeatedKeys = Set(reader.repeatedKeys)
                     return Result<JSONValue, Rejection>.success(value)
                 } catch {
+                    // What was read as JSON is UTF-8: its strings are, and there is only ASCII between them.
+                    guard String(validating: bytes, as: UTF8.self) != nil else {
+                        return .failure(Rejection(kind: .notUTF8, reason: "has bytes that are not UTF-8."))
+                    }
                     let before = UnsafeRawBufferPointer(rebasing: bytes[..<min(error.offset, bytes.count)])
                     let position = raw.start.advanced(over: before)
                     return .failure(

@@ -79,7 +79,7 @@ package struct RecordDecoder: Sendable {
         var partner: String?
 
         func isTold(by value: JSONValue, _ test: (JSONValue) -> Bool = { _ in true }) -> Bool {
-            ([keys[0]] + others).contains { value[$0].map(test) ?? false }
+            (value[keys[0]].map(test) ?? false || others.contains { value[$0].map(test) ?? false })
                 && (partner.map { value[$0].map(test) ?? false } ?? true)
         }
     }
@@ -102,15 +102,18 @@ package struct RecordDecoder: Sendable {
     private static let dialogueKeys = ["system", "chat_template_kwargs"]
 
     private func shape(of value: JSONValue) -> Shape? {
-        let present = Self.shapes.filter { (format == .auto || format == $0.format) && $0.isTold(by: value) }
         // Tables with a column for each shape have null in those that a record does not use.
-        let told = present.filter { $0.isTold(by: value) { !$0.isNull } }
-        if let first = told.first, first.format == .promptCompletion, value["completion"]?.isNull ?? true,
+        let told = Self.shapes.lazy.filter { (format == .auto || format == $0.format) && $0.isTold(by: value) }
+            .filter { $0.isTold(by: value) { !$0.isNull } }
+        guard let first = told.first else {
+            return Self.shapes.first { (format == .auto || format == $0.format) && $0.isTold(by: value) }
+        }
+        if first.format == .promptCompletion, value["completion"]?.isNull ?? true,
             let other = told.first(where: { $0.format == .promptResponse })
         {
             return other
         }
-        return told.first ?? present.first
+        return first
     }
 
     private func content(_ value: JSONValue) throws(Rejection) -> Record {

@@ -13,8 +13,11 @@ extension String {
         var rest = unicodeScalars[...]
         if start { rest = rest.drop(while: isTaken) }
         while end, let last = rest.last, isTaken(last) { rest.removeLast() }
-        return String(rest)
+        return rest.startIndex == startIndex && rest.endIndex == endIndex ? self : String(rest)
     }
+
+    /// What the filter `trim` makes of a text.
+    package var trimmedByTemplates: String { stripped(of: nil) }
 
     /// `str.split()` and `str.rsplit()`: the parts between white space. What lies beyond the limit stays as it is.
     func splitAtSpace(limit: Int, fromEnd: Bool) -> [String] {

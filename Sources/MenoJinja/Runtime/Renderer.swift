@@ -32,7 +32,7 @@ extension Jinja {
         func render(_ template: Template, _ context: [String: JinjaValue]) throws -> JinjaTemplate.Rendering {
             defer {
                 for namespace in namespaces { namespace.attributes = Dictionary() }
-                for scope in capturedScopes + [root] { scope.variables = [:] }
+                for scope in capturedScopes + [root] { scope.variables = Variables() }
             }
             do {
                 for (name, value) in context { root.variables[name] = try self.value(value, depth: 0) }

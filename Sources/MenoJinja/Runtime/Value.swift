@@ -125,23 +125,33 @@ extension Jinja {
     struct Dictionary {
         private(set) var keys: [Value] = []
         private(set) var values: [Value] = []
+        private var hashables: [Key] = []
+        /// Of many keys only; a few are looked through.
         private var places: [Key: Int] = [:]
         private(set) var depth = 1
 
+        private static let mostLookedThrough = 8
+
         var count: Int { keys.count }
 
-        subscript(key: Key) -> Value? { places[key].map { values[$0] } }
+        private func place(of key: Key) -> Int? {
+            hashables.count <= Self.mostLookedThrough ? hashables.firstIndex(of: key) : places[key]
+        }
+
+        subscript(key: Key) -> Value? { place(of: key).map { values[$0] } }
 
         mutating func set(_ key: Key, _ original: Value, to value: Value) throws {
             depth = try max(
                 depth, Jinja.depth(over: CollectionOfOne(value)), Jinja.depth(over: CollectionOfOne(original)))
-            if let place = places[key] {
+            if let place = place(of: key) {
                 values[place] = value
-            } else {
-                places[key] = keys.count
-                keys.append(original)
-                values.append(value)
+                return
             }
+            keys.append(original)
+            values.append(value)
+            hashables.append(key)
+            guard hashables.count > Self.mostLookedThrough else { return }
+            for place in places.count..<hashables.count { places[hashables[place]] = place }
         }
 
         mutating func set(_ name: String, to value: Value) throws {
@@ -204,8 +214,36 @@ extension Jinja {
         var attributes = Dictionary()
     }
 
+    /// Names and their values. Most scopes have a few, which are looked through faster than hashed.
+    struct Variables {
+        private static let mostLookedThrough = 16
+
+        private var names: [String] = []
+        private var values: [Value] = []
+        private var places: [String: Int] = [:]
+
+        private func place(of name: String) -> Int? {
+            names.count <= Self.mostLookedThrough ? names.firstIndex(of: name) : places[name]
+        }
+
+        subscript(name: String) -> Value? {
+            get { place(of: name).map { values[$0] } }
+            set {
+                guard let newValue else { preconditionFailure("no name is taken back") }
+                if let place = place(of: name) {
+                    values[place] = newValue
+                    return
+                }
+                names.append(name)
+                values.append(newValue)
+                guard names.count > Self.mostLookedThrough else { return }
+                for place in places.count..<names.count { places[names[place]] = place }
+            }
+        }
+    }
+
     final class Scope {
-        var variables: [String: Value] = [:]
+        var variables = Variables()
         let parent: Scope?
 
         init(parent: Scope?) { self.parent = parent }

@@ -5,7 +5,9 @@ struct ExactString: Sendable, Hashable {
 
     init(_ string: String) { self.string = string }
 
-    static func == (a: Self, b: Self) -> Bool { a.string.utf8.elementsEqual(b.string.utf8) }
+    static func == (a: Self, b: Self) -> Bool {
+        a.string.utf8.count == b.string.utf8.count && a.string.utf8.elementsEqual(b.string.utf8)
+    }
 
     func hash(into hasher: inout Hasher) {
         var string = string

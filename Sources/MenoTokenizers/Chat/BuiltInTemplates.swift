@@ -8,8 +8,22 @@ struct BuiltInTemplate: Sendable {
     /// The token that begins every turn, and the one that ends it.
     let opening: String
     let ending: String
+    let turns: Turns
 
-    private init(_ marked: String, opening: String, ending: String) {
+    /// How turns are written, for ``written(_:addGenerationPrompt:)``.
+    struct Turns: Sendable {
+        /// What follows the role.
+        var afterRole = "\n"
+        /// What follows the token that ends a turn.
+        var afterTurn = ""
+        var trims = true
+        /// What the role of the assistant is called.
+        var assistant = "assistant"
+        /// Whether user and assistant must alternate, and a system turn opens the first turn of the user.
+        var alternate = false
+    }
+
+    private init(_ marked: String, opening: String, ending: String, _ turns: Turns) {
         do {
             template = try JinjaTemplate(marked)
         } catch {
@@ -18,6 +32,7 @@ struct BuiltInTemplate: Sendable {
         source = marked.replacing("{%- generation -%}", with: "").replacing("{%- endgeneration -%}", with: "")
         self.opening = opening
         self.ending = ending
+        self.turns = turns
     }
 
     /// A turn whose content is no text (`null`, or parts) cannot be written.
@@ -45,7 +60,7 @@ struct BuiltInTemplate: Sendable {
         {{- '\\n' -}}
         {%- endfor -%}
         {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
-        """, opening: "<|im_start|>", ending: "<|im_end|>")
+        """, opening: "<|im_start|>", ending: "<|im_end|>", Turns(afterTurn: "\n", trims: false))
 
     static let llama3 = BuiltInTemplate(
         """
@@ -57,7 +72,8 @@ struct BuiltInTemplate: Sendable {
         {%- endfor -%}
         {%- if add_generation_prompt -%}\
         {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' -}}{%- endif -%}
-        """, opening: "<|start_header_id|>", ending: "<|eot_id|>")
+        """, opening: "<|start_header_id|>", ending: "<|eot_id|>",
+        Turns(afterRole: "<|end_header_id|>\n\n"))
 
     /// Gemma has no system turn: what it would say opens the first user turn, as it is.
     static let gemma = BuiltInTemplate(
@@ -81,5 +97,6 @@ struct BuiltInTemplate: Sendable {
         {{- '\\n' -}}
         {%- endfor -%}
         {%- if add_generation_prompt -%}{{- '<start_of_turn>model\\n' -}}{%- endif -%}
-        """, opening: "<start_of_turn>", ending: "<end_of_turn>")
+        """, opening: "<start_of_turn>", ending: "<end_of_turn>",
+        Turns(afterTurn: "\n", assistant: "model", alternate: true))
 }

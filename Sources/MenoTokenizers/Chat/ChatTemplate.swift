@@ -60,8 +60,13 @@ package enum ChatTemplate: Sendable, Hashable {
             return try template.render(messages, variables, addGenerationPrompt: addGenerationPrompt)
         }
         guard let builtIn else { return ChatText(text: "", completions: nil, needsBOS: false) }
-        let values = ["bos_token": JinjaValue.string("")]
-            .merging(JinjaChatTemplate.variables(messages, addGenerationPrompt, habits: .none)) { $1 }
+        if let written = builtIn.written(messages, addGenerationPrompt: addGenerationPrompt) {
+            return ChatText(text: written.text, completions: written.completions, needsBOS: self != .chatML)
+        }
+        var values = ["bos_token": JinjaValue.string("")]
+        for (name, value) in JinjaChatTemplate.variables(messages, addGenerationPrompt, habits: .none) {
+            values[name] = value
+        }
         do {
             let rendering = try builtIn.template.render(values)
             return ChatText(

@@ -65,12 +65,13 @@ package struct JinjaChatTemplate: Sendable, Hashable {
     private func run(
         _ messages: [ChatMessage], _ variables: [JSONValue.Member], addGenerationPrompt: Bool, marksGeneration: Bool
     ) throws -> JinjaTemplate.Rendering {
-        var values: [String: JinjaValue] = ["tools": .none, "documents": .none]
-        for member in self.variables.overridden(by: variables) where !Self.reservedNames.contains(member.key) {
+        var values = tokens
+        for name in ["tools", "documents"] { values[name] = JinjaValue.none }
+        for member in self.variables.overridden(by: variables)
+        where tokens[member.key] == nil && !Self.reservedNames.contains(member.key) {
             values[member.key] = JinjaValue(member.value)
         }
-        values.merge(tokens) { $1 }
-        values.merge(Self.variables(messages, addGenerationPrompt, habits: habits)) { $1 }
+        for (name, value) in Self.variables(messages, addGenerationPrompt, habits: habits) { values[name] = value }
         do {
             return try template.render(values, marksGeneration: marksGeneration, now: date ?? Date())
         } catch {
@@ -81,10 +82,10 @@ package struct JinjaChatTemplate: Sendable, Hashable {
     /// What every template is given, whatever the conversation brings.
     static func variables(
         _ messages: [ChatMessage], _ addGenerationPrompt: Bool, habits: TemplateHabits
-    ) -> [String: JinjaValue] {
+    ) -> [(name: String, value: JinjaValue)] {
         [
-            "messages": .array(messages.map { habits.value($0) }),
-            "add_generation_prompt": .boolean(addGenerationPrompt),
+            ("messages", .array(messages.map { habits.value($0) })),
+            ("add_generation_prompt", .boolean(addGenerationPrompt)),
         ]
     }
 

@@ -23,22 +23,114 @@ struct BPE: Sendable {
         }
     }
 
-    /// Appends the tokens of `text[range]`.
-    func encode(_ text: AlignedText, _ range: Range<Int>, _ queue: inout MergeQueue, into encoding: inout Encoding) {
-        if ignoresMerges, let id = vocabulary.id(of: text.bytes[range]) {
-            return encoding.append(id, range, of: text)
+    /// Memory that is used for piece after piece.
+    struct Workspace {
+        fileprivate var queue = MergeQueue()
+        fileprivate var symbols: [MergeQueue.Symbol] = []
+        fileprivate var cache = TokenCache()
+    }
+
+    /// Appends the tokens of pieces of a text.
+    func encode(
+        _ text: AlignedText, _ pieces: [Range<Int>], _ workspace: inout Workspace, into encoding: inout Encoding
+    ) {
+        // What is used at the same time must not be parts of the same variable.
+        var (symbols, cache, queue) = ([MergeQueue.Symbol](), TokenCache(), MergeQueue())
+        swap(&symbols, &workspace.symbols)
+        swap(&cache, &workspace.cache)
+        swap(&queue, &workspace.queue)
+        let longest = pieces.reduce(0) { max($0, $1.count) }
+        if symbols.count < longest {
+            symbols = Array(repeating: MergeQueue.Symbol(id: 0, start: 0, end: 0), count: 2 * longest)
         }
-        queue.removeAll()
-        switch alphabet {
-        case .bytes(let tokens, let unknown):
-            unknown.symbols(of: text.bytes, range, tokens) { queue.append($0) }
-        case .characters(let unknown):
-            unknown.symbols(of: text.bytes, range, vocabulary) { queue.append($0) }
+        symbols.withUnsafeMutableBufferPointer { symbols in
+            text.bytes.withUnsafeBufferPointer { bytes in
+                for piece in pieces { encode(text, bytes, piece, symbols, &queue, &cache, into: &encoding) }
+            }
         }
-        queue.merge(merges, joints)
-        for symbol in queue.symbols where symbol.start < symbol.end {
+        swap(&symbols, &workspace.symbols)
+        swap(&cache, &workspace.cache)
+        swap(&queue, &workspace.queue)
+    }
+
+    /// - Parameter symbols: room for as many as the piece has bytes.
+    private func encode(
+        _ text: AlignedText, _ bytes: UnsafeBufferPointer<UInt8>, _ piece: Range<Int>,
+        _ symbols: UnsafeMutableBufferPointer<MergeQueue.Symbol>, _ queue: inout MergeQueue, _ cache: inout TokenCache,
+        into encoding: inout Encoding
+    ) {
+        let stretch = UnsafeBufferPointer(rebasing: bytes[piece])
+        let isKept = piece.count <= TokenCache.longest
+        let hash = isKept ? TokenCache.hash(stretch, .piece) : 0
+        if isKept {
+            let isKnown = cache.forEachToken(of: stretch, hash, .piece) { token in
+                encoding.append(
+                    token.id, piece.lowerBound + Int(token.start)..<piece.lowerBound + Int(token.end), of: text)
+            }
+            if isKnown { return }
+        }
+        var count = 0
+        if ignoresMerges, let id = vocabulary.id(of: stretch) {
+            symbols[0] = MergeQueue.Symbol(id: id, start: piece.lowerBound, end: piece.upperBound)
+            count = 1
+        } else {
+            let add = { (symbol: MergeQueue.Symbol) in
+                symbols[count] = symbol
+                count += 1
+            }
+            switch alphabet {
+            case .bytes(let tokens, let unknown): unknown.symbols(of: bytes, piece, tokens, add)
+            case .characters(let unknown): unknown.symbols(of: bytes, piece, vocabulary, add)
+            }
+            var start = 0
+            for index in 1..<max(1, count) where !joints.mayJoin(symbols[index - 1].id, symbols[index].id) {
+                merge(bytes, UnsafeMutableBufferPointer(rebasing: symbols[start..<index]), piece, &queue, &cache)
+                start = index
+            }
+            merge(bytes, UnsafeMutableBufferPointer(rebasing: symbols[start..<count]), piece, &queue, &cache)
+        }
+        for symbol in symbols[..<count] where symbol.start < symbol.end {
             encoding.append(symbol.id, Int(symbol.start)..<Int(symbol.end), of: text)
         }
+        guard isKept else { return }
+        cache.insert(stretch, hash, .piece) { add in
+            for symbol in symbols[..<count] where symbol.start < symbol.end {
+                add(.init(symbol, from: piece.lowerBound))
+            }
+        }
+    }
+
+    /// Merges the symbols of a run, across whose ends nothing merges.
+    @inline(__always)
+    private func merge(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ run: UnsafeMutableBufferPointer<MergeQueue.Symbol>, _ piece: Range<Int>,
+        _ queue: inout MergeQueue, _ cache: inout TokenCache
+    ) {
+        guard run.count > 2 else { return queue.merge(run, merges) }
+        let range = Int(run[0].start)..<Int(run[run.count - 1].end)
+        guard range.count <= TokenCache.longest, range != piece else { return queue.merge(run, merges) }
+        let stretch = UnsafeBufferPointer(rebasing: bytes[range])
+        let hash = TokenCache.hash(stretch, .run)
+        var count = 0
+        let isKnown = cache.forEachToken(of: stretch, hash, .run) { token in
+            run[count] = MergeQueue.Symbol(
+                id: token.id, start: range.lowerBound + Int(token.start), end: range.lowerBound + Int(token.end))
+            count += 1
+        }
+        if isKnown {
+            for index in count..<run.count { run[index].end = run[index].start }
+            return
+        }
+        queue.merge(run, merges)
+        cache.insert(stretch, hash, .run) { add in
+            for symbol in run where symbol.start < symbol.end { add(.init(symbol, from: range.lowerBound)) }
+        }
+    }
+}
+
+extension TokenCache.Token {
+    fileprivate init(_ symbol: MergeQueue.Symbol, from start: Int) {
+        self.init(id: symbol.id, start: UInt16(Int(symbol.start) - start), end: UInt16(Int(symbol.end) - start))
     }
 }
 
@@ -72,14 +164,16 @@ struct UnknownCharacters: Sendable {
     /// Whether neighbouring unknown characters are one token.
     var areFused: Bool
 
+    @inline(__always)
     func symbols(
-        of bytes: [UInt8], _ range: Range<Int>, _ vocabulary: Vocabulary, _ emit: (MergeQueue.Symbol) -> Void
+        of bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ vocabulary: Vocabulary,
+        _ emit: (MergeQueue.Symbol) -> Void
     ) {
         var place = range.lowerBound
         var pending: Range<Int>?
         while place < range.upperBound {
             let end = min(place + utf8Length(bytes[place]), range.upperBound)
-            if let id = vocabulary.id(ofCharacter: bytes[place..<end]) {
+            if let id = vocabulary.id(ofCharacter: UnsafeBufferPointer(rebasing: bytes[place..<end])) {
                 flush(&pending, emit)
                 emit(.init(id: id, start: place, end: end))
             } else if let byteTokens {
@@ -97,7 +191,10 @@ struct UnknownCharacters: Sendable {
 
     /// Of a text whose characters are bytes.
     @inline(__always)
-    func symbols(of bytes: [UInt8], _ range: Range<Int>, _ tokens: [TokenID?], _ emit: (MergeQueue.Symbol) -> Void) {
+    func symbols(
+        of bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ tokens: [TokenID?],
+        _ emit: (MergeQueue.Symbol) -> Void
+    ) {
         var pending: Range<Int>?
         for place in range {
             if let id = tokens[Int(bytes[place])] {

@@ -1,7 +1,7 @@
 /// Neighbouring tokens that are merged pair by pair, the pair of the lowest rank first, of equal ones the leftmost.
 ///
-/// Tokens form a linked list; candidate pairs wait in a binary heap, and those that a merge made stale are passed over.
-/// One queue is used for piece after piece, so that its storage is allocated once.
+/// Of many tokens a linked list is formed; candidate pairs wait in a binary heap, and those that a merge made stale are passed
+/// over. One queue is used for piece after piece, so that its storage is allocated once.
 struct MergeQueue {
     /// A run of bytes that is one token so far.
     struct Symbol {
@@ -29,74 +29,55 @@ struct MergeQueue {
         var left: Int { Int(truncatingIfNeeded: order & 0xFFFF_FFFF) }
     }
 
-    private(set) var symbols: [Symbol] = []
     private var heap: [Candidate] = []
 
-    mutating func removeAll() {
-        symbols.removeAll(keepingCapacity: true)
-        heap.removeAll(keepingCapacity: true)
-    }
-
-    mutating func append(_ symbol: Symbol) { symbols.append(symbol) }
-
     /// Merges until no pair is left. Symbols that are left have `start < end`.
-    /// - Parameter joints: where no merge can join two neighbours, what lies on either side is merged by itself.
-    mutating func merge(_ table: MergeTable, _ joints: MergeJoints) {
-        var start = 0
-        for index in 1..<max(1, symbols.count) where !joints.mayJoin(symbols[index - 1].id, symbols[index].id) {
-            merge(start..<index, table)
-            start = index
-        }
-        merge(start..<symbols.count, table)
-    }
-
-    private mutating func merge(_ range: Range<Int>, _ table: MergeTable) {
-        switch range.count {
+    /// - Parameters:
+    ///   - symbols: between all neighbours some merge may join them.
+    mutating func merge(_ symbols: UnsafeMutableBufferPointer<Symbol>, _ table: MergeTable) {
+        switch symbols.count {
         case 0, 1: return
-        case 2...Self.mostLookedThrough: mergeFew(range, table)
-        default: mergeMany(range, table)
+        case 2...Self.mostLookedThrough: mergeFew(symbols, table)
+        default: mergeMany(symbols, table)
         }
     }
 
     /// Up to so many symbols it is faster to look through all pairs than to keep them sorted.
     private static let mostLookedThrough = 32
 
-    private mutating func mergeFew(_ range: Range<Int>, _ table: MergeTable) {
-        symbols.withUnsafeMutableBufferPointer { symbols in
-            withUnsafeTemporaryAllocation(of: MergeTable.Merge.self, capacity: range.count) { pairs in
-                let symbols = UnsafeMutableBufferPointer(rebasing: symbols[range])
-                var count = symbols.count
-                // The merge of each symbol with the next one.
-                let none = MergeTable.Merge(rank: .max, id: -1)
-                for index in 0..<count - 1 {
-                    pairs[index] = table.merge(symbols[index].id, symbols[index + 1].id) ?? none
-                }
-                while count > 1 {
-                    var best = 0
-                    for index in 1..<max(1, count - 1) where pairs[index].rank < pairs[best].rank { best = index }
-                    guard pairs[best].rank < .max else { break }
-                    symbols[best].id = pairs[best].id
-                    symbols[best].end = symbols[best + 1].end
-                    count -= 1
-                    for index in best + 1..<max(best + 1, count) {
-                        symbols[index] = symbols[index + 1]
-                        pairs[index - 1] = pairs[index]
-                    }
-                    if best > 0 { pairs[best - 1] = table.merge(symbols[best - 1].id, symbols[best].id) ?? none }
-                    if best + 1 < count { pairs[best] = table.merge(symbols[best].id, symbols[best + 1].id) ?? none }
-                }
-                for index in count..<symbols.count { symbols[index].end = symbols[index].start }
+    private func mergeFew(_ symbols: UnsafeMutableBufferPointer<Symbol>, _ table: MergeTable) {
+        withUnsafeTemporaryAllocation(of: MergeTable.Merge.self, capacity: symbols.count) { pairs in
+            var count = symbols.count
+            // The merge of each symbol with the next one.
+            let none = MergeTable.Merge(rank: .max, id: -1)
+            for index in 0..<count - 1 {
+                pairs[index] = table.merge(symbols[index].id, symbols[index + 1].id) ?? none
             }
+            while count > 1 {
+                var best = 0
+                for index in 1..<max(1, count - 1) where pairs[index].rank < pairs[best].rank { best = index }
+                guard pairs[best].rank < .max else { break }
+                symbols[best].id = pairs[best].id
+                symbols[best].end = symbols[best + 1].end
+                count -= 1
+                for index in best + 1..<max(best + 1, count) {
+                    symbols[index] = symbols[index + 1]
+                    pairs[index - 1] = pairs[index]
+                }
+                if best > 0 { pairs[best - 1] = table.merge(symbols[best - 1].id, symbols[best].id) ?? none }
+                if best + 1 < count { pairs[best] = table.merge(symbols[best].id, symbols[best + 1].id) ?? none }
+            }
+            for index in count..<symbols.count { symbols[index].end = symbols[index].start }
         }
     }
 
-    private mutating func mergeMany(_ range: Range<Int>, _ table: MergeTable) {
+    private mutating func mergeMany(_ symbols: UnsafeMutableBufferPointer<Symbol>, _ table: MergeTable) {
         heap.removeAll(keepingCapacity: true)
-        for index in range {
-            symbols[index].previous = index > range.lowerBound ? Int32(index - 1) : -1
-            symbols[index].next = index + 1 < range.upperBound ? Int32(index + 1) : -1
+        for index in symbols.indices {
+            symbols[index].previous = Int32(index - 1)
+            symbols[index].next = index + 1 < symbols.count ? Int32(index + 1) : -1
         }
-        for index in range.dropLast() { enter(left: index, table) }
+        for index in symbols.indices.dropLast() { enter(left: index, symbols, table) }
         while let candidate = pop() {
             let left = candidate.left
             let right = Int(symbols[left].next)
@@ -109,13 +90,13 @@ struct MergeQueue {
             let next = symbols[right].next
             symbols[left].next = next
             if next >= 0 { symbols[Int(next)].previous = Int32(left) }
-            if symbols[left].previous >= 0 { enter(left: Int(symbols[left].previous), table) }
-            enter(left: left, table)
+            if symbols[left].previous >= 0 { enter(left: Int(symbols[left].previous), symbols, table) }
+            enter(left: left, symbols, table)
         }
     }
 
     @inline(__always)
-    private mutating func enter(left: Int, _ table: MergeTable) {
+    private mutating func enter(left: Int, _ symbols: UnsafeMutableBufferPointer<Symbol>, _ table: MergeTable) {
         let right = Int(symbols[left].next)
         guard right >= 0, let merge = table.merge(symbols[left].id, symbols[right].id) else { return }
         let candidate = Candidate(

@@ -49,7 +49,7 @@ struct Vocabulary: Sendable {
 
     /// The token that is one character, whose bytes these are.
     @inline(__always)
-    func id(ofCharacter bytes: ArraySlice<UInt8>) -> TokenID? {
+    func id(ofCharacter bytes: UnsafeBufferPointer<UInt8>) -> TokenID? {
         guard let scalar = Self.basicScalar(bytes) else { return id(of: bytes) }
         let id = characters[Int(scalar)]
         return id < 0 ? nil : id

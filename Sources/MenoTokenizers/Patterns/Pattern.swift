@@ -3,15 +3,17 @@
 /// Matching backtracks, as Oniguruma does, so that the same alternatives win. A match that takes long remembers where it
 /// failed, which bounds its time by the product of the lengths of pattern and text.
 struct Pattern: Sendable {
-    private enum Instruction: Sendable {
+    enum Instruction: Sendable {
         case set(Int)
         case repeated(Int, minimum: Int, maximum: Int, PatternNode.Greed)
-        /// Goes on at the first place, and at the second if that fails.
+        /// Continues at the first place, and at the second if that fails.
         case split(Int, Int)
+        /// The same, with what the next scalar has to be.
+        case guardedSplit(Int, Int, SplitGuard)
         case jump(Int)
         /// The next scalar is in the set (or not); the text's end is in none.
         case nextIn(Int, isNegative: Bool)
-        /// The instructions up to `end` match here (or not); matching goes on behind them, at the same place.
+        /// The instructions up to `end` match here (or not); matching continues behind them, at the same place.
         case lookahead(end: Int, isNegative: Bool)
         /// The instructions up to `end` match here, and are never tried again.
         case atomic(end: Int)
@@ -19,139 +21,28 @@ struct Pattern: Sendable {
         case match
     }
 
-    /// Where to go on when a path fails: at `place`, then at each place before it down to `lowest`.
-    private struct Choice {
-        var instruction: Int
-        var place: Int
-        var lowest: Int
-    }
-
-    private struct State: Hashable {
-        var instruction: Int
-        var place: Int
+    /// The sets, as bits, of which the next scalar has to be in one; `UInt64.max` where this is not known.
+    struct SplitGuard: Sendable {
+        var first: UInt64
+        var second: UInt64
+        /// Where to continue when the first way is out of the question: behind all that would fail for the same reason.
+        var otherwise: Int
     }
 
     private static let sizeLimit = 20_000
-    private static let rememberAfter = 4_096
-    private var program: [Instruction] = []
-    private var sets: [ScalarSet] = []
-    private static let word = ScalarSet([.wordsAlone])
+    private(set) var program: [Instruction] = []
+    private(set) var sets: [ScalarSet] = []
+    /// As ``SplitGuard/first``, of the whole pattern.
+    private(set) var start = UInt64.max
+    private(set) var classes: ScalarClasses
 
     /// - Throws: ``PatternError``.
     init(_ source: String) throws {
+        classes = ScalarClasses([])
         try compile(PatternParser.parse(source))
         program.append(.match)
-    }
-
-    /// The non-overlapping matches from left to right, without empty ones right behind another.
-    func matches(in text: ScalarText) -> [Range<Int>] {
-        var matches: [Range<Int>] = []
-        var choices: [Choice] = []
-        text.scalars.withUnsafeBufferPointer { scalars in
-            var start = 0
-            var last: Int?
-            while start <= scalars.count {
-                if let end = run(0, at: start, scalars, &choices), end > start || end != last {
-                    matches.append(text.offsets[start]..<text.offsets[end])
-                    start = end
-                    last = end
-                } else {
-                    start += 1
-                }
-            }
-        }
-        return matches
-    }
-
-    // MARK: Matching
-
-    /// - Returns: the end of the match that begins with `instruction` at `start`.
-    private func run(
-        _ instruction: Int, at start: Int, _ text: UnsafeBufferPointer<UInt32>, _ choices: inout [Choice]
-    ) -> Int? {
-        let floor = choices.count
-        defer { choices.removeLast(choices.count - floor) }
-        var (pc, place) = (instruction, start)
-        var steps = 0
-        var failed: Set<State> = []
-        while true {
-            if let next = step(&pc, &place, text, &choices) {
-                if next { return place }
-                continue
-            }
-            repeat {
-                guard let choice = Self.pop(&choices, floor) else { return nil }
-                (pc, place) = choice
-                steps += 1
-            } while steps > Self.rememberAfter && !failed.insert(State(instruction: pc, place: place)).inserted
-        }
-    }
-
-    /// Executes one instruction.
-    /// - Returns: `true` at the end of the program, `nil` when the path fails.
-    @inline(__always)
-    private func step(
-        _ pc: inout Int, _ place: inout Int, _ text: UnsafeBufferPointer<UInt32>, _ choices: inout [Choice]
-    ) -> Bool? {
-        switch program[pc] {
-        case .set(let set):
-            guard place < text.count, sets[set].contains(text[place]) else { return nil }
-            place += 1
-        case .repeated(let set, let minimum, let maximum, let greed):
-            let lowest = place + minimum
-            let limit = maximum < text.count - place ? place + maximum : text.count
-            var end = place
-            while end < limit, sets[set].contains(text[end]) { end += 1 }
-            guard end >= lowest else { return nil }
-            if greed == .greedy, end > lowest {
-                choices.append(Choice(instruction: pc + 1, place: end - 1, lowest: lowest))
-            }
-            place = end
-        case .split(let first, let second):
-            choices.append(Choice(instruction: second, place: place, lowest: place))
-            pc = first
-            return false
-        case .jump(let target):
-            pc = target
-            return false
-        case .nextIn(let set, let isNegative):
-            guard (place < text.count && sets[set].contains(text[place])) != isNegative else { return nil }
-        case .lookahead(let end, let isNegative):
-            guard (run(pc + 1, at: place, text, &choices) != nil) != isNegative else { return nil }
-            pc = end
-            return false
-        case .atomic(let end):
-            guard let reached = run(pc + 1, at: place, text, &choices) else { return nil }
-            (pc, place) = (end, reached)
-            return false
-        case .anchor(let anchor):
-            guard holds(anchor, place, text) else { return nil }
-        case .match:
-            return true
-        }
-        pc += 1
-        return false
-    }
-
-    private static func pop(_ choices: inout [Choice], _ floor: Int) -> (Int, Int)? {
-        guard choices.count > floor else { return nil }
-        let last = choices.count - 1
-        let choice = choices[last]
-        if choice.place > choice.lowest { choices[last].place -= 1 } else { choices.removeLast() }
-        return (choice.instruction, choice.place)
-    }
-
-    private func holds(_ anchor: PatternNode.Anchor, _ place: Int, _ text: UnsafeBufferPointer<UInt32>) -> Bool {
-        switch anchor {
-        case .start: return place == 0
-        case .end: return place == text.count
-        case .lineStart: return place == 0 || place < text.count && text[place - 1] == 10
-        case .lineEnd: return place == text.count || text[place] == 10
-        case .wordBoundary, .notWordBoundary:
-            let before = place > 0 && Self.word.contains(text[place - 1])
-            let after = place < text.count && Self.word.contains(text[place])
-            return (before != after) == (anchor == .wordBoundary)
-        }
+        classes = ScalarClasses(sets)
+        addGuards()
     }
 
     // MARK: Compiling
@@ -180,6 +71,7 @@ struct Pattern: Sendable {
     }
 
     private mutating func index(_ set: ScalarSet) -> Int {
+        if let known = sets.firstIndex(where: { $0.items == set.items }) { return known }
         sets.append(set)
         return sets.count - 1
     }
@@ -218,49 +110,48 @@ struct Pattern: Sendable {
             program[split] = isLazy ? .split(program.count, split + 1) : .split(split + 1, program.count)
         }
     }
-}
 
-/// A text as scalars, with the place of each.
-struct ScalarText {
-    var scalars: [UInt32] = []
-    /// The first byte of each scalar, and the end.
-    var offsets: [Int] = []
+    // MARK: Guards
 
-    /// - Parameter bytes: UTF-8, cut at scalars.
-    init(_ bytes: ArraySlice<UInt8>) {
-        scalars.reserveCapacity(bytes.count)
-        offsets.reserveCapacity(bytes.count + 1)
-        bytes.withUnsafeBufferPointer { buffer in
-            var place = 0
-            while place < buffer.count {
-                let first = buffer[place]
-                let length = min(utf8Length(first), buffer.count - place)
-                var value = UInt32(first)
-                if length > 1 {
-                    value &= 0x7F >> UInt32(length)
-                    for index in 1..<length { value = value << 6 | UInt32(buffer[place + index] & 0x3F) }
-                }
-                scalars.append(value)
-                offsets.append(bytes.startIndex + place)
-                place += length
+    /// Instructions that are looked at for one guard.
+    private static let guardBudget = 256
+
+    private mutating func addGuards() {
+        var budget = Self.guardBudget
+        start = required(at: 0, &budget) ?? .max
+        for place in program.indices.reversed() {
+            guard case .split(let first, let second) = program[place] else { continue }
+            budget = Self.guardBudget
+            let (ahead, behind) = (required(at: first, &budget) ?? .max, required(at: second, &budget) ?? .max)
+            var otherwise = second
+            if ahead != .max, case .guardedSplit(_, _, let next) = program[second], next.first == ahead {
+                otherwise = next.otherwise
             }
+            program[place] = .guardedSplit(
+                first, second, SplitGuard(first: ahead, second: behind, otherwise: otherwise))
         }
-        offsets.append(bytes.endIndex)
     }
 
-    /// GPT-2's stand-ins for bytes.
-    init(standInsOf bytes: ArraySlice<UInt8>) {
-        scalars = bytes.map { ByteCharacters.all[Int($0)].value }
-        offsets = Array(bytes.startIndex...bytes.endIndex)
-    }
-}
-
-/// The bytes of the UTF-8 character that begins with `first`.
-func utf8Length(_ first: UInt8) -> Int {
-    switch first {
-    case 0..<0xC0: 1
-    case 0xC0..<0xE0: 2
-    case 0xE0..<0xF0: 3
-    default: 4
+    /// The sets of which the next scalar has to be in one, if a match is to continue at an instruction; `nil` where it may
+    /// continue without a scalar, or this is not known.
+    private func required(at place: Int, _ budget: inout Int) -> UInt64? {
+        budget -= 1
+        guard budget > 0 else { return nil }
+        func bit(_ set: Int) -> UInt64? { set < ScalarClasses.limit ? 1 << UInt64(set) : nil }
+        switch program[place] {
+        case .set(let set): return bit(set)
+        case .repeated(let set, let minimum, _, _):
+            guard minimum == 0 else { return bit(set) }
+            guard let own = bit(set), let next = required(at: place + 1, &budget) else { return nil }
+            return own | next
+        case .split(let first, let second), .guardedSplit(let first, let second, _):
+            guard let ahead = required(at: first, &budget), let behind = required(at: second, &budget) else {
+                return nil
+            }
+            return ahead | behind
+        case .jump(let target): return required(at: target, &budget)
+        case .atomic: return required(at: place + 1, &budget)
+        case .nextIn, .lookahead, .anchor, .match: return nil
+        }
     }
 }

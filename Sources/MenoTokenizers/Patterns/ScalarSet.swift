@@ -1,7 +1,7 @@
 /// A set of Unicode scalars as regular expressions name them: ranges, categories, and their complements.
 struct ScalarSet: Sendable {
     /// One part of a set.
-    enum Item: Sendable {
+    enum Item: Sendable, Hashable {
         case range(ClosedRange<UInt32>)
         /// A mask of ``ScalarCategory`` bits.
         case categories(UInt32)
@@ -49,9 +49,9 @@ struct ScalarSet: Sendable {
         }
     }
 
-    private let items: [Item]
+    let items: [Item]
     /// A bit for each scalar of the basic plane: nearly all text.
-    private let basicPlane: [UInt64]
+    let basicPlane: [UInt64]
 
     init(_ items: [Item]) {
         self.items = items

@@ -10,15 +10,10 @@ enum Normalizer: Sendable {
         case text([UInt8])
         case pattern(Pattern)
 
-        /// - Parameter areStandIns: whether each byte is looked at as its stand-in (``ByteCharacters``).
-        func matches(in text: AlignedText, _ range: Range<Int>, areStandIns: Bool = false) -> [Range<Int>] {
+        func matches(in text: AlignedText, _ range: Range<Int>) -> [Range<Int>] {
             switch self {
-            case .text(let searched):
-                text.occurrences(
-                    of: areStandIns ? ByteCharacters.decode(searched[...]) ?? searched : searched, in: range)
-            case .pattern(let pattern):
-                pattern.matches(
-                    in: areStandIns ? ScalarText(standInsOf: text.bytes[range]) : ScalarText(text.bytes[range]))
+            case .text(let searched): text.occurrences(of: searched, in: range)
+            case .pattern(let pattern): pattern.matches(in: ScalarText(text.bytes[range]))
             }
         }
     }

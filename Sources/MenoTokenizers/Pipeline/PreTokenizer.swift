@@ -24,27 +24,19 @@ enum PreTokenizer: Sendable {
         /// Whether the text is its bytes' stand-ins to the steps that follow: it went through `ByteLevel`. To a `Digits` after
         /// it, the byte BC is a fraction (`¼`) in every character that it is part of. Falcon's tokenizer works this way.
         var areStandIns = false
-
-        func scalars(_ range: Range<Int>) -> ScalarText {
-            areStandIns ? ScalarText(standInsOf: text.bytes[range]) : ScalarText(text.bytes[range])
-        }
+        var workspace = SplitWorkspace()
     }
 
     func apply(to pieces: inout Pieces) {
         switch self {
         case .sequence(let preTokenizers): for preTokenizer in preTokenizers { preTokenizer.apply(to: &pieces) }
-        case .split(let search, let behavior, let isInverted):
-            let (text, areStandIns) = (pieces.text, pieces.areStandIns)
-            Self.split(&pieces, behavior, isInverted: isInverted) {
-                search.matches(in: text, $0, areStandIns: areStandIns)
-            }
-        case .scalars(let set, let behavior):
-            let uncut = pieces
-            Self.split(&pieces, behavior, isInverted: false) { range in
-                let scalars = uncut.scalars(range)
-                return scalars.scalars.indices.filter { set.contains(scalars.scalars[$0]) }
-                    .map { scalars.offsets[$0]..<scalars.offsets[$0 + 1] }
-            }
+        case .split(.pattern(let pattern), let behavior, let isInverted):
+            Self.split(&pieces, behavior, isInverted: isInverted, by: pattern)
+        case .split(.text(let searched), let behavior, let isInverted):
+            let text = pieces.text
+            let wanted = pieces.areStandIns ? ByteCharacters.decode(searched[...]) ?? searched : searched
+            Self.split(&pieces, behavior, isInverted: isInverted) { text.occurrences(of: wanted, in: $0) }
+        case .scalars(let set, let behavior): Self.split(&pieces, behavior, at: set)
         case .metaspace(let mark, let scheme, let splits):
             Self.replaceSpaces(&pieces, mark)
             Self.prepend(mark, to: &pieces) { scheme == .always || scheme == .first && $0 == 0 }
@@ -53,11 +45,9 @@ enum PreTokenizer: Sendable {
             Self.split(&pieces, .mergedWithNext, isInverted: false) { text.occurrences(of: mark, in: $0) }
         case .byteLevel(let addsPrefixSpace, let pattern):
             if addsPrefixSpace { Self.prepend([0x20], to: &pieces) { _ in true } }
-            if let pattern {
-                let uncut = pieces
-                Self.split(&pieces, .isolated, isInverted: false) { pattern.matches(in: uncut.scalars($0)) }
-            }
+            if let pattern { Self.split(&pieces, .isolated, isInverted: false, by: pattern) }
             pieces.areStandIns = true
+            pieces.workspace.forget()
         }
     }
 
@@ -97,29 +87,29 @@ enum PreTokenizer: Sendable {
             }
         }
         pieces.ranges = edited
+        pieces.workspace.forget()
     }
 
     private static func split(
         _ pieces: inout Pieces, _ behavior: Behavior, isInverted: Bool, _ find: (Range<Int>) -> [Range<Int>]
     ) {
-        var result: [Range<Int>] = []
-        for range in pieces.ranges {
-            let matches = find(range)
-            if matches.isEmpty, !isInverted {
-                result.append(range)
-                continue
-            }
-            var parts: [(range: Range<Int>, isSeparator: Bool)] = []
-            var place = range.lowerBound
-            for match in matches {
-                if place < match.lowerBound { parts.append((place..<match.lowerBound, isInverted)) }
-                parts.append((match, !isInverted))
-                place = match.upperBound
-            }
-            if place < range.upperBound { parts.append((place..<range.upperBound, isInverted)) }
-            result += join(parts, behavior)
+        pieces.ranges = pieces.ranges.flatMap { cut($0, at: find($0), behavior, isInverted: isInverted) }
+    }
+
+    /// The parts of a piece in which something was found.
+    static func cut(
+        _ range: Range<Int>, at matches: [Range<Int>], _ behavior: Behavior, isInverted: Bool
+    ) -> [Range<Int>] {
+        if matches.isEmpty, !isInverted { return range.isEmpty ? [] : [range] }
+        var parts: [(range: Range<Int>, isSeparator: Bool)] = []
+        var place = range.lowerBound
+        for match in matches {
+            if place < match.lowerBound { parts.append((place..<match.lowerBound, isInverted)) }
+            parts.append((match, !isInverted))
+            place = match.upperBound
         }
-        pieces.ranges = result.filter { !$0.isEmpty }
+        if place < range.upperBound { parts.append((place..<range.upperBound, isInverted)) }
+        return join(parts, behavior).filter { !$0.isEmpty }
     }
 
     private static func join(_ parts: [(range: Range<Int>, isSeparator: Bool)], _ behavior: Behavior) -> [Range<Int>] {
