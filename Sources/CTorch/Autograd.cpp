@@ -35,7 +35,7 @@ struct CallbackNode final : torch::autograd::Node {
     std::string name() const override { return "MenoCallbackBackward"; }
 
     variable_list apply(variable_list &&gradients) override {
-        TORCH_CHECK(context, "backward through a custom node a second time: its saved values were released");
+        TORCH_CHECK(context, "backward was called twice on a custom node, whose saved values are already released");
         std::vector<ct_tensor *> outputs, inputs(input_count, nullptr);
         outputs.reserve(gradients.size());
         for (auto &gradient : gradients) outputs.push_back(wrap(std::move(gradient)));
@@ -53,7 +53,7 @@ struct CallbackNode final : torch::autograd::Node {
     }
 };
 
-// Nodes are held by intrusive pointers in newer versions of libtorch and by shared ones in older.
+// Newer versions of libtorch hold nodes by intrusive pointers, older ones by shared pointers.
 using NodePointer = decltype(torch::autograd::Edge::function);
 
 template <class Pointer, class... Arguments>

@@ -22,7 +22,7 @@ struct ct_operator {
 
 namespace meno {
 
-// Thrown through libtorch's engine when a backward callback failed.
+// Thrown through libtorch's engine when a backward callback fails.
 struct CallbackFailure : std::runtime_error {
     CallbackFailure() : std::runtime_error("a backward callback failed") {}
 };
@@ -48,7 +48,7 @@ ct_status guarded(Body &&body) noexcept {
         return failure(CT_OUT_OF_MEMORY, error.what_without_backtrace());
     } catch (const c10::Error &error) {
         const char *message = error.what_without_backtrace();
-        // The host's allocator reports exhaustion as a plain error.
+        // The host's allocator reports that it is out of memory as a plain error.
         bool memory = std::strstr(message, "not enough memory") || std::strstr(message, "allocate memory") ||
                        std::strstr(message, "out of memory");
         return failure(memory ? CT_OUT_OF_MEMORY : CT_ERROR, message);

@@ -1,4 +1,4 @@
-// Any ATen operator by name: the dispatcher's handle is looked up once and called boxed.
+// Calls any ATen operator by name: its dispatcher handle is looked up once and called boxed.
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
@@ -48,7 +48,7 @@ void collect(const c10::IValue &value, std::vector<at::Tensor> &tensors) {
     }
 }
 
-// What an operator returns.
+// Calls an operator and returns its results.
 torch::jit::Stack called(const ct_operator &op, const ct_value *arguments, int64_t argument_count) {
     const auto &schema = op.handle.schema();
     const auto &expected = schema.arguments();

@@ -40,9 +40,9 @@ ct_status ct_set_random_state(ct_device device, const ct_tensor *state) {
 }
 
 static void prepare_cuda() {
-    // A program linked against the CPU part alone still finds the CUDA part beside it at run time.
+    // A program linked against only the CPU part still finds the CUDA part next to it at run time.
     dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
-    // cuDNN's attention builds a plan for every length it has not seen, which takes as long as a thousand passes.
+    // cuDNN's attention builds a plan for every new length, which takes as long as a thousand passes.
     at::globalContext().setSDPUseCuDNN(false);
 }
 
@@ -69,7 +69,8 @@ ct_status ct_synchronize(ct_device device) {
 
 void ct_set_fixed_order(bool fixed) {
     at::globalContext().setDeterministicAlgorithms(fixed, /*warn_only=*/false);
-    // Libtorch would write to every new tensor first, lest it be read before anything is in it: an eighth of a step's launches.
+    // Otherwise libtorch would fill every new tensor first, in case it is read uninitialised, which is an eighth of a step's
+    // launches.
     at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
@@ -85,17 +86,18 @@ ct_status ct_memory_statistics(ct_device device, ct_memory *result) {
     });
 }
 
-// Bytes that a device has free.
+// The free memory of a device in bytes.
 static int64_t device_free_memory(c10::DeviceAllocator *allocator, c10::Device device) {
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 13
     return static_cast<int64_t>(allocator->getMemoryInfo(device.index()).first);
 #else
-    // The allocator does not tell it yet, but CUDA's runtime, which libtorch_cuda has loaded, does of the current device.
+    // The allocator does not report it in this version, but CUDA's runtime, which libtorch_cuda has loaded, does for the current
+    // device.
     using Ask = int (*)(size_t *, size_t *);
     auto ask = device.is_cuda() ? reinterpret_cast<Ask>(dlsym(RTLD_DEFAULT, "cudaMemGetInfo")) : nullptr;
     c10::DeviceGuard guard(device);
     size_t free = 0, total = 0;
-    TORCH_CHECK(ask && ask(&free, &total) == 0, "this libtorch does not tell the free memory of a device");
+    TORCH_CHECK(ask && ask(&free, &total) == 0, "this libtorch cannot report the free memory of a device");
     return static_cast<int64_t>(free);
 #endif
 }
@@ -107,7 +109,7 @@ ct_status ct_free_memory(ct_device device, int64_t *result) {
         auto *allocator = at::getDeviceAllocator(type);
         auto total = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
         auto statistics = allocator->getDeviceStats(index);
-        // What the allocator keeps for new tensors is free to them as well.
+        // Memory that the allocator has cached is also available to new tensors.
         auto kept = statistics.reserved_bytes[total].current - statistics.allocated_bytes[total].current;
         *result = device_free_memory(allocator, c10::Device(type, index)) + kept;
     });
@@ -132,7 +134,7 @@ const char *ct_libtorch_version(void) { return TORCH_VERSION; }
 char *ct_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str()); }
 
 void ct_limit_primitive_caches(void) {
-    // oneDNN and ideep, libtorch's wrapper of it, read these once, when they are first used.
+    // oneDNN and ideep, libtorch's wrapper of it, read these variables once, on first use.
     setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
     setenv("LRU_CACHE_CAPACITY", "64", 0);
 }
@@ -141,7 +143,7 @@ void ct_keep_host_memory(void) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that it takes
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
-    mallopt(M_ARENA_MAX, 1);  // other arenas are made of small heaps that come and go
+    mallopt(M_ARENA_MAX, 1);  // other arenas consist of small heaps that are created and freed all the time
 #endif
 }
 

@@ -1,20 +1,20 @@
 public import MenoErrors
 
-/// What is wrong with a model file. Its place is the file; the message names the key, the tensor or the byte offset.
+/// An error in a model file. Its place is the file; the message names the key, the tensor or the byte offset.
 public typealias FormatError = CodedError<FormatErrorCode>
 
-/// What a ``FormatError`` is about.
+/// The kinds of ``FormatError``.
 public enum FormatErrorCode: String, ErrorCode {
     /// The path does not exist or cannot be opened.
     case notFound
-    /// The file contradicts its format: truncated, mutated, or not of this format at all.
+    /// The file contradicts its format: it is truncated, damaged, or in another format.
     case malformed
-    /// The file is sound, but holds what Meno does not read (named, with what is supported).
+    /// The file is valid, but contains something that Meno cannot read.
     case unsupported
-    /// The operating system refused a read or a write.
+    /// The operating system reported an error while reading or writing.
     case inputOutput
 
-    /// What a program makes of the error.
+    /// The general kind of the error, for programs.
     public var kind: ErrorKind {
         self == .notFound ? .notFound : .badInput
     }

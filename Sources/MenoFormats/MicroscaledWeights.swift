@@ -1,6 +1,5 @@
-/// Safetensors files that have some weights as MXFP4, in the two tensors that gpt-oss has for each: `NAME_blocks`
-/// `[…, groups, 16]`, of whose bytes the low nibbles come first, and `NAME_scales` `[…, groups]`. They are read as
-/// `NAME` `[…, 32 · groups]`.
+/// Safetensors files with some weights in MXFP4, each stored as in gpt-oss in two tensors: `NAME_blocks` `[…, groups, 16]`, with
+/// the low nibble of a byte first, and `NAME_scales` `[…, groups]`. They are read as `NAME` `[…, 32 · groups]`.
 final class MicroscaledWeights: WeightSource {
     static let storage = "MXFP4"
     private static let (blocksEnding, scalesEnding) = ("_blocks", "_scales")
@@ -82,7 +81,7 @@ final class MicroscaledWeights: WeightSource {
     }
 }
 
-/// Weights whose bytes can be had as they are stored.
+/// Weights whose stored bytes can be accessed.
 protocol StoredBytes: Sendable {
     func withStoredBytes<Result>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
 }

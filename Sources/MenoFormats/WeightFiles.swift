@@ -4,13 +4,13 @@ package import Foundation
 package enum WeightFiles {
     /// Opens the weights at a path.
     ///
-    /// Matrices that bitsandbytes has quantised are read as the values that it dequantises them to.
+    /// Matrices quantised by bitsandbytes are read as the values that it dequantises them to.
     ///
     /// A file may be `.safetensors`, an index of shards (`.index.json`) or `.gguf` (known by content). In a folder,
     /// `model.safetensors` is taken first, then `model.safetensors.index.json`, then the only `.gguf` or
     /// `.safetensors` file.
     /// - Throws: ``FormatError``: `notFound` when there are no weights, `unsupported` when they are in another format
-    ///   or when a folder leaves the choice open, `malformed` when the files are damaged.
+    ///   or if a folder has several candidates, `malformed` when the files are damaged.
     package static func open(_ url: URL) throws -> any WeightSource {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
@@ -27,7 +27,7 @@ package enum WeightFiles {
         if file.withUnsafeBytes({ $0.starts(with: GGUFFile.magic) }) { return try GGUFFile(file) }
         switch url.pathExtension.lowercased() {
         case "safetensors": return try decoding(SafetensorsFile(file))
-        case "gguf": return try GGUFFile(file)  // Explains what is wrong with it.
+        case "gguf": return try GGUFFile(file)  // This throws an error that explains what is wrong.
         case "json" where url.lastPathComponent.hasSuffix(".index.json"):
             return try decoding(ShardedSafetensors(index: url))
         case let other:
@@ -52,7 +52,7 @@ package enum WeightFiles {
         for name in ["model.safetensors", "model.safetensors.index.json"] where names.contains(name) {
             return try openFile(folder.appending(path: name))
         }
-        // An adapter beside a model is not the model.
+        // An adapter next to a model is not the model.
         let gguf = names.filter { $0.lowercased().hasSuffix(".gguf") }
         let safetensors = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix("adapter_model") }
         let candidates = gguf.isEmpty ? safetensors : gguf
@@ -61,7 +61,7 @@ package enum WeightFiles {
                 .notFound, at: folder.path, "holds no weights.",
                 advice: "Expected model.safetensors, model.safetensors.index.json with its shards, or a .gguf file.")
         }
-        // A model that is divided over files is named by its first.
+        // A split model is identified by its first file.
         if let first = GGUFPartName(only), candidates.allSatisfy({ GGUFPartName($0)?.belongs(with: first) ?? false }) {
             return try openFile(folder.appending(path: only))
         }

@@ -1,4 +1,4 @@
-/// The element types in which a model asks for its weights.
+/// The element types in which weights can be read.
 package enum WeightElementType: Sendable, Hashable, CaseIterable {
     case float32, bfloat16, float16
 
@@ -33,14 +33,15 @@ package protocol WeightSource: Sendable {
     /// The tensor of this name, or `nil`.
     func weight(named name: String) -> WeightInfo?
 
-    /// Reads (dequantises, converts) a whole tensor, row-major.
+    /// Reads (dequantises, converts) a complete tensor, row-major.
     /// - Parameter destination: exactly `count × elementType.size` bytes, aligned for the element type.
     /// - Throws: ``FormatError`` when there is no such tensor, the size is wrong or the storage is unsupported.
     func read(_ name: String, as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer) throws
 
-    /// Reads some elements of a tensor, counted row-major; whole rows, for example, of a matrix too large to be read at once.
+    /// Reads some elements of a tensor, counted row-major; for example, complete rows of a matrix that is too large to read at
+    /// once.
     /// - Parameters:
-    ///   - elements: within the tensor; whole blocks where the storage has them, as whole rows always are.
+    ///   - elements: a range within the tensor that covers complete blocks of the storage, as complete rows always do.
     ///   - destination: exactly `elements.count × elementType.size` bytes, aligned for the element type.
     /// - Throws: as ``read(_:as:into:)``.
     func read(

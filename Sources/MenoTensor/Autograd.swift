@@ -2,10 +2,10 @@ internal import CTorch
 internal import Synchronization
 
 extension Tensor {
-    /// Whether autograd follows this tensor. Settable on leaves only.
+    /// Whether autograd records operations on this tensor. Can be set on leaves only.
     package var requiresGradient: Bool { ct_tensor_requires_grad(handle) }
 
-    /// Makes this leaf a parameter, or no longer one.
+    /// Turns gradients on or off for this leaf.
     @discardableResult package func requiringGradient(_ required: Bool = true) throws -> Tensor {
         try check(ct_tensor_set_requires_grad(handle, required), "requires_grad")
         return self
@@ -24,8 +24,8 @@ extension Tensor {
     }
 
     /// Adds d(self · gradient)/dp to the gradient of every leaf p.
-    /// - Parameter gradient: of this tensor's shape; `nil` stands for 1, for scalars only.
-    /// - Throws: ``TorchError``, or what a ``customNode(inputs:outputs:backward:)`` closure threw.
+    /// - Parameter gradient: the output gradient, with this tensor's shape; `nil` means 1 and is valid for scalars only.
+    /// - Throws: ``TorchError``, or the error of a ``customNode(inputs:outputs:backward:)`` closure.
     package func backward(gradient: Tensor? = nil) throws {
         var outputs: [OpaquePointer?] = [handle]
         var gradients: [OpaquePointer?] = [gradient?.handle]
@@ -34,7 +34,7 @@ extension Tensor {
         try check(status, "backward")
     }
 
-    /// d(Σ outputs · outputGradients)/d(inputs), leaving every accumulated gradient alone.
+    /// d(Σ outputs · outputGradients)/d(inputs), without changing accumulated gradients.
     /// - Returns: one gradient for each input, `nil` where no output depends on it.
     package static func gradients(
         of outputs: [Tensor], outputGradients: [Tensor], withRespectTo inputs: [Tensor]
@@ -52,11 +52,11 @@ extension Tensor {
         return results.map { $0.map(Tensor.init(owning:)) }
     }
 
-    /// Gives `outputs`, computed without gradient, a derivative of one's own.
+    /// Gives `outputs`, which were computed without gradient, a custom derivative.
     /// - Parameters:
     ///   - inputs: what the outputs were computed from.
     ///   - outputs: results computed inside ``withoutGradient(_:)``.
-    ///   - backward: from the gradients of the outputs (`nil` where undefined) to those of the inputs (`nil`: none).
+    ///   - backward: maps the gradients of the outputs (`nil` where undefined) to those of the inputs (`nil`: none).
     ///     Called at most once, on the thread that runs the backward pass.
     /// - Returns: the outputs, as results of the new node.
     package static func customNode(
@@ -105,11 +105,12 @@ extension Tensor {
     }
 }
 
-/// The error of a backward closure, on its way through libtorch's engine.
+/// Carries the error of a backward closure through libtorch's engine.
 enum CallbackErrors {
     private static let last = Mutex<(any Error)?>(nil)
     static func put(_ error: any Error) { last.withLock { $0 = $0 ?? error } }
-    /// Before the engine runs: one that was not taken is of an earlier run, which failed for another reason.
+    /// To be called before the engine runs: an error that is still there belongs to an earlier run that failed for another
+    /// reason.
     static func clear() { _ = take() }
     static func take() -> (any Error)? {
         last.withLock { error in
@@ -124,7 +125,7 @@ package func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Re
     try withGradient(enabled: false, body)
 }
 
-/// Runs `body` with autograd on or off on this thread, and puts it back as it was.
+/// Runs `body` with autograd on or off on this thread, then restores the previous state.
 package func withGradient<Result>(enabled: Bool, _ body: () throws -> Result) rethrows -> Result {
     let before = ct_grad_enabled()
     ct_set_grad_enabled(enabled)

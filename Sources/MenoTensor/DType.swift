@@ -35,7 +35,7 @@ package enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConvert
     }
 }
 
-/// A Swift type whose values tensors can be made from and read into.
+/// A Swift type that can be copied into and out of tensors.
 package protocol TensorElement: BitwiseCopyable, Sendable {
     static var dtype: DType { get }
 }

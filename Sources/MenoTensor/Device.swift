@@ -1,11 +1,11 @@
 internal import CTorch
 
-/// Where a tensor lives.
+/// The device that holds a tensor.
 package struct Device: Sendable, Hashable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable { case cpu, cuda, mps }
 
     package var kind: Kind
-    /// Which device of this kind, from 0.
+    /// The index among devices of this kind, from 0.
     package var index: Int
 
     package init(_ kind: Kind, index: Int = 0) {
@@ -17,17 +17,17 @@ package struct Device: Sendable, Hashable, CustomStringConvertible {
     package static let cuda = Device(.cuda)
     package static let mps = Device(.mps)
 
-    /// How many devices of a kind libtorch can use on this machine.
+    /// The number of devices of a kind that libtorch can use on this machine.
     package static func count(of kind: Kind) -> Int { Int(ct_device_count(Device(kind).raw.type)) }
 
-    /// The best device there is: CUDA, then MPS, then the CPU.
+    /// The best available device: CUDA, then MPS, then the CPU.
     package static var best: Device {
         if count(of: .cuda) > 0 { return .cuda }
         if count(of: .mps) > 0 { return .mps }
         return .cpu
     }
 
-    /// Why this project's own kernels cannot be used on this device; `nil` where they can.
+    /// The reason why Meno's kernels cannot be used on this device; `nil` if they can.
     package var kernelFault: String? {
         do {
             _ = try Kernels.requireKernels(.device(self))

@@ -1,18 +1,18 @@
 internal import CTorch
 
-/// A multi-dimensional array of libtorch's, with automatic differentiation.
+/// A multi-dimensional libtorch array with automatic differentiation.
 ///
-/// A tensor owns one handle and releases it when it is deinitialised. It is not `Sendable`: it stays in the
-/// isolation that made it, and only plain values leave a training loop.
+/// A tensor owns one handle and releases it when it is deinitialised. It is not `Sendable`: it stays in the isolation that
+/// created it, and only plain values leave a training loop.
 package final class Tensor {
     let handle: OpaquePointer
 
-    /// Takes over a handle.
+    /// Takes ownership of a handle.
     init(owning handle: OpaquePointer) { self.handle = handle }
 
     deinit { ct_tensor_release(handle) }
 
-    /// How many tensors are alive in the process; for leak tests.
+    /// The number of live tensors in the process, for leak tests.
     package static var liveCount: Int { Int(ct_tensor_live_count()) }
 
     // MARK: Description
@@ -38,14 +38,14 @@ package final class Tensor {
 
     package var dtype: DType {
         guard let dtype = DType(rawValue: ct_tensor_dtype(handle)) else {
-            preconditionFailure("a tensor of an element type that Meno never makes")
+            preconditionFailure("a tensor with an element type that Meno does not use")
         }
         return dtype
     }
 
     package var device: Device { Device(raw: ct_tensor_device(handle)) }
 
-    // MARK: Making tensors
+    // MARK: Creating tensors
 
     /// Copies elements, row-major.
     /// - Precondition: `elements.count` is the product of `shape`.
@@ -85,8 +85,8 @@ package final class Tensor {
 
     // MARK: Reading tensors
 
-    /// The elements, row-major. On an accelerator this waits for them.
-    /// - Throws: ``TorchError`` when the tensor's element type is not `Element`'s.
+    /// Copies the elements in row-major order. On an accelerator, this waits for the result.
+    /// - Throws: ``TorchError`` if the tensor's element type is not that of `Element`.
     package func array<Element: TensorElement>(of: Element.Type = Element.self) throws -> [Element] {
         guard dtype == Element.dtype else {
             throw TorchError(.invalid, at: "array", "the elements are \(dtype), not \(Element.dtype)")
@@ -98,7 +98,7 @@ package final class Tensor {
         }
     }
 
-    /// The elements' bytes, row-major.
+    /// Copies the elements' bytes in row-major order.
     /// - Precondition: `destination` has exactly `count × dtype.size` bytes.
     package func copyBytes(to destination: UnsafeMutableRawBufferPointer) throws {
         try check(
@@ -114,7 +114,7 @@ package final class Tensor {
         }
     }
 
-    /// The element of a one-element tensor. On an accelerator this waits for it.
+    /// The element of a one-element tensor. On an accelerator, this waits for the result.
     package func item() throws -> Double {
         var value = 0.0
         try check(ct_tensor_item(handle, &value), "item")

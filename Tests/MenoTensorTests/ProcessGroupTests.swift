@@ -85,7 +85,7 @@ import Testing
             group.watch?.end()
             return error.map { "\($0.code): \($0.message)" } ?? ""
         }
-        #expect(messages[0] == "processLost: rank 1 failed: its own message says why.")
+        #expect(messages[0] == "processLost: rank 1 failed: see its error message.")
     }
 
     @Test func whoDoesNotComeIsMissed() throws {

@@ -23,7 +23,7 @@ struct ct_process_group {
 };
 
 struct ct_process_watch {
-    // Of its own: operations of one client wait for each other.
+    // A separate client, since operations of one client wait for each other.
     c10::intrusive_ptr<c10d::TCPStore> client;
     c10::intrusive_ptr<c10d::Store> store;
     c10::intrusive_ptr<c10d::Backend> backend;
@@ -38,10 +38,10 @@ std::chrono::milliseconds milliseconds(double seconds) {
     return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-// A socket of the loopback interface alone, for the store to listen on: by itself it listens on all of them.
+// A socket on the loopback interface for the store, which would otherwise listen on all interfaces.
 int loopback_socket(uint16_t &port) {
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    TORCH_CHECK(descriptor >= 0, "a socket cannot be made: ", std::strerror(errno));
+    TORCH_CHECK(descriptor >= 0, "cannot create a socket: ", std::strerror(errno));
     int yes = 1;
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in address{};
@@ -53,13 +53,13 @@ int loopback_socket(uint16_t &port) {
     if (bind(descriptor, place, length) != 0 || getsockname(descriptor, place, &length) != 0) {
         int fault = errno;
         close(descriptor);
-        TORCH_CHECK(false, "port ", port, " of 127.0.0.1 cannot be listened on: ", std::strerror(fault));
+        TORCH_CHECK(false, "cannot listen on port ", port, " of 127.0.0.1: ", std::strerror(fault));
     }
     port = ntohs(address.sin_port);
     return descriptor;
 }
 
-// c10d warns, with backtraces, of connections that end: this project's own message names the process that is lost.
+// Silences c10d's warnings and backtraces about closed connections: Meno's message names the lost process.
 void quieten() {
     if (!std::getenv("TORCH_CPP_LOG_LEVEL")) FLAGS_caffe2_log_level = 2;
 }
@@ -86,7 +86,7 @@ ct_status ct_process_group_join(const ct_rendezvous *at, ct_process_group **resu
             at->interface ? Gloo::createDeviceForInterface(at->interface)
             : at->address ? Gloo::createDeviceForHostname(at->address)
                           : Gloo::createDefaultDevice());
-        // Gloo itself waits five minutes for processes that do not come, whatever its timeout.
+        // Gloo waits five minutes for missing processes, whatever its timeout.
         std::vector<std::string> everybody;
         for (int32_t rank = 0; rank < at->size; ++rank) everybody.push_back("joined/" + std::to_string(rank));
         group->store->set(everybody[at->rank], std::vector<uint8_t>{1});
@@ -154,7 +154,7 @@ ct_status ct_process_group_exchange(
         int64_t total = 0;
         for (int64_t size : received_sizes) total += size;
         output.resize_({total});
-        // The backend moves the sizes away.
+        // The backend moves from the sizes.
         group->backend->alltoall_base(output, input, received_sizes, sent_sizes)->wait();
         int64_t start = 0;
         for (at::Tensor &each : received) {

@@ -2,7 +2,7 @@
 //
 // Every function that can fail returns a ct_status. On failure its code is not CT_OK, its message is
 // libtorch's own (to be freed with ct_string_free), and no output was written. No C++ exception ever
-// crosses this border.
+// crosses this boundary.
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@ extern "C" {
 
 typedef enum ct_code {
     CT_OK = 0,
-    CT_ERROR = 1,             // anything libtorch refuses: shapes, dtypes, arguments
-    CT_OUT_OF_MEMORY = 2,     // the device's or the host's allocator refused
+    CT_ERROR = 1,             // anything that libtorch rejects: shapes, dtypes, arguments
+    CT_OUT_OF_MEMORY = 2,     // the device or the host is out of memory
     CT_UNKNOWN_OPERATOR = 3,  // the dispatcher has no operator of this name
     CT_CALLBACK_FAILED = 4,   // a backward callback reported failure (its own error is kept by the caller)
 } ct_code;
@@ -55,7 +55,7 @@ typedef struct ct_device {
 void ct_tensor_release(ct_tensor *tensor);
 // A second handle to the same tensor.
 ct_status ct_tensor_share(const ct_tensor *tensor, ct_tensor **result);
-// Handles alive in the process: the leak test's measure.
+// The number of live handles in the process, for leak tests.
 int64_t ct_tensor_live_count(void);
 
 ct_status ct_tensor_empty(
@@ -74,12 +74,12 @@ int64_t ct_tensor_size(const ct_tensor *tensor, int64_t dimension);
 int64_t ct_tensor_count(const ct_tensor *tensor);
 int32_t ct_tensor_dtype(const ct_tensor *tensor);
 ct_device ct_tensor_device(const ct_tensor *tensor);
-// The single element of a one-element tensor. On an accelerator this waits for it.
+// The single element of a one-element tensor. On an accelerator, this waits for it.
 ct_status ct_tensor_item(const ct_tensor *tensor, double *value);
 
 // MARK: Operators, by the dispatcher
 
-typedef struct ct_operator ct_operator;  // lives as long as the process
+typedef struct ct_operator ct_operator;  // exists for the lifetime of the process
 
 typedef enum ct_value_tag {
     CT_VALUE_NONE = 0,
@@ -114,7 +114,7 @@ typedef struct ct_value {
 
 // `name` as in "aten::add", `overload` as in "Tensor" ("" where the operator has one form only).
 ct_status ct_operator_find(const char *name, const char *overload, ct_operator **result);
-// Calls with positional arguments; those left out take the schema's defaults. Results are the returned
+// Calls an operator with positional arguments; omitted ones get the schema's defaults. Results are the returned
 // tensors in order, lists flattened, undefined ones null; `count` may not exceed `capacity`.
 ct_status ct_operator_call(
     const ct_operator *op, const ct_value *arguments, int64_t argument_count, ct_tensor **results, int64_t capacity,
@@ -133,7 +133,7 @@ ct_status ct_tensor_grad(const ct_tensor *tensor, ct_tensor **result);
 ct_status ct_tensor_set_grad(ct_tensor *tensor, const ct_tensor *gradient_or_null);
 // Accumulates into the leaves. A null gradient stands for 1 (scalar outputs only).
 ct_status ct_backward(ct_tensor *const *outputs, ct_tensor *const *gradients, int64_t count);
-// d(outputs · gradients)/d(inputs), without touching any leaf; null where an input is not reached.
+// d(outputs · gradients)/d(inputs), without changing any leaf; null if no output depends on an input.
 ct_status ct_gradients(
     ct_tensor *const *outputs, ct_tensor *const *gradients, int64_t output_count, ct_tensor *const *inputs,
     int64_t input_count, ct_tensor **results);
@@ -154,7 +154,7 @@ ct_status ct_custom_node(
 // MARK: Random numbers
 
 ct_status ct_manual_seed(uint64_t seed);
-// The generator's whole state as a byte tensor on the host.
+// The generator's complete state as a byte tensor on the host.
 ct_status ct_random_state(ct_device device, ct_tensor **result);
 ct_status ct_set_random_state(ct_device device, const ct_tensor *state);
 
@@ -164,27 +164,27 @@ typedef struct ct_memory {
     int64_t allocated, reserved, peak_allocated, peak_reserved;  // bytes, of this process
 } ct_memory;
 
-// Loads the CUDA part of libtorch where there is one. 0 where there is none.
+// The number of devices; 0 if there are none. Loads the CUDA part of libtorch if it is installed.
 int32_t ct_device_count(ct_device_type type);
 ct_status ct_synchronize(ct_device device);
-// Whether operators of this process take kernels whose sums have a fixed order, and fail where there are none.
+// Turns libtorch's deterministic algorithms on or off for the process. Operators that have none then fail.
 void ct_set_fixed_order(bool fixed);
 ct_status ct_memory_statistics(ct_device device, ct_memory *result);
-// Bytes of an accelerator that new tensors can still take.
+// The memory of an accelerator that new tensors can still use, in bytes.
 ct_status ct_free_memory(ct_device device, int64_t *result);
 ct_status ct_reset_peak_memory(ct_device device);
 ct_status ct_empty_cache(ct_device device);
 
-// Bounds what oneDNN and ideep remember of shapes they have seen, unless the environment does.
+// Limits oneDNN's and ideep's caches of shapes, unless the environment does.
 void ct_limit_primitive_caches(void);
-// Keeps freed host memory for the next allocation instead of giving it back at once and taking it again, page by page.
+// Keeps freed host memory for the next allocation instead of returning it to the system page by page.
 void ct_keep_host_memory(void);
-// Gives host memory that was freed, but is kept for later, back to the system.
+// Returns freed host memory that is kept for reuse to the system.
 void ct_release_host_memory(void);
 int32_t ct_thread_count(void);
 void ct_set_thread_count(int32_t count);  // above 0
 const char *ct_libtorch_version(void);
-// Name of the instruction set that libtorch's own CPU kernels use ("AVX512", …).
+// The name of the instruction set that libtorch's CPU kernels use ("AVX512", …).
 char *ct_cpu_capability(void);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
-/// Reads what bitsandbytes saves beside the codes of a matrix, and checks that all of it fits together.
+/// Reads the tensors that bitsandbytes saves along with the codes of a matrix, and checks that they fit together.
 ///
-/// Of four bits: `weight.absmax`, `weight.quant_map` and `weight.quant_state.bitsandbytes__nf4` (or `fp4`), which is JSON; of
-/// double quantisation also `weight.nested_absmax` and `weight.nested_quant_map`. Of eight bits: `SCB` beside `weight`.
+/// For four bits: `weight.absmax`, `weight.quant_map` and `weight.quant_state.bitsandbytes__nf4` (or `fp4`), which is JSON; for
+/// double quantisation also `weight.nested_absmax` and `weight.nested_quant_map`. For eight bits: `SCB` next to `weight`.
 struct BitsandbytesState {
     static let stateMarker = ".quant_state.bitsandbytes__"
     private static let rowScales = "SCB"
@@ -9,7 +9,7 @@ struct BitsandbytesState {
     let name: String
     let tensors: any SafetensorsTensors
 
-    /// The state of a matrix; `nil` where it is not quantised.
+    /// The state of a matrix; `nil` if it is not quantised.
     func matrix() throws -> QuantizedMatrix? {
         if let kind = ["nf4", "fp4"].first(where: { tensors.tensor(named: name + Self.stateMarker + $0) != nil }) {
             return try fourBits(kind)
@@ -18,7 +18,7 @@ struct BitsandbytesState {
         return try eightBits(codes)
     }
 
-    /// Names of tensors that are a part of another's state.
+    /// Whether a tensor's name is that of a part of another tensor's state.
     static func isPart(_ name: String) -> Bool {
         name.contains(stateMarker) || name.hasSuffix("." + rowScales) || name.hasSuffix(".weight_format")
             || ["absmax", "quant_map", "nested_absmax", "nested_quant_map"].contains { name.hasSuffix(".weight." + $0) }
@@ -51,7 +51,7 @@ struct BitsandbytesState {
         let shape = try state.shape()
         let block = try state.positive("blocksize")
         let count = shape[0] * shape[1]
-        guard count % 2 == 0 else { throw fault("has \(count) values, which are no whole bytes of two") }
+        guard count % 2 == 0 else { throw fault("has \(count) values; expected an even number") }
         let codes = try existing(name)
         guard codes.bytes.count == count / 2 else {
             throw fault(
@@ -79,7 +79,7 @@ struct BitsandbytesState {
         let tensor = try existing(part)
         guard tensor.type == .float32, tensor.count == count else { throw wrong(tensor, count, "float32") }
         let values = try tensors.elements(part, as: Float.self)
-        guard values.allSatisfy(\.isFinite) else { throw fault("has values in '\(part)' that are no numbers") }
+        guard values.allSatisfy(\.isFinite) else { throw fault("has values in '\(part)' that are not finite numbers") }
         return values
     }
 
@@ -90,7 +90,7 @@ struct BitsandbytesState {
     }
 
     private func existing(_ part: String) throws -> SafetensorsTensor {
-        guard let tensor = tensors.tensor(named: part) else { throw fault("has no '\(part)' beside it") }
+        guard let tensor = tensors.tensor(named: part) else { throw fault("has no '\(part)' with it") }
         return tensor
     }
 
@@ -107,7 +107,7 @@ struct BitsandbytesState {
     fileprivate static func fault(_ name: String, _ what: String, path: String) -> FormatError {
         FormatError(
             .malformed, at: path, "the quantised tensor '\(name)' \(what).",
-            advice: "The file is damaged or was written by another program than bitsandbytes: fetch it again.")
+            advice: "The file is damaged or was not written by bitsandbytes: download it again.")
     }
 }
 
@@ -117,14 +117,14 @@ private struct State {
     private let name: String
     private let path: String
 
-    /// Larger ones are no state: they have about 200 bytes.
+    /// The largest accepted state, in bytes. Real ones have about 200.
     private static let limit = 1 << 16
 
     init(_ tensors: any SafetensorsTensors, _ name: String) throws {
         self.name = name
         path = tensors.path(of: name)
         guard let tensor = tensors.tensor(named: name), tensor.type == .uint8, tensor.count <= Self.limit else {
-            throw BitsandbytesState.fault(name, "is no text of at most \(Self.limit) bytes", path: path)
+            throw BitsandbytesState.fault(name, "is not text of at most \(Self.limit) bytes", path: path)
         }
         let bytes = try tensors.elements(name, as: UInt8.self)
         do {

@@ -1,7 +1,7 @@
 internal import Dispatch
 
-/// Safetensors in which bitsandbytes has quantised matrices (`…-bnb-4bit`): each matrix is one tensor of its own shape, whose
-/// values are those that bitsandbytes dequantises to, bit for bit.
+/// Safetensors in which bitsandbytes has quantised matrices (`…-bnb-4bit`): each matrix appears as one tensor with its shape and
+/// the values that bitsandbytes dequantises to, bit for bit.
 package final class BitsandbytesWeights: WeightSource {
     package let weights: [WeightInfo]
     private let tensors: any SafetensorsTensors
@@ -9,11 +9,11 @@ package final class BitsandbytesWeights: WeightSource {
     private let quantized: [String: QuantizedMatrix]
     private let indices: [String: Int]
 
-    /// Values that one task decodes.
+    /// The number of values that one task decodes.
     private static let taskElements = 1 << 18
 
     /// Reads and checks every quantisation state.
-    /// - Returns: `nil` where nothing is quantised.
+    /// - Returns: `nil` if nothing is quantised.
     init?(_ source: any WeightSource & SafetensorsTensors) throws {
         (tensors, plain) = (source, source)
         var quantized: [String: QuantizedMatrix] = [:]
@@ -38,7 +38,7 @@ package final class BitsandbytesWeights: WeightSource {
 
     package func weight(named name: String) -> WeightInfo? { indices[name].map { weights[$0] } }
 
-    /// The form of a matrix; `nil` where it is not quantised, or there is none.
+    /// The quantised form of a matrix; `nil` if it is not quantised or does not exist.
     package func matrix(named name: String) -> QuantizedMatrix? { quantized[name] }
 
     /// Copies the codes of a quantised matrix.

@@ -1,17 +1,17 @@
-/// A matrix in the form of bitsandbytes, all but its codes, which stay in the file.
+/// A matrix quantised by bitsandbytes, without its codes, which stay in the file.
 package struct QuantizedMatrix: Sendable, Hashable {
-    /// What the codes are multiplied by.
+    /// The factors of the codes.
     package enum Scales: Sendable, Hashable {
-        /// Of each row of eight bits, or of each block of four.
+        /// One for each row (eight bits) or block (four bits).
         case plain([Float])
-        /// Quantised themselves (double quantisation): codes of 256 values, what each ``nestedBlock`` of these are multiplied
-        /// by, and what is added.
+        /// Quantised scales (double quantisation): codes of a codebook with 256 values, a second-level scale for each
+        /// ``nestedBlock`` codes, and an offset that is added.
         case nested(codes: [UInt8], codebook: [Float], scales: [Float], offset: Float)
     }
 
     package enum Kind: Sendable, Hashable {
-        /// Two codes in a byte, the first in its high half: values of a codebook of 16, times the scale of their block. Blocks
-        /// are counted through all rows.
+        /// Two codes in a byte, the first in the high half. A code's value is that of a codebook of 16, times the scale of its
+        /// block. Blocks may span rows.
         case fourBits(codebook: [Float])
         /// Integers with a scale for each row: code · scale / 127.
         case eightBits
@@ -20,9 +20,9 @@ package struct QuantizedMatrix: Sendable, Hashable {
     package var kind: Kind
     /// `[rows, columns]`.
     package var shape: [Int]
-    /// Values that have a scale in common, of four bits.
+    /// The number of values that share a scale (four bits).
     package var block: Int
-    /// Scales that have one in common, of double quantisation.
+    /// The number of scales that share a second-level scale (double quantisation).
     package var nestedBlock: Int
     package var scales: Scales
 
@@ -36,7 +36,7 @@ package struct QuantizedMatrix: Sendable, Hashable {
         }
     }
 
-    /// Values that are multiplied by the same factor: a block of four bits, a row of eight.
+    /// The number of values with the same factor: a block (four bits) or a row (eight bits).
     private var group: Int {
         switch kind {
         case .fourBits: block
@@ -44,7 +44,7 @@ package struct QuantizedMatrix: Sendable, Hashable {
         }
     }
 
-    /// What the blocks or rows of some values, counted row-major, are multiplied by, in bitsandbytes' order of operations.
+    /// The factors of the blocks or rows of some values, counted row-major, computed in bitsandbytes' order of operations.
     func factors(of elements: Range<Int>) -> [Float] {
         let groups = elements.lowerBound / group..<(elements.upperBound + group - 1) / group
         switch scales {
@@ -56,14 +56,14 @@ package struct QuantizedMatrix: Sendable, Hashable {
 }
 
 extension QuantizedMatrix {
-    /// 1 / 127, as bitsandbytes writes it.
+    /// 1 / 127, rounded as in bitsandbytes.
     private static let eightBitUnit: Float = 7.874015718698502e-3
 
     /// Decodes some values, counted row-major.
     /// - Parameters:
-    ///   - codes: of the whole matrix.
+    ///   - codes: the codes of the complete matrix.
     ///   - factors: see ``factors(of:)``, of the values that begin with `first`.
-    ///   - output: as many values as are decoded.
+    ///   - output: room for the decoded values.
     func decode(
         _ codes: UnsafeRawBufferPointer, factors: UnsafeBufferPointer<Float>, from first: Int,
         into output: UnsafeMutableBufferPointer<Float>

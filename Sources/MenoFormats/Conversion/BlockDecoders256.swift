@@ -1,4 +1,4 @@
-// "K" blocks of 256 elements, with scales of their own for each 32 (Q4_K, Q5_K) or 16 (Q6_K) elements.
+// "K" blocks of 256 elements, with a scale for every 32 (Q4_K, Q5_K) or 16 (Q6_K) elements.
 // Layouts as in ggml-common.h; the order of the floating-point operations is that of the `gguf` Python package.
 
 /// The eight 6-bit scales and minima that Q4_K and Q5_K pack into 12 bytes.

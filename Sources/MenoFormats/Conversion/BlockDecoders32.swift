@@ -7,7 +7,7 @@ func blockScale(_ block: UnsafeRawPointer, _ offset: Int) -> Float {
     HalfPrecision.float(binary16: UInt16(littleEndian: block.loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
 }
 
-/// A small non-negative integer as float32; through a signed integer, which vector units convert directly.
+/// Converts a small non-negative integer to float32, through a signed integer, which vector units convert directly.
 @inline(__always)
 func float(_ value: UInt8) -> Float { Float(Int32(truncatingIfNeeded: value)) }
 

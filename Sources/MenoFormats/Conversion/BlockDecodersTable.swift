@@ -78,7 +78,7 @@ enum MXFP4Decoder: BlockDecoder {
         }
     }
 
-    /// Half of 2^(exponent − 127); the two least are subnormal.
+    /// Half of 2^(exponent − 127); the two smallest are subnormal.
     @inline(__always)
     private static func scale(_ exponent: UInt8) -> Float {
         let exponent = UInt32(exponent)

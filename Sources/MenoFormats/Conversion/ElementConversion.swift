@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Decodes stored numbers into the element type that was asked for, on every core.
+/// Decodes stored numbers into the requested element type, on all cores.
 enum ElementConversion {
     /// Elements that one task decodes: large enough to hide the cost of a task, small enough to balance cores.
     private static let taskElements = 1 << 18
@@ -9,9 +9,9 @@ enum ElementConversion {
 
     /// - Parameters:
     ///   - source: exactly the bytes of `count` elements; any alignment.
-    ///   - count: a whole number of blocks of `storage`.
+    ///   - count: a multiple of the block size of `storage`.
     ///   - destination: `count × elementType.size` bytes, aligned for the element type.
-    ///   - onRead: called with bytes of the source that have been read, from any thread.
+    ///   - onRead: called with parts of the source that have been read, on any thread.
     static func convert(
         _ source: UnsafeRawBufferPointer, storage: ElementStorage, count: Int,
         as elementType: WeightElementType, into destination: UnsafeMutableRawBufferPointer,
@@ -21,7 +21,7 @@ enum ElementConversion {
         let work = Work(
             input: input, output: output, elementType: elementType, isCopy: storage.isStored(as: elementType),
             onRead: onRead)
-        // Spelled out, so that the compiler makes code of its own for each storage.
+        // Written out so that the compiler specializes the code for each storage.
         switch storage {
         case .float64: run(Float64Decoder.self, work, count: count)
         case .float32: run(Float32Decoder.self, work, count: count)
@@ -53,7 +53,7 @@ enum ElementConversion {
 
     private static func run<Decoder: BlockDecoder>(_: Decoder.Type, _ work: Work, count: Int) {
         let blocks = count / Decoder.elements
-        precondition(blocks * Decoder.elements == count, "a tensor holds whole blocks")
+        precondition(blocks * Decoder.elements == count, "a tensor consists of complete blocks")
         let perTask = taskElements / Decoder.elements
         let tasks = (blocks - 1) / perTask + 1
         guard tasks > 1 else { return decode(Decoder.self, work, 0..<blocks) }
@@ -115,7 +115,9 @@ extension WeightInfo {
                 .malformed, at: path,
                 "tensor '\(name)' \(shape) needs \(needed.partialValue) bytes as \(elementType), "
                     + "but the destination holds \(destination.count).",
-                advice: "The configuration and the weights disagree about this tensor's shape.")
+                advice:
+                    "The configuration and the weights disagree about this tensor's shape: use files of the same model."
+            )
         }
         if let base = destination.baseAddress {
             precondition(
@@ -125,7 +127,7 @@ extension WeightInfo {
 }
 
 extension MemoryMappedFile {
-    /// Converts the elements stored in some bytes, whose pages go back to the system as they have been read. Parameters as
+    /// Converts the elements stored in some bytes, and releases their pages once they have been read. Parameters as
     /// for ``ElementConversion/convert(_:storage:count:as:into:onRead:)``.
     func convert(
         _ range: Range<Int>, storage: ElementStorage, count: Int, as elementType: WeightElementType,

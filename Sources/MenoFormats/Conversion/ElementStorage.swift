@@ -1,10 +1,10 @@
-/// How numbers lie in a file: plain elements, or the blocks of a GGML quantisation.
+/// How numbers are stored in a file: as plain elements, or in blocks of a GGML quantisation.
 enum ElementStorage: Sendable, CaseIterable {
     case float64, float32, float16, bfloat16
     case q4_0, q4_1, q5_0, q5_1, q8_0, iq4_NL, mxfp4
     case q2_K, q3_K, q4_K, q5_K, q6_K, iq4_XS
 
-    /// Elements and bytes of a block; a plain element is a block of its own.
+    /// The number of elements and bytes in a block; a plain element is a block of one.
     var block: (elements: Int, bytes: Int) {
         switch self {
         case .float64: (1, 8)
@@ -26,16 +26,17 @@ enum ElementStorage: Sendable, CaseIterable {
         }
     }
 
-    /// Where some elements of a tensor lie; they are whole blocks.
+    /// The bytes of some elements of a tensor, which must be complete blocks.
     func bytes(of elements: Range<Int>, in tensor: Range<Int>) -> Range<Int> {
         let block = block
         precondition(
-            elements.lowerBound % block.elements == 0 && elements.count % block.elements == 0, "whole blocks are read")
+            elements.lowerBound % block.elements == 0 && elements.count % block.elements == 0,
+            "only complete blocks can be read")
         let start = tensor.lowerBound + elements.lowerBound / block.elements * block.bytes
         return start..<start + elements.count / block.elements * block.bytes
     }
 
-    /// Whether its bytes already are elements of this type.
+    /// Whether the stored bytes already are elements of this type.
     func isStored(as elementType: WeightElementType) -> Bool {
         switch (self, elementType) {
         case (.float32, .float32), (.float16, .float16), (.bfloat16, .bfloat16): true
@@ -50,14 +51,14 @@ protocol BlockDecoder: SendableMetatype {
     static var elements: Int { get }
     /// Bytes in a block.
     static var bytes: Int { get }
-    /// Decodes whole blocks.
+    /// Decodes complete blocks.
     /// - Parameters:
     ///   - source: `blocks × bytes` bytes, of any alignment.
     ///   - output: `blocks × elements` elements.
     static func decode(_ source: UnsafeRawPointer, blocks: Int, into output: UnsafeMutablePointer<Float>)
 }
 
-/// Storage whose elements stand alone.
+/// Storage without blocks.
 protocol ElementDecoder: BlockDecoder {
     associatedtype Stored: BitwiseCopyable
     static func float(_ stored: Stored) -> Float

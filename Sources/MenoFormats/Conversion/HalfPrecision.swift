@@ -33,7 +33,7 @@ enum HalfPrecision {
         return UInt16(truncatingIfNeeded: bits & 0x7FFF_FFFF > 0x7F80_0000 ? quiet : rounded)
     }
 
-    /// The nearest binary16; what is beyond its range becomes infinity.
+    /// The nearest binary16; values beyond its range become infinity.
     @inline(__always)
     static func binary16(_ value: Float) -> UInt16 {
         let bits = value.bitPattern

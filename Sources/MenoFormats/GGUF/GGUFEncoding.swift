@@ -1,4 +1,4 @@
-// How metadata is written: integers are little-endian, a string is its length in bytes and its UTF-8 bytes.
+// The encoding of metadata: integers are little-endian, a string is its length in bytes followed by UTF-8.
 
 extension [UInt8] {
     mutating func append<Number: FixedWidthInteger>(integer: Number) {
@@ -49,7 +49,7 @@ extension GGUFValue {
 }
 
 extension GGUFArray {
-    /// Appends element type, length and elements; these are copied as they lie.
+    /// Appends element type, length and elements; the elements' bytes are copied unchanged.
     fileprivate func encode(into result: inout [UInt8]) {
         result.append(integer: elementType.rawValue)
         result.append(integer: UInt64(count))

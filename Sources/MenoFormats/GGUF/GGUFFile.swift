@@ -2,14 +2,14 @@ package import Foundation
 
 /// A GGUF file (version 2 or 3), memory-mapped: opening reads metadata and tensor descriptions only.
 ///
-/// Both are checked wholly when the file is opened; arrays of metadata are decoded when they are asked for, tensors
-/// when they are read. Dequantised float32 values are those of the `gguf` Python package, bit for bit (of NaN only
-/// that it is NaN); bfloat16 and float16 are these values, rounded to nearest even.
+/// Both are fully checked when the file is opened. Metadata arrays are decoded on access, tensors when they are read. Dequantised
+/// float32 values are those of the `gguf` Python package, bit for bit (except for the payload of NaN); bfloat16 and float16 are
+/// these values, rounded to nearest even.
 package final class GGUFFile: WeightSource {
     /// The first bytes of every GGUF file.
     static let magic = Array("GGUF".utf8)
 
-    /// The file that is mapped.
+    /// The mapped file.
     package let file: MemoryMappedFile
     /// The version of the format: 2 or 3.
     package let version: Int
@@ -20,18 +20,18 @@ package final class GGUFFile: WeightSource {
     package let tensors: [GGUFTensor]
     package let weights: [WeightInfo]
     private let indices: [String: Int]
-    /// Where a model is divided, the files beside the first, and the tensors of the first.
+    /// If a model is split, the other files.
     private let otherParts: [MemoryMappedFile]
-    /// The number of the first tensor of each other part.
+    /// The index of the first tensor of each other part.
     private let starts: [Int]
 
     /// Opens and checks a file.
-    /// - Throws: ``FormatError``, with the key or the tensor and what is wrong with it.
+    /// - Throws: ``FormatError`` that names the key or tensor and what is wrong with it.
     package convenience init(contentsOf url: URL) throws {
         try self.init(MemoryMappedFile(contentsOf: url))
     }
 
-    /// Checks a file that is mapped already.
+    /// Checks a file that is already mapped.
     package init(_ file: MemoryMappedFile) throws {
         self.file = file
         let parsed = try file.withUnsafeBytes { try GGUFParser(parsing: file, $0) }
@@ -45,7 +45,7 @@ package final class GGUFFile: WeightSource {
             for tensor in parsed.tensors {
                 guard indices.updateValue(tensors.count, forKey: tensor.name) == nil else {
                     throw FormatError(
-                        .malformed, at: part.path, "tensor '\(tensor.name)' is in another part too.",
+                        .malformed, at: part.path, "tensor '\(tensor.name)' is also in another part.",
                         advice: FormatError.damaged)
                 }
                 tensors.append(tensor)
@@ -55,10 +55,11 @@ package final class GGUFFile: WeightSource {
             count != tensors.count
         {
             throw FormatError(
-                .malformed, at: file.path, "announces \(count) tensors; its parts have \(tensors.count).",
+                .malformed, at: file.path,
+                "says that the model has \(count) tensors, but its parts have \(tensors.count).",
                 advice: FormatError.damaged)
         }
-        // Together the parts are one file, as which it may be written again.
+        // The parts appear as one file, which may be written again without `split.` keys.
         metadata = others.isEmpty ? parsed.metadata : parsed.metadata.without { $0.hasPrefix("split.") }
         (self.tensors, self.indices, self.starts) = (tensors, indices, starts)
         weights = tensors.map(\.info)
@@ -73,8 +74,8 @@ package final class GGUFFile: WeightSource {
         indices[name].map { weights[$0] }
     }
 
-    /// Lends the stored (quantised) bytes of a tensor, valid only while `body` runs.
-    /// - Throws: ``FormatError`` `notFound` when there is no such tensor; what `body` throws.
+    /// Passes the stored (quantised) bytes of a tensor to `body`; they are valid only while it runs.
+    /// - Throws: ``FormatError`` with `notFound` if there is no such tensor, and any error of `body`.
     package func withUnsafeBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {

@@ -1,4 +1,4 @@
-/// The metadata of a GGUF file, with accessors that say what is wrong.
+/// The metadata of a GGUF file, with accessors that throw descriptive errors.
 ///
 /// Each accessor `x(_:)` throws when the key is absent or has another type; `x(_:default:)` returns the default where
 /// the key is absent, and still throws where it has another type.
@@ -14,15 +14,15 @@ package struct GGUFMetadata: Sendable {
         self.path = path
     }
 
-    /// Metadata that is about to be written.
-    /// - Parameter path: where it will be, for errors.
+    /// Metadata to be written.
+    /// - Parameter path: the path of the future file, for errors.
     package init(_ pairs: [(key: String, value: GGUFValue)], path: String) {
         self.init(
             keys: pairs.map(\.key), values: Dictionary(pairs.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
             path: path)
     }
 
-    /// The same but for some keys.
+    /// A copy without some keys.
     func without(_ isLeftOut: (String) -> Bool) -> GGUFMetadata {
         GGUFMetadata(keys: keys.filter { !isLeftOut($0) }, values: values.filter { !isLeftOut($0.key) }, path: path)
     }

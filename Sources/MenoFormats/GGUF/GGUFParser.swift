@@ -1,10 +1,10 @@
-/// Reads the part of a GGUF file before the tensors' data, and checks it against the file.
+/// Reads the part of a GGUF file before the tensor data, and checks it against the file.
 ///
 /// The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 struct GGUFParser {
     /// ggml's `GGML_MAX_DIMS`.
     static let dimensionLimit = 4
-    /// Arrays in arrays in arrays: no known key needs more than two.
+    /// The deepest nesting of arrays; no known key needs more than two levels.
     private static let depthLimit = 4
     static let defaultAlignment = 32
 
@@ -17,7 +17,7 @@ struct GGUFParser {
     init(parsing file: MemoryMappedFile, _ bytes: UnsafeRawBufferPointer) throws {
         let path = file.path
         guard bytes.starts(with: GGUFFile.magic) else {
-            throw FormatError(.malformed, at: path, "is no GGUF file: it does not begin with 'GGUF'.")
+            throw FormatError(.malformed, at: path, "is not a GGUF file: it does not begin with 'GGUF'.")
         }
         var reader = ByteReader(bytes, path: path, offset: GGUFFile.magic.count)
         version = try Self.version(&reader)
@@ -45,7 +45,9 @@ struct GGUFParser {
             throw FormatError(
                 .unsupported, at: reader.path,
                 isSwapped ? "is a big-endian GGUF file." : "is a GGUF file of version \(version).",
-                advice: "Versions 2 and 3, little-endian, are read. Fetch or convert a newer file of the model.")
+                advice:
+                    "Only little-endian files of versions 2 and 3 are supported. Download or convert a newer file of the model."
+            )
         }
         return Int(version)
     }
@@ -179,7 +181,7 @@ struct GGUFParser {
         }
         guard checkedCount(shape) != nil else {
             throw FormatError(
-                .malformed, at: path, "tensor '\(name)' has the shape \(shape), which is too large to exist.",
+                .malformed, at: path, "tensor '\(name)' has the shape \(shape), which is too large.",
                 advice: FormatError.damaged)
         }
         let row = shape.last ?? 1
@@ -194,9 +196,9 @@ struct GGUFParser {
         return (GGUFTensor(name: name, type: type, shape: shape, bytes: 0..<0), offset)
     }
 
-    /// Finds each tensor's bytes.
+    /// Locates each tensor's bytes.
     private mutating func place(_ offsets: [UInt64], dataStart end: Int, fileSize: Int, path: String) throws {
-        // A file without tensors (a vocabulary) need not be padded up to its empty data.
+        // A file without tensors (a vocabulary) may end without padding.
         let padding = (alignment - end % alignment) % alignment
         let dataStart = end + padding
         for index in tensors.indices {

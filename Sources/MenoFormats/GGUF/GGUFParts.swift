@@ -1,14 +1,14 @@
 package import Foundation
 
-/// The names of the files of a model that llama.cpp's `gguf-split` has divided: `model-00001-of-00003.gguf`.
+/// The names of the files of a model that llama.cpp's `gguf-split` has split: `model-00001-of-00003.gguf`.
 package struct GGUFPartName: Sendable, Hashable {
-    /// What all parts' names begin with.
+    /// The common prefix of all parts' names.
     package let prefix: String
     /// From 1 on.
     package let number: Int
     package let count: Int
 
-    /// `nil` where a name is not that of a part.
+    /// `nil` if a name is not that of a part.
     package init?(_ name: String) {
         guard let match = name.wholeMatch(of: /(.+)-(\d{5})-of-(\d{5})\.(?i:gguf)/), let number = Int(match.2),
             let count = Int(match.3), number > 0, number <= count
@@ -19,7 +19,7 @@ package struct GGUFPartName: Sendable, Hashable {
     /// Whether both are parts of the same model.
     package func belongs(with other: GGUFPartName) -> Bool { prefix == other.prefix && count == other.count }
 
-    /// The names of all parts, this one's extension on each.
+    /// The names of all parts, with this one's extension.
     static func names(_ part: GGUFPartName) -> [String] {
         let padded = { (number: Int) in String(repeating: "0", count: 5 - String(number).count) + String(number) }
         return (1...part.count).map { "\(part.prefix)-\(padded($0))-of-\(padded(part.count)).gguf" }
@@ -27,8 +27,8 @@ package struct GGUFPartName: Sendable, Hashable {
 }
 
 extension GGUFFile {
-    /// The files of a model that lie beside its first one.
-    /// - Throws: ``FormatError`` where one is missing or is not what its name says.
+    /// The other files of a split model, next to its first.
+    /// - Throws: ``FormatError`` if one is missing or does not match its name.
     static func otherParts(
         of file: MemoryMappedFile, _ metadata: GGUFMetadata
     ) throws -> [(file: MemoryMappedFile, parsed: GGUFParser)] {
@@ -37,8 +37,8 @@ extension GGUFFile {
         let url = URL(filePath: file.path)
         guard let name = GGUFPartName(url.lastPathComponent), name.count == count else {
             throw FormatError(
-                .unsupported, at: file.path, "is one of \(count) parts of a model, and its name does not say which.",
-                advice: "Parts are named like model-00001-of-0000\(min(count, 9)).gguf and lie side by side.")
+                .unsupported, at: file.path, "is one of \(count) parts of a model, but its name does not say which.",
+                advice: "Parts are named like model-00001-of-0000\(min(count, 9)).gguf and are in the same folder.")
         }
         let number = try metadata.int("split.no", default: 0)
         guard name.number == 1, number == 0 else {

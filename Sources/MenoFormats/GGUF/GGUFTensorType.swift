@@ -38,7 +38,7 @@ package enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
     /// The name that llama.cpp's tools show.
     package var name: String { String(describing: self) }
 
-    /// Elements and bytes of one block; every row of a tensor is a whole number of blocks.
+    /// Elements and bytes of one block; every row of a tensor is a multiple of a block.
     package var block: (elements: Int, bytes: Int) {
         switch self {
         case .F32, .I32: (1, 4)
@@ -71,7 +71,7 @@ package enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// How to decode it as weights; `nil` where Meno cannot.
+    /// How to decode it as weights; `nil` if Meno cannot.
     var storage: ElementStorage? {
         switch self {
         case .F64: .float64
@@ -98,10 +98,10 @@ package enum GGUFTensorType: UInt32, Sendable, Hashable, CaseIterable {
     /// The types that can be read as weights.
     package static let supported = allCases.filter { $0.storage != nil }
 
-    /// What to do about a type that cannot be read.
+    /// Advice for a type that cannot be read.
     static let advice =
         "Supported are \(supported.map(\.name).joined(separator: ", ")). "
-        + "Choose a file of the model in one of these, or convert it with llama-quantize."
+        + "Use a file of the model in one of these types, or convert it with llama-quantize."
 }
 
 /// One tensor of a GGUF file.
@@ -110,7 +110,7 @@ package struct GGUFTensor: Sendable, Hashable {
     package var type: GGUFTensorType
     /// Row-major, outermost dimension first (the reverse of the file's own order).
     package var shape: [Int]
-    /// Where its bytes are, counted from the start of the file.
+    /// The range of its bytes, counted from the start of the file.
     package var bytes: Range<Int>
 
     /// The number of elements.

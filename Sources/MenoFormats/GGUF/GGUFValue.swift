@@ -14,7 +14,7 @@ package enum GGUFValueType: UInt32, Sendable, Hashable, CaseIterable {
     case int64 = 11
     case float64 = 12
 
-    /// Bytes of a value, or the fewest that one takes: a string's length, an array's element type and length.
+    /// The size of a value in bytes, or the smallest size: a string's length, or an array's element type and length.
     var minimumSize: Int {
         switch self {
         case .uint8, .int8, .bool: 1
@@ -62,7 +62,7 @@ package enum GGUFValue: Sendable {
         }
     }
 
-    /// The value as an integer, when it is one that fits.
+    /// The value as an integer, if it is one that fits.
     var integer: Int? {
         switch self {
         case .uint8(let value): Int(value)
@@ -77,7 +77,7 @@ package enum GGUFValue: Sendable {
         }
     }
 
-    /// The value as a floating-point number, when it is a number.
+    /// The value as a floating-point number, if it is a number.
     var number: Double? {
         switch self {
         case .float32(let value): Double(value)
@@ -87,24 +87,24 @@ package enum GGUFValue: Sendable {
         }
     }
 
-    /// What the value is, for messages.
+    /// The type of the value, for messages.
     var typeDescription: String {
         guard case .array(let array) = self else { return "\(type)" }
         return "an array of \(array.count) × \(array.elementType)"
     }
 }
 
-/// An array in GGUF metadata; it stays in the file until its elements are asked for.
+/// An array in GGUF metadata, whose elements are decoded on access.
 package struct GGUFArray: Sendable {
     package let elementType: GGUFValueType
     package let count: Int
     let key: String
-    /// Where its elements are, counted from the start of the file.
+    /// The range of its elements' bytes, counted from the start of the file.
     let bytes: Range<Int>
     let file: MemoryMappedFile
 
     /// Decodes the elements.
-    /// - Parameter limit: decodes no more than this many.
+    /// - Parameter limit: the most elements to decode.
     /// - Throws: ``FormatError`` when a string is not UTF-8 or a boolean is neither 0 nor 1.
     package func values(limit: Int = .max) throws -> [GGUFValue] {
         try decode(limit: limit) { reader, place in
@@ -121,7 +121,7 @@ package struct GGUFArray: Sendable {
         limit: Int = .max, _ element: (inout ByteReader, () -> String) throws -> Element
     ) throws -> [Element] {
         try file.withUnsafeBytes { all in
-            // The walk stays inside the array's own bytes, so that a file that changed meanwhile cannot mislead it.
+            // Reading stays inside the array's bytes, even if the file has changed since it was checked.
             let part = UnsafeRawBufferPointer(rebasing: all[..<bytes.upperBound])
             var reader = ByteReader(part, path: file.path, offset: bytes.lowerBound)
             var result: [Element] = []

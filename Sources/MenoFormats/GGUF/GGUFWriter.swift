@@ -1,11 +1,11 @@
 package import Foundation
 
-/// Writes a GGUF file (version 3), one tensor at a time: no more than a part of a tensor need be in memory.
+/// Writes a GGUF file (version 3), one tensor at a time, with only a part of a tensor in memory.
 ///
 /// The same metadata and tensors always give the same bytes. The file appears under its name only when
-/// ``finish(synchronize:)`` succeeds; until then it is a hidden `.NAME.partial` beside it.
+/// ``finish(synchronize:)`` succeeds; until then it is a hidden `.NAME.partial` next to it.
 package final class GGUFWriter {
-    /// What a tensor is called and looks like.
+    /// The name, type and shape of a tensor.
     package struct Entry: Sendable, Hashable {
         package var name: String
         package var type: GGUFTensorType
@@ -18,7 +18,7 @@ package final class GGUFWriter {
             self.shape = shape
         }
 
-        /// Bytes of its data; `nil` where no such tensor can exist.
+        /// The size of its data in bytes; `nil` if such a tensor is impossible.
         package var size: Int? {
             guard let count = checkedCount(shape), (shape.last ?? 1) % type.block.elements == 0 else { return nil }
             let size = (count / type.block.elements).multipliedReportingOverflow(by: type.block.bytes)
@@ -26,18 +26,18 @@ package final class GGUFWriter {
         }
     }
 
-    /// The bytes the file will have.
+    /// The size of the complete file in bytes.
     package let fileSize: Int
 
     private let file: StagedFile
     private var places: TensorPlaces
 
-    /// Creates the file and writes everything but the tensors' data.
+    /// Creates the file and writes everything except the tensors' data.
     /// - Parameters:
-    ///   - metadata: in the order of the file. The alignment is that of `general.alignment`, 32 where there is none.
+    ///   - metadata: in the order of the file. The alignment is `general.alignment`, or 32 if it is missing.
     ///   - tensors: every tensor that will be written, in the order of the file.
-    /// - Throws: ``FormatError``: `malformed` for repeated names or impossible shapes, `inputOutput` when the system
-    ///   refuses.
+    /// - Throws: ``FormatError``: `malformed` for repeated names or impossible shapes, `inputOutput` if the system reports an
+    ///   error.
     package init(to url: URL, metadata: [(key: String, value: GGUFValue)], tensors: [Entry]) throws {
         places = TensorPlaces(path: url.path)
         let alignment = try Self.alignment(metadata, places)
@@ -74,7 +74,7 @@ package final class GGUFWriter {
         fileSize = start + end
         file = try StagedFile(url)
         try header.withUnsafeBytes { try file.write($0, at: 0) }
-        // What fills the gaps between tensors is zero.
+        // Gaps between tensors are filled with zeros.
         try file.extend(to: fileSize)
     }
 
@@ -85,9 +85,9 @@ package final class GGUFWriter {
         places.wrote(name, count: bytes.count)
     }
 
-    /// Copies a whole tensor from another file, bit for bit.
+    /// Copies a complete tensor from another file, bit for bit.
     package func copy(_ source: GGUFTensor, of other: GGUFFile, as name: String) throws {
-        // In parts, whose pages go back to the system.
+        // In parts, whose pages are released.
         let (step, origin) = (1 << 24, other.part(of: source.name))
         for start in stride(from: source.bytes.lowerBound, to: source.bytes.upperBound, by: step) {
             let part = start..<min(start + step, source.bytes.upperBound)
@@ -96,9 +96,9 @@ package final class GGUFWriter {
         }
     }
 
-    /// Completes the file and gives it its name, replacing what had it.
+    /// Completes the file and renames it, replacing any file with its name.
     /// - Parameter synchronize: whether to wait until the bytes and the name are on the disk (`fsync`).
-    /// - Throws: ``FormatError`` when a tensor was not written wholly, or the system refuses.
+    /// - Throws: ``FormatError`` if a tensor was not completely written or the system reports an error.
     package func finish(synchronize: Bool = false) throws {
         guard !file.isFinished else { throw places.invalid("is finished already.") }
         try places.requireAll()
@@ -112,7 +112,7 @@ package final class GGUFWriter {
             return GGUFParser.defaultAlignment
         }
         guard case .uint32(let number) = value, number >= 8, number & (number - 1) == 0, number <= 1 << 30 else {
-            throw places.invalid("'general.alignment' must be a power of two from 8 on, as uint32.")
+            throw places.invalid("'general.alignment' must be a power of two of at least 8, as uint32.")
         }
         return Int(number)
     }

@@ -1,10 +1,10 @@
-/// Reads JSON values as Python's `json` does: with `NaN`, `Infinity` and `-Infinity`, and with the last of repeated keys.
+/// Reads JSON values like Python's `json`: accepts `NaN`, `Infinity` and `-Infinity`, and uses the last value of repeated keys.
 ///
-/// Objects keep the order of their members. Nesting is bounded, so that no text exhausts the stack.
+/// Objects keep the order of their members. Nesting is limited, so that no text can exhaust the stack.
 package struct JSONReader {
-    /// What is wrong with a text, and where.
+    /// An error in a text, and its position.
     package struct Fault: Error, Hashable {
-        /// The byte.
+        /// The byte offset.
         package var offset: Int
         /// `expected ',' or '}', found 'x'`
         package var message: String
@@ -20,7 +20,7 @@ package struct JSONReader {
     private let bytes: UnsafeRawBufferPointer
     /// The next byte to read.
     package private(set) var offset: Int
-    /// Keys that an object had twice; of these the last value counts.
+    /// Keys that an object had more than once; their last value is used.
     package private(set) var repeatedKeys: [String] = []
 
     package init(_ bytes: UnsafeRawBufferPointer, from offset: Int = 0) {
@@ -28,7 +28,7 @@ package struct JSONReader {
         self.offset = offset
     }
 
-    /// The value of a whole text.
+    /// The value of a complete text.
     package static func value(of text: String) throws(Fault) -> JSONValue {
         var text = text
         let result = text.withUTF8 { buffer in
@@ -46,7 +46,7 @@ package struct JSONReader {
     package mutating func value() throws(Fault) -> JSONValue { try value(depth: 0) }
 
     /// Requires that nothing but white space is left.
-    /// - Parameter name: what ends: `the line`.
+    /// - Parameter name: what should end, for the error: `the line`.
     package mutating func end(_ name: String) throws(Fault) {
         skipSpace()
         guard offset >= bytes.count else { throw fault("the end of \(name)") }
@@ -82,7 +82,7 @@ package struct JSONReader {
     private mutating func object(depth: Int) throws(Fault) -> JSONValue {
         offset += 1
         var members: [JSONValue.Member] = []
-        // Of many members only; a few are looked through.
+        // An index for objects with many members; a few are searched directly.
         var places: [[UInt8]: Int] = [:]
         if accept("}") { return .object(members) }
         while true {
@@ -91,7 +91,7 @@ package struct JSONReader {
             let key = try string()
             guard accept(":") else { throw fault("':'") }
             let member = JSONValue.Member(key, try value(depth: depth + 1))
-            // Two strings of different bytes are two keys, which Swift's own comparison does not tell apart.
+            // Keys are compared by bytes, since Swift's string comparison would merge canonically equivalent ones.
             if let place = Self.place(of: key, in: members, &places) {
                 repeatedKeys.append(key)
                 members[place] = member
@@ -132,7 +132,7 @@ package struct JSONReader {
         case element(Int)
     }
 
-    /// The byte at which a value begins; `nil` where there is none. Of repeated keys the last counts.
+    /// The byte offset of a value; `nil` if there is none. The last of repeated keys is used.
     package static func offset(of path: [PathStep], in bytes: UnsafeRawBufferPointer, from start: Int = 0) -> Int? {
         var reader = JSONReader(bytes, from: start)
         for step in path {

@@ -1,14 +1,14 @@
-/// Reads JSON where it lies, without building a tree.
+/// Reads JSON in place, without building a tree.
 ///
-/// Weight files and vocabularies need it for two things that a general decoder does not give: repeated keys are seen, and memory is
-/// bounded by the text (no recursion beyond a fixed depth, no containers of the parser's own).
+/// Weight files and vocabularies need it for two things that a general decoder does not give: repeated keys are detected, and
+/// memory is bounded by the size of the text (no recursion beyond a fixed depth, no containers in the parser).
 package struct JSONScanner {
     private static let depthLimit = 32
     private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
 
     private let bytes: UnsafeRawBufferPointer
     private let path: String
-    /// What the text is, for messages: `header`, `index`.
+    /// A name for the text in messages: `header`, `index`.
     private let name: String
     package private(set) var offset = 0
 
@@ -100,7 +100,7 @@ package struct JSONScanner {
         return value
     }
 
-    /// Passes over a value of any kind.
+    /// Skips a value of any kind.
     /// - Returns: its text, for another reader.
     package mutating func raw() throws -> UnsafeRawBufferPointer {
         skipWhitespace()
@@ -109,7 +109,7 @@ package struct JSONScanner {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
     }
 
-    /// Passes over a value of any kind.
+    /// Skips a value of any kind.
     package mutating func skip(depth: Int = 0) throws {
         guard depth < Self.depthLimit else { throw unexpected("at most \(Self.depthLimit) levels of nesting") }
         switch try kind() {

@@ -1,8 +1,8 @@
 internal import Foundation
 
 extension JSONValue {
-    /// What `JSONSerialization` reads, or takes to write. It would write 7.0 as 7, which transformers does not take for a
-    /// floating-point number; here numbers stay of their kind.
+    /// Converts a value from `JSONSerialization`. That would write 7.0 as 7, which transformers does not accept as a
+    /// floating-point number; here, numbers keep their kind.
     package init(foundation value: Any) {
         switch value {
         case is NSNull: self = .null
@@ -17,7 +17,7 @@ extension JSONValue {
                 case "d", "f": .number(number.doubleValue)
                 default: .integer(number.intValue)
                 }
-        default: preconditionFailure("\(type(of: value)) is no JSON value")
+        default: preconditionFailure("\(type(of: value)) is not a JSON value")
         }
     }
 

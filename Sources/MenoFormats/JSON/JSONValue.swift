@@ -17,7 +17,7 @@ public indirect enum JSONValue: Sendable, Hashable {
     case null
     case boolean(Bool)
     case integer(Int)
-    /// Also whole numbers beyond 64 bits, and NaN and the infinities, which Python writes and reads.
+    /// A floating-point number; also whole numbers beyond 64 bits, and NaN and the infinities, which Python reads and writes.
     case number(Double)
     case string(String)
     case array([JSONValue])
@@ -32,10 +32,10 @@ public indirect enum JSONValue: Sendable, Hashable {
     /// Whether it is `null`.
     public var isNull: Bool { if case .null = self { true } else { false } }
 
-    /// The member of an object; `nil` where there is none.
+    /// The value of an object's member; `nil` if there is none.
     public subscript(key: String) -> JSONValue? { object?.first { $0.key == key }?.value }
 
-    /// What kind of value it is, with its article: `a string`.
+    /// The kind of value, with its article: `a string`.
     public var kindName: String {
         switch self {
         case .null: "null"
@@ -49,7 +49,7 @@ public indirect enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue: CustomStringConvertible {
-    /// The JSON text on one line, spaced as Python's `json.dumps(value, ensure_ascii=False)` writes it.
+    /// The JSON text on one line, formatted like Python's `json.dumps(value, ensure_ascii=False)`.
     public var description: String {
         switch self {
         case .null: "null"

@@ -3,7 +3,7 @@
 
 private let blockSize = 32
 
-/// The scale of largest / divisor, and what elements are multiplied by.
+/// The scale, largest / divisor, and its inverse, the factor of the elements.
 @inline(__always)
 private func scales(_ largest: Float, _ divisor: Float) -> (scale: Float, inverse: Float) {
     let scale = largest / divisor
@@ -36,13 +36,13 @@ private func smallestAndLargest(_ x: UnsafePointer<Float>) -> (Float, Float) {
     return (smallest, largest)
 }
 
-/// The part before the point of a number that is about to be a quantised element, at most `limit`.
+/// The integer part of a future quantised element, at most `limit`.
 @inline(__always)
 private func quant(_ value: Float, limit: Int32) -> UInt8 {
     UInt8(truncatingIfNeeded: max(0, min(limit, FastRounding.integer(FastRounding.down(value)))))
 }
 
-/// Low nibbles of elements i and 16 + i to byte i; returns the fifth bits, element i's in bit i.
+/// Writes the low nibbles of elements i and 16 + i to byte i; returns the fifth bits, with that of element i in bit i.
 @inline(__always)
 private func storeNibbles(
     _ x: UnsafePointer<Float>, _ output: UnsafeMutableRawPointer, _ quant: (Float) -> UInt8
@@ -56,8 +56,8 @@ private func storeNibbles(
     return fifths
 }
 
-/// Whole numbers of one scale, around zero: `levels` is what the largest magnitude becomes.
-/// - Parameter quants: where the nibbles lie in the block.
+/// Quantises symmetrically around zero with one scale; `levels` is the code of the largest magnitude.
+/// - Parameter quants: the offset of the nibbles in the block.
 @inline(__always)
 private func encodeAroundZero(
     _ x: UnsafePointer<Float>, _ block: UnsafeMutableRawPointer, quants: Int, levels: Float
@@ -67,7 +67,7 @@ private func encodeAroundZero(
     return storeNibbles(x, block + quants) { quant($0 * inverse + (levels + 0.5), limit: Int32(2 * levels) &- 1) }
 }
 
-/// Whole numbers of one scale, from the smallest value on.
+/// Quantises with one scale and the smallest value as the offset.
 @inline(__always)
 private func encodeFromSmallest(
     _ x: UnsafePointer<Float>, _ block: UnsafeMutableRawPointer, quants: Int, levels: Float

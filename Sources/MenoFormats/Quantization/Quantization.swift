@@ -1,16 +1,16 @@
 import Dispatch
 
-/// Encodes float32 as the tensor types of GGML that are a formula, on every core. Those whose scales are searched for are a kernel's
-/// (`MenoTensor.BlockSearch`).
+/// Encodes float32 as GGML tensor types with directly computed scales, on all cores. Types whose scales need a search are encoded
+/// by a kernel (`MenoTensor.BlockSearch`).
 package enum Quantization {
-    /// The types that are written here.
+    /// The supported types.
     package static let supported: [GGUFTensorType] = [.F32, .F16, .BF16, .Q4_0, .Q4_1, .Q5_0, .Q5_1, .Q8_0]
 
-    /// Elements that one task encodes.
+    /// The number of elements that one task encodes.
     private static let taskElements = 1 << 16
 
     /// - Parameters:
-    ///   - values: whole blocks of the type.
+    ///   - values: a multiple of the type's block.
     ///   - type: one of ``supported``.
     ///   - destination: exactly the bytes of these blocks.
     package static func encode(
@@ -19,10 +19,10 @@ package enum Quantization {
         let block = type.block
         precondition(
             values.count % block.elements == 0 && destination.count == values.count / block.elements * block.bytes,
-            "whole blocks are encoded")
+            "only complete blocks can be encoded")
         guard let source = values.baseAddress, let output = destination.baseAddress, !values.isEmpty else { return }
         let work = Work(source: source, output: output)
-        // Spelled out, so that the compiler makes code of its own for each type.
+        // Written out so that the compiler specializes the code for each type.
         switch type {
         case .F32: output.copyMemory(from: source, byteCount: destination.count)
         case .F16: run(Float16Encoder.self, work, count: values.count)
@@ -121,7 +121,7 @@ enum FastRounding {
         return even > value ? even - 1 : even
     }
 
-    /// A whole number as an integer; anything that is none gives some integer.
+    /// Converts a whole number to an integer; the result for any other number is unspecified.
     @inline(__always)
     static func integer(_ whole: Float) -> Int32 {
         Int32(bitPattern: (whole + magic).bitPattern) &- Int32(bitPattern: magic.bitPattern)

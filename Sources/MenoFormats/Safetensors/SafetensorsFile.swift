@@ -2,10 +2,10 @@ package import Foundation
 
 /// A safetensors file, memory-mapped: opening reads the header only.
 ///
-/// The header is checked wholly when the file is opened; afterwards only a wrong request can fail. Tensors need not be
+/// The header is fully checked when the file is opened; afterwards only an invalid request can fail. Tensors need not be
 /// aligned in the file (the format does not demand it).
 package final class SafetensorsFile: WeightSource {
-    /// The file that is mapped.
+    /// The mapped file.
     package let file: MemoryMappedFile
     /// The header's `__metadata__`.
     package let metadata: [String: String]
@@ -15,12 +15,12 @@ package final class SafetensorsFile: WeightSource {
     private let indices: [String: Int]
 
     /// Opens and checks a file.
-    /// - Throws: ``FormatError``, with the tensor and what is wrong with it.
+    /// - Throws: ``FormatError`` that names the tensor and what is wrong with it.
     package convenience init(contentsOf url: URL) throws {
         try self.init(MemoryMappedFile(contentsOf: url))
     }
 
-    /// Checks the header of a file that is mapped already.
+    /// Checks the header of a file that is already mapped.
     package init(_ file: MemoryMappedFile) throws {
         self.file = file
         let header = try file.withUnsafeBytes { try SafetensorsHeader(parsing: $0, path: file.path) }
@@ -39,15 +39,15 @@ package final class SafetensorsFile: WeightSource {
         indices[name].map { weights[$0] }
     }
 
-    /// Lends the stored bytes of a tensor (little-endian, any alignment), valid only while `body` runs.
-    /// - Throws: ``FormatError`` `notFound` when there is no such tensor; what `body` throws.
+    /// Passes the stored bytes of a tensor (little-endian, any alignment) to `body`; they are valid only while it runs.
+    /// - Throws: ``FormatError`` with `notFound` if there is no such tensor, and any error of `body`.
     package func withUnsafeBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         try file.withUnsafeBytes(existing(name).bytes, body)
     }
 
-    /// The elements of a tensor as they are stored, for what is no weight: steps, random states, masks.
+    /// The stored elements of a tensor that is not a weight: steps, random states, masks.
     /// - Throws: ``FormatError`` when there is no such tensor or its elements have another size than `Element`.
     package func elements<Element: BitwiseCopyable>(_ name: String, as _: Element.Type) throws -> [Element] {
         let tensor = try existing(name)

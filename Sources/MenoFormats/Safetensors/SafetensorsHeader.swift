@@ -3,7 +3,7 @@
 /// Layout (https://huggingface.co/docs/safetensors): the header's length (64 bits, little-endian), the header as
 /// JSON, then the tensors' bytes, which cover the rest of the file without holes or overlaps.
 struct SafetensorsHeader {
-    /// The longest header that is read; the limit of the reference implementation.
+    /// The longest accepted header in bytes, as in the reference implementation.
     static let sizeLimit = 100_000_000
 
     private(set) var metadata: [String: String] = [:]
@@ -23,8 +23,8 @@ struct SafetensorsHeader {
         guard length <= UInt64(Self.sizeLimit) else {
             throw FormatError(
                 .malformed, at: path,
-                "the header claims \(length) bytes; at most \(Self.sizeLimit) are read.",
-                advice: "This is no safetensors file, or it is damaged.")
+                "the header claims \(length) bytes; at most \(Self.sizeLimit) are supported.",
+                advice: "The file is not a safetensors file, or it is damaged: download it again.")
         }
         let start = reader.offset
         try reader.skip(Int(length), "the header of \(length) bytes")
@@ -46,7 +46,7 @@ struct SafetensorsHeader {
         guard try scanner.kind() == .object else { return try scanner.skip() }
         try scanner.object { scanner, key in
             guard try scanner.kind() == .string else {
-                throw scanner.malformed("'__metadata__' holds strings only, but '\(key)' is none.")
+                throw scanner.malformed("'__metadata__' may hold only strings, but '\(key)' is not one.")
             }
             metadata[key] = try scanner.string()
         }
@@ -87,7 +87,7 @@ struct SafetensorsHeader {
         }
         let size = checkedCount(shape)?.multipliedReportingOverflow(by: type.size)
         guard let size, !size.overflow else {
-            throw malformed("tensor '\(name)' has the shape \(shape), which is too large to exist.")
+            throw malformed("tensor '\(name)' has the shape \(shape), which is too large.")
         }
         guard size.partialValue == offsets[1] - offsets[0] else {
             throw malformed(

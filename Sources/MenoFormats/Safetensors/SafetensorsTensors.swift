@@ -1,8 +1,8 @@
-/// Tensors as safetensors files hold them, in one file or in several.
+/// Tensors in one or several safetensors files.
 protocol SafetensorsTensors: Sendable {
-    /// The file that holds a tensor; `nil` where there is no such tensor.
+    /// The file that holds a tensor; `nil` if there is no such tensor.
     func file(holding name: String) -> SafetensorsFile?
-    /// Where the whole lies, for messages.
+    /// The path of the file or index, for messages.
     var path: String { get }
 }
 
@@ -21,13 +21,13 @@ extension SafetensorsTensors {
     }
 
     /// Copies the bytes of a tensor.
-    /// - Parameter destination: exactly as many.
+    /// - Parameter destination: exactly that many bytes.
     func copy(_ name: String, into destination: UnsafeMutableRawBufferPointer) throws {
         let source = try existing(name)
         guard let bytes = source.tensor(named: name)?.bytes, bytes.count == destination.count else {
             throw FormatError(
                 .malformed, at: path(of: name),
-                "tensor '\(name)' has another size than the \(destination.count) bytes of its destination.")
+                "tensor '\(name)' does not have the size of its destination, \(destination.count) bytes.")
         }
         source.file.copy(bytes, into: destination)
     }
@@ -44,7 +44,7 @@ extension SafetensorsFile: SafetensorsTensors {
 }
 
 extension MemoryMappedFile {
-    /// Copies some bytes, a part at a time: pages that were copied are given back before the next ones come in.
+    /// Copies some bytes, one part at a time, and releases copied pages before the next ones are loaded.
     func copy(_ range: Range<Int>, into destination: UnsafeMutableRawBufferPointer) {
         let step = 1 << 24
         for start in stride(from: 0, to: range.count, by: step) {

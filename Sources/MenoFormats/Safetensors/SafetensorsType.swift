@@ -35,7 +35,7 @@ package enum SafetensorsType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// How to decode it as weights; `nil` for what is no weight.
+    /// How to decode it as weights; `nil` for types that weights cannot have.
     var storage: ElementStorage? {
         switch self {
         case .float64: .float64
@@ -56,7 +56,7 @@ package struct SafetensorsTensor: Sendable, Hashable {
     package var type: SafetensorsType
     /// Row-major, outermost dimension first.
     package var shape: [Int]
-    /// Where its bytes are, counted from the start of the file.
+    /// The range of its bytes, counted from the start of the file.
     package var bytes: Range<Int>
 
     /// The number of elements.

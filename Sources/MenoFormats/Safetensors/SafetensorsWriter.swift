@@ -1,11 +1,11 @@
 package import Foundation
 
-/// Writes a safetensors file, one tensor at a time: no more than one tensor need be in memory.
+/// Writes a safetensors file, one tensor at a time, with only one tensor in memory.
 ///
 /// The same tensors and metadata always give the same bytes. As in the reference implementation, the header is padded
-/// with spaces to a multiple of 8 bytes, and wider elements lie before narrower ones, so that every tensor is aligned
-/// in the file; within one width the order is the caller's. The file appears under its name only when ``finish(synchronize:)``
-/// succeeds; until then it is a hidden `.NAME.partial` beside it, removed when the writer is dropped.
+/// with spaces to a multiple of 8 bytes, and wider elements come before narrower ones, so that every tensor is aligned in the
+/// file; tensors of equal width keep the caller's order. The file appears under its name only when ``finish(synchronize:)``
+/// succeeds; until then it is a hidden `.NAME.partial` next to it, which is removed when the writer is deinitialised.
 ///
 /// ```swift
 /// let writer = try SafetensorsWriter(to: url, tensors: [.init("a.weight", .float32, [2, 2])])
@@ -13,7 +13,7 @@ package import Foundation
 /// try writer.finish(synchronize: true)
 /// ```
 package final class SafetensorsWriter {
-    /// What a tensor is called and looks like.
+    /// The name, type and shape of a tensor.
     package struct Entry: Sendable, Hashable {
         package var name: String
         package var type: SafetensorsType
@@ -27,7 +27,7 @@ package final class SafetensorsWriter {
         }
     }
 
-    /// The bytes the file will have.
+    /// The size of the complete file in bytes.
     package let fileSize: Int
 
     private let file: StagedFile
@@ -37,8 +37,8 @@ package final class SafetensorsWriter {
     /// - Parameters:
     ///   - tensors: every tensor that will be written.
     ///   - metadata: the header's `__metadata__`; left out when empty. Hugging Face expects `["format": "pt"]`.
-    /// - Throws: ``FormatError``: `malformed` for repeated names or impossible shapes, `inputOutput` when the system
-    ///   refuses.
+    /// - Throws: ``FormatError``: `malformed` for repeated names or impossible shapes, `inputOutput` if the system reports an
+    ///   error.
     package init(to url: URL, tensors: [Entry], metadata: [String: String] = [:]) throws {
         places = TensorPlaces(path: url.path)
         // `sort` keeps equal elements in order.
@@ -57,7 +57,7 @@ package final class SafetensorsWriter {
                 !next.overflow
             else { throw Self.invalid(url, "tensor '\(entry.name)' cannot have the shape \(entry.shape).") }
             guard entry.name != "__metadata__", !places.contains(entry.name) else {
-                throw Self.invalid(url, "the name '\(entry.name)' cannot be given to a tensor (twice).")
+                throw Self.invalid(url, "the name '\(entry.name)' is reserved or used twice.")
             }
             let shape = entry.shape.map(String.init).joined(separator: ",")
             header += header.utf8.count > 1 ? "," : ""
@@ -81,28 +81,28 @@ package final class SafetensorsWriter {
         try bytes.withUnsafeBytes { try file.write($0, at: 0) }
     }
 
-    /// Writes a whole tensor; tensors may come in any order.
+    /// Writes a complete tensor; tensors may come in any order.
     /// - Parameter bytes: the elements, row-major and little-endian.
     package func write(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
         try write(name, bytes, at: 0)
     }
 
-    /// Writes a whole tensor from an array, for example `[Float]` for `F32` or `[UInt16]` for `BF16`.
+    /// Writes a complete tensor from an array, for example `[Float]` for `F32` or `[UInt16]` for `BF16`.
     package func write<Element: BitwiseCopyable>(_ name: String, _ elements: [Element]) throws {
         try elements.withUnsafeBytes { try write(name, $0, at: 0) }
     }
 
     /// Writes a part of a tensor; parts must come one after another.
-    /// - Parameter offset: the bytes of this tensor that were written before.
+    /// - Parameter offset: the number of bytes of this tensor that were written before.
     package func write(_ name: String, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         guard !file.isFinished else { throw places.invalid("is finished; nothing more can be written.") }
         try file.write(bytes, at: places.start(name, count: bytes.count, at: offset))
         places.wrote(name, count: bytes.count)
     }
 
-    /// Completes the file and gives it its name, replacing what had it.
+    /// Completes the file and renames it, replacing any file with its name.
     /// - Parameter synchronize: whether to wait until the bytes and the name are on the disk (`fsync`).
-    /// - Throws: ``FormatError`` when a tensor was not written wholly, or the system refuses.
+    /// - Throws: ``FormatError`` if a tensor was not completely written or the system reports an error.
     package func finish(synchronize: Bool = false) throws {
         guard !file.isFinished else { throw places.invalid("is finished already.") }
         try places.requireAll()

@@ -8,12 +8,12 @@ package struct SafetensorsIndex: Sendable {
     package let shards: [String]
 
     /// Reads an index.
-    /// - Throws: ``FormatError`` when it is no index, names a tensor twice, or a shard outside its own folder.
+    /// - Throws: ``FormatError`` if it is not an index, names a tensor twice, or names a shard outside of its folder.
     package init(contentsOf url: URL) throws {
         try self.init(MemoryMappedFile(contentsOf: url))
     }
 
-    /// Reads an index that is mapped already.
+    /// Reads an index that is already mapped.
     package init(_ file: MemoryMappedFile) throws {
         (entries, shards) = try file.withUnsafeBytes { try Self.parse($0, path: file.path) }
     }
@@ -36,9 +36,9 @@ package struct SafetensorsIndex: Sendable {
                 guard knownTensors.insert(tensor).inserted else {
                     throw scanner.malformed("tensor '\(tensor)' appears twice.")
                 }
-                // An index comes from elsewhere: it must not lead out of the model's folder.
+                // An index is untrusted input and must not lead out of the model's folder.
                 guard !shard.isEmpty, !shard.contains("/"), !shard.contains("\0"), shard != "..", shard != "." else {
-                    throw scanner.malformed("'\(shard)' is not the name of a file beside the index.")
+                    throw scanner.malformed("'\(shard)' is not the name of a file next to the index.")
                 }
                 if knownShards.insert(shard).inserted { shards.append(shard) }
                 entries.append((tensor, shard))
@@ -63,7 +63,7 @@ package final class ShardedSafetensors: WeightSource, SafetensorsTensors {
     let path: String
 
     /// Opens the index and every shard, and checks that each tensor is where the index says.
-    /// - Throws: ``FormatError``, naming the missing shard, or the tensor that its shard lacks.
+    /// - Throws: ``FormatError`` that names the missing shard, or the tensor that is missing from its shard.
     package init(index url: URL) throws {
         let index = try SafetensorsIndex(contentsOf: url)
         path = url.path
@@ -87,7 +87,9 @@ package final class ShardedSafetensors: WeightSource, SafetensorsTensors {
             guard let number = numbers[shard], let weight = shards[number].weight(named: tensor) else {
                 throw FormatError(
                     .malformed, at: url.path, "says that tensor '\(tensor)' is in '\(shard)', but it is not there.",
-                    advice: "The index and the shards belong to different versions of the model: fetch all again.")
+                    advice:
+                        "The index and the shards belong to different versions of the model: download all of them again."
+                )
             }
             places[tensor] = (number, weights.count)
             weights.append(weight)
@@ -110,7 +112,7 @@ package final class ShardedSafetensors: WeightSource, SafetensorsTensors {
         try shard(of: name).read(name, elements: elements, as: elementType, into: destination)
     }
 
-    /// The file that has a tensor.
+    /// The file that holds a tensor.
     func shard(of name: String) throws -> SafetensorsFile {
         guard let place = places[name] else { throw FormatError.noTensor(name, path: path) }
         return shards[place.shard]

@@ -1,4 +1,4 @@
-/// A cursor over the bytes of a file that trusts no length and no count it reads.
+/// A cursor over the bytes of a file that checks every length and count.
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
     let path: String
@@ -21,7 +21,7 @@ struct ByteReader {
         return T(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: T.self))
     }
 
-    /// A 64-bit count of things that take at least `minimumSize` bytes each: the rest of the file bounds it.
+    /// A 64-bit count of items with at least `minimumSize` bytes each, checked against the rest of the file.
     mutating func count(minimumSize: Int, _ what: @autoclosure () -> String) throws -> Int {
         let start = offset
         let value: UInt64 = try integer(what())
@@ -59,8 +59,8 @@ struct ByteReader {
 }
 
 extension FormatError {
-    /// What helps against most damaged files: they are truncated downloads.
-    static var damaged: String { "The file is damaged or was not downloaded completely: fetch it again." }
+    /// Advice for damaged files, most of which are truncated downloads.
+    static var damaged: String { "The file is damaged or was not downloaded completely: download it again." }
 }
 
 /// The number of elements of a shape, or `nil` when it (or a product of some of its dimensions) is negative or

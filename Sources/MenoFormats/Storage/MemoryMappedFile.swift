@@ -1,8 +1,8 @@
 package import Foundation
 
-/// A file whose bytes are read through memory mapping: opening costs nothing, pages are loaded when they are touched.
+/// A file whose bytes are read through memory mapping: opening is cheap, and pages are loaded on access.
 ///
-/// The mapping is read-only and lives as long as this object. A file must not be shortened by another program
+/// The mapping is read-only and exists as long as this object. A file must not be shortened by another program
 /// while it is mapped: the operating system then ends the process (`SIGBUS`), as with every memory-mapped reader.
 package final class MemoryMappedFile: Sendable {
     private enum Owner: Sendable { case mapping, allocation }
@@ -17,12 +17,12 @@ package final class MemoryMappedFile: Sendable {
     private let owner: Owner
 
     /// Maps a regular file.
-    /// - Throws: ``FormatError``: `notFound` when it does not exist or is not a regular file, `inputOutput` when the
-    ///   system refuses to open or map it.
+    /// - Throws: ``FormatError``: `notFound` when it does not exist or is not a regular file, `inputOutput` if the system cannot
+    ///   open or map it.
     package init(contentsOf url: URL) throws {
         path = url.path
         var status = stat()
-        // Asked before opening: opening a named pipe would wait for a writer.
+        // Checked before opening, since opening a named pipe would wait for a writer.
         guard stat(path, &status) == 0 else { throw Self.refusal(path, "cannot be opened", errno) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw FormatError(.notFound, at: path, "is not a regular file.", advice: "Give the path of a model file.")
@@ -47,7 +47,7 @@ package final class MemoryMappedFile: Sendable {
         owner = .mapping
     }
 
-    /// Bytes in memory, read as if they were a file's.
+    /// Bytes in memory that are read like a file.
     init(bytes: [UInt8], path: String) {
         self.path = path
         count = bytes.count
@@ -67,7 +67,7 @@ package final class MemoryMappedFile: Sendable {
         }
     }
 
-    /// Lends bytes of the file; the buffer is valid only while `body` runs.
+    /// Passes bytes of the file to `body`; the buffer is valid only while it runs.
     /// - Parameter range: within `0..<count`; otherwise a programmer error.
     package func withUnsafeBytes<Result>(
         _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
@@ -78,13 +78,13 @@ package final class MemoryMappedFile: Sendable {
         }
     }
 
-    /// Lends all bytes of the file; the buffer is valid only while `body` runs.
+    /// Passes all bytes of the file to `body`; the buffer is valid only while it runs.
     package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try withUnsafeBytes(0..<count, body)
     }
 
-    /// Tells the system that bytes are not needed for now: their pages no longer count as this process's memory, and are
-    /// mapped again when they are touched.
+    /// Releases bytes that are not needed for now: their pages no longer count as this process's memory and are loaded again on
+    /// access.
     package func release(_ range: Range<Int>) {
         guard owner == .mapping else { return }
         let page = Int(getpagesize())

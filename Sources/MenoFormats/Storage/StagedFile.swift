@@ -1,15 +1,15 @@
 internal import Foundation
 
-/// A file that is written part by part and appears under its name only when it is complete.
+/// A file that is written in parts and gets its name only when it is complete.
 ///
-/// Until then it is a hidden `.NAME.partial` in the same folder, which is removed when this object goes away.
+/// Until then it is a hidden `.NAME.partial` in the same folder, which is removed when this object is deinitialised.
 final class StagedFile {
     private let target: URL
     private let partial: URL
     private var descriptor: Int32
 
-    /// - Parameter owner: part of the hidden name, where several processes may write the same file.
-    /// - Throws: ``FormatError`` `inputOutput` when the system refuses.
+    /// - Parameter owner: part of the hidden name, for files that several processes may write.
+    /// - Throws: ``FormatError`` `inputOutput` if the system reports an error.
     init(_ url: URL, owner: String = "") throws {
         target = url
         partial = url.deletingLastPathComponent().appending(path: ".\(url.lastPathComponent)\(owner).partial")
@@ -25,11 +25,11 @@ final class StagedFile {
 
     var isFinished: Bool { descriptor < 0 }
 
-    /// Writes bytes at a place; places that are never written are zero.
+    /// Writes bytes at an offset. Bytes that are never written are zero.
     func write(_ bytes: UnsafeRawBufferPointer, at start: Int) throws {
         var done = 0
         while done < bytes.count {
-            // The system takes less than 2 GiB at once.
+            // The system accepts less than 2 GiB at once.
             let step = min(bytes.count - done, 1 << 30)
             let written = pwrite(descriptor, bytes.baseAddress! + done, step, off_t(start + done))
             if written < 0, errno == EINTR { continue }
@@ -38,14 +38,14 @@ final class StagedFile {
         }
     }
 
-    /// Makes the file longer; what is added is zero.
+    /// Extends the file with zeros.
     func extend(to size: Int) throws {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw refusal("cannot be written") }
     }
 
-    /// Gives the file its name, replacing what had it.
+    /// Renames the file, replacing any file with its name.
     func finish(_ durability: WholeFile.Durability) throws {
-        if durability != .none, fsync(descriptor) != 0 { throw refusal("cannot be brought to the disk") }
+        if durability != .none, fsync(descriptor) != 0 { throw refusal("cannot be flushed to disk") }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0, rename(partial.path, target.path) == 0 else {
@@ -60,7 +60,7 @@ final class StagedFile {
 }
 
 extension FormatError {
-    /// What the operating system just refused.
+    /// The error of the last failed system call.
     static func system(_ url: URL, _ what: String) -> FormatError {
         FormatError(.inputOutput, at: url.path, "\(what) (\(String(cString: strerror(errno)))).")
     }

@@ -1,4 +1,4 @@
-/// Where each tensor lies in a file that is being written, and how much of it has been.
+/// The place of each tensor in a file that is being written, and how much of it has been written.
 struct TensorPlaces {
     private struct Place {
         var offset: Int
@@ -22,10 +22,10 @@ struct TensorPlaces {
     /// Moves every tensor back by the size of what comes before the data.
     mutating func shift(by start: Int) { for name in order { places[name]!.offset += start } }
 
-    /// The place in the file of the next part of a tensor.
-    /// - Parameter offset: the bytes of this tensor that were written before.
+    /// The offset in the file of the next part of a tensor.
+    /// - Parameter offset: the number of bytes of this tensor that were written before.
     func start(_ name: String, count: Int, at offset: Int) throws -> Int {
-        guard let place = places[name] else { throw invalid("was not announced to hold '\(name)'.") }
+        guard let place = places[name] else { throw invalid("has no tensor '\(name)' in its header.") }
         guard offset == place.written, count <= place.size - place.written else {
             throw invalid(
                 "tensor '\(name)' has \(place.size) bytes, \(place.written) of them written; "
@@ -36,12 +36,12 @@ struct TensorPlaces {
 
     mutating func wrote(_ name: String, count: Int) { places[name]!.written += count }
 
-    /// The bytes of a tensor that were written so far.
+    /// The number of bytes of a tensor written so far.
     func written(_ name: String) -> Int { places[name]?.written ?? 0 }
 
     func requireAll() throws {
         for name in order where places[name]!.written < places[name]!.size {
-            throw invalid("tensor '\(name)' was not written wholly.")
+            throw invalid("tensor '\(name)' was not completely written.")
         }
     }
 

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Apertus (Swiss AI, 2025, arXiv:2509.14233): queries and keys are normalized, and the activation xIELU is learnt.
+    /// Apertus (Swiss AI, 2025, arXiv:2509.14233): normalized queries and keys, and the learned activation xIELU.
     static let apertus = Architecture(
         modelType: "apertus", className: "ApertusForCausalLM", isWrittenAsGGUF: false,
         names: WeightNames.llama.without(.gate).withQueryKeyNorms.with([

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// AFM (Arcee, 2025): a Llama whose feed-forward block has no gate and squares what is above zero.
+    /// AFM (Arcee, 2025): a Llama whose feed-forward block has no gate and uses a squared ReLU.
     static let arcee = Architecture(
         modelType: "arcee", className: "ArceeForCausalLM", ggufNames: ["arcee"],
         llamaCpp: [.wideHeads, .anyHead, .frequencyFactors],

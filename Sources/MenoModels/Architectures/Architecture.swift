@@ -1,39 +1,39 @@
 internal import MenoErrors
 internal import MenoFormats
 
-/// A kind of model: what it is called, how its files become a ``DecoderConfiguration``, and what its weights are called.
+/// A kind of model: its names, how its files become a ``DecoderConfiguration``, and what its weights are called.
 ///
-/// A new one is an entry of ``all``, in a file of its own beside this one. What a Llama has not, its layers may have:
-/// ``LayerConfiguration`` lists what is computed.
+/// To add one, write it in a new file next to this one and list it in ``all``. ``LayerConfiguration`` lists everything that
+/// layers can compute beyond a plain Llama.
 package struct Architecture: Sendable {
     /// transformers' `model_type` of the text model.
     package let modelType: String
-    /// transformers' class with a language-model head.
+    /// transformers' class of the model with its language-model head.
     package let className: String
     /// `model_type` of multimodal models that have the text model under `text_config`.
     package var multimodalTypes: [String] = []
     /// `general.architecture` in GGUF files.
     package var ggufNames: [String] = []
-    /// The same in files with experts, where it is the name of an architecture without them too.
+    /// `general.architecture` in files with experts, where a dense architecture uses the same name.
     var ggufNamesWithExperts: [String] = []
-    /// Whether a configuration is written into a GGUF file, and one of a GGUF file into a `config.json`; else they are only read.
+    /// Whether models can be exported to GGUF, and from GGUF to a `config.json`. If not, both kinds of files can only be read.
     var isWrittenAsGGUF = true
-    /// transformers' `model_type` of the architecture that llama.cpp takes for this one, where that is another.
+    /// transformers' `model_type` of the architecture under which llama.cpp loads this one, if it is a different one.
     var ggufTwin: String?
-    /// Whether llama.cpp attends to everything although the file names a window.
+    /// Whether llama.cpp ignores the sliding window that the file specifies.
     var ggufIgnoresWindows = false
-    /// What llama.cpp takes of such models.
+    /// Which optional parts llama.cpp accepts in such models.
     var llamaCpp: LlamaCppOptions = .anyHead
-    /// What a GGUF file says beyond what it says of a Llama, without the architecture before each key: ``adjust`` taken back.
+    /// The GGUF metadata that a Llama does not have, the inverse of ``adjust``. Keys come without the architecture's prefix.
     var ggufKeys: @Sendable (DecoderConfiguration) throws -> [(key: String, value: GGUFValue)] = { _ in [] }
-    /// Names of the weights, in both kinds of files.
+    /// Names of the weights in safetensors and in GGUF files.
     package var names = WeightNames.llama
     /// Whether llama.cpp's converter reorders the rows of queries and keys: its rotary kernel for this kind pairs neighbors,
     /// transformers' pairs halves.
     package var permutesRotaryRows = false
-    /// What transformers takes where `config.json` leaves it out.
+    /// transformers' defaults for keys that `config.json` leaves out.
     var defaults = Defaults()
-    /// Changes what a Llama with these sizes would be.
+    /// Turns the configuration of a Llama with these sizes into that of this architecture.
     var adjust: @Sendable (inout DecoderConfiguration, ModelKeys) throws -> Void = { _, _ in }
 
     /// Sizes without a default are required.
@@ -43,11 +43,12 @@ package struct Architecture: Sendable {
         var intermediateSize: Int?
         var layerCount: Int?
         var headCount: Int?
-        /// As many as heads, unless given.
+        /// Default: the number of attention heads.
         var keyValueHeadCount: Int?
-        /// hidden / heads, unless given.
+        /// Default: hidden / heads.
         var headDimension: Int?
-        /// Where neither the configuration nor ``intermediateSize`` has one: the hidden size, times this.
+        /// The intermediate size as a multiple of the hidden size, used where neither the configuration nor ``intermediateSize``
+        /// gives one.
         var intermediateFactor: Int?
         var maximumPositions = 2048
         var normEpsilon = 1e-6
@@ -60,11 +61,11 @@ package struct Architecture: Sendable {
         var tiesEmbeddings = false
         /// Whether queries, keys, values and the output have biases.
         var attentionBias = false
-        /// What the loss of routers is multiplied by, where the configuration asks for it; `nil`: transformers computes none.
+        /// The coefficient of the router loss, where the configuration asks for that loss; `nil`: transformers computes none.
         var routerLossCoefficient: Double? = 0.001
-        /// What keys of a Llama's configuration are called.
+        /// This architecture's names for the keys of a Llama's configuration.
         var keys: [String: String] = [:]
-        /// Positions before a rotary scaling; `maximumPositions` unless given.
+        /// The context length before rotary scaling; default: `maximumPositions`.
         var originalPositions: Int?
     }
 }
@@ -72,7 +73,7 @@ package struct Architecture: Sendable {
 // MARK: The registry
 
 extension Architecture {
-    /// All that are computed.
+    /// All supported architectures.
     package static let all: [Architecture] = [
         .llama, .gemma, .gemma2, .gemma3, .qwen2, .qwen3, .mistral, .ministral, .ministral3, .phi3, .olmo2, .olmo3,
         .granite, .smollm3, .glm, .glm4, .cohere, .cohere2, .stableLM, .exaone4, .seedOSS, .arcee, .ernie4_5, .hunyuan,
@@ -81,10 +82,10 @@ extension Architecture {
         .gptNeoX, .gpt2, .phi, .starCoder2, .nemotron, .falcon, .olmo, .apertus, .mpt,
     ]
 
-    /// All `model_type`s that are read.
+    /// All supported `model_type`s.
     static var modelTypes: [String] { all.flatMap { [$0.modelType] + $0.multimodalTypes } }
 
-    /// Every architecture whose models have linear layers of exactly these names, as PEFT's `all-linear` writes them.
+    /// Whether some architecture has linear layers with exactly these names, as PEFT writes them for `all-linear`.
     package static func haveLinearNames(_ names: Set<String>) -> Bool {
         all.contains { Set($0.names.linearNames) == names }
     }

@@ -1,11 +1,12 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// Command R (Cohere, 2024): both blocks take the same normalized states; neighbors are rotated; logits are scaled.
+    /// Command R (Cohere, 2024): both blocks take the same normalized states, neighbors are rotated in pairs, and logits are
+    /// scaled.
     static let cohere = Architecture(
         modelType: "cohere", className: "CohereForCausalLM", ggufNames: ["command-r"], llamaCpp: .tiedHead,
         ggufKeys: { model in
-            // llama.cpp looks for these norms in Command R+ alone.
+            // llama.cpp reads these norms only for Command R+.
             guard model.layers[0].attention.queryKeyNorm == nil || model.layerCount >= 64 else {
                 throw ModelError.notInGGUF("normalizes queries and keys of a \(model.modelType) with 64 layers or more")
             }
@@ -19,7 +20,7 @@ extension Architecture {
         model.changeLayers { layer, _ in layer.attention.queryKeyNorm = norm }
     }
 
-    /// Command R7B and Command A: three layers of four have a sliding window, and they alone encode positions.
+    /// Command R7B and Command A: three of every four layers have a sliding window, and only these encode positions.
     static let cohere2 = Architecture(
         modelType: "cohere2", className: "Cohere2ForCausalLM", ggufNames: ["cohere2"], llamaCpp: .tiedHead,
         ggufKeys: { try [("logit_scale", .real($0.logitScale))] + $0.ggufWindows(.period) },

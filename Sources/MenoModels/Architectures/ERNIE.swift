@@ -1,5 +1,5 @@
 extension Architecture {
-    /// ERNIE 4.5 (Baidu, 2025), the dense one: a Llama that rotates neighbors.
+    /// The dense ERNIE 4.5 (Baidu, 2025): a Llama that rotates neighbors in pairs.
     static let ernie4_5 = Architecture(
         modelType: "ernie4_5", className: "Ernie4_5ForCausalLM", ggufNames: ["ernie4_5"],
         llamaCpp: [.wideHeads, .anyHead],

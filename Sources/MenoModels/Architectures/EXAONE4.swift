@@ -1,14 +1,14 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// EXAONE 4 (LG AI Research, 2025, arXiv:2507.11407): norms of what the blocks give, normalized queries and keys; where
-    /// some layers have a sliding window, they alone encode positions.
+    /// EXAONE 4 (LG AI Research, 2025, arXiv:2507.11407): norms after each block, and normalized queries and keys. In models
+    /// where some layers have a sliding window, only these encode positions.
     static let exaone4 = Architecture(
         modelType: "exaone4", className: "Exaone4ForCausalLM", ggufNames: ["exaone4"],
         llamaCpp: [.anyHead, .frequencyFactors],
         ggufKeys: { model in
             let keys = try model.ggufWindows(.flags)
-            // llama.cpp looks for windows in EXAONE 4 32B alone.
+            // llama.cpp reads windows only for EXAONE 4 32B.
             guard keys.isEmpty || model.layerCount == 64 else {
                 throw ModelError.notInGGUF("computes windows of a \(model.modelType) with 64 layers")
             }

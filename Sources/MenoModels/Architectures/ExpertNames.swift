@@ -1,24 +1,24 @@
-/// What a mixture of experts is called beside the names of its parts.
+/// Names in a mixture of experts, in addition to those of its parts.
 struct ExpertNames: Sendable {
-    /// Files that have one tensor for a matrix of all experts, as transformers 5 holds them: `[experts, …]`.
+    /// A layout with one tensor for the matrices of all experts, as in transformers 5: `[experts, …]`.
     struct Stack: Sendable {
-        /// Names in a layer: of gates and ups one after the other, and of downs.
+        /// Names within a layer: of the tensor with gates followed by ups, and of the one with downs.
         var gateUp, down: String
-        /// Whether gates and ups take turns.
+        /// Whether rows of gates and ups alternate.
         var takesTurns = false
         /// Whether an expert's matrix is `[in, out]`.
         var isTransposed = false
     }
 
-    /// transformers' modules in a layer, after which adapters are called.
+    /// transformers' name of the module within a layer, which adapters are named after.
     var module = "mlp.experts"
     var router = "mlp.gate"
-    /// The stacks that files may have, the one that transformers writes first.
+    /// The stacks that files may have. The first is the one that transformers writes.
     var stacks = [Stack(gateUp: "mlp.experts.gate_up_proj", down: "mlp.experts.down_proj")]
-    /// Whether transformers writes stacks, and not a tensor for each expert.
+    /// Whether transformers writes stacks instead of one tensor per expert.
     var writesStacks = false
-    /// What PEFT takes for names of experts in `target_modules`, by the parameters that it adapts instead: names of
-    /// modules that are there before transformers 5.
+    /// Module names from before transformers 5 that PEFT still accepts in `target_modules`, with the parameters that it adapts
+    /// instead.
     var formerNames: [String: String] = [:]
 }
 
@@ -37,7 +37,7 @@ extension WeightNames {
         return names
     }
 
-    /// Qwen's names of experts, which most others have too.
+    /// Qwen's names of experts, which most other architectures share.
     var withExperts: WeightNames {
         var names = with([
             .router: ("mlp.gate", "ffn_gate_inp"), .expertGate: ("mlp.experts.*.gate_proj", "ffn_gate_exps"),
@@ -50,7 +50,7 @@ extension WeightNames {
         return names
     }
 
-    /// Names of experts that every token meets.
+    /// Names of shared experts, which process every token.
     func withSharedExperts(_ module: String) -> WeightNames {
         with([
             .sharedGate: ("\(module).gate_proj", "ffn_gate_shexp"), .sharedUp: ("\(module).up_proj", "ffn_up_shexp"),

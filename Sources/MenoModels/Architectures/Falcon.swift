@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Falcon (Almazrouei et al., 2023, arXiv:2311.16867), with rotary embeddings or with scores that grow with the position.
+    /// Falcon (Almazrouei et al., 2023, arXiv:2311.16867), with rotary embeddings or with ALiBi.
     static let falcon = Architecture(
         modelType: "falcon", className: "FalconForCausalLM", ggufNames: ["falcon"], isWrittenAsGGUF: false,
         names: falconNames,

@@ -1,12 +1,12 @@
 extension Architecture {
-    /// GLM-4 9B as transformers has it (GLM Team, 2024, arXiv:2406.12793): half of each head is rotated, in pairs of
-    /// neighbors, and one matrix gives gate and up.
+    /// transformers' GLM-4 9B (GLM Team, 2024, arXiv:2406.12793): half of each head is rotated, in pairs of neighbors, and gate
+    /// and up are fused into one matrix.
     static let glm = Architecture(
         modelType: "glm", className: "GlmForCausalLM", ggufNames: ["chatglm"], llamaCpp: [.anyHead, .inputBiases],
         names: WeightNames.llama.withFusedGate, defaults: glmSizes
     ) { model, _ in model.makeGLM() }
 
-    /// GLM-4-0414: a GLM with norms of what the blocks give, too.
+    /// GLM-4-0414: a GLM with norms after each block, too.
     static let glm4 = Architecture(
         modelType: "glm4", className: "Glm4ForCausalLM", ggufNames: ["glm4"], llamaCpp: [.anyHead, .inputBiases],
         names: WeightNames.llama.withFusedGate.with([

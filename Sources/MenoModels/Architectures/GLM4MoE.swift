@@ -1,8 +1,8 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// GLM-4.5 (GLM Team, 2025, arXiv:2508.06471): experts in groups, chosen by sigmoids and a bias, and some that every token
-    /// meets. The first layers have none. Layers that predict tokens further ahead are not read.
+    /// GLM-4.5 (GLM Team, 2025, arXiv:2508.06471): grouped experts, chosen by sigmoids plus a bias, and shared experts. The first
+    /// layers are dense. Layers for multi-token prediction are not read.
     static let glm4MoE = Architecture(
         modelType: "glm4_moe", className: "Glm4MoeForCausalLM", ggufNames: ["glm4moe"],
         llamaCpp: [.wideHeads, .anyHead, .inputBiases], ggufKeys: { $0.ggufGroupedExperts },

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// GPT-2 (Radford et al., 2019): learned positions, LayerNorm, and linear layers whose files have them as `[in, out]`.
+    /// GPT-2 (Radford et al., 2019): learned positions, LayerNorm, and linear layers that are stored as `[in, out]`.
     static let gpt2 = Architecture(
         modelType: "gpt2", className: "GPT2LMHeadModel", ggufNames: ["gpt2"],
         llamaCpp: [.anyHead, .inputBiases, .outputBiases, .feedForwardBiases], names: gpt2Names,

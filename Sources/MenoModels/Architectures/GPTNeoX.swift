@@ -1,6 +1,6 @@
 extension Architecture {
-    /// GPT-NeoX and Pythia (Black et al., 2022, arXiv:2204.06745): both blocks take the same states, each with a LayerNorm of
-    /// its own, and one matrix gives the query, key and value of each head.
+    /// GPT-NeoX and Pythia (Black et al., 2022, arXiv:2204.06745): both blocks take the same states, each through a separate
+    /// LayerNorm, and one matrix computes the query, key and value of each head.
     static let gptNeoX = Architecture(
         modelType: "gpt_neox", className: "GPTNeoXForCausalLM", ggufNames: ["gptneox"], isWrittenAsGGUF: false,
         names: neoXNames,
@@ -12,7 +12,7 @@ extension Architecture {
         let isParallel =
             try keys.json?.bool("use_parallel_residual") ?? keys.gguf?.bool("use_parallel_residual") ?? true
         model.finalNorm.kind = .layer(hasBias: true)
-        // Before transformers 5 these keys had other names.
+        // The names of these keys before transformers 5.
         let base = try keys.double("rotary_emb_base", gguf: nil)
         let share = try keys.double("rotary_pct", gguf: nil)
         model.changeLayers { layer, _ in

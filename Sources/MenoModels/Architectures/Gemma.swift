@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Gemma 1 (Gemma Team, 2024, arXiv:2403.08295): a Llama with scaled embeddings and norms around one.
+    /// Gemma 1 (Gemma Team, 2024, arXiv:2403.08295): a Llama with scaled embeddings, whose norm weights are offsets from one.
     static let gemma = Architecture(
         modelType: "gemma", className: "GemmaForCausalLM", ggufNames: ["gemma"], llamaCpp: [.wideHeads, .tiedHead],
         defaults: Defaults(
@@ -12,7 +12,7 @@ extension Architecture {
         model.finalNorm.kind = .rootMeanSquare(offset: 1)
         model.changeLayers { layer, _ in
             layer.norm.kind = .rootMeanSquare(offset: 1)
-            // The first files say "gelu" and mean its approximation.
+            // The first files say "gelu" but mean its tanh approximation.
             if layer.feedForward.activation == .gelu { layer.feedForward.activation = .geluTanh }
         }
     }

@@ -1,8 +1,7 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// Gemma 2 (Gemma Team, 2024, arXiv:2408.00118): soft-capped scores and logits, every other layer within a sliding
-    /// window.
+    /// Gemma 2 (Gemma Team, 2024, arXiv:2408.00118): soft-capped scores and logits, and a sliding window in every other layer.
     static let gemma2 = Architecture(
         modelType: "gemma2", className: "Gemma2ForCausalLM", ggufNames: ["gemma2"], llamaCpp: [.wideHeads, .tiedHead],
         ggufKeys: { try $0.ggufWindows(.fixed) },
@@ -22,8 +21,8 @@ extension Architecture {
 
 extension DecoderConfiguration {
     /// What Gemma 2 and 3 have in common.
-    /// - Parameter layersOf27B: how many the 27 B model has, which alone scales scores by hidden / heads instead of the head's
-    ///   dimension; its GGUF file does not say so.
+    /// - Parameter layersOf27B: the number of layers of the 27B model. It is the only one that scales scores by hidden / heads
+    ///   instead of the head dimension, and its GGUF file does not say so.
     mutating func makeGemma(_ keys: ModelKeys, layersOf27B: Int) throws {
         embeddingScale = Double(max(hiddenSize, 0)).squareRoot()
         finalNorm.kind = .rootMeanSquare(offset: 1)

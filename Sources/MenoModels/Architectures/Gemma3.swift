@@ -1,8 +1,8 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// Gemma 3's text model (Gemma Team, 2025, arXiv:2503.19786): normalized queries and keys, five layers within a sliding
-    /// window to each that attends to all, and a rotary base of their own for either kind.
+    /// Gemma 3's text model (Gemma Team, 2025, arXiv:2503.19786): normalized queries and keys, and five layers with a sliding
+    /// window for each layer with full attention. The two kinds have different rotary bases.
     ///
     /// The `config.json` of google/gemma-3-4b-it leaves most sizes out.
     static let gemma3 = Architecture(

@@ -11,7 +11,7 @@ extension Architecture {
 }
 
 extension DecoderConfiguration {
-    /// What ``scaleAsGranite(_:)`` reads.
+    /// The GGUF keys that ``scaleAsGranite(_:)`` reads.
     var ggufScales: [(key: String, value: GGUFValue)] {
         [
             ("embedding_scale", .real(embeddingScale)), ("logit_scale", .real(1 / logitScale)),
@@ -33,12 +33,12 @@ extension DecoderConfiguration {
         if keys.gguf?.has("blk.0.ffn_gate_shexp.weight") ?? false {
             throw ModelError(
                 .unsupported, at: keys.path,
-                "experts that every token meets are not read from GGUF files of a Granite.",
+                "shared experts are not read from GGUF files of Granite models.",
                 advice: "Give the model's Hugging Face folder.")
         }
         let residual = try keys.double("residual_multiplier", gguf: "residual_scale") ?? 1
         changeLayers { layer, _ in
-            // A GGUF file without it means the usual one.
+            // A GGUF file without this key means the usual scale.
             layer.attention.scale = score ?? (keys.json == nil ? layer.attention.scale : 1)
             layer.residualScale = residual
             if !encodesPositions { layer.attention.rotary = nil }

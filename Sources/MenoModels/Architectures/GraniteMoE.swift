@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Granite 3 with mixtures of experts (IBM, 2024): a Granite whose router compares the experts that it chose.
+    /// Granite 3 with mixtures of experts (IBM, 2024): a Granite whose router takes the softmax over the chosen experts.
     static let graniteMoE = Architecture(
         modelType: "granitemoe", className: "GraniteMoeForCausalLM", ggufNames: ["granitemoe"],
         llamaCpp: .llama, ggufKeys: { $0.ggufScales + $0.ggufExperts(size: false) },

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Granite 4 without Mamba layers: beside the experts, if there are any, a block that every token meets.
+    /// Granite 4 without Mamba layers: a shared block, and possibly experts.
     static let graniteMoEHybrid = Architecture(
         modelType: "granitemoehybrid", className: "GraniteMoeHybridForCausalLM", isWrittenAsGGUF: false,
         names: graniteExperts.with([
@@ -11,7 +11,7 @@ extension Architecture {
         if let other = kinds?.first(where: { !["full_attention", "attention"].contains($0) }) {
             throw ModelError(
                 .unsupported, at: keys.path, "layers of the type \"\(other)\" are not supported.",
-                advice: "Of Granite 4, the models without Mamba layers are.")
+                advice: "Use one of the Granite 4 models without Mamba layers.")
         }
         try model.scaleAsGranite(keys)
         let encodesPositions = try keys.json?.string("position_embedding_type") == "rope"

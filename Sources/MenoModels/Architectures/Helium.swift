@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Helium (Kyutai, 2025): a Llama that rotates neighbors.
+    /// Helium (Kyutai, 2025): a Llama that rotates neighbors in pairs.
     static let helium = Architecture(
         modelType: "helium", className: "HeliumForCausalLM",
         defaults: Defaults(

@@ -1,7 +1,7 @@
 internal import Foundation
 
 extension Architecture {
-    /// Hunyuan (Tencent, 2025), the dense one: a Llama that normalizes queries and keys after it rotated them.
+    /// The dense Hunyuan (Tencent, 2025): a Llama that normalizes queries and keys after rotating them.
     static let hunyuan = Architecture(
         modelType: "hunyuan_v1_dense", className: "HunYuanDenseV1ForCausalLM", ggufNames: ["hunyuan-dense"],
         llamaCpp: [.wideHeads, .anyHead],
@@ -19,7 +19,7 @@ extension Architecture {
         model.changeLayers { layer, _ in
             layer.attention.queryKeyNorm = norm
             guard let growth, case .dynamic? = layer.attention.rotary?.scaling else { return }
-            // With a fixed α it grows with no length.
+            // With a fixed α, the base does not depend on the length.
             let dimension = Double(layer.attention.headDimension)
             layer.attention.rotary?.base *= pow(growth, dimension / (dimension - 2))
             layer.attention.rotary?.scaling = .none

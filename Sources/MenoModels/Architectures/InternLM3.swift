@@ -1,5 +1,5 @@
 extension Architecture {
-    /// InternLM 3 (Shanghai AI Laboratory, 2025), by the code of its repository: a Llama.
+    /// InternLM 3 (Shanghai AI Laboratory, 2025), as the code in its repository computes it: a Llama.
     ///
     /// llama.cpp calls it `llama`.
     static let internLM3 = Architecture(

@@ -1,7 +1,7 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// Mistral 7B (Jiang et al., 2023, arXiv:2310.06825) and what came after it: a Llama within a sliding window.
+    /// Mistral 7B (Jiang et al., 2023, arXiv:2310.06825) and its successors: a Llama with a sliding window.
     ///
     /// llama.cpp calls it `llama`.
     static let mistral = Architecture(
@@ -18,7 +18,7 @@ extension Architecture {
         try keys.setWindows(&model, default: 4096) { _ in true }
     }
 
-    /// Ministral 3: a Mistral whose queries grow with their position.
+    /// Ministral 3: a Mistral whose queries are scaled up with their position.
     static let ministral3 = Architecture(
         modelType: "ministral3", className: "Ministral3ForCausalLM", multimodalTypes: ["mistral3"],
         ggufNames: ["mistral3"], llamaCpp: .llama,

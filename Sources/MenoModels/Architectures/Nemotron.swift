@@ -1,6 +1,6 @@
 extension Architecture {
-    /// Nemotron and Minitron (Parmar et al., 2024, arXiv:2402.16819): LayerNorm around one, half of each head rotated, and a
-    /// squared ReLU.
+    /// Nemotron and Minitron (Parmar et al., 2024, arXiv:2402.16819): LayerNorm with weights as offsets from one, half of each
+    /// head rotated, and a squared ReLU.
     static let nemotron = Architecture(
         modelType: "nemotron", className: "NemotronForCausalLM", ggufNames: ["nemotron"],
         llamaCpp: [.ownHead, .inputBiases, .outputBiases, .feedForwardBiases],

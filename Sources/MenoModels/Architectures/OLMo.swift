@@ -1,9 +1,9 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// OLMo 2 (OLMo Team, 2024, arXiv:2501.00656): norms of what the blocks give, and of queries and keys as a whole.
+    /// OLMo 2 (OLMo Team, 2024, arXiv:2501.00656): norms after each block, and norms over all heads' queries and keys together.
     ///
-    /// llama.cpp has OLMo 3 under the same name.
+    /// llama.cpp uses the same name for OLMo 3.
     static let olmo2 = Architecture(
         modelType: "olmo2", className: "Olmo2ForCausalLM", ggufNames: ["olmo2"], llamaCpp: .ownHead,
         ggufKeys: { try $0.ggufWindows(.period) }, names: olmoNames, defaults: olmoSizes
@@ -14,7 +14,7 @@ extension Architecture {
         try model.addOLMo3Windows(keys, global: rotary, local: RotaryConfiguration(base: rotary?.base ?? 500_000))
     }
 
-    /// OLMo 3: an OLMo 2 in which three layers of four have a sliding window.
+    /// OLMo 3: an OLMo 2 with a sliding window in three of every four layers.
     static let olmo3 = Architecture(
         modelType: "olmo3", className: "Olmo3ForCausalLM", ggufTwin: "olmo2", names: olmoNames,
         defaults: olmoSizes

@@ -1,5 +1,6 @@
 extension Architecture {
-    /// OLMoE (Muennighoff et al., 2024, arXiv:2409.02060): experts in each layer, queries and keys normalized as a whole.
+    /// OLMoE (Muennighoff et al., 2024, arXiv:2409.02060): experts in each layer, and norms over all heads' queries and keys
+    /// together.
     static let olmoe = Architecture(
         modelType: "olmoe", className: "OlmoeForCausalLM", ggufNames: ["olmoe"],
         ggufKeys: { model in

@@ -1,7 +1,7 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// Phi-3, 3.5 and 4 (Abdin et al., 2024, arXiv:2404.14219): a Llama with one matrix for queries, keys and values and one
+    /// Phi-3, 3.5 and 4 (Abdin et al., 2024, arXiv:2404.14219): a Llama with a fused matrix for queries, keys and values, and one
     /// for gate and up.
     static let phi3 = Architecture(
         modelType: "phi3", className: "Phi3ForCausalLM", ggufNames: ["phi3"],

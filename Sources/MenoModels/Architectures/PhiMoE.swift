@@ -2,7 +2,7 @@ extension Architecture {
     /// Phi-3.5 with mixtures of experts (Abdin et al., 2024, arXiv:2404.14219): LayerNorm, and a router that compares each of its
     /// choices with what is near it.
     ///
-    /// While training, transformers draws experts at random. Here the best ones are chosen, as where text is generated.
+    /// transformers samples the experts during training. Here the best ones are always chosen, as in generation.
     static let phiMoE = Architecture(
         modelType: "phimoe", className: "PhimoeForCausalLM", ggufNames: ["phimoe"], isWrittenAsGGUF: false,
         names: phiExperts,
@@ -33,7 +33,7 @@ extension Architecture {
 }
 
 extension ModelKeys {
-    /// Where frequencies are scaled, factors that the file names take the place of the computed one.
+    /// Where frequencies are scaled, the file's factors replace the computed attention factor.
     fileprivate func scaleAnglesAsPhiMoE(_ model: inout DecoderConfiguration) throws {
         guard let parameters = try json?.section("rope_scaling") ?? json?.section("rope_parameters"),
             case .longRope(var longRope)? = model.layers[0].attention.rotary?.scaling
@@ -41,7 +41,7 @@ extension ModelKeys {
         let (short, long) = (try parameters.double("short_mscale"), try parameters.double("long_mscale"))
         guard let short, long == nil || long == short else {
             throw ModelError(
-                .unsupported, at: path, "\"short_mscale\" and \"long_mscale\" that differ are not supported.")
+                .unsupported, at: path, "different values of \"short_mscale\" and \"long_mscale\" are not supported.")
         }
         longRope.attentionFactor = short
         model.changeLayers { layer, _ in layer.attention.rotary?.scaling = .longRope(longRope) }

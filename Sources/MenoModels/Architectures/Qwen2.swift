@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Qwen 2 and 2.5 (Qwen Team, 2024, arXiv:2412.15115): a Llama with biases of queries, keys and values.
+    /// Qwen 2 and 2.5 (Qwen Team, 2024, arXiv:2412.15115): a Llama with biases for queries, keys and values.
     static let qwen2 = Architecture(
         modelType: "qwen2", className: "Qwen2ForCausalLM", ggufNames: ["qwen2"], llamaCpp: [.anyHead, .inputBiases],
         defaults: Defaults(
@@ -15,7 +15,7 @@ extension Architecture {
 }
 
 extension ModelKeys {
-    /// Qwen's windows: none unless they are asked for, and then of the layers from `max_window_layers`.
+    /// Qwen's windows: none unless the file turns them on, and then in the layers from `max_window_layers`.
     func setQwenWindows(_ model: inout DecoderConfiguration) throws {
         guard try bool("use_sliding_window") else { return }
         let first = try int("max_window_layers", gguf: nil, default: 28) ?? 28

@@ -1,7 +1,7 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// Qwen 1.5 and 2 with mixtures of experts (Qwen Team, 2024, arXiv:2407.10671), one of which every token meets.
+    /// Qwen 1.5 and 2 with mixtures of experts (Qwen Team, 2024, arXiv:2407.10671), with a shared expert.
     static let qwen2MoE = Architecture(
         modelType: "qwen2_moe", className: "Qwen2MoeForCausalLM", ggufNames: ["qwen2moe"],
         llamaCpp: [.ownHead, .inputBiases],
@@ -36,7 +36,7 @@ extension Architecture {
         var names = WeightNames.llama.withExperts.withSharedExperts("mlp.shared_expert").with([
             .sharedRouter: ("mlp.shared_expert_gate", "ffn_gate_inp_shexp")
         ])
-        // PEFT takes these names for those of the shared expert, which is a module.
+        // In PEFT these names mean the layers of the shared expert, which is a module.
         names.experts.formerNames = [:]
         return names
     }

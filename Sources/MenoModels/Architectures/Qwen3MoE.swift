@@ -13,14 +13,14 @@ extension Architecture {
         let window = try keys.bool("use_sliding_window") ? keys.int("sliding_window", gguf: nil, default: 4096) : nil
         model.changeLayers { layer, _ in layer.attention.slidingWindow = window }
         var experts = try keys.experts(count: 128, chosen: 8, size: 768)
-        // llama.cpp normalizes them always.
+        // llama.cpp always normalizes the weights.
         experts.normalizesWeights = try keys.json.map { try $0.bool("norm_topk_prob") ?? false } ?? true
         try keys.setQwenExperts(&model, experts)
     }
 }
 
 extension ModelKeys {
-    /// Gives Qwen's layers experts, but for those that the files name.
+    /// Gives Qwen's layers experts, except for those that the files list as dense.
     func setQwenExperts(_ model: inout DecoderConfiguration, _ experts: ExpertsConfiguration) throws {
         let dense = Set(try json?.ints("mlp_only_layers") ?? [])
         let period = try int("decoder_sparse_step", gguf: nil, default: 1) ?? 1

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Seed-OSS (ByteDance, 2025): a Llama with biases of queries, keys and values.
+    /// Seed-OSS (ByteDance, 2025): a Llama with biases for queries, keys and values.
     static let seedOSS = Architecture(
         modelType: "seed_oss", className: "SeedOssForCausalLM", ggufNames: ["seed_oss"],
         llamaCpp: [.wideHeads, .anyHead, .inputBiases],

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// SmolLM 3 (Hugging Face, 2025): a Llama of whose layers every fourth encodes no positions.
+    /// SmolLM 3 (Hugging Face, 2025): a Llama in which every fourth layer encodes no positions.
     static let smollm3 = Architecture(
         modelType: "smollm3", className: "SmolLM3ForCausalLM", ggufNames: ["smollm3"], permutesRotaryRows: true,
         defaults: Defaults(

@@ -1,15 +1,15 @@
 internal import MenoFormats
 
 extension Architecture {
-    /// StableLM 2 and 3B (Bellagente et al., 2024, arXiv:2402.17834): a Llama with LayerNorm, which rotates a quarter of each
-    /// head.
+    /// StableLM 2 and 3B (Bellagente et al., 2024, arXiv:2402.17834): a Llama with LayerNorm and a rotated quarter of each head.
     static let stableLM = Architecture(
         modelType: "stablelm", className: "StableLmForCausalLM", ggufNames: ["stablelm"],
         llamaCpp: [.ownHead, .inputBiases],
         ggufKeys: { model in
             guard model.layers[0].attention.queryKeyNorm == nil else {
                 throw ModelError(
-                    .unsupported, "norms of queries and keys are not written as llama.cpp has them in a stablelm.",
+                    .unsupported,
+                    "the norms of queries and keys of a stablelm cannot be written in llama.cpp's layout.",
                     advice: "Export it as safetensors.")
             }
             return [("use_parallel_residual", .bool(model.layers[0].normPlacement == .parallel))]

@@ -7,15 +7,15 @@ package enum WeightPart: CaseIterable, Sendable, Hashable {
     case gate, up, gateUp, down
     case attentionNorm, postAttentionNorm, feedForwardNorm, postFeedForwardNorm
     case queryNorm, keyNorm
-    // Of a mixture of experts: what chooses them, each expert's own, and those that every token meets.
+    // Of a mixture of experts: the router, each expert, and the shared experts.
     case router, expertGate, expertUp, expertDown
     case sharedGate, sharedUp, sharedGateUp, sharedDown, sharedRouter
 
     package var isInLayer: Bool { ![.embedding, .positions, .finalNorm, .head].contains(self) }
     package var isLinear: Bool { Self.linear.contains(self) }
-    /// Whether there is one for each expert.
+    /// Whether each expert has one.
     var isOfExpert: Bool { [.expertGate, .expertUp, .expertDown].contains(self) }
-    /// Whether its weight is quantised where linear layers are. What chooses experts is small, and its errors are large.
+    /// Whether its weight is quantised along with linear layers. Routers are not: they are small, and their errors cost much.
     var isQuantized: Bool { isInLayer && self != .router && self != .sharedRouter }
 
     static let linear: [WeightPart] = [
@@ -24,24 +24,24 @@ package enum WeightPart: CaseIterable, Sendable, Hashable {
     ]
 }
 
-/// What the parts of an architecture are called by transformers and in GGUF files, read in both directions.
+/// Names of an architecture's parts in transformers and in GGUF files, and the mapping between them in both directions.
 package struct WeightNames: Sendable {
-    /// `*` stands for the number of an expert, or of a head.
+    /// `*` stands for the number of an expert or a head.
     package typealias Name = (transformers: String, gguf: String)
     private var names: [WeightPart: Name]
-    /// What mixtures of experts are called besides.
+    /// Further names of mixtures of experts.
     var experts = ExpertNames()
-    /// What comes before the number of a layer in transformers' names.
+    /// The prefix of a layer's number in transformers' names.
     var layerPrefix = "model.layers."
-    /// What norms are called in a layer where both blocks have one of the same states.
+    /// Names of the norms in layers where both blocks normalize the same states.
     var parallelNorms: [WeightPart: String] = [:]
     /// Whether transformers' files have linear layers as `[in, out]` (`Conv1D`).
     var isTransposed = false
-    /// Names of what a layer has beside weights and biases of its parts, in full but for the layer.
+    /// Full names within a layer of tensors that are not the weight or bias of a part.
     private static let others = [
         (transformers: "self_attn.sinks", gguf: "attn_sinks.weight"),
         (transformers: "mlp.gate.e_score_correction_bias", gguf: "exp_probs_b.bias"),
-        // Falcon's norms, where both blocks have one of the same states.
+        // Falcon's norms in layers where both blocks normalize the same states.
         (transformers: "ln_attn.weight", gguf: "attn_norm_2.weight"),
         (transformers: "ln_attn.bias", gguf: "attn_norm_2.bias"),
         (transformers: "ln_mlp.weight", gguf: "attn_norm.weight"),
@@ -57,7 +57,7 @@ package struct WeightNames: Sendable {
         .attentionNorm: ("input_layernorm", "attn_norm"), .feedForwardNorm: ("post_attention_layernorm", "ffn_norm"),
     ])
 
-    /// With other names, or more.
+    /// A copy with some names changed or added.
     func with(_ changes: [WeightPart: Name]) -> WeightNames {
         var changed = self
         changed.names.merge(changes) { $1 }
@@ -70,13 +70,13 @@ package struct WeightNames: Sendable {
         return changed
     }
 
-    // MARK: Variants that several have
+    // MARK: Variants that several architectures share
 
     var withQueryKeyNorms: WeightNames {
         with([.queryNorm: ("self_attn.q_norm", "attn_q_norm"), .keyNorm: ("self_attn.k_norm", "attn_k_norm")])
     }
 
-    /// Norms of what the blocks take and of what they give, as in Gemma 2.
+    /// Norms before and after each block, as in Gemma 2.
     var withNormsOnBothSides: WeightNames {
         with([
             .postAttentionNorm: ("post_attention_layernorm", "post_attention_norm"),
@@ -85,7 +85,7 @@ package struct WeightNames: Sendable {
         ])
     }
 
-    /// Norms of what the blocks give alone, as in OLMo 2.
+    /// Norms only after each block, as in OLMo 2.
     var withNormsOfOutputs: WeightNames { withNormsOnBothSides.without(.attentionNorm, .feedForwardNorm) }
 
     var withFusedAttention: WeightNames {
@@ -96,10 +96,10 @@ package struct WeightNames: Sendable {
 
     // MARK: Reading
 
-    /// The last parts of transformers' names of all linear layers but the head, that PEFT can adapt.
+    /// The last components of transformers' names of all linear layers that PEFT can adapt, except the head.
     package var linearNames: [String] {
         let all = WeightPart.linear.compactMap { names[$0]?.transformers.split(separator: ".").last.map(String.init) }
-        // Where experts are called like the layers of a feed-forward block, PEFT takes the name for theirs.
+        // Where experts have the names of a feed-forward block's layers, PEFT takes such a name to mean the experts.
         let own = all.filter { experts.formerNames[$0] == nil }
         return own.enumerated().filter { !own[..<$0.offset].contains($0.element) }.map(\.element)
     }
@@ -107,7 +107,7 @@ package struct WeightNames: Sendable {
     /// Whether the architecture has this part.
     package func has(_ part: WeightPart) -> Bool { names[part] != nil }
 
-    /// transformers' name of a part where the text model stands alone, without `.weight`.
+    /// transformers' name of a part in a standalone text model, without `.weight`.
     package func transformers(_ part: WeightPart, layer: Int? = nil, expert: Int? = nil) -> String {
         let name = name(part).transformers
         return (layer.map { "\(layerPrefix)\($0)." } ?? "")
@@ -124,13 +124,13 @@ package struct WeightNames: Sendable {
         return name
     }
 
-    /// A weight as its part, its layer, its expert, and what follows the part's name: `weight` or `bias`.
+    /// A weight, identified by its part, its layer, its expert, and its kind: `weight` or `bias`.
     package typealias Place = (part: WeightPart, layer: Int?, expert: Int?, kind: String)
 
     /// The place of transformers' `model.layers.0.self_attn.q_proj.weight`.
     package func place(transformers name: String) -> Place? { place(name, layers: layerPrefix, \.transformers) }
 
-    /// The GGUF name of what a layer has beside weights and biases of its parts.
+    /// The GGUF name of a layer's tensor that is not the weight or bias of a part.
     func gguf(other name: String) -> String? {
         let parts =
             name.hasPrefix(layerPrefix) ? name.dropFirst(layerPrefix.count).split(separator: ".", maxSplits: 1) : []

@@ -17,7 +17,7 @@ extension FeedForwardConfiguration.Activation {
         }
     }
 
-    /// As fused kernels have it.
+    /// The fused kernels' equivalent; `nil` where they have none.
     var fused: Tensor.GateActivation? {
         switch self {
         case .silu: .silu

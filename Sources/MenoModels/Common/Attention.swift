@@ -2,10 +2,10 @@ internal import MenoTensor
 
 /// Multi-head attention with grouped keys and values over packed sequences.
 final class Attention {
-    /// What makes queries, keys and values of the input.
+    /// The layers that compute queries, keys and values from the input.
     enum Inputs {
         case apart(query: Linear, key: Linear, value: Linear)
-        /// Their outputs follow one another in one layer's.
+        /// One layer whose output is their concatenation.
         case fused(Linear)
     }
 
@@ -14,7 +14,7 @@ final class Attention {
     private let queryNorm: Norm?
     private let keyNorm: Norm?
     private let rotary: RotaryEmbedding?
-    /// The score of each head that no token gets, `[heads]`.
+    /// The score of each head's attention sink, `[heads]`.
     let sinks: Parameter?
     private let configuration: AttentionConfiguration
 
@@ -36,7 +36,7 @@ final class Attention {
     /// - Parameters:
     ///   - input: `[tokens, hidden]`.
     ///   - context: positions, masks and lengths shared by all layers.
-    ///   - caches: keys and values of earlier tokens of each sequence in `input`, where text is generated; else none.
+    ///   - caches: keys and values of earlier tokens of each sequence in `input`, in generation; otherwise empty.
     /// - Returns: `[tokens, hidden]`.
     func callAsFunction(_ input: Tensor, context: AttentionContext, caches: [LayerCache]) throws -> Tensor {
         let projected = try projections(input, context)
@@ -74,7 +74,7 @@ final class Attention {
         }
     }
 
-    /// The parts of an output that has the queries of each key, it and its value together.
+    /// Splits an output in which each key stands with its queries and its value.
     private func parts(ofKeys all: Tensor) throws -> (query: Tensor, key: Tensor, value: Tensor) {
         let (tokens, keys) = (all.size(0), configuration.keyValueHeadCount)
         let queries = configuration.headCount / keys
@@ -107,7 +107,7 @@ final class Attention {
         try configuration.clip.map { try projection.clamped(-$0, $0) } ?? projection
     }
 
-    /// Every sequence attends to itself. `[tokens, heads, headDimension]` in and out.
+    /// Attention within each sequence. `[tokens, heads, headDimension]` in and out.
     private func attend(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext) throws -> Tensor {
         let layout = context.layout
         if configuration.hasPlainScores, query.hasPackedAttention(softcap: configuration.softcap) {
@@ -115,7 +115,7 @@ final class Attention {
                 query: query, key: key, value: value, boundaries: context.boundaries(), window: slidingWindow,
                 scale: configuration.scale, softcap: configuration.softcap)
         }
-        precondition(layout.sharedPrefix == 0, "only packed attention takes a common beginning")
+        precondition(layout.sharedPrefix == 0, "only packed attention supports a shared prefix")
         if let length = layout.uniformLength {
             let batch = layout.lengths.count
             let split = { (x: Tensor) in try x.reshaped([batch, length, x.size(1), x.size(2)]).transposed(1, 2) }
@@ -135,7 +135,7 @@ final class Attention {
         return try Tensor.concatenated(results, along: 2).squeezed(0).transposed(0, 1)
     }
 
-    /// New tokens of each sequence attend to those before them and to themselves.
+    /// The new tokens of each sequence attend to earlier tokens and to each other.
     private func attendToCaches(
         query: Tensor, key: Tensor, value: Tensor, caches: [LayerCache], context: AttentionContext
     ) throws -> Tensor {
@@ -168,8 +168,8 @@ final class Attention {
 
     /// `[batch, heads, queries, headDimension]`; the last query is the last key.
     ///
-    /// Where a window hides most keys, queries go in blocks, each with the keys that one of them sees: kernels compute what a
-    /// mask hides.
+    /// Where a window hides most keys, queries are processed in blocks, each with only the keys that it can see, since kernels
+    /// compute masked scores too.
     private func scores(
         _ query: Tensor, _ key: Tensor, _ value: Tensor, queries: Int, keys: Int, context: AttentionContext
     ) throws -> Tensor {
@@ -187,7 +187,7 @@ final class Attention {
         return try Tensor.concatenated(results, along: 2)
     }
 
-    /// ``scores(_:_:_:queries:keys:context:)`` of queries that all meet all keys.
+    /// ``scores(_:_:_:queries:keys:context:)`` for one block of queries and keys.
     private func block(
         _ query: Tensor, _ key: Tensor, _ value: Tensor, queries: Int, keys: Int, context: AttentionContext
     ) throws -> Tensor {
@@ -213,8 +213,8 @@ final class Attention {
             query: query, key: key, value: value, mask: mask, isCausal: isCausal, scale: configuration.scale)
     }
 
-    /// Attention whose scores have something of their own.
-    /// - Parameter slopes: what is added for each head and key, `[heads, 1, keys]`.
+    /// Attention with scores that fused kernels do not compute: sinks, slopes or caps.
+    /// - Parameter slopes: added to the scores of each head and key, `[heads, 1, keys]`.
     private func weighed(
         _ query: Tensor, _ key: Tensor, _ value: Tensor, hidden: Tensor, slopes: Tensor?
     ) throws -> Tensor {
@@ -230,7 +230,7 @@ final class Attention {
         return try weights.to(query.dtype).matmul(value)
     }
 
-    /// Keys or values `[batch, keyValueHeads, length, headDimension]`, one for each query head.
+    /// Keys or values `[batch, keyValueHeads, length, headDimension]`, repeated for each query head.
     private func repeated(_ heads: Tensor) throws -> Tensor {
         let groups = configuration.headCount / configuration.keyValueHeadCount
         guard groups > 1 else { return heads }

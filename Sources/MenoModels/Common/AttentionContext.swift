@@ -1,11 +1,11 @@
 internal import Foundation
 internal import MenoTensor
 
-/// What all layers of one pass share: the layout, rotation tables, masks, and what dropout follows from.
+/// State that all layers of one pass share: the layout, rotation tables, masks, and the key of dropout.
 final class AttentionContext {
     let layout: SequenceLayout
     private let device: Device
-    /// Tokens of each sequence that came before, where they are cached; else none.
+    /// The number of cached tokens of each sequence; empty without a cache.
     private let offsets: [Int]
     let positions: [Int64]
     /// The same, on the device.
@@ -13,18 +13,18 @@ final class AttentionContext {
     private var angles: [ObjectIdentifier: (cos: Tensor, sin: Tensor)] = [:]
     private var masks: [MaskKey: Tensor] = [:]
     private var sequenceBoundaries: SequenceBoundaries?
-    /// Whether a few tokens follow those in a cache, in float32 on the CPU.
+    /// Whether the pass adds a few tokens to those in a cache, in float32 on the CPU.
     let isFew: Bool
     private let randomKey: UInt64?
     private var knownRowKeys: RowKeys?
-    /// What routers' decisions cost, where a model is trained with it.
+    /// The router loss, where the model is trained with one.
     var routerLoss: RouterLoss?
 
     private struct MaskKey: Hashable { var queries, keys, window: Int }
 
     /// - Parameters:
-    ///   - offsets: how many tokens of each sequence came before, where they are cached; else none.
-    ///   - isFew: whether a few tokens follow those in a cache, in float32 on the CPU.
+    ///   - offsets: the number of cached tokens of each sequence; empty without a cache.
+    ///   - isFew: whether the pass adds a few tokens to those in a cache, in float32 on the CPU.
     ///   - randomKey: see ``Decoder/randomKey``; `nil` where nothing is trained.
     init(layout: SequenceLayout, offsets: [Int] = [], isFew: Bool = false, randomKey: UInt64?, device: Device) throws {
         self.layout = layout
@@ -40,7 +40,7 @@ final class AttentionContext {
         zip(layout.lengths, offsets).flatMap { length, offset in (offset..<offset + length).map(Int64.init) }
     }
 
-    /// The angles of every token by one of the layers' embeddings, each `[tokens, 1, dimension]`.
+    /// cos and sin of every token's angles for one of the layers' embeddings, each `[tokens, 1, dimension]`.
     func angles(_ rotary: RotaryEmbedding) throws -> (cos: Tensor, sin: Tensor) {
         if let known = angles[ObjectIdentifier(rotary)] { return known }
         let computed = try rotary.angles(positions: positions, indices: indices) {
@@ -53,7 +53,7 @@ final class AttentionContext {
         return computed
     }
 
-    /// What each token's queries are multiplied by, `[tokens, 1, 1]`; `nil`: by 1.
+    /// The factor of each token's queries, `[tokens, 1, 1]`; `nil`: 1 for all.
     func growth(_ growth: QueryGrowth) throws -> Tensor? {
         guard let last = positions.max(), last >= growth.period else { return nil }
         let factors = positions.map { Float(1 + growth.rate * log(1 + Double($0 / Int64(growth.period)))) }
@@ -68,14 +68,14 @@ final class AttentionContext {
         return boundaries
     }
 
-    /// What dropout and noise follow from; `nil` where nothing is trained.
+    /// The keys of dropout and noise; `nil` outside of training.
     func rowKeys() throws -> RowKeys? {
         guard let randomKey, knownRowKeys == nil else { return knownRowKeys }
         knownRowKeys = try RowKeys(key: randomKey, numbers: layout.rowNumbers, device: device)
         return knownRowKeys
     }
 
-    /// Bool `[queries, keys]`: true where query i may see key j, for queries that are the last of the keys.
+    /// Bool `[queries, keys]`: true where query i may see key j. The queries are the last of the keys' positions.
     func visible(queries: Int, keys: Int, window: Int?) throws -> Tensor {
         let key = MaskKey(queries: queries, keys: keys, window: window ?? 0)
         if let mask = masks[key] { return mask }

@@ -2,41 +2,42 @@ package import MenoTensor
 
 /// A decoder-only transformer with its language-model head, of any ``Architecture``.
 ///
-/// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays with the loop that trains it.
+/// Works on packed sequences (``SequenceLayout``). Not `Sendable`: it stays within the training loop.
 package final class Decoder {
     package let configuration: DecoderConfiguration
-    /// The type that dense frozen weights are held in.
+    /// The type of dense frozen weights in memory.
     package let weightType: DType
     /// The type of activations: that of the weights, or float32 where weights in bfloat16 are multiplied in float32.
     package let computeType: DType
     package let device: Device
-    /// How many layers, from the first, compute their inner values again in the backward pass instead of keeping them.
+    /// The number of layers, counted from the first, that recompute their activations in the backward pass instead of keeping
+    /// them (gradient checkpointing).
     ///
-    /// The first, since their turn comes when what later layers kept is free again.
+    /// The first layers, since their backward pass comes last, when the activations of later layers are free again.
     package var checkpointedLayers = 0
     /// α of NEFTune (Jain et al., 2023, arXiv:2310.05914): in passes with gradient, uniform noise within ±α / √(L·d) is
     /// added to the embeddings of a sequence of L tokens of d values. 0: none.
     package var embeddingNoise = 0.0
-    /// What dropout and noise follow from in passes with gradient, with an example's number (``SequenceLayout/numbers``), a
-    /// token's position and a layer's name. Each optimizer step has a key of its own: `RowKeys.key(seed:step:)`.
+    /// The key of dropout and noise in passes with gradient, combined with the example's number (``SequenceLayout/numbers``), the
+    /// token's position and the layer's name. Each optimizer step has a different key: `RowKeys.key(seed:step:)`.
     package var randomKey: UInt64 = 0
-    /// Examples of a step that are a micro-batch, by their numbers: what the loss of routers is computed of
-    /// (``DecoderConfiguration/routerLossCoefficient``). 0: passes have no such loss.
+    /// The number of examples in a micro-batch, over which the router loss is computed
+    /// (``DecoderConfiguration/routerLossCoefficient``). 0: no router loss.
     package var microBatchSize = 0
-    /// How many examples of the step each micro-batch has.
+    /// The number of examples in each micro-batch of the step.
     private var microBatches: [Int: Int] = [:]
-    /// The loss of routers of the last pass with gradient, a sum over its micro-batches.
+    /// The router loss of the last pass with gradient, summed over its micro-batches.
     package private(set) var routerLoss = 0.0
-    /// Probabilities below it enter the gradient of a frozen head by the centroid of their words' embeddings instead of one
-    /// by one; 0: none. The loss is exact either way. Unless set, 1e-6 with weights in bfloat16, whose rounding is a
-    /// larger error, and 0 otherwise.
+    /// Probabilities below this value enter the gradient of a frozen head through the centroid of their tokens' embeddings
+    /// instead of one by one; 0: none do. The loss is exact either way. Default: 1e-6 with bfloat16 weights, whose rounding error
+    /// is larger, and 0 otherwise.
     package var headGradientThreshold: Double {
         get { head.gradientThreshold }
         set { head.gradientThreshold = newValue }
     }
 
     let embedding: Parameter
-    /// Of positions, where the model learns them.
+    /// The learned position embeddings, where the model has them.
     let positions: Parameter?
     let layers: [DecoderLayer]
     let finalNorm: Norm
@@ -59,7 +60,7 @@ package final class Decoder {
         head.gradientThreshold = weightType == .bfloat16 ? 1e-6 : 0
     }
 
-    /// What is computed in, in words.
+    /// The precision of the computation, in words.
     package var precision: String {
         let packed = Set(parameters.compactMap(\.matrix).filter(\.isPacked).map(\.format.description)).sorted()
         guard packed.isEmpty else { return "\(computeType) with packed weights (\(packed.joined(separator: ", ")))" }
@@ -71,36 +72,36 @@ package final class Decoder {
 
     package var hasPackedWeights: Bool { parameters.contains { $0.matrix?.isPacked == true } }
 
-    /// Linear layers whose weights are not packed, where others' are; none where nothing is packed.
+    /// The linear layers that are not packed in a model where others are; empty if none is packed.
     package var denseLinears: [String] {
         let dense = linears.filter { $0.linear.weight.matrix?.isPacked != true }.map(\.name)
         return dense.count == linears.count ? [] : dense
     }
 
-    /// Bytes of the logits that a pass of many tokens has at a time on an accelerator; 0 on the CPU, which goes through the
-    /// vocabulary in chunks or holds few.
+    /// Peak bytes of logits in a pass of many tokens on an accelerator; 0 on the CPU, which processes the vocabulary in chunks or
+    /// holds few logits.
     package var acceleratorTileBytes: Int {
         guard device.kind != .cpu else { return 0 }
         let hasFusedLayers = [.float32, .bfloat16].contains(computeType) && device.kernelFault == nil
         let elements = LanguageModelHead.tileElements(onDevice: hasFusedLayers)
-        // Without the kernel they are there in float32 too, capped, with their exponentials, their gradient and its factors.
+        // Without the kernel, float32 copies exist too: capped logits, exponentials, the gradient and its factors.
         return elements * (hasFusedLayers ? computeType.size : computeType.size + 5 * 4)
     }
 
     // MARK: Passes
 
-    /// Tells which examples a step has: a micro-batch may go through the model in parts.
+    /// Announces the examples of a step, since a micro-batch may go through the model in several passes.
     package func beginStep(_ layouts: [SequenceLayout]) {
         guard microBatchSize > 0 else { return }
         microBatches = layouts.flatMap(\.numbers).reduce(into: [:]) { $0[$1 / microBatchSize, default: 0] += 1 }
     }
 
-    /// Whether the sequences of a pass may have a beginning in common (``SequenceLayout/sharedPrefix``): where this project's
-    /// own attention computes them, and nothing random makes the same tokens differ.
-    /// - Parameter training: in passes with gradient, where dropout and noise work.
+    /// Whether the sequences of a pass may share a prefix (``SequenceLayout/sharedPrefix``). They may where Meno's own attention
+    /// kernel computes them and nothing random makes equal tokens differ.
+    /// - Parameter training: whether the pass has a gradient and so applies dropout and noise.
     package func sharesBeginnings(training: Bool) -> Bool {
         let isRandom = embeddingNoise > 0 || linears.contains { ($0.linear.adapter?.dropout ?? 0) > 0 }
-        // Sequences of other lengths may rotate the same tokens by other angles.
+        // Where angles depend on the length, equal tokens may differ between sequences.
         let countsTokens = training && configuration.routerLossCoefficient != nil
         guard device.kind == .cpu, !(training && isRandom), !countsTokens, !configuration.dependsOnLength else {
             return false
@@ -112,13 +113,13 @@ package final class Decoder {
         }
     }
 
-    /// The states after the last layer and its norm, from which the head makes logits.
+    /// The states after the last layer and the final norm, which the head turns into logits.
     /// - Parameters:
     ///   - inputIDs: `[layout.tokenCount]` token ids.
-    ///   - caches: earlier tokens of each sequence in `layout`, which take up the new ones; none where none are kept. Several
-    ///     only where ``generatesTogether``, and all sequences have at most `Torch.fewRows` tokens.
-    /// - Returns: `[tokens, hidden]` in ``computeType``, or in float32 where a few tokens follow those in a cache: their products
-    ///   are bound by reading the weights, whatever they are computed in.
+    ///   - caches: one cache for each sequence in `layout`, to which the new tokens are appended; empty without caching. More
+    ///     than one only where ``generatesTogether``, with at most `Torch.fewRows` tokens in all.
+    /// - Returns: `[tokens, hidden]` in ``computeType``, or in float32 where a few tokens are added to a cache: reading the
+    ///   weights then takes the time, whatever type is computed in.
     package func hiddenStates(
         inputIDs: [Int32], layout: SequenceLayout, caches: [KeyValueCache] = []
     ) throws -> Tensor {
@@ -153,11 +154,11 @@ package final class Decoder {
         for (cache, length) in zip(caches, layout.lengths) { cache.advance(by: length) }
         if isGradientEnabled { routerLoss = context.routerLoss?.value ?? 0 }
         states = try finalNorm(states)
-        // Here instead of the logits, which are never all there.
+        // Scaled here because the full logits never exist.
         return configuration.logitScale == 1 ? states : try states * configuration.logitScale
     }
 
-    /// Whether a few tokens of several sequences, each with those before it in a cache, can go through the model together.
+    /// Whether new tokens of several cached sequences can go through the model in one pass.
     var generatesTogether: Bool { device.kind == .cpu && Torch.hasOwnProducts }
 
     /// The logits of every token.
@@ -166,13 +167,13 @@ package final class Decoder {
         try head.logits(hiddenStates(inputIDs: inputIDs, layout: layout))
     }
 
-    /// What it costs to predict the labels.
+    /// The cross-entropy of the labels.
     /// - Parameters:
     ///   - inputIDs: `[tokens]`.
     ///   - labels: `[tokens]`; the label of a token is that token or −100. The prediction for label i is made at
     ///     token i − 1, so the label of a sequence's first token is never used.
     ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
-    /// - Returns: the losses of the used labels, and where these are.
+    /// - Returns: the losses of the used labels, and the positions of these labels; `nil` if no label is used.
     package func loss(
         inputIDs: [Int32], labels: [Int32], layout: SequenceLayout, labelSmoothing: Double = 0
     ) throws -> (losses: TokenLosses, predictions: [SequenceLayout.Prediction]) {
@@ -219,33 +220,33 @@ package final class Decoder {
         let count = table.shape[0]
         if let beyond = context.positions.first(where: { $0 >= count }) {
             throw ModelError(
-                .mismatch, "position \(beyond) is outside of the model's \(count) positions.",
-                advice: "Give it shorter sequences.")
+                .mismatch, "position \(beyond) is beyond the model's \(count) positions.",
+                advice: "Use shorter sequences.")
         }
         return try table.rows(at: context.indices).to(type)
     }
 
     // MARK: Parameters
 
-    /// Every linear layer with the name that transformers gives it, without `.weight`.
+    /// Every linear layer with its name in transformers, without `.weight`.
     package var linears: [(name: String, linear: Linear)] { layers.flatMap(\.linears) }
 
     /// The mixtures of experts of the layers that have one.
     var experts: [Experts] { layers.compactMap(\.experts) }
 
-    /// Every weight once, adapters included.
+    /// Every weight once, including adapters.
     package var parameters: [Parameter] {
         [embedding] + (positions.map { [$0] } ?? []) + layers.flatMap(\.parameters) + finalNorm.parameters
             + (configuration.tiesEmbeddings ? [] : [head.weight]) + (head.bias.map { [$0] } ?? [])
     }
 
-    /// Weights, adapters included.
+    /// The number of weights, including adapters.
     package var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
-    /// What an optimizer is to change.
+    /// The weights that an optimizer updates.
     package var trainedParameters: [Parameter] { parameters.filter(\.isTrained) }
 
-    /// Weights that an optimizer is to change.
+    /// The number of weights that an optimizer updates.
     package var trainedParameterCount: Int { trainedParameters.reduce(0) { $0 + $1.tensor.count } }
 
     /// Prepares full fine-tuning: every weight becomes a float32 leaf.

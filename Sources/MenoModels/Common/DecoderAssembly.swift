@@ -1,9 +1,9 @@
 internal import MenoTensor
 
 extension Decoder {
-    /// Builds a decoder from a source of weights that knows transformers' names.
+    /// Builds a decoder from weights that are looked up by transformers' names.
     /// - Parameters:
-    ///   - computeType: of activations; `nil`: what this device multiplies fastest beside such weights.
+    ///   - computeType: the type of activations; `nil`: the one that this device multiplies fastest with such weights.
     ///   - matrix: returns the named weight that is multiplied, with the given shape.
     ///   - weight: returns the named norm or bias with the given shape, in `weightType` or in float32.
     convenience init(
@@ -35,20 +35,20 @@ extension Decoder {
                 softcap: configuration.finalSoftcap))
     }
 
-    /// What activations are computed in beside frozen weights of a type.
+    /// The type of activations for frozen weights of a type.
     private static func computeType(weights: DType, device: Device) -> DType {
         weights == .bfloat16 && device == .cpu && Torch.widensFrozenWeights ? .float32 : weights
     }
 }
 
-/// Makes the modules of a decoder of its configuration and weights.
+/// Builds the modules of a decoder from its configuration and weights.
 private final class DecoderAssembly {
     private let configuration: DecoderConfiguration
     private let weightType: DType
     private let device: Device
     private let frozenMatrix: (_ name: String, _ shape: [Int]) throws -> FrozenMatrix
     private let weight: (_ name: String, _ shape: [Int], _ dtype: DType) throws -> Tensor
-    /// Layers that rotate alike have their tables in common.
+    /// Layers with the same rotation share their tables.
     private var rotaries: [RotaryKey: RotaryEmbedding] = [:]
 
     private struct RotaryKey: Hashable {
@@ -80,7 +80,7 @@ private final class DecoderAssembly {
         try bias(configuration.moduleName(.head) + ".bias", [configuration.vocabularySize])
     }
 
-    /// Norms are small and computed in float32, so that is how they are held.
+    /// Norms are small and computed in float32, so they are held in float32 too.
     func norm(_ name: String, _ shape: [Int], _ kind: NormConfiguration) throws -> Norm {
         var bias: String?
         if case .layer(hasBias: true, _) = kind.kind { bias = name + ".bias" }
@@ -146,7 +146,7 @@ private final class DecoderAssembly {
         return norms
     }
 
-    /// A norm of heads that each have a tensor of weights.
+    /// A norm with a separate weight tensor for each head.
     private func norms(
         _ part: WeightPart, of index: Int, _ heads: Int, _ dimension: Int, _ kind: NormConfiguration
     ) throws -> Norm {
@@ -272,7 +272,7 @@ extension DecoderAssembly {
         return Parameter(buffer: name, try weight(name, [count], .float32))
     }
 
-    /// A linear layer that is none to transformers 5.
+    /// A linear layer that is a plain parameter, not a module, in transformers 5.
     private func unlisted(
         _ part: WeightPart, _ shape: [Int], layer: Int, expert: Int?, hasBias: Bool
     ) throws -> Linear {

@@ -8,7 +8,7 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package var hiddenSize: Int
     package var layers: [LayerConfiguration]
     package var finalNorm: NormConfiguration
-    /// Positions that have an embedding, which is added to a token's; `nil`: none has.
+    /// The number of learned position embeddings, which are added to the tokens' embeddings; `nil`: none.
     package var learnedPositions: Int?
     /// Embeddings are multiplied by this: √hidden for Gemma.
     package var embeddingScale: Double = 1
@@ -18,33 +18,33 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package var finalSoftcap: Double?
     /// Whether the head shares the embedding table.
     package var tiesEmbeddings = true
-    /// What the loss of routers is multiplied by in training; `nil`: there is none.
+    /// The coefficient of the router loss in training; `nil`: no router loss.
     package var routerLossCoefficient: Double?
     /// Whether the head has a bias.
     package var hasHeadBias = false
     /// The probability with which transformers drops attention weights while it trains. Meno drops none.
     package var attentionDropout = 0.0
-    /// Whether this is the text model of a multimodal one, whose modules have other names (``ModuleNames``).
+    /// Whether this is the text part of a multimodal model, whose modules have other names (``ModuleNames``).
     package var isTextPart = false
     package var maximumPositions: Int
 
     package var layerCount: Int { layers.count }
 
-    /// Whether some layer rotates by angles that depend on the length of the sequence.
+    /// Whether the rotation angles of some layer depend on the length of the sequence.
     var dependsOnLength: Bool { layers.contains { $0.attention.rotary?.dependsOnLength ?? false } }
 
-    /// Changes every layer, which is given with its index.
+    /// Changes every layer; the closure also gets the layer's index.
     mutating func changeLayers(_ change: (inout LayerConfiguration, Int) throws -> Void) rethrows {
         for index in layers.indices { try change(&layers[index], index) }
     }
 }
 
-/// Sizes of a model as a whole: where layers differ, the largest of any.
+/// Sizes of the model: where layers differ, the largest.
 extension DecoderConfiguration {
     package var intermediateSize: Int { largest { $0.feedForward.intermediateSize } }
-    /// Values that a token has at once between the matrices of a feed-forward block, or of the experts that it meets.
+    /// The number of inner values of a token in a feed-forward block, or in its chosen and shared experts.
     package var activeIntermediateSize: Int { largest { $0.feedForward.activeSize } }
-    /// Experts that a token meets in a layer; 0: there are none.
+    /// The number of experts chosen for a token in a layer; 0: the model has no experts.
     package var chosenExpertCount: Int { largest { $0.feedForward.experts?.chosen ?? 0 } }
     package var headCount: Int { largest { $0.attention.headCount } }
     package var keyValueHeadCount: Int { largest { $0.attention.keyValueHeadCount } }
@@ -56,7 +56,7 @@ extension DecoderConfiguration {
 }
 
 extension DecoderConfiguration {
-    /// Throws where a size is impossible.
+    /// Checks the sizes and throws a ``ModelError`` for an impossible one.
     func validated(path: String?) throws -> DecoderConfiguration {
         let positive: [(String, Int)] = [
             ("vocab_size", vocabularySize), ("hidden_size", hiddenSize), ("num_hidden_layers", layers.count),

@@ -2,7 +2,7 @@ internal import MenoTensor
 
 /// One transformer layer: attention and feed-forward, each with its norms and a residual connection.
 final class DecoderLayer {
-    /// Norms of what the blocks take and of what they give, where the layer has them.
+    /// Norms before and after each block, where the layer has them.
     struct Norms {
         var attention, feedForward, postAttention, postFeedForward: Norm?
         var query, key: Norm?
@@ -40,7 +40,7 @@ final class DecoderLayer {
         return try hiddenStates + added(feedForward(inner, context: context), norms.postFeedForward)
     }
 
-    /// What is added of a block's output.
+    /// A block's output as it is added to the residual stream.
     private func added(_ output: Tensor, _ norm: Norm?) throws -> Tensor {
         try scaled(norm.map { try $0(output) } ?? output)
     }
@@ -49,7 +49,7 @@ final class DecoderLayer {
         configuration.residualScale == 1 ? output : try output * configuration.residualScale
     }
 
-    /// What the activation of the feed-forward block learns.
+    /// The learned weights of the feed-forward block's activation.
     private var activation: [Parameter] { (feedForward as? FeedForward)?.xielu?.parameters ?? [] }
 
     /// The mixture of experts, where the layer has one.

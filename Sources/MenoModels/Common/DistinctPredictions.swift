@@ -1,11 +1,11 @@
-/// Predictions of a pass without repetitions: sequences that have a beginning in common make those of its tokens alike.
+/// The predictions of a pass without duplicates: within a shared prefix, all sequences make the same predictions.
 struct DistinctPredictions {
     /// The state and the target of each, `[rows]`.
     private(set) var states: [Int64] = []
     private(set) var targets: [Int64] = []
-    /// How many predictions each is.
+    /// The number of predictions that each row stands for.
     private(set) var counts: [Float] = []
-    /// For each prediction, which row it is.
+    /// The row of each prediction.
     private(set) var rows: [Int] = []
 
     private struct Key: Hashable { var state, target: Int }
@@ -30,7 +30,7 @@ struct DistinctPredictions {
 }
 
 extension TokenLosses {
-    /// The same where each value stands for the predictions that are alike.
+    /// The losses of all predictions, given those of the distinct ones.
     func spread(over rows: [Int]) -> TokenLosses {
         TokenLosses(sum: sum, values: rows.map { values[$0] }, isCorrect: rows.map { isCorrect[$0] })
     }

@@ -1,7 +1,6 @@
 internal import MenoTensor
 
-/// A mixture of experts: Σ weight · expert(x) over the experts that a router chooses for x, and what experts give that every
-/// token meets.
+/// A mixture of experts: Σ weight · expert(x) over the experts that a router chooses for x, plus the output of shared experts.
 final class Experts: FeedForwardBlock {
     /// The linear layers of each expert, by its number.
     struct Layers {
@@ -11,7 +10,7 @@ final class Experts: FeedForwardBlock {
     /// What is computed for every token.
     struct Shared {
         var block: FeedForward
-        /// Its sigmoid weighs what the block gives.
+        /// Its sigmoid scales the block's output.
         var router: Linear?
     }
 
@@ -19,12 +18,12 @@ final class Experts: FeedForwardBlock {
     let name: String
     let router: Router
     let layers: Layers
-    /// What is trained beside all experts' gates and ups, and beside their downs.
+    /// Adapters of all experts' gates and ups, and of their downs.
     var gateUpAdapter, downAdapter: LoRAAdapter?
     private let shared: Shared?
     private let activation: FeedForwardConfiguration.Activation
     let configuration: ExpertsConfiguration
-    /// Whether gates and ups take turns in transformers' stack of both, and in an adapter of it.
+    /// Whether rows of gates and ups alternate in transformers' stack, and so in its adapter.
     let takesTurns: Bool
 
     init(
@@ -48,7 +47,7 @@ final class Experts: FeedForwardBlock {
         return try routed + router(input, context: context).sigmoid() * common
     }
 
-    /// Tokens are sorted by their experts, each of which computes its own at once.
+    /// Sorts tokens by expert, so that each expert computes its tokens in one product.
     private func routed(_ input: Tensor, _ decision: Router.Decision, _ context: AttentionContext) throws -> Tensor {
         let groups = ExpertGroups(try decision.experts.to(.cpu).array(), of: configuration.count)
         let (tokens, chosen) = (input.size(0), configuration.chosen)
@@ -70,7 +69,7 @@ final class Experts: FeedForwardBlock {
             .reshaped([tokens, chosen, input.size(1)]).sum(along: [1]).to(input.dtype)
     }
 
-    /// What one expert gives for some tokens, `[tokens, hidden]`.
+    /// The output of one expert for some tokens, `[tokens, hidden]`.
     private func output(
         of expert: Int, _ input: Tensor, gateUp: LoRAAdapter.Part?, down: LoRAAdapter.Part?, _ context: AttentionContext
     ) throws -> Tensor {
@@ -99,7 +98,7 @@ final class Experts: FeedForwardBlock {
         return try (raised + 1) * gated * (gated * clamp.slope).sigmoid()
     }
 
-    /// What belongs to gates and to ups of a change of both, `[tokens, 2 · size]`.
+    /// Splits a change of gates and ups, `[tokens, 2 · size]`, into that of the gates and that of the ups.
     private func halves(of change: Tensor) throws -> (Tensor, Tensor) {
         let (tokens, size) = (change.size(0), configuration.intermediateSize)
         guard takesTurns else {
@@ -121,17 +120,17 @@ final class Experts: FeedForwardBlock {
 
 /// Which tokens each expert computes.
 struct ExpertGroups {
-    /// The experts that compute any, in rising order, and how many each.
+    /// The experts that have tokens, in ascending order, and the number of tokens of each.
     var experts: [Int] = []
     var sizes: [Int] = []
-    /// The choices, counted token by token, in the order of their experts.
+    /// Indices of the choices (numbered token by token), sorted by expert.
     var order: [Int64] = []
-    /// The place in ``order`` of each choice.
+    /// The index in ``order`` of each choice.
     var inverse: [Int64]
 
     /// - Parameters:
     ///   - choices: an expert for each choice, token by token.
-    ///   - count: of all experts.
+    ///   - count: the number of experts in the model.
     init(_ choices: [Int64], of count: Int) {
         var places = Array(repeating: [Int64](), count: count)
         for (place, expert) in choices.enumerated() { places[Int(expert)].append(Int64(place)) }

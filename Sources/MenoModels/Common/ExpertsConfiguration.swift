@@ -1,29 +1,29 @@
 /// A mixture of experts in the place of a feed-forward block: a router chooses a few for each token (Shazeer et al., 2017,
 /// arXiv:1701.06538).
 package struct ExpertsConfiguration: Sendable, Hashable {
-    /// What an expert's weight for a token is made of the router's logits.
+    /// How the router's logits become an expert's weight for a token.
     package enum Scoring: Sendable, Hashable {
         /// The softmax over all experts.
         case softmax
-        /// The softmax over those that are chosen.
+        /// The softmax over the chosen experts.
         case softmaxOfChosen
-        /// Each expert's own sigmoid.
+        /// A sigmoid for each expert.
         case sigmoid
         /// Of each choice the softmax over the experts whose logits are within `tolerance` of it, relatively, and that were not
-        /// chosen before (SparseMixer, Liu et al., 2024, arXiv:2409.12136, as it is where nothing is sampled).
+        /// chosen before (SparseMixer, Liu et al., 2024, arXiv:2409.12136, in its form without sampling).
         case closest(tolerance: Double)
     }
 
-    /// Experts that every token meets, as one feed-forward block.
+    /// Shared experts, which process every token, as one feed-forward block.
     package struct Shared: Sendable, Hashable {
         package var intermediateSize: Int
-        /// Whether a sigmoid of the token weighs what they give.
+        /// Whether their output is scaled by a sigmoid of the token.
         package var isWeighed = false
-        /// Whether one matrix gives gate and up.
+        /// Whether gate and up are fused into one matrix.
         package var isFused = false
     }
 
-    /// Of experts in groups, only those of the best groups are chosen.
+    /// Experts in groups: only experts of the best groups are chosen.
     package struct Groups: Sendable, Hashable {
         package var count: Int
         package var chosen: Int
@@ -36,7 +36,7 @@ package struct ExpertsConfiguration: Sendable, Hashable {
     }
 
     package var count: Int
-    /// How many each token meets.
+    /// The number of experts chosen for each token.
     package var chosen: Int
     /// Of one expert.
     package var intermediateSize: Int
@@ -51,15 +51,15 @@ package struct ExpertsConfiguration: Sendable, Hashable {
     package var shared: Shared?
     /// Whether router and experts have biases.
     package var hasBias = false
-    /// What takes the place of activation(gate) · up.
+    /// Replaces activation(gate) · up.
     package var clampedGate: ClampedGate?
 
-    /// Values that a token has at once between an expert's matrices.
+    /// The number of inner values of a token in its chosen and shared experts.
     var activeSize: Int { chosen * intermediateSize + (shared?.intermediateSize ?? 0) }
 }
 
 extension ExpertsConfiguration {
-    /// Throws where a size is impossible.
+    /// Checks the sizes and throws a ``ModelError`` for an impossible one.
     func validate(path: String?) throws {
         try DecoderConfiguration.requirePositive(
             [
@@ -78,7 +78,8 @@ extension ExpertsConfiguration {
         else {
             throw ModelError(
                 .malformed, at: path,
-                "\(groups.chosen) of \(groups.count) groups of \(count) experts give no choice of \(chosen).")
+                "\(groups.chosen) of \(groups.count) groups of \(count) experts do not hold \(chosen) experts to choose."
+            )
         }
     }
 }

@@ -1,6 +1,6 @@
 internal import MenoTensor
 
-/// What follows attention in a layer.
+/// The block after attention in a layer: a feed-forward block or a mixture of experts.
 protocol FeedForwardBlock: AnyObject {
     /// `[tokens, hidden]` in and out.
     func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor
@@ -8,10 +8,10 @@ protocol FeedForwardBlock: AnyObject {
 
 /// The feed-forward block: down(activation(gate(x)) · up(x)) (Shazeer, 2020, arXiv:2002.05202), or down(activation(up(x))).
 final class FeedForward: FeedForwardBlock {
-    /// What makes the inner values of the input.
+    /// The layers that compute the inner values from the input.
     enum Inputs {
         case gated(gate: Linear, up: Linear)
-        /// The outputs of gate and up follow one another in one layer's.
+        /// One layer whose output is that of gate followed by that of up.
         case fusedGate(Linear)
         case plain(Linear)
     }
@@ -19,7 +19,7 @@ final class FeedForward: FeedForwardBlock {
     private let inputs: Inputs
     private let down: Linear
     private let activation: FeedForwardConfiguration.Activation
-    /// What takes the place of an activation that has no weights.
+    /// The learned activation, in place of one without weights.
     let xielu: XIELU?
 
     init(inputs: Inputs, down: Linear, activation: FeedForwardConfiguration.Activation, xielu: XIELU? = nil) {

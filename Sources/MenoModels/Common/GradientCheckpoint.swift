@@ -1,11 +1,11 @@
 internal import MenoTensor
 
-/// Computes `body(input)` without keeping what its backward pass needs; that is computed again when it is due.
+/// Computes `body(input)` without keeping its activations, which are recomputed in the backward pass.
 ///
 /// Trades a second forward pass for memory (Chen et al., 2016, arXiv:1604.06174).
 /// - Parameters:
 ///   - parameters: the trained leaves that `body` uses.
-///   - body: a function of `input` and `parameters` alone, whether or not gradients are on. It draws nothing from a generator.
+///   - body: a function of only `input` and `parameters`, with or without gradients. It must not use a random generator.
 func checkpointed(
     _ input: Tensor, parameters: [Tensor], _ body: @escaping (Tensor) throws -> Tensor
 ) throws -> Tensor {

@@ -7,15 +7,14 @@ final class LanguageModelHead {
     /// `[vocabulary]`.
     let bias: Parameter?
     private let softcap: Double?
-    /// The head with its bias as a column of its weight, where both are frozen.
+    /// The head with its bias as an extra column of its weight, where both are frozen.
     private var widened: LanguageModelHead?
     /// See ``Decoder/headGradientThreshold``.
     var gradientThreshold = 0.0 { didSet { widened?.gradientThreshold = gradientThreshold } }
-    /// The means of every 512 rows of a frozen weight, computed when they are first needed.
+    /// The means of every 512 rows of a frozen weight, computed on first use.
     private var centroids: Tensor?
-    /// Logits held at a time, in elements, where the vocabulary is not gone through in chunks. A GPU has few rows of hidden
-    /// states to share out over its processors when a tile is turned into their gradient, so that it is given more of them
-    /// where the tile is all that is held.
+    /// The most logits in memory at a time, in elements, where the vocabulary is not processed in chunks. A larger tile gives a
+    /// GPU more rows to spread over its processors when the tile is turned into a gradient.
     static func tileElements(onDevice: Bool) -> Int { onDevice ? 1 << 28 : 1 << 26 }
 
     init(weight: Parameter, bias: Parameter? = nil, softcap: Double?) {
@@ -39,12 +38,12 @@ final class LanguageModelHead {
 
     /// The cross-entropy of each target, and whether it was the model's first choice.
     ///
-    /// The gradient with respect to the hidden states (and to the weight, where it is trained) is formed while a
-    /// tile's logits are at hand, so that no logits outlive their tile.
+    /// The gradient with respect to the hidden states (and to the weight, where it is trained) is computed while a tile's logits
+    /// are in memory, so that they can be freed with the tile.
     /// - Parameters:
     ///   - hiddenStates: `[tokens, hidden]`, a row for each target.
     ///   - targets: `[tokens]`, indices into the vocabulary.
-    ///   - counts: how often each counts in the sum; `nil`: once.
+    ///   - counts: the weight of each target in the sum; `nil`: 1.
     ///   - smoothing: the share of each target's probability that is spread evenly over the vocabulary.
     /// - Returns: the sum of the losses as a scalar that can be differentiated, and the values.
     func loss(
@@ -82,10 +81,10 @@ final class LanguageModelHead {
         return TokenLosses(sum: differentiable, values: computed.losses, isCorrect: computed.correct)
     }
 
-    /// The same with a loss of each target that can be differentiated, for objectives that combine them otherwise than by a sum.
+    /// The losses of the targets as a differentiable tensor, for objectives that do more than add them up.
     ///
-    /// The gradient with respect to the hidden states is formed at once, a row for each target, and scaled when the objective's is
-    /// known. That of a trained weight is formed then, in a second pass over the tiles.
+    /// The gradient with respect to the hidden states is computed right away, a row for each target, and scaled once the
+    /// objective's gradient is known. That of a trained weight is computed then, in a second pass over the tiles.
     /// - Parameters: as ``loss(_:targets:counts:smoothing:)``.
     func targetLosses(_ hiddenStates: Tensor, targets: [Int64], smoothing: Double = 0) throws -> TargetLosses {
         precondition(hiddenStates.size(0) == targets.count)
@@ -117,10 +116,10 @@ final class LanguageModelHead {
         return TargetLosses(terms: differentiable, isCorrect: computed.correct)
     }
 
-    /// Columns that are added for a bias: the kernels take whole vectors.
+    /// The number of columns added for a bias: the kernels need complete vectors.
     private static let addedColumns = 32
 
-    /// A head without a bias that gives the same logits for states of ``withColumn(_:)``.
+    /// A head without a bias that gives the same logits for states from ``withColumn(_:)``.
     private func withColumn(of bias: Parameter) throws -> LanguageModelHead {
         if let widened { return widened }
         let isTrained = weight.isTrained || bias.isTrained
@@ -137,7 +136,7 @@ final class LanguageModelHead {
         return head
     }
 
-    /// States with a one, for a bias that is a column of the weight.
+    /// States with an extra 1, which multiplies a bias stored as a column of the weight.
     private static func withColumn(_ states: Tensor) throws -> Tensor {
         let shape = [states.size(0), 1]
         let one = try Tensor.ones(shape, dtype: states.dtype, device: states.device)
@@ -152,7 +151,7 @@ final class LanguageModelHead {
         var weightGradient: Tensor?
     }
 
-    /// The whole of a frozen head by the kernel that goes through the vocabulary in chunks; `nil` where it does not apply.
+    /// The loss of a frozen head by the kernel that processes the vocabulary in chunks; `nil` where that kernel does not apply.
     private func chunks(
         of hiddenStates: Tensor, targets: [Int64], smoothing: Double, gradient: Bool
     ) throws -> TileResults? {
@@ -169,8 +168,8 @@ final class LanguageModelHead {
         return try smoothed(sharp, by: smoothing, hiddenStates, targets: targets, mean: mean)
     }
 
-    /// The same with smoothed targets, where no cap bounds the logits z = h · Wᵀ. Then they add something linear in h to a
-    /// loss, ε (z[t] − mean z) = ε h · (W[t] − W̄), W̄ the `mean` of W's rows (Szegedy et al., 2016, arXiv:1512.00567, section 7).
+    /// Adds label smoothing, where no cap bounds the logits z = h · Wᵀ. Smoothing then adds a term to the loss that is linear in
+    /// h, ε (z[t] − mean z) = ε h · (W[t] − W̄), W̄ the `mean` of W's rows (Szegedy et al., 2016, arXiv:1512.00567, section 7).
     private func smoothed(
         _ results: TileResults, by smoothing: Double, _ hiddenStates: Tensor, targets: [Int64], mean: Tensor
     ) throws -> TileResults {
@@ -243,7 +242,7 @@ final class LanguageModelHead {
             weightGradient: weightGradient)
     }
 
-    /// ``Tensor/headTile_(targets:softcap:smoothing:gradientScale:loss:correct:)`` by libtorch's own operators.
+    /// ``Tensor/headTile_(targets:softcap:smoothing:gradientScale:loss:correct:)`` with libtorch's operators.
     private func acceleratorTile(
         _ logits: Tensor, targets: [Int64], smoothing: Double, gradient needsGradient: Bool
     ) throws -> (losses: [Float], correct: [UInt8]) {
@@ -266,7 +265,7 @@ final class LanguageModelHead {
     }
 }
 
-/// What a GPU's kernel for tiles of logits takes and gives, all of it on the device: nothing waits for a tile's results.
+/// Inputs and outputs of the GPU kernel for tiles of logits, all on the device, so that nothing waits for a tile's results.
 private struct DeviceTargets {
     let targets, losses, correct: Tensor
 
@@ -291,7 +290,7 @@ private struct DeviceTargets {
 }
 
 extension Tensor {
-    /// Of ``vocabularyCentroids()``, the mean of a table with this many rows.
+    /// The mean of all rows of a table with this many rows, given its ``vocabularyCentroids()``.
     fileprivate func meanOfRows(_ rows: Int) throws -> Tensor {
         let sizes = (0..<size(0)).map { Float(min(512, rows - 512 * $0)) / Float(rows) }
         return try (self * Tensor(sizes).unsqueezed(1)).sum(along: [0])

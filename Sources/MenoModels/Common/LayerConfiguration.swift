@@ -10,7 +10,7 @@ package struct LayerConfiguration: Sendable, Hashable {
         case beforeAndAfter
         /// x + attention(norm(x)) + feedForward(norm(x)) with one norm, as in Cohere.
         case parallel
-        /// x + attention(norm(x)) + feedForward(norm(x)) with a norm each, as in GPT-NeoX.
+        /// x + attention(norm(x)) + feedForward(norm(x)) with one norm for each block, as in GPT-NeoX.
         case parallelApart
     }
 
@@ -18,7 +18,7 @@ package struct LayerConfiguration: Sendable, Hashable {
     package var feedForward: FeedForwardConfiguration
     package var norm: NormConfiguration
     package var normPlacement = NormPlacement.before
-    /// What each block gives is multiplied by this before it is added.
+    /// Each block's output is multiplied by this before it is added.
     package var residualScale: Double = 1
 }
 
@@ -26,9 +26,9 @@ package struct AttentionConfiguration: Sendable, Hashable {
     package var headCount: Int
     package var keyValueHeadCount: Int
     package var headDimension: Int
-    /// Whether one matrix gives queries, keys and values.
+    /// Whether queries, keys and values are fused into one matrix.
     package var isFused = false
-    /// Whether that matrix gives the queries of a key, this and its value, key after key, instead of all queries first.
+    /// Whether that matrix is grouped by key: for each key, its queries, the key and its value, instead of all queries first.
     package var isFusedByKey = false
     /// Whether queries, keys and values have a bias.
     package var hasInputBias = false
@@ -36,31 +36,31 @@ package struct AttentionConfiguration: Sendable, Hashable {
     package var queryKeyNorm: QueryKeyNormConfiguration?
     /// How positions are encoded; `nil`: not at all.
     package var rotary: RotaryConfiguration?
-    /// A token attends to itself and the `slidingWindow − 1` tokens before it; `nil`: to all before it.
+    /// A token attends to itself and the `slidingWindow − 1` tokens before it; `nil`: to all tokens before it.
     package var slidingWindow: Int?
     /// Scores are multiplied by this before the softmax.
     package var scale: Double
     /// Scores become c · tanh(score / c).
     package var softcap: Double?
     package var queryGrowth: QueryGrowth?
-    /// Queries, keys and values are brought between −clip and clip.
+    /// Queries, keys and values are clamped to −clip…clip.
     package var clip: Double?
-    /// Whether each head has a score that no token gets (attention sinks, Xiao et al., 2023, arXiv:2309.17453).
+    /// Whether each head has an extra score that belongs to no token (attention sinks, Xiao et al., 2023, arXiv:2309.17453).
     package var hasSinks = false
     /// How scores grow with the position of the key; `nil`: not at all.
     package var slopes: PositionSlopes?
 
-    /// Whether scores are as the fused kernels compute them.
+    /// Whether fused kernels can compute the scores.
     var hasPlainScores: Bool { !hasSinks && slopes == nil }
 }
 
-/// What is added to a score: a head's slope, times the position of the key (ALiBi, Press et al., 2021, arXiv:2108.12409).
+/// Added to each score: the head's slope times the position of the key (ALiBi, Press et al., 2021, arXiv:2108.12409).
 package struct PositionSlopes: Sendable, Hashable {
     /// Of each head.
     package var slopes: [Float]
     /// Whether the product is rounded to bfloat16.
     package var isRounded = false
-    /// What the product is multiplied by then.
+    /// The factor of the product after rounding.
     package var scale: Double = 1
 }
 
@@ -77,7 +77,7 @@ package struct QueryKeyNormConfiguration: Sendable, Hashable {
         case head
         /// Each head with its own weights, `[heads, headDimension]`.
         case eachHead
-        /// The same, a tensor for each head.
+        /// As ``eachHead``, stored as one tensor for each head.
         case apart
         /// All heads as one vector, with the weights `[heads · headDimension]`.
         case projection
@@ -92,13 +92,13 @@ package struct QueryKeyNormConfiguration: Sendable, Hashable {
 package struct FeedForwardConfiguration: Sendable, Hashable {
     package enum Activation: String, Sendable {
         case silu, geluTanh, gelu, reluSquared
-        /// Quadratic above zero and exponential below, with slopes that are learnt (Huang and Schlag, 2024, arXiv:2411.13010).
+        /// Quadratic above zero and exponential below, with learned slopes (Huang and Schlag, 2024, arXiv:2411.13010).
         case xielu
     }
     package enum Form: Sendable, Hashable {
         /// down(activation(gate(x)) · up(x)).
         case gated
-        /// The same, where one matrix gives gate and up.
+        /// As ``gated``, with gate and up fused into one matrix.
         case fusedGate
         /// down(activation(up(x))).
         case plain
@@ -108,26 +108,26 @@ package struct FeedForwardConfiguration: Sendable, Hashable {
     package var activation = Activation.silu
     package var form = Form.gated
     package var hasBias = false
-    /// Whether its layers have the names of experts that every token meets, though there are no others.
+    /// Whether its layers have the names of shared experts, although there are no other experts.
     package var hasSharedNames = false
-    /// What is there instead, in a layer with a mixture of experts.
+    /// The mixture of experts that replaces the block, where the layer has one.
     package var experts: ExpertsConfiguration?
 
-    /// Values that a token has at once between the matrices.
+    /// The number of inner values of a token.
     var activeSize: Int { experts?.activeSize ?? intermediateSize }
 }
 
 package struct NormConfiguration: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
-        /// Divided by the root of the mean square; `offset` is added to the weight: 1 for Gemma, whose norms are stored around
-        /// zero.
+        /// Divided by the root of the mean square; `offset` is added to the weight: 1 for Gemma, which stores norm weights as
+        /// offsets from one.
         case rootMeanSquare(offset: Double = 0)
         /// Mean 0 and variance 1 first; `offset` is added to the weight.
         case layer(hasBias: Bool, offset: Double = 0)
         /// Mean 0 and variance 1, without weights.
         case standard
 
-        /// What is added to the weight, as the model's own files hold it.
+        /// Added to the weight as the model's files store it.
         var offset: Double {
             switch self {
             case .rootMeanSquare(let offset), .layer(_, let offset): offset

@@ -6,7 +6,7 @@ package final class Linear {
     package let weight: Parameter
     /// `[outFeatures]`.
     package let bias: Parameter?
-    /// What is trained in the weight's stead.
+    /// The low-rank adapter that is trained instead of the weight.
     package internal(set) var adapter: LoRAAdapter?
 
     init(weight: Parameter, bias: Parameter? = nil) {
@@ -19,7 +19,7 @@ package final class Linear {
 
     /// - Parameters:
     ///   - input: `[tokens, inFeatures]`.
-    ///   - context: of the pass.
+    ///   - context: the state of this pass.
     /// - Returns: `[tokens, outFeatures]`, in the input's type.
     func callAsFunction(_ input: Tensor, context: AttentionContext) throws -> Tensor {
         let dropout = try adapter?.dropout(in: context)
@@ -40,7 +40,7 @@ package final class Linear {
     /// Its weight, where it is a frozen matrix without bias or adapter.
     var frozenMatrix: FrozenMatrix? { bias == nil && adapter == nil ? weight.matrix : nil }
 
-    /// An output of this layer before its bias was added.
+    /// An output of this layer with its bias subtracted again.
     func withoutBias(_ output: Tensor) throws -> Tensor {
         try bias.map { try output - $0.value(output.dtype) } ?? output
     }

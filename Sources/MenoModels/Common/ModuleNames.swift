@@ -1,17 +1,17 @@
-/// What modules of a text model are called by transformers: `model.layers.0…` where it stands alone,
-/// `model.language_model.layers.0…` where it is a part of a multimodal model. The head is `lm_head` in both.
+/// transformers' names of a text model's modules: `model.layers.0…` in a standalone model, `model.language_model.layers.0…` in a
+/// part of a multimodal one. The head is `lm_head` in both.
 enum ModuleNames {
     static let alonePrefix = "model."
     static let partPrefix = "model.language_model."
-    /// The part's, before transformers 4.52.
+    /// The prefix of a part before transformers 4.52.
     private static let oldPartPrefix = "language_model."
 
-    /// A name of a model that stands alone as it is where that is a part of a multimodal one.
+    /// Turns a name in a standalone model into the name in a part of a multimodal one.
     static func part(_ name: String) -> String {
         name.hasPrefix(alonePrefix) ? partPrefix + name.dropFirst(alonePrefix.count) : name
     }
 
-    /// A name of either kind as it is where the model stands alone.
+    /// Turns a name of either kind into the name in a standalone model.
     static func alone(_ name: String) -> String {
         if name.hasPrefix(partPrefix) { return alonePrefix + name.dropFirst(partPrefix.count) }
         return name.hasPrefix(oldPartPrefix) ? String(name.dropFirst(oldPartPrefix.count)) : name

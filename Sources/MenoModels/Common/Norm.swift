@@ -7,7 +7,7 @@ internal import MenoTensor
 final class Norm {
     let weight: Parameter
     let bias: Parameter?
-    /// The weights of the other rows, where each is a tensor of its own.
+    /// The weights of the other rows, where each row is a separate tensor.
     private let otherRows: [Parameter]
     private let configuration: NormConfiguration
 

@@ -2,7 +2,7 @@ internal import Foundation
 internal import MenoTensor
 
 extension PositionSlopes {
-    /// What is added to the scores of some keys, the first of which is at position 0, `[heads, 1, keys]` in float32.
+    /// The bias to add to the scores of keys at positions from 0, `[heads, 1, keys]` in float32.
     func bias(keys: Int) throws -> Tensor {
         let slopes = try Tensor(slopes).unsqueezed(1)
         let positions = try Tensor((0..<keys).map(Float.init)).unsqueezed(0)
@@ -11,7 +11,7 @@ extension PositionSlopes {
         return try (bias * scale).unsqueezed(1)
     }
 
-    /// Slopes as Bloom and Falcon have them: powers of 2^(−8/n), and between them where n is no power of two.
+    /// The slopes of Bloom and Falcon: powers of 2^(−8/n), with values in between where n is not a power of two.
     static func geometric(heads: Int) -> [Float] {
         let power = 1 << Int(log2(Double(max(heads, 1))))
         let series = { (count: Int) in
@@ -24,7 +24,7 @@ extension PositionSlopes {
         return whole + between
     }
 
-    /// Slopes as MPT has them: of the next power of two, every other one first.
+    /// The slopes of MPT: those of the next power of two, with every second one first.
     static func alternating(heads: Int, largest: Double) -> [Float] {
         let power = 1 << Int(log2(Double(max(heads, 1))).rounded(.up))
         let all = (1...power).map { 1 / powf(2, Float($0) * Float(largest / Double(power))) }

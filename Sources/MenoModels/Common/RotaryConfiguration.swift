@@ -22,7 +22,7 @@ package struct RotaryConfiguration: Sendable, Hashable {
     package struct YaRN: Sendable, Hashable {
         package var factor: Double
         package var originalPositions: Int
-        /// What cos and sin are multiplied by.
+        /// The factor of cos and sin.
         package var attentionFactor: Double
         package var betaFast: Double = 32
         package var betaSlow: Double = 1
@@ -35,16 +35,16 @@ package struct RotaryConfiguration: Sendable, Hashable {
         /// Factors of sequences of at most `originalPositions` tokens, and of longer ones; `[dimension / 2]` each.
         package var short, long: [Double]
         package var originalPositions: Int
-        /// What cos and sin are multiplied by.
+        /// The factor of cos and sin.
         package var attentionFactor: Double
     }
 
     /// θ.
     package var base: Double
     package var scaling: Scaling
-    /// How many elements of a head are rotated, from the first; `nil`: all.
+    /// The number of rotated elements of a head, from the first; `nil`: all.
     package var dimension: Int?
-    /// Whether neighbors make a pair (x₀, x₁); else the halves do, (x₀, x_{d/2}).
+    /// Whether pairs are neighbors (x₀, x₁); otherwise they span the halves (x₀, x_{d/2}).
     package var isInterleaved = false
 
     package init(base: Double, scaling: Scaling = .none) {
@@ -62,7 +62,7 @@ package struct RotaryConfiguration: Sendable, Hashable {
         }
     }
 
-    /// Lengths with the same number have the same frequencies.
+    /// A number that is equal for lengths with the same frequencies.
     func regime(ofLength length: Int) -> Int {
         switch scaling {
         case .dynamic(_, let original): max(length, original)
@@ -71,7 +71,7 @@ package struct RotaryConfiguration: Sendable, Hashable {
         }
     }
 
-    /// What cos and sin are multiplied by.
+    /// The factor of cos and sin.
     var attentionFactor: Double {
         switch scaling {
         case .yarn(let yarn): yarn.attentionFactor
@@ -132,13 +132,13 @@ package struct RotaryConfiguration: Sendable, Hashable {
 }
 
 extension RotaryConfiguration.YaRN {
-    /// The attention factor that the paper suggests.
+    /// The paper's default attention factor.
     static func attentionFactor(_ factor: Double, scale: Double = 1) -> Double {
         factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1
     }
 
     fileprivate func blended(_ plain: [Double], base: Double, dimension: Int) -> [Double] {
-        // The pair that turns this often within the original length.
+        // The index of the pair that makes this many rotations within the original length.
         let pair = { (rotations: Double) in
             Double(dimension) * log(Double(originalPositions) / (rotations * 2 * .pi)) / (2 * log(base))
         }

@@ -5,7 +5,7 @@ final class RotaryEmbedding {
     let configuration: RotaryConfiguration
     private let headDimension: Int
     private let device: Device
-    /// cos and sin of position after position, `[positions, dimension]`, by the regime of a sequence's length.
+    /// cos and sin of consecutive positions, `[positions, dimension]`, for each regime of a sequence's length.
     private var tables: [Int: (cos: Tensor, sin: Tensor)] = [:]
 
     /// Elements of a head that are rotated.
@@ -19,9 +19,9 @@ final class RotaryEmbedding {
 
     /// cos and sin of the angles of tokens, each `[tokens, 1, dimension]` in float32.
     /// - Parameters:
-    ///   - positions: of each token in its sequence.
+    ///   - positions: the position of each token in its sequence.
     ///   - indices: the same as a tensor on the device.
-    ///   - lengths: of each token's sequence, asked for where it matters.
+    ///   - lengths: the length of each token's sequence, evaluated only if the angles depend on it.
     func angles(
         positions: [Int64], indices: Tensor, lengths: () -> [Int]
     ) throws -> (cos: Tensor, sin: Tensor) {
@@ -71,7 +71,7 @@ final class RotaryEmbedding {
 
     /// Rotates the first elements of each head.
     ///
-    /// Elements of interleaved pairs come out as halves: queries and keys alike, so that their products are the same.
+    /// Interleaved pairs come out as halves. Queries and keys are reordered in the same way, so their products do not change.
     /// - Parameter heads: `[tokens, heads, headDimension]`.
     func callAsFunction(_ heads: Tensor, _ angles: (cos: Tensor, sin: Tensor)) throws -> Tensor {
         guard dimension < headDimension else { return try rotated(heads, angles) }

@@ -1,10 +1,10 @@
 internal import MenoTensor
 
-/// Chooses experts for each token, and says how much each counts.
+/// Chooses experts for each token and computes their weights.
 final class Router {
     /// What a router decides for some tokens.
     struct Decision {
-        /// How much each chosen expert counts, `[tokens, chosen]` in float32; differentiable.
+        /// The weights of the chosen experts, `[tokens, chosen]` in float32; differentiable.
         var weights: Tensor
         /// The chosen experts, `[tokens, chosen]`, int64.
         var experts: Tensor
@@ -13,7 +13,7 @@ final class Router {
     /// transformers' name of the module.
     let name: String
     let linear: Linear
-    /// Added to the scores while experts are chosen, `[experts]`: the layer above does not see it.
+    /// Added to the scores only for the choice of experts, not for their weights, `[experts]`.
     let correction: Parameter?
     private let configuration: ExpertsConfiguration
 
@@ -68,7 +68,7 @@ final class Router {
         return Decision(weights: try scores.gathered(along: -1, at: experts), experts: experts)
     }
 
-    /// Which experts are in none of the best groups, whose merit is that of their two best experts. `[tokens, experts]`.
+    /// True for experts outside of the best groups, `[tokens, experts]`. A group is as good as the sum of its two best experts.
     private func outside(_ groups: ExpertsConfiguration.Groups, _ merits: Tensor) throws -> Tensor {
         let (tokens, size) = (merits.size(0), configuration.count / groups.count)
         let best = try merits.reshaped([tokens, groups.count, size]).topK(2).values.sum(along: [-1])

@@ -1,22 +1,23 @@
 internal import MenoTensor
 
 /// The loss that keeps the experts of a model equally busy, as transformers adds it in training where `output_router_logits`
-/// is set (Fedus et al., 2021, arXiv:2101.03961, equations 4 to 6): coefficient · n · Σ f · P over the n experts, with f the
+/// is set (Fedus et al., 2021, arXiv:2101.03961, equations 4 to 6): coefficient · n · Σ f · P over the n experts, where f is the
 /// share of tokens that chose an expert and P its mean probability, both over all layers and all tokens of a micro-batch.
 ///
-/// It is no part of what the pass returns: its gradient joins that of the routers' decisions on their way back, and is not
-/// divided by the number of labels, as in transformers.
+/// It is not part of the loss that the pass returns. Its gradient is added to that of the routers' decisions in the backward pass
+/// and, as in transformers, is not divided by the number of labels.
 final class RouterLoss {
-    /// What a layer's router decided.
+    /// The decisions of one layer's router.
     private struct Record {
-        /// Tokens that chose an expert, and the sum of its probabilities, for each micro-batch: `[batches][experts]`.
+        /// The number of tokens that chose each expert, and the sum of its probabilities, for each micro-batch:
+        /// `[batches][experts]`.
         var counts, probabilities: [[Float]]
     }
 
     private let coefficient: Double
     /// Tokens of each micro-batch in the pass.
     private let sizes: [Float]
-    /// How much of each micro-batch is in the pass: one whose examples go through the model apart counts in parts.
+    /// The share of each micro-batch in this pass, since a micro-batch may be split over several passes.
     private let parts: [Float]
     /// Which micro-batch each token belongs to, `[tokens, batches]` of zeros and ones.
     private let membership: Tensor
@@ -24,7 +25,7 @@ final class RouterLoss {
     private var records: [String: Record] = [:]
 
     /// - Parameters:
-    ///   - microBatchSize: examples of a step that belong together, by their numbers.
+    ///   - microBatchSize: the number of consecutive examples of a step in a micro-batch.
     ///   - examples: of each micro-batch of the step.
     init(
         coefficient: Double, layout: SequenceLayout, microBatchSize: Int, examples: [Int: Int], device: Device
@@ -49,11 +50,11 @@ final class RouterLoss {
         membership = try Tensor(values, shape: [batchOfToken.count, distinct.count], device: device)
     }
 
-    /// Takes note of a router's logits `[tokens, experts]`.
+    /// Records a router's logits `[tokens, experts]`.
     /// - Parameters:
-    ///   - weights: what it decided, through which the gradient comes back.
-    ///   - layer: its name. What is computed again for the backward pass is noted once.
-    /// - Returns: the weights, as results of a node that adds the gradient of this loss.
+    ///   - weights: the router's decision, through which the gradient flows back.
+    ///   - layer: its name. A layer that is recomputed in the backward pass is recorded once.
+    /// - Returns: the weights, as outputs of a node that adds the gradient of this loss.
     func attached(to weights: Tensor, logits: Tensor, layer: String, chosen: Int) throws -> Tensor {
         let probabilities = try logits.softmax(along: -1)
         if records[layer] == nil { records[layer] = try record(probabilities.detached(), chosen: chosen) }
@@ -75,7 +76,7 @@ final class RouterLoss {
         }
     }
 
-    /// Over all layers, for each micro-batch: the share of tokens that chose each expert, and its mean probability.
+    /// Over all layers, for one micro-batch: the share of tokens that chose each expert, and its mean probability.
     private func means(_ batch: Int) -> (shares: [Float], probabilities: [Float]) {
         let rows = sizes[batch] * Float(records.count)
         let sum = { (values: KeyPath<Record, [[Float]]>) in
@@ -87,7 +88,7 @@ final class RouterLoss {
         return (sum(\.counts), sum(\.probabilities))
     }
 
-    /// The loss of all micro-batches, once the pass is through.
+    /// The loss of all micro-batches; complete after the pass.
     var value: Double {
         guard !records.isEmpty else { return 0 }
         return sizes.indices.reduce(0.0) { total, batch in
@@ -97,7 +98,7 @@ final class RouterLoss {
         }
     }
 
-    /// With respect to a layer's probabilities, `[tokens, experts]`.
+    /// The gradient with respect to a layer's probabilities, `[tokens, experts]`.
     private func gradient() throws -> Tensor {
         let rows = sizes.indices.map { batch in
             let shares = means(batch).shares

@@ -2,20 +2,20 @@ internal import MenoTensor
 
 /// How sequences lie end to end in a packed batch: `[tokens, …]` instead of `[batch, length, …]`.
 ///
-/// Positions start at 0 in every sequence and no token attends to another sequence's, so packing changes no
-/// result. A rectangular batch, padded on the right, is the case of equal lengths.
+/// Positions start at 0 in every sequence and no token attends to another sequence, so packing does not change results. A
+/// rectangular batch, padded on the right, is the special case of equal lengths.
 ///
-/// Sequences that begin alike, with the same instructions for example, can have that beginning in common: it lies in the
-/// first one alone, and the others attend to it there. What is computed for it is what each would compute for itself.
+/// Sequences that begin with the same tokens, such as the same instructions, can share that prefix: only the first sequence
+/// contains it, and the others attend to it there. The results are the same as if each sequence contained it.
 package struct SequenceLayout: Sendable, Hashable {
-    /// The number of tokens that lie there of each sequence.
+    /// The number of tokens of each sequence in the batch.
     package var lengths: [Int]
-    /// Tokens that the first sequence begins with and every other too, where they do not lie.
+    /// The number of tokens at the start of the first sequence that every other sequence shares but does not contain.
     package let sharedPrefix: Int
-    /// Which example of its step each sequence is: what dropout and noise do to it follows from this, whatever lies beside it.
+    /// The number of each sequence within its step. Dropout and noise depend on it, and not on the other sequences of the batch.
     package let numbers: [Int]
 
-    /// - Parameter numbers: one for each sequence, from 0; `nil`: 0, 1, ….
+    /// - Parameter numbers: one number for each sequence, from 0; `nil`: 0, 1, ….
     package init(lengths: [Int], sharedPrefix: Int = 0, numbers: [Int]? = nil) {
         precondition(numbers.map { $0.count == lengths.count } ?? true, "a number for each sequence")
         self.numbers = numbers ?? Array(lengths.indices)
@@ -25,10 +25,10 @@ package struct SequenceLayout: Sendable, Hashable {
         self.sharedPrefix = sharedPrefix
     }
 
-    /// Tokens that lie there in all.
+    /// The total number of tokens in the batch.
     package var tokenCount: Int { lengths.reduce(0, +) }
 
-    /// Tokens of all sequences, what they have in common counted in each.
+    /// The number of tokens of all sequences, with the shared prefix counted in each.
     package var sequenceTokenCount: Int { tokenCount + max(0, lengths.count - 1) * sharedPrefix }
 
     /// The position of each token in its sequence, `[tokens]`.
@@ -39,7 +39,7 @@ package struct SequenceLayout: Sendable, Hashable {
         }
     }
 
-    /// A number for each token that no other token of its step has, `[tokens]`.
+    /// A number for each token that is unique within its step, `[tokens]`.
     var rowNumbers: [Int64] {
         zip(zip(lengths, numbers).flatMap { Array(repeating: Int64($1), count: $0) }, positions).map { $0 << 32 | $1 }
     }
@@ -49,14 +49,14 @@ package struct SequenceLayout: Sendable, Hashable {
 
     /// A label that a pass predicts.
     package struct Prediction: Sendable, Hashable {
-        /// Which sequence's, and at which place in it.
+        /// The index of the sequence, and the position in it.
         package var sequence, position: Int
-        /// The label's place in the pass, and that of the token before it, from whose state it is predicted.
+        /// The label's index in the batch, and the index of the token before it, whose state predicts it.
         package var label, state: Int
     }
 
-    /// The labels that a pass predicts, sequence by sequence: those that are not −100 and not first in a sequence. Labels
-    /// that sequences have in common are each one's.
+    /// The labels that a pass predicts, sequence by sequence: those that are not −100 and not first in a sequence. Labels in a
+    /// shared prefix count for every sequence.
     /// - Parameter labels: `[tokens]`.
     package func predictions(of labels: [Int32]) -> [Prediction] {
         var result: [Prediction] = []

@@ -9,10 +9,10 @@ package struct TargetLosses {
 }
 
 extension Decoder {
-    /// What it costs to predict each label of a pass, so that an objective may weigh and combine them.
+    /// The loss of each label of a pass, for objectives that weigh and combine them.
     ///
-    /// ``loss(inputIDs:labels:layout:labelSmoothing:)`` is the same for objectives that only add them up, and has less to do.
-    /// - Parameters: as of that.
+    /// ``loss(inputIDs:labels:layout:labelSmoothing:)`` is cheaper for objectives that only add them up.
+    /// - Parameters: as for that function.
     /// - Returns: the losses, in the order of the predictions; `nil` where nothing is predicted.
     package func targetLosses(
         inputIDs: [Int32], labels: [Int32], layout: SequenceLayout

@@ -1,6 +1,6 @@
 package import MenoTensor
 
-/// What the targets of a pass cost.
+/// The losses of a pass's targets.
 package struct TokenLosses {
     /// Σ of ``values``, a scalar in float32; differentiable where gradients are on.
     package let sum: Tensor

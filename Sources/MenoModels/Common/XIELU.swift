@@ -1,7 +1,7 @@
 internal import MenoTensor
 
 /// xIELU (Huang and Schlag, 2024, arXiv:2411.13010): above zero p·x² + βx, else n·(exp(min(x, ε)) − 1 − x) + βx, where
-/// p = softplus(αₚ) and n = β + softplus(αₙ) are learnt.
+/// p = softplus(αₚ) and n = β + softplus(αₙ) are learned.
 final class XIELU {
     /// αₚ and αₙ, `[1]` each.
     private let positiveSlope, negativeSlope: Parameter
@@ -22,7 +22,7 @@ final class XIELU {
         let n = try negativeSlope.value(.float32).softplus() + beta
         let above = try x.relu().squared() * p
         let below = try (x.clamped(nil, epsilon).expm1() - x) * n
-        // Where x is above zero, the first part counts, and elsewhere the second.
+        // The first part applies where x is above zero, the second elsewhere.
         let isAbove = try withoutGradient { try Tensor.zeros(x.shape, device: x.device).isLess(than: x) }
         return try (above + below.masked(by: isAbove, with: 0) + x * beta).to(input.dtype)
     }

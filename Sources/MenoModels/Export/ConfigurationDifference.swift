@@ -1,7 +1,8 @@
 extension DecoderConfiguration {
-    /// What is computed otherwise than by another configuration, in words; `nil`: nothing.
+    /// The first difference from another configuration, in words; `nil`: both compute the same.
     ///
-    /// Numbers may differ by the rounding of single precision, and ``GGUFForm`` makes up for the scale of scores.
+    /// Numbers may differ by the rounding of single precision, and the scale of scores is left out, since ``GGUFForm``
+    /// compensates for it.
     func difference(from other: DecoderConfiguration) -> String? {
         let whole: [(String, Bool)] = [
             ("the vocabulary", vocabularySize == other.vocabularySize),
@@ -58,7 +59,7 @@ extension DecoderConfiguration {
         guard dimension == b.dimension ?? headDimension, a.isInterleaved == b.isInterleaved,
             equal(a.attentionFactor, b.attentionFactor)
         else { return false }
-        // A scaling by length has one set of frequencies for short texts, and one for long ones.
+        // Scaling by length uses one set of frequencies for short texts and another for long ones.
         return [0, 1].allSatisfy { regime in
             zip(
                 a.inverseFrequencies(dimension: dimension, regime: regime),
@@ -78,10 +79,10 @@ extension AttentionConfiguration {
 }
 
 extension FeedForwardConfiguration {
-    /// With its numbers in single precision, as files have them.
+    /// A copy with its numbers rounded to single precision, as files have them.
     fileprivate var rounded: FeedForwardConfiguration {
         var block = self
-        // Where there are experts, its own size is that of nothing.
+        // A layer with experts has no feed-forward block of this size.
         if experts != nil { block.intermediateSize = 0 }
         if let scale = experts?.weightScale { block.experts?.weightScale = Double(Float(scale)) }
         if let gate = experts?.clampedGate {

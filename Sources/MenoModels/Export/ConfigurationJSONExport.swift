@@ -1,8 +1,8 @@
 internal import Foundation
 
 extension DecoderConfiguration {
-    /// The `config.json` of a model that came without one, from a GGUF file.
-    /// - Throws: ``ModelError`` where transformers would read another model.
+    /// Makes a `config.json` for a model from a GGUF file.
+    /// - Throws: ``ModelError`` if transformers would compute something else from it.
     package func configurationJSON() throws -> [String: Any] {
         guard architecture.isWrittenAsGGUF else {
             throw ModelError(
@@ -10,7 +10,7 @@ extension DecoderConfiguration {
                 advice: "Export from the Hugging Face folder of the model, or export as gguf.")
         }
         var model = self
-        // llama.cpp has OLMo 3 under the name of OLMo 2.
+        // llama.cpp uses OLMo 2's name for OLMo 3.
         if modelType == "olmo2", hasWindows { model.modelType = "olmo3" }
         let object = model.jsonSizes.merging(try model.jsonRotary()) { $1 }.merging(model.jsonOfItsOwn) { $1 }
         let data = try JSONSerialization.data(withJSONObject: object)
@@ -21,7 +21,7 @@ extension DecoderConfiguration {
         }
         if let difference = difference(from: read) ?? (hasSameScale ? nil : "the scale of scores") {
             throw ModelError(
-                .unsupported, "the config.json of a \(modelType) has no place for \(difference) of this file.",
+                .unsupported, "the config.json of a \(modelType) cannot express \(difference) of this file.",
                 advice: "Export from the Hugging Face folder of the model, or export as gguf.")
         }
         return object
@@ -68,7 +68,7 @@ extension DecoderConfiguration {
         return object
     }
 
-    /// What only one architecture's configuration says.
+    /// Keys that only this architecture's configuration has.
     private var jsonOfItsOwn: [String: Any] {
         let layer = layers[0]
         let attention = layer.attention
@@ -76,7 +76,7 @@ extension DecoderConfiguration {
         switch modelType {
         case "qwen2", "qwen3": return ["use_sliding_window": false]
         case "gemma2", "gemma3_text":
-            // transformers takes no floating-point number here.
+            // transformers does not accept a floating-point number here.
             let divisor = (1 / (attention.scale * attention.scale) * 1e6).rounded() / 1e6
             return [
                 "query_pre_attn_scalar": divisor == divisor.rounded() ? Int(divisor) as Any : divisor,
@@ -112,7 +112,7 @@ extension DecoderConfiguration {
         ]
     }
 
-    /// Of a mixture of experts.
+    /// The keys of a mixture of experts.
     private func jsonExperts(_ experts: ExpertsConfiguration) -> [String: Any] {
         let (chosen, size) = ("num_experts_per_tok", "moe_intermediate_size")
         var object: [String: Any] = [chosen: experts.chosen]
@@ -151,7 +151,7 @@ extension DecoderConfiguration {
             object["partial_rotary_factor"] = Double(dimension) / Double(headDimension)
         }
         guard let scaling = jsonScaling(rotary.scaling) else { return object }
-        // Phi-3 looks for this beside the scaling.
+        // Phi-3 expects this key in addition to the scaling.
         if modelType == "phi3" {
             object["original_max_position_embeddings"] = scaling["original_max_position_embeddings"]
         }
@@ -178,7 +178,7 @@ extension DecoderConfiguration {
                 "rope_type": "llama3", "factor": factor, "low_freq_factor": low, "high_freq_factor": high,
                 original: positions,
             ]
-        // The factors that Llama 3.1's frequencies are divided by, without the numbers that they were made of.
+        // Llama 3.1's frequency factors, without the parameters that they were computed from.
         case .divided(let factors):
             let values = factors.map { Double($0) }
             return [

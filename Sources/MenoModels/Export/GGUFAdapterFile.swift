@@ -4,19 +4,19 @@ internal import MenoTensor
 
 /// Adapters as llama.cpp loads them: GGUF files with pairs of `NAME.lora_a` and `NAME.lora_b`.
 package enum GGUFAdapterFile {
-    /// Whether a path is that of such a file, by its name.
+    /// Whether a file is an adapter of this kind, judging by its name.
     package static func isOne(_ url: URL) -> Bool { url.pathExtension.lowercased() == "gguf" }
 
-    /// What such a file holds.
+    /// The contents of such a file.
     package struct Summary: Sendable {
         package let architecture: String
         package let alpha: Double
         package let ranks: [Int]
-        /// How many layers are adapted.
+        /// The number of adapted layers.
         package let layers: Int
     }
 
-    /// - Returns: `nil` where the file is no adapter.
+    /// - Returns: `nil` if the file is not an adapter.
     package static func summary(_ url: URL) throws -> Summary? {
         guard isOne(url), FileManager.default.fileExists(atPath: url.path) else { return nil }
         let file = try GGUFFile(contentsOf: url)
@@ -35,8 +35,8 @@ package enum GGUFAdapterFile {
             try file.metadata.string("adapter.type", default: nil) == "lora"
         else {
             throw ModelError(
-                .unsupported, at: url.path, "is no LoRA adapter.",
-                advice: "A model's file is loaded as the model, an adapter's as the adapter.",
+                .unsupported, at: url.path, "is not a LoRA adapter.",
+                advice: "It may be a model: give that as the model, and an adapter as the adapter.",
                 settings: [.model, .adapter])
         }
         let alpha = try file.metadata.double("adapter.lora.alpha")

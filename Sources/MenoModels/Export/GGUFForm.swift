@@ -1,9 +1,9 @@
 internal import MenoFormats
 
-/// How transformers' weights are named and laid out in GGUF files: ``WeightMap``, which says how they are read, taken back.
+/// How transformers' weights are named and laid out in GGUF files: the inverse of ``WeightMap``, which describes reading.
 package struct GGUFForm: Sendable {
     private let map: WeightMap
-    /// What the queries of the file are multiplied by, since llama.cpp multiplies their scores otherwise than the model.
+    /// The factor of the queries in the file, which makes up for llama.cpp's different scale of scores.
     private let queryScale: Float
     private let names: WeightNames
     private let scaledParts: Set<WeightPart>
@@ -13,19 +13,19 @@ package struct GGUFForm: Sendable {
         map = .gguf(configuration)
         names = configuration.architecture.names
         queryScale = Float(configuration.ggufScaleRatio)
-        // Where queries are normalized, a larger weight before that would change nothing.
+        // Where queries are normalized, scaling a weight before the norm would change nothing.
         scaledParts = configuration.layers[0].attention.queryKeyNorm == nil ? [.query] : [.queryNorm]
     }
 
     /// The name in a GGUF file of one of a text model's weights.
     package func name(of parameter: String) -> String { map.entry(parameter).name }
 
-    /// Whether it is one of as many weights as there are experts, which a GGUF file holds in one tensor.
+    /// Whether each expert has such a weight. A GGUF file holds those of all experts in one tensor.
     package func isOfExpert(_ parameter: String) -> Bool {
         if case .expert = map.entry(parameter).transformation { true } else { false }
     }
 
-    /// Whole heads are written at once where their rows are reordered: how many rows belong together.
+    /// The number of rows that must be written together: where rows are reordered, those of a complete head.
     package func rowsTogether(_ parameter: String, rows: Int) -> Int {
         switch map.entry(parameter).transformation {
         case .unpermuteHeads(let heads): rows / heads
@@ -34,7 +34,7 @@ package struct GGUFForm: Sendable {
         }
     }
 
-    /// Brings rows into the form of a GGUF file.
+    /// Converts rows to the layout of a GGUF file.
     /// - Parameters:
     ///   - values: rows of transformers' weight, row-major; as many as ``rowsTogether(_:rows:)`` says, or a multiple.
     ///   - columns: elements of a row.
@@ -55,7 +55,7 @@ package struct GGUFForm: Sendable {
         if let factor = factor(of: parameter) { for index in values.indices { values[index] *= factor } }
     }
 
-    /// What a weight of the file is multiplied by; `nil`: by nothing.
+    /// The factor of a weight in the file; `nil`: none.
     func factor(of parameter: String) -> Float? {
         guard queryScale != 1, let place = names.place(transformers: parameter), scaledParts.contains(place.part) else {
             return nil
@@ -63,7 +63,7 @@ package struct GGUFForm: Sendable {
         return queryScale
     }
 
-    /// Brings rows of a GGUF file into transformers' form; the opposite of ``write(_:_:columns:rows:)``.
+    /// Converts rows of a GGUF file to transformers' layout; the inverse of ``write(_:_:columns:rows:)``.
     func read(_ parameter: String, _ values: inout [Float], columns: Int, rows: Int) {
         if let factor = factor(of: parameter) { for index in values.indices { values[index] /= factor } }
         switch map.entry(parameter).transformation {
@@ -82,7 +82,7 @@ package struct GGUFForm: Sendable {
         }
     }
 
-    /// Where each row of a model that has queries, key and value of a key together lies in a file that has all queries first.
+    /// For a model that groups rows by key: the index of each row in a file that has all queries first.
     private static func keyOrder(rows: Int, keys: Int, queries: Int) -> [Int] {
         let dimension = rows / (keys * (queries + 2))
         return (0..<rows).map { row in
@@ -94,7 +94,7 @@ package struct GGUFForm: Sendable {
         }
     }
 
-    /// - Parameter place: where a head's row goes, given half the rows of a head.
+    /// - Parameter place: the new index of a row within its head, given half the number of rows of a head.
     private static func reordered(
         _ values: [Float], columns: Int, head: Int, _ place: (_ row: Int, _ half: Int) -> Int
     ) -> [Float] {

@@ -1,16 +1,16 @@
 internal import Foundation
 package import MenoFormats
 
-/// What a GGUF file says about a model itself, under the keys that llama.cpp reads, and the tensors that are no weights.
+/// A model's GGUF metadata, under the keys that llama.cpp reads, and the tensors that are not weights.
 package struct GGUFModelMetadata {
     /// In the order of the file.
     package let pairs: [(key: String, value: GGUFValue)]
-    /// Factors of rotary frequencies, each of one dimension.
+    /// Factors of rotary frequencies, as one-dimensional tensors.
     package let tensors: [(name: String, values: [Float])]
-    /// What llama.cpp computes otherwise, with texts so long that the model's memory of them is limited.
+    /// Differences in what llama.cpp computes, which appear only with long texts.
     package let notes: [String]
 
-    /// - Throws: ``ModelError`` where llama.cpp computes no such model.
+    /// - Throws: ``ModelError`` if llama.cpp cannot compute this model.
     package init(of model: StoredModel) throws {
         try self.init(
             model.configuration, shapes: Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0.shape) }))
@@ -25,7 +25,7 @@ package struct GGUFModelMetadata {
                 advice: "Export it as safetensors; llama.cpp's own converter makes a GGUF file of that.")
         }
         guard let name = (twin.architecture.ggufNames + twin.architecture.ggufNamesWithExperts).first else {
-            throw ModelError.notInGGUF("has no architecture for \"\(model.modelType)\"")
+            throw ModelError.notInGGUF("does not support \"\(model.modelType)\"")
         }
         try model.requireOneScale()
         if let other = model.llamaCppOptions.subtracting(twin.architecture.llamaCpp).inWords.first {
@@ -37,8 +37,8 @@ package struct GGUFModelMetadata {
         notes = try Self.compared(model, pairs, tensors, shapes)
     }
 
-    /// Reads what would be written, and compares it with the model.
-    /// - Returns: what is computed otherwise, with long texts alone.
+    /// Reads the metadata back and compares it with the model.
+    /// - Returns: differences that appear only with long texts.
     private static func compared(
         _ model: DecoderConfiguration, _ pairs: [(key: String, value: GGUFValue)],
         _ tensors: [(name: String, values: [Float])], _ shapes: [String: [Int]]
@@ -54,7 +54,7 @@ package struct GGUFModelMetadata {
             gguf: keys.architecture, hasExperts: keys.int("expert_count") ?? 0 > 0, path: nil)
         let found = try ModelKeys(keys).decoder(architecture)
         var (expected, notes) = (model, [String]())
-        // Where layers within a window alone encode positions, the windows are more than a limit of what is remembered.
+        // Where only the layers with a window encode positions, the windows do more than limit attention.
         let windows = model.layers.compactMap(\.attention.slidingWindow)
         let ignoresWindows =
             architecture.ggufIgnoresWindows || found.layers.allSatisfy { $0.attention.slidingWindow == nil }
@@ -77,7 +77,7 @@ package struct GGUFModelMetadata {
 }
 
 extension ModelError {
-    /// - Parameter what: what llama.cpp does that the model does not, or has not that it needs.
+    /// - Parameter what: how llama.cpp differs from the model, or what it does not support.
     static func notInGGUF(_ what: String) -> ModelError {
         ModelError(
             .unsupported, "llama.cpp \(what): this model cannot become a GGUF file.",
@@ -91,14 +91,14 @@ extension GGUFValue {
 }
 
 extension DecoderConfiguration {
-    /// The model as llama.cpp calls it.
+    /// The model with the name that llama.cpp has for it.
     var inGGUF: DecoderConfiguration {
         var model = self
         model.modelType = architecture.ggufTwin ?? modelType
         return model
     }
 
-    /// What llama.cpp multiplies scores by, and how much larger or smaller the model's own scale is.
+    /// The ratio of the model's scale of scores to llama.cpp's.
     var ggufScaleRatio: Double {
         let attention = layers[0].attention
         let theirs: Double =
@@ -112,7 +112,8 @@ extension DecoderConfiguration {
         return abs(ratio - 1) < 1e-6 ? 1 : ratio
     }
 
-    /// llama.cpp multiplies the scores of all layers by the same number, and only queries of their own can be written larger.
+    /// llama.cpp multiplies the scores of all layers by the same number. Only a separate matrix of queries can make up for
+    /// another scale.
     fileprivate func requireOneScale() throws {
         let scale = layers[0].attention.scale
         guard layers.allSatisfy({ $0.attention.scale == scale }) else {
@@ -123,7 +124,7 @@ extension DecoderConfiguration {
         }
     }
 
-    /// Of the layers that attend to everything, where there are such.
+    /// The rotation of the layers with full attention, where there are any.
     var globalRotary: RotaryConfiguration? {
         (layers.first { $0.attention.slidingWindow == nil && $0.attention.rotary != nil }
             ?? layers.first { $0.attention.rotary != nil })?.attention.rotary
@@ -143,14 +144,14 @@ extension DecoderConfiguration {
         ]
     }
 
-    /// llama.cpp rescales no positions by the length of a text.
+    /// llama.cpp does not rescale positions by the length of a text.
     private var ggufContext: Int {
         guard case .dynamic(_, let positions)? = globalRotary?.scaling else { return maximumPositions }
         return positions
     }
 
-    /// How many experts there are and how many a token meets, in every layer that has them.
-    /// - Parameter size: whether the file says how large one is; else it is as large as a feed-forward block.
+    /// The number of experts and of those chosen for a token, in layers that have experts.
+    /// - Parameter size: whether the file gives the size of an expert; otherwise it is that of a feed-forward block.
     func ggufExperts(size: Bool) -> [(key: String, value: GGUFValue)] {
         guard let experts = layers.compactMap(\.feedForward.experts).first else { return [] }
         let counts = [
@@ -205,11 +206,11 @@ extension DecoderConfiguration {
 
     /// How llama.cpp learns which layers have a window.
     enum GGUFWindowPattern {
-        /// It knows.
+        /// It is built into llama.cpp.
         case fixed
-        /// By one layer in how many attends to everything.
+        /// A number n: one in n layers has full attention.
         case period
-        /// By a list.
+        /// A list with a flag for each layer.
         case flags
     }
 
@@ -227,7 +228,7 @@ extension DecoderConfiguration {
                 isWindow.enumerated().allSatisfy { index, window in window == ((index + 1) % period != 0) }
             }
             guard let found else {
-                throw ModelError.notInGGUF("knows no such order of layers within a sliding window")
+                throw ModelError.notInGGUF("does not support this order of layers with a sliding window")
             }
             return size + [(key, .count(found))]
         }
@@ -235,7 +236,7 @@ extension DecoderConfiguration {
 
     // MARK: Tensors
 
-    /// What frequencies are divided by, which GGUF files hold as tensors.
+    /// The divisors of the frequencies, which GGUF files hold as tensors.
     fileprivate var ggufFactors: [(name: String, values: [Float])] {
         guard let rotary = globalRotary else { return [] }
         switch rotary.scaling {

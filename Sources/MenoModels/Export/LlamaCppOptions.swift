@@ -1,12 +1,12 @@
-/// What llama.cpp takes of an architecture beyond what it always has: it refuses files with tensors that it does not look for.
+/// The optional parts that llama.cpp accepts in an architecture. It refuses files with tensors that it does not expect.
 ///
-/// Found by asking it (`Tests/Reference/compare_export_architectures.py --variations`).
+/// Found by testing llama.cpp (`Tests/Reference/compare_export_architectures.py --variations`).
 struct LlamaCppOptions: OptionSet, Sendable {
     let rawValue: Int
 
-    /// Heads that together are wider or narrower than the model.
+    /// Heads whose total width differs from the model's.
     static let wideHeads = LlamaCppOptions(rawValue: 1)
-    /// The embedding as head.
+    /// A head that shares the embedding's weights.
     static let tiedHead = LlamaCppOptions(rawValue: 2)
     static let ownHead = LlamaCppOptions(rawValue: 4)
     /// Biases of queries, keys and values.
@@ -22,7 +22,7 @@ struct LlamaCppOptions: OptionSet, Sendable {
         .wideHeads, .anyHead, .inputBiases, .outputBiases, .feedForwardBiases, .frequencyFactors,
     ]
 
-    /// In words, for each option.
+    /// A description of each option.
     private static let words: [(LlamaCppOptions, String)] = [
         (.wideHeads, "heads that are wider or narrower than the model"), (.tiedHead, "the embedding as head"),
         (.ownHead, "a head of its own"), (.inputBiases, "biases of queries, keys and values"),
@@ -34,7 +34,7 @@ struct LlamaCppOptions: OptionSet, Sendable {
 }
 
 extension DecoderConfiguration {
-    /// What a GGUF file of this model has.
+    /// The optional parts of this model.
     var llamaCppOptions: LlamaCppOptions {
         let layer = layers[0]
         let isDivided =

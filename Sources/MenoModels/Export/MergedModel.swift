@@ -12,17 +12,17 @@ package struct MergedModel {
 
     package func isChanged(_ parameter: StoredModel.Parameter) -> Bool { adapter?.changes(parameter) ?? false }
 
-    /// Goes through a weight in parts, so that no more than one is in memory.
+    /// Processes a weight in parts, so that only one part is in memory at a time.
     /// - Parameters:
-    ///   - together: rows that must not be parted.
-    ///   - body: is given rows in float32, in transformers' form.
+    ///   - together: the number of rows that must stay together.
+    ///   - body: gets rows in float32, in transformers' layout.
     package func forEachPart(
         of parameter: StoredModel.Parameter, together: Int, _ body: (_ values: inout [Float]) throws -> Void
     ) throws {
         try forEachPart(of: parameter, together: together) { _, _, merged in try body(&merged) }
     }
 
-    /// - Parameter body: is given the rows' place, their values before, and with the adapter.
+    /// - Parameter body: gets the range of rows, and their values without and with the adapter.
     private func forEachPart(
         of parameter: StoredModel.Parameter, together: Int,
         _ body: (_ rows: Range<Int>, _ base: () throws -> [Float], _ merged: inout [Float]) throws -> Void
@@ -38,14 +38,14 @@ package struct MergedModel {
         }
     }
 
-    /// What of an adapter's change is in an exported model.
+    /// How much of an adapter's change survives in an exported model.
     package struct ChangeShare: Sendable {
         /// ⟨W′ − W, ΔW⟩ / ⟨ΔW, ΔW⟩ over all weights that it changes.
         package var value: Double
-        /// How far rounding moves it, as a standard deviation: that of a rounding error, divided by the norm of ΔW. Rounding is
-        /// almost orthogonal to ΔW, so this is small with four bits too, unless hardly anything was learnt.
+        /// The standard deviation of ``value`` due to rounding: that of a rounding error, divided by the norm of ΔW. Rounding is
+        /// almost orthogonal to ΔW, so this is small even with four bits, unless hardly anything was learned.
         package var deviation: Double
-        /// The root mean square of ΔW, and of the rounding errors, in that of W.
+        /// The root mean square of ΔW, and that of the rounding errors, both relative to that of W.
         package var relativeChange: Double
         package var relativeNoise: Double
 
@@ -64,7 +64,7 @@ package struct MergedModel {
                 throw ModelError(
                     .mismatch, at: exported.url.path, "has no tensor \"\(parameter.name)\" of the same shape.")
             }
-            // Models of GGUF files have these rows together, and may hold queries of another scale.
+            // GGUF files need these rows together, and may hold scaled queries.
             let together = form.rowsTogether(parameter.name, rows: parameter.rows)
             let scale = model.gguf == nil && exported.gguf != nil ? form.factor(of: parameter.name) ?? 1 : 1
             try forEachPart(of: parameter, together: together) { rows, base, merged in

@@ -1,15 +1,15 @@
-/// A tensor of a model as transformers writes it, which may hold the weights of several layers.
+/// A tensor as transformers writes it, which may combine the weights of several layers.
 package struct MergedTensor {
     package let name: String
     package let shape: [Int]
-    /// The weights in it. Those of a group lie among each other, and the groups follow one another.
+    /// The weights in the tensor. Those of a group are interleaved, and the groups follow one another.
     fileprivate var groups: [[StoredModel.Parameter]]
 
     package var count: Int { shape.reduce(1, *) }
 }
 
 extension MergedModel {
-    /// Every tensor once, in the order in which a model is computed.
+    /// Every tensor once, in the order of computation.
     package var tensors: [MergedTensor] {
         var (result, indices) = ([MergedTensor](), [String: Int]())
         for parameter in model.parameters {
@@ -31,7 +31,7 @@ extension MergedModel {
         return result
     }
 
-    /// Goes through a tensor in parts, as ``forEachPart(of:together:_:)``.
+    /// Processes a tensor in parts, as ``forEachPart(of:together:_:)``.
     package func forEachPart(
         of tensor: MergedTensor, together: (StoredModel.Parameter) -> Int,
         _ body: (_ values: inout [Float]) throws -> Void

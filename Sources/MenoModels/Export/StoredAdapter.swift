@@ -5,13 +5,13 @@ internal import MenoTensor
 package final class StoredAdapter {
     /// The low-rank change of one layer.
     package struct Change {
-        /// The layer by the name of a text model alone: `model.layers.0.self_attn.q_proj`.
+        /// The layer's name in a standalone text model: `model.layers.0.self_attn.q_proj`.
         package let layer: String
         let down: Tensor
         let up: Tensor
         let magnitude: Tensor?
         package let rank: Int
-        /// α / r, or α / √r where ranks are stabilised.
+        /// α / r, or α / √r with rank stabilization (rsLoRA).
         package let scaling: Double
 
         /// A, `[rank, inFeatures]`, row-major.
@@ -20,7 +20,7 @@ package final class StoredAdapter {
         package func upValues() throws -> [Float] { try up.array() }
         package var shapes: (down: [Int], up: [Int]) { (down.shape, up.shape) }
 
-        /// W + ΔW of some rows, where the sizes of rows are learnt apart brought to those.
+        /// W + ΔW of some rows, rescaled to the learned magnitudes with DoRA.
         func merged(_ rows: Range<Int>, of values: [Float]) throws -> [Float] {
             try withoutGradient {
                 let part = { (tensor: Tensor) in try tensor.narrowed(0, start: rows.lowerBound, count: rows.count) }
@@ -41,7 +41,7 @@ package final class StoredAdapter {
     private let tensors: SavedTensors
 
     /// Opens an adapter and checks that each of its tensors belongs to the model.
-    /// - Throws: ``ModelError``, with the tensor that does not.
+    /// - Throws: ``ModelError`` that names the tensor that does not.
     package init(_ folder: URL, for model: StoredModel) throws {
         self.folder = folder
         self.model = model
@@ -50,7 +50,7 @@ package final class StoredAdapter {
         var adapted = 0
         for parameter in model.parameters {
             if let names = changeNames(of: parameter) {
-                // Read once, so that what does not fit is found before anything is written.
+                // Read every change once, so that a mismatch is found before anything is written.
                 _ = try change(of: parameter)
                 for name in names { tensors.passOver(name) }
                 adapted += 1
@@ -68,7 +68,7 @@ package final class StoredAdapter {
     private static let advice = "Was the adapter trained on another model?"
     private static let (head, embedding) = ("lm_head.weight", "model.embed_tokens.weight")
 
-    /// Weights that are replaced as a whole (`modules_to_save`).
+    /// Names of the weights that the adapter replaces (`modules_to_save`).
     package var replaced: [String] { model.parameters.map(\.name).filter(tensors.has) }
 
     /// Whether the adapter changes a weight.
@@ -82,7 +82,7 @@ package final class StoredAdapter {
         guard let names = changeNames(of: parameter),
             let saved = tensors.savedName(names[0]) ?? tensors.savedName(names[1])
         else { return nil }
-        // Patterns speak of the layers by the names of the model that the adapter was trained on.
+        // Patterns use the names of the model that the adapter was trained on.
         let name = String(saved.dropLast(".lora_A.weight".count))
         let rank = try settings.rank(of: name)
         return Change(
@@ -92,7 +92,7 @@ package final class StoredAdapter {
             rank: rank, scaling: try settings.scaling(of: name))
     }
 
-    /// A weight that is replaced as a whole, in float32.
+    /// The replacement of a weight (`modules_to_save`), in float32; `nil` if it is not replaced.
     func replacement(of parameter: StoredModel.Parameter) throws -> Tensor? {
         tensors.has(parameter.name) ? try tensors.read(parameter.name, parameter.shape) : nil
     }
@@ -101,7 +101,7 @@ package final class StoredAdapter {
 
     private func layer(of parameter: StoredModel.Parameter) -> String? {
         let suffix = ".weight"
-        // Adapters of the embedding and of the head are refused, as tensors that belong to nothing.
+        // Adapters of the embedding and the head are refused as unknown tensors.
         guard parameter.isMatrix, parameter.name.hasSuffix(suffix),
             ![Self.head, Self.embedding].contains(parameter.name)
         else { return nil }
@@ -113,7 +113,7 @@ package final class StoredAdapter {
         return tensors.has("\(name).lora_A.weight") ? name : module
     }
 
-    /// The adapter of all experts that has a part for this weight, and that part's place.
+    /// The adapter of all experts that changes this weight, and the weight's place.
     private func expertPlace(of parameter: StoredModel.Parameter) -> (module: String, place: WeightNames.Place)? {
         let names = model.configuration.architecture.names
         guard let place = names.place(transformers: parameter.name), place.expert != nil, place.kind == "weight",
@@ -151,7 +151,7 @@ package final class StoredAdapter {
             up: try up.contiguous(), magnitude: nil, rank: rank, scaling: try settings.scaling(of: name))
     }
 
-    /// Whether it adapts experts, which llama.cpp's adapters have otherwise.
+    /// Whether it adapts experts, which llama.cpp's adapters store differently.
     package var adaptsExperts: Bool { model.parameters.contains { expertPlace(of: $0) != nil } }
 
     private func changeNames(of parameter: StoredModel.Parameter) -> [String]? {
@@ -172,7 +172,7 @@ package final class StoredAdapter {
             advice: Self.advice)
     }
 
-    /// Where the head is the embedding, both must have the same values, as when the adapter is attached.
+    /// Where the head shares the embedding's weights, the adapter must give both the same values, as when it is attached.
     private func checkTiedHead() throws {
         guard model.configuration.tiesEmbeddings, let embedding = model.parameter(named: Self.embedding),
             tensors.has(Self.head) || tensors.has(Self.embedding)
@@ -190,7 +190,7 @@ package final class StoredAdapter {
             guard try values(head) == values(table) else {
                 throw ModelError(
                     .unsupported, at: tensors.path,
-                    "has a head or an embedding of its own; the model's head is its embedding, and both must be the same.",
+                    "has a separate head or embedding; in this model they share their weights, so both must be the same.",
                     advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
             }
         }

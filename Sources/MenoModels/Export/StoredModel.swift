@@ -4,13 +4,13 @@ internal import MenoTensor
 
 /// The weights of a model as its files hold them, by transformers' names, read a few rows at a time.
 package final class StoredModel {
-    /// A weight by the name that transformers gives it in a text model alone.
+    /// A weight, by its name in transformers' standalone text model.
     package struct Parameter: Sendable {
         package var name: String
         package var shape: [Int]
-        /// As the file has it.
+        /// The tensor in the file.
         package var stored: WeightInfo
-        /// Where the file has the matrices of all experts in one tensor.
+        /// Its slice, where the file has the matrices of all experts in one tensor.
         var expert: ExpertSlice?
         /// Whether the file has it as `[in, out]`.
         var isTransposed = false
@@ -19,7 +19,7 @@ package final class StoredModel {
         package var columns: Int { shape.dropFirst().reduce(1, *) }
         /// The number of values.
         package var count: Int { shape.reduce(1, *) }
-        /// What is a matrix: everything but norms and biases.
+        /// Whether this is a matrix: everything except norms and biases.
         package var isMatrix: Bool { shape.count > 1 }
     }
 
@@ -37,7 +37,7 @@ package final class StoredModel {
         let files = try ModelFiles(url)
         self.url = url
         var configuration = files.configuration
-        // A text model stands alone where it leaves.
+        // Exported text models are standalone.
         configuration.isTextPart = false
         self.configuration = configuration
         let source = try WeightFiles.open(url)
@@ -63,7 +63,7 @@ package final class StoredModel {
 
     package func parameter(named name: String) -> Parameter? { parameters.first { $0.name == name } }
 
-    /// Rows of a weight in float32, in transformers' form.
+    /// Rows of a weight in float32, in transformers' layout.
     /// - Parameter rows: in a GGUF file, as many as ``GGUFForm/rowsTogether(_:rows:)`` says, or a multiple.
     package func read(_ parameter: Parameter, rows: Range<Int>) throws -> [Float] {
         let (columns, name) = (parameter.columns, parameter.stored.name)
@@ -87,11 +87,11 @@ package final class StoredModel {
         return values
     }
 
-    /// Names and shapes of a decoder's weights: those that it asks for when it is built.
+    /// Names and shapes of a decoder's weights, found by building it.
     private static func parameters(of configuration: DecoderConfiguration) throws -> [(name: String, shape: [Int])] {
         let names = Names()
         let nothing = try Tensor.zeros([1])
-        // One zero that is seen everywhere: a model's shape without its memory.
+        // A zero that is expanded to the shape: the model takes no memory.
         let shaped = { (name: String, shape: [Int]) in
             names.all.append((name, shape))
             return try shape.isEmpty ? Tensor.zeros([]) : nothing.expanded(shape)

@@ -1,7 +1,7 @@
 internal import MenoTensor
 
 extension Decoder {
-    /// What was generated: the new tokens, and why there are no more.
+    /// The new tokens, and why the generation ended.
     package typealias Generated = (tokens: [Int32], end: GenerationEnd)
 
     /// Continues a prompt token by token, each computed from the cached keys and values of those before it.
@@ -10,8 +10,8 @@ extension Decoder {
     ///   - maxNewTokens: at most this many are generated.
     ///   - stopTokens: tokens that end the generation; they are not part of the result.
     ///   - onToken: called with every new token as it comes; returning `false` ends the generation.
-    /// - Returns: the new tokens, and why there are no more.
-    /// - Throws: ``ModelError`` with `mismatch` where the prompt is empty or the model's context too short.
+    /// - Returns: the new tokens, and why the generation ended.
+    /// - Throws: ``ModelError`` with `mismatch` if the prompt is empty or the model's context is too short.
     @discardableResult
     package func generate(
         prompt: [Int32], maxNewTokens: Int, stopTokens: Set<Int32>, sampling: Sampling = .greedy,
@@ -22,10 +22,10 @@ extension Decoder {
         ) { _, token in try onToken(token) }[0]
     }
 
-    /// Continues several prompts, whose new tokens go through the model together where it computes each as if it were alone.
-    /// - Parameters: as of ``generate(prompt:maxNewTokens:stopTokens:sampling:onToken:)``; `onToken` gets the number of the prompt that a token
-    ///   continues, and by `false` ends that one.
-    /// - Returns: what continues each prompt.
+    /// Continues several prompts, in one pass for each new token of all prompts where that does not change the results.
+    /// - Parameters: as for ``generate(prompt:maxNewTokens:stopTokens:sampling:onToken:)``; `onToken` gets the index of the
+    ///   prompt that a token continues, and ends that one by returning `false`.
+    /// - Returns: the continuation of each prompt.
     package func generate(
         prompts: [[Int32]], maxNewTokens: Int, stopTokens: Set<Int32>, sampling: Sampling = .greedy,
         onToken: (Int, Int32) throws -> Bool = { _, _ in true }
@@ -81,7 +81,7 @@ extension Decoder {
         return logits
     }
 
-    /// Whether keys that were rotated in a shorter sequence are those of a longer one.
+    /// Whether keys that were rotated for a shorter sequence are still valid for a longer one.
     fileprivate func cachedKeysHold(for length: Int, of cache: KeyValueCache) -> Bool {
         configuration.layers.compactMap(\.attention.rotary).allSatisfy {
             $0.regime(ofLength: length) == $0.regime(ofLength: cache.count)
@@ -96,7 +96,7 @@ private final class Continuation {
     private(set) var tokens: [Int32] = []
     private(set) var end: GenerationEnd?
     private(set) var cache: KeyValueCache
-    /// What goes through the model next.
+    /// The tokens that go through the model next.
     private(set) var input: [Int32]
 
     init(_ prompt: [Int32], maxNewTokens: Int, of model: Decoder) throws {
@@ -106,7 +106,7 @@ private final class Continuation {
         input = prompt
     }
 
-    /// - Parameter isWanted: whether the generation goes on.
+    /// - Parameter isWanted: whether the caller wants more tokens.
     func take(_ token: Int32, isWanted: Bool, stopTokens: Set<Int32>, of model: Decoder) throws {
         if stopTokens.contains(token) { return end = .stopToken }
         tokens.append(token)

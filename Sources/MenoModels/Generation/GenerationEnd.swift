@@ -1,9 +1,9 @@
 /// Why a generation ended.
 public enum GenerationEnd: String, Sendable {
-    /// A stop token came.
+    /// The model produced a stop token.
     case stopToken
-    /// The most tokens allowed were generated.
+    /// The maximum number of new tokens was reached.
     case length
-    /// The caller asked for no more.
+    /// The caller stopped the generation.
     case cancelled
 }

@@ -1,6 +1,6 @@
 internal import MenoTensor
 
-/// The keys and values of the tokens that one sequence has so far, layer by layer.
+/// The cached keys and values of one sequence, layer by layer.
 package final class KeyValueCache {
     let layers: [LayerCache]
     /// Tokens held.
@@ -36,8 +36,8 @@ final class LayerCache {
         self.slidingWindow = slidingWindow
     }
 
-    /// Takes up a few new tokens, and what they attend to.
-    /// - Parameters: `[tokens, heads, headDimension]` each, float32 on the CPU.
+    /// Appends a few new tokens and computes their attention.
+    /// - Parameters: the new tokens' queries, keys and values, `[tokens, heads, headDimension]` each, float32 on the CPU.
     func attend(
         query: Tensor, key: Tensor, value: Tensor, configuration: AttentionConfiguration
     ) throws -> Tensor {
@@ -50,7 +50,7 @@ final class LayerCache {
         return result
     }
 
-    /// Takes up new tokens.
+    /// Appends new tokens.
     /// - Returns: the keys and values that the new tokens can see, views `[visible, keyValueHeads, headDimension]`.
     func append(keys newKeys: Tensor, values newValues: Tensor) throws -> (keys: Tensor, values: Tensor) {
         let added = newKeys.size(0)

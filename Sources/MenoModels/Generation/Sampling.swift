@@ -2,16 +2,16 @@ internal import MenoTensor
 
 /// How the next token is drawn from its distribution.
 public struct Sampling: Sendable, Hashable {
-    /// Divides the logits; 0 takes the most probable token.
+    /// Divides the logits; 0 always takes the most probable token (greedy).
     public var temperature: Double
-    /// Only this many of the most probable tokens; `nil`: all.
+    /// Draws only from this many of the most probable tokens; `nil`: from all.
     public var topK: Int?
-    /// Only the smallest set of tokens whose probability reaches this; `nil`: all.
+    /// Draws only from the smallest set of tokens whose total probability reaches this; `nil`: from all.
     public var topP: Double?
-    /// Seeds the draws; `nil` leaves the generator as it is.
+    /// The seed of the draws; `nil` keeps the state of the random generator.
     public var seed: UInt64?
 
-    /// Takes the most probable token.
+    /// Always takes the most probable token.
     public static let greedy = Sampling(temperature: 0)
 
     /// - Parameters: as the properties.
@@ -22,7 +22,7 @@ public struct Sampling: Sendable, Hashable {
         self.seed = seed
     }
 
-    /// Throws where a value is impossible.
+    /// Checks the values.
     public func validated() throws -> Sampling {
         guard temperature >= 0, temperature.isFinite else {
             throw ModelError(.mismatch, "temperature is \(temperature); expected 0 or more.")
@@ -46,7 +46,7 @@ public struct Sampling: Sendable, Hashable {
         var probabilities = try logits.softmax(along: -1)
         if let topP, topP < 1 {
             let sorted = try probabilities.sortedDescending()
-            // A token stays while those before it have not reached the mass; the first always stays.
+            // Keep a token while the ones before it have not reached the mass; the first always stays.
             let before = try sorted.values.cumulativeSum(along: -1) - sorted.values
             probabilities = try sorted.values.masked(by: before.isLess(than: topP).logicalNot(), with: 0)
             tokens = try tokens.map { try $0.gathered(along: -1, at: sorted.indices) } ?? sorted.indices

@@ -1,27 +1,27 @@
 internal import MenoTensor
 
-/// The adapters of a model at one time, so that it can compute with them later.
+/// The adapters of a model at one moment, so that it can compute with them later.
 package struct AdapterSnapshot {
-    /// Of each linear layer.
+    /// One entry for each linear layer.
     fileprivate let adapters: [LoRAAdapter?]
 }
 
 extension Decoder {
-    /// The model without its adapters; it takes no memory.
+    /// A snapshot without adapters, which takes no memory.
     package var withoutAdapters: AdapterSnapshot { AdapterSnapshot(adapters: linears.map { _ in nil }) }
 
-    /// Frozen copies of its adapters.
+    /// A snapshot with frozen copies of the adapters.
     package func adapterSnapshot() throws -> AdapterSnapshot {
         AdapterSnapshot(adapters: try linears.map { try $0.linear.adapter?.frozenCopy() })
     }
 
-    /// Whether nothing of the model is trained but its adapters, so that a snapshot of them is one of the model.
+    /// Whether only adapters are trained, so that a snapshot of them captures the model.
     package var trainsAdaptersAlone: Bool {
         trainedParameters.count == linears.reduce(0) { $0 + ($1.linear.adapter?.parameters.count ?? 0) }
     }
 
-    /// Computes with the adapters of another time.
-    /// - Parameter body: must not keep what a later backward pass needs: that would compute with the present adapters.
+    /// Computes with the adapters of a snapshot.
+    /// - Parameter body: must not record anything for a later backward pass, which would compute with the present adapters.
     package func computing<Result>(with snapshot: AdapterSnapshot, _ body: () throws -> Result) rethrows -> Result {
         let linears = linears.map(\.linear)
         precondition(snapshot.adapters.count == linears.count, "a snapshot is of the same model")

@@ -1,10 +1,10 @@
 internal import MenoErrors
 
 extension Decoder {
-    /// Attaches fresh adapters, which change nothing yet, and freezes everything else but the modules to save.
+    /// Attaches new adapters, which do not change the output yet, and freezes everything except the modules to save.
     ///
     /// Initialised from the default generator in the order of the layers: the same seed gives the same adapters.
-    /// - Returns: the settings as they hold for this model.
+    /// - Returns: the settings, resolved for this model.
     @discardableResult
     package func attachLoRA(_ settings: LoRASettings) throws -> LoRASettings {
         var settings = try resolved(settings.validated()).validated()
@@ -18,12 +18,12 @@ extension Decoder {
         guard attached > 0 else {
             throw ModelError(
                 .mismatch,
-                "the target modules match no layer of the model among those that are not excluded.",
+                "the target modules match no layer of the model that is not excluded.",
                 advice: "Its linear layers are \(linearKinds.joined(separator: ", ")); or write \"all-linear\".",
                 settings: [.targetModules, .layersToTransform, .excludedModules])
         }
         try checkNames(settings)
-        // Names, since `all-linear` of a multimodal model would mean its other parts too.
+        // Write names: in a multimodal model, `all-linear` would include the other parts too.
         if settings.targets == .allLinear { settings.targets = .names(configuration.architecture.names.linearNames) }
         settings.modulesToSave = try modulesTrainedWhole(settings.modulesToSave)
         try refuseLayersSavedWhole(settings)
@@ -31,23 +31,23 @@ extension Decoder {
         return settings
     }
 
-    /// A layer is adapted or trained as a whole, not both: PEFT would load another model.
+    /// A layer is either adapted or fully trained, not both: PEFT would load a different model.
     func refuseLayersSavedWhole(_ settings: LoRASettings) throws {
         let both = adapters.map(\.layer).filter { layer in
             settings.modulesToSave.contains { ModuleNames.isOrHolds($0, layer) }
         }
         try refuse(
             Array(Set(both.compactMap { $0.split(separator: ".").last.map(String.init) })).sorted(),
-            of: .modulesToSave, "are modules to save, and adapted too",
+            of: .modulesToSave, "are both modules to save and adapted",
             advice: "Leave them out of one of the two.")
     }
 
-    /// The last parts of the linear layers' names.
+    /// The last components of the linear layers' names.
     private var linearKinds: [String] {
         Set(linears.map { $0.name.split(separator: ".").last.map(String.init) ?? $0.name }).sorted()
     }
 
-    /// A name that matches nothing is a mistake, also where the others match: what it was meant for would not be adapted.
+    /// A name that matches nothing is an error even if others match: the layer that it was meant for would not be adapted.
     private func checkNames(_ settings: LoRASettings) throws {
         if case .names(let names) = settings.targets {
             let unmatched = try names.filter { name in
@@ -96,7 +96,7 @@ extension Decoder {
         throw ModelError(.mismatch, "these \(what): \(list).", advice: advice, settings: [setting])
     }
 
-    /// Checks names of modules, and makes sure that PEFT keeps equal what is one here.
+    /// Checks names of modules, and includes both of a head and an embedding that share weights, so that PEFT keeps them equal.
     private func modulesTrainedWhole(_ names: [String]) throws -> [String] {
         for name in names where !parameters.contains(where: { $0.belongs(to: name) }) && name != "lm_head" {
             throw ModelError(
@@ -106,7 +106,7 @@ extension Decoder {
         return withTiedModules(names)
     }
 
-    /// Where the head is the embedding and one is named, both are.
+    /// Names both the head and the embedding if they share weights and one of them is named.
     func withTiedModules(_ names: [String]) -> [String] {
         let both = ["embed_tokens", "lm_head"]
         // PEFT itself names the embedding twice, as `embed_tokens` and `model.embed_tokens`.

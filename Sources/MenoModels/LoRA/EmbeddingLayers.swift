@@ -1,14 +1,14 @@
 internal import MenoTensor
 
-/// Embeddings and heads in an adapter's file. PEFT saves them because `modules_to_save` names them, or without being asked
-/// (`save_embedding_layers`), where the vocabulary was resized.
+/// Embeddings and heads in an adapter's file. PEFT saves them if `modules_to_save` names them, or automatically
+/// (`save_embedding_layers`) if the vocabulary was resized.
 enum EmbeddingLayers {
     private static let head = "lm_head.weight"
 
-    /// Throws where they do not fit the model.
+    /// Throws if they do not fit the model.
     ///
-    /// Where its head is its embedding, both must have the same values: PEFT trains a copy of the one that is named, and the
-    /// other stays as it was, unless `ensure_weight_tying` is set. Then it saves both, or the embedding alone.
+    /// Where the head shares the embedding's weights, both must have the same values. PEFT trains a copy of the one that is named
+    /// and leaves the other unchanged, unless `ensure_weight_tying` is set. Then it saves both, or only the embedding.
     static func check(of model: Decoder, in tensors: SavedTensors, _ settings: LoRASettings) throws {
         let (embedding, shape) = (model.embedding.name, model.embedding.shape)
         for name in [embedding, head] {
@@ -52,7 +52,7 @@ enum EmbeddingLayers {
                 + "and give that folder as the model.")
     }
 
-    /// Puts layers that were saved, but not trained by `modules_to_save`, in the place of the model's.
+    /// Replaces the model's layers with those that the file has without `modules_to_save` naming them.
     static func put(
         into model: Decoder, from tensors: SavedTensors, _ settings: LoRASettings, forTraining: Bool
     ) throws {
@@ -66,7 +66,7 @@ enum EmbeddingLayers {
                 throw ModelError(
                     .unsupported, at: tensors.path,
                     "holds \"\(table.name)\" (save_embedding_layers), which modules_to_save does not name: "
-                        + "an adapter that is trained from this one would lose it.",
+                        + "training this adapter further would lose it.",
                     advice:
                         "Merge the adapter into its model in PEFT (merge_and_unload), and train that; or name the module in "
                         + "its modules_to_save.")

@@ -1,16 +1,15 @@
 internal import MenoTensor
 
-/// An adapter of all experts at once, in the shapes that PEFT gives to one of a stack `[experts, out, in]`
-/// (`target_parameters`): A is `[experts · rank, in]`, expert after expert; B is `[out, rank · experts]`, where the experts
-/// take turns.
+/// An adapter of all experts at once, in PEFT's shapes for a stack `[experts, out, in]` (`target_parameters`): A is `[experts ·
+/// rank, in]`, expert after expert; B is `[out, rank · experts]`, with the experts interleaved.
 extension LoRAAdapter {
-    /// What belongs to one expert.
+    /// The adapter of one expert.
     struct Part {
         /// A, `[rank, in]`, and B, `[out, rank]`.
         fileprivate var down, up: Tensor
         fileprivate var scaling: Double
 
-        /// What is added to the expert's output for an input `[tokens, in]`.
+        /// The change of the expert's output for an input `[tokens, in]`.
         func change(of input: Tensor) throws -> Tensor {
             try (input.linear(down.to(input.dtype)) * scaling).linear(up.to(input.dtype))
         }
@@ -27,17 +26,17 @@ extension LoRAAdapter {
                     up: try all.selected(expert, along: 2), scaling: scaling)
             }
         }
-        // Taken apart at once, so that the gradient of the whole is put together at once too.
+        // Split in one operation, so that the gradient is assembled in one operation too.
         let ones = Array(repeating: 1, count: count)
         let downs = try down.tensor.split(sizes: ones.map { $0 * rank }, along: 0)
         let ups = try all.transposed(0, 2).transposed(1, 2).contiguous().split(sizes: ones, along: 0)
         return try experts.map { Part(down: downs[$0], up: try ups[$0].squeezed(0), scaling: scaling) }
     }
 
-    /// An adapter that changes nothing yet, as ``initialized(layer:linear:settings:device:)``.
+    /// A new adapter, which does not change the output yet, as ``initialized(layer:linear:settings:device:)``.
     /// - Parameters:
-    ///   - parameter: transformers' name of the stack, by which patterns of ranks and α go.
-    ///   - module: PEFT's name of what holds the adapter.
+    ///   - parameter: transformers' name of the stack, which rank and alpha patterns match.
+    ///   - module: PEFT's name of the module that holds the adapter.
     ///   - shape: `[experts, out, in]`.
     static func initialized(
         parameter: String, module: String, shape: [Int], settings: LoRASettings, device: Device

@@ -2,19 +2,20 @@ internal import MenoTensor
 
 /// Where the adapters of a mixture of experts are in a file, by PEFT's names.
 struct ExpertAdapterNames {
-    /// What holds the adapter of all gates and ups, and of all downs.
+    /// The modules that hold the adapter of all gates and ups, and that of all downs.
     var gateUp, down: String?
 
     /// - Parameters:
     ///   - module: transformers' name of the module that holds the experts.
-    ///   - gateUpRows: rows of gates and ups together, which tell a single adapter of unknown name.
+    ///   - gateUpRows: the number of rows of gates and ups together, which identifies a single adapter without a parameter's
+    ///     name.
     init(of module: String, in tensors: SavedTensors, _ settings: LoRASettings, gateUpRows: Int) {
         let has = { (holder: String) in
             tensors.has("\(holder).lora_A.weight") || tensors.has("\(holder).lora_B.weight")
         }
         let inner = module + ".base_layer"
         guard has(module) else { return }
-        // Where both are there, that of the gates and ups is the inner one.
+        // If both exist, that of the gates and ups is the inner one.
         if has(inner) {
             (gateUp, down) = (inner, module)
             return
@@ -31,8 +32,8 @@ struct ExpertAdapterNames {
 }
 
 extension Experts {
-    /// Attaches what an adapter's file has for this mixture of experts.
-    /// - Returns: how many adapters.
+    /// Attaches the adapters that a file has for this mixture of experts.
+    /// - Returns: the number of adapters.
     func attach(from tensors: SavedTensors, _ settings: LoRASettings) throws -> Int {
         var attached = 0
         // The second name is the one before transformers 5.
@@ -54,9 +55,9 @@ extension Experts {
     }
 
     /// - Parameters:
-    ///   - module: PEFT's name of what holds the adapter.
-    ///   - called: the name that it gets, where that is another one.
-    ///   - parameter: transformers' name of what is adapted.
+    ///   - module: PEFT's name of the module that holds the adapter.
+    ///   - called: the name that it gets, if different.
+    ///   - parameter: transformers' name of the adapted parameter.
     ///   - shape: of the stack, `[experts, out, in]`.
     private func adapter(
         _ module: String, called name: String? = nil, of parameter: String, _ shape: [Int], _ tensors: SavedTensors,
@@ -72,8 +73,8 @@ extension Experts {
             scaling: try settings.scaling(of: parameter), dropout: 0)
     }
 
-    /// An adapter that has tensors for each expert, as PEFT wrote them before transformers 5, as one of all experts. Where
-    /// several of their layers are in one stack, an expert's A are one below the other, and its B along a diagonal.
+    /// Converts an adapter with tensors for each expert, as PEFT wrote them before transformers 5, into one of all experts. Where
+    /// several layers of an expert are in one stack, its A matrices are stacked vertically and its B matrices along the diagonal.
     private func former(
         _ stacks: [[Linear]], called module: String, _ tensors: SavedTensors, _ settings: LoRASettings
     ) throws -> LoRAAdapter? {

@@ -2,19 +2,19 @@ internal import MenoTensor
 
 /// A low-rank change of a frozen linear layer: ΔW = scaling · B · A (Hu et al., 2021, arXiv:2106.09685).
 ///
-/// A and B are float32, whatever the layer computes in.
+/// A and B are float32, regardless of the layer's type.
 package final class LoRAAdapter {
     /// A, `[rank, inFeatures]`.
     package let down: Parameter
     /// B, `[outFeatures, rank]`.
     package let up: Parameter
-    /// The size of each row of the changed weight, `[outFeatures]`, where it is learnt apart (DoRA).
+    /// The learned magnitude of each row of the changed weight, `[outFeatures]` (DoRA); `nil` without DoRA.
     package let magnitude: Parameter?
-    /// α / r, or α / √r where ranks are stabilised.
+    /// α / r, or α / √r with rank stabilization (rsLoRA).
     package let scaling: Double
-    /// The probability with which each element of the input is dropped while training.
+    /// The probability of dropping each element of the input in training.
     package internal(set) var dropout: Double
-    /// Stands for the layer where random numbers are concerned.
+    /// Identifies the layer in the key of random numbers.
     private let identifier: UInt64
 
     init(down: Parameter, up: Parameter, magnitude: Parameter? = nil, scaling: Double, dropout: Double) {
@@ -26,16 +26,17 @@ package final class LoRAAdapter {
         identifier = RowKeys.identifier(of: down.name)
     }
 
-    /// An adapter that changes nothing yet: A is Kaiming-uniform with a = √5, that is uniform on ±1/√inFeatures, and B
-    /// is zero, as PEFT initialises them.
-    /// - Parameter parameter: by which patterns of ranks and α go instead of by the layer, where that is what is named.
+    /// A new adapter, initialised as in PEFT: A is Kaiming-uniform with a = √5, which is uniform on ±1/√inFeatures, and B is
+    /// zero, so the output does not change yet.
+    /// - Parameter parameter: the name that rank and alpha patterns match instead of the layer's, if the adapter is for a
+    ///   parameter.
     static func initialized(
         layer: String, parameter: String? = nil, linear: Linear, settings: LoRASettings, device: Device
     ) throws -> LoRAAdapter {
         let (inFeatures, outFeatures) = (linear.inFeatures, linear.outFeatures)
         let rank = try settings.rank(of: parameter ?? layer)
         let bound = 1 / Double(inFeatures).squareRoot()
-        // Drawn on the CPU, so that a seed means the same on every device.
+        // Drawn on the CPU, so that a seed gives the same values on every device.
         let down = try Tensor(uninitialized: [rank, inFeatures], dtype: .float32).uniform_(-bound, bound).to(device)
         let up = try Tensor.zeros([outFeatures, rank], device: device)
         let magnitude =
@@ -52,13 +53,13 @@ package final class LoRAAdapter {
     /// How elements of the input are dropped in a pass.
     typealias ActiveDropout = (probability: Double, keys: RowKeys)
 
-    /// - Returns: `nil` where none is dropped.
+    /// - Returns: `nil` if nothing is dropped.
     func dropout(in context: AttentionContext) throws -> ActiveDropout? {
         guard dropout > 0, let keys = try context.rowKeys() else { return nil }
         return (dropout, keys.keys(for: identifier))
     }
 
-    /// The layer's output with the change, in one kernel; `nil` where there is none for this adapter and input.
+    /// The layer's output with the change, computed by one kernel; `nil` if there is none for this adapter and input.
     func output(of linear: Linear, input: Tensor, dropout: ActiveDropout?) throws -> Tensor? {
         guard magnitude == nil, let matrix = linear.weight.matrix, input.hasAdaptedLinear(matrix) else { return nil }
         return try input.adaptedLinear(
@@ -67,7 +68,7 @@ package final class LoRAAdapter {
 
     /// The layer's output with the change. `[..., outFeatures]`.
     /// - Parameters:
-    ///   - output: what the layer alone gives for the input.
+    ///   - output: the layer's output without the adapter.
     ///   - linear: the layer.
     func change(
         _ output: Tensor, of linear: Linear, input: Tensor, dropout: ActiveDropout?
@@ -76,7 +77,7 @@ package final class LoRAAdapter {
         // The rank is small: scaling between the two products costs next to nothing.
         let change = try (dropped.linear(down.value(input.dtype)) * scaling).linear(up.value(input.dtype))
         guard let magnitude else { return try output + change }
-        // m / ‖W + ΔW‖ scales every row; the norm is taken as a constant (Liu et al., section 4.3).
+        // m / ‖W + ΔW‖ scales every row; the norm is treated as a constant (Liu et al., section 4.3).
         let norms = try withoutGradient {
             try (linear.weight.value(.float32) + up.tensor.matmul(down.tensor) * scaling).rowNorms()
         }

@@ -6,9 +6,9 @@ extension LoRAFiles {
     // MARK: Writing
 
     /// - Parameters:
-    ///   - baseModel: what the adapter was trained on, for `base_model_name_or_path`.
-    ///   - revision: its commit; `nil`: it is no model of the Hub.
-    ///   - isTextPart: whether that is the text model of a multimodal one.
+    ///   - baseModel: the model that the adapter was trained on, for `base_model_name_or_path`.
+    ///   - revision: its commit; `nil` if it did not come from the Hub.
+    ///   - isTextPart: whether that is the text part of a multimodal model.
     static func writeConfiguration(
         _ settings: LoRASettings, baseModel: String, revision: String?, isTextPart: Bool, to folder: URL
     ) throws {
@@ -23,7 +23,7 @@ extension LoRAFiles {
         var targets = json(settings.targets)
         if isTextPart, let names = targets as? [String] {
             targets = textPartPattern(names, layers: layers)
-            // PEFT takes a list of layers beside names only.
+            // PEFT accepts a list of layers only together with names.
             layers = nil
         }
         let alpha: Any = Int(exactly: settings.alpha) ?? settings.alpha
@@ -38,7 +38,7 @@ extension LoRAFiles {
         if let layers { object["layers_to_transform"] = layers }
         if let excluded = settings.excludedModules { object["exclude_modules"] = json(excluded) }
         if !settings.modulesToSave.isEmpty { object["modules_to_save"] = settings.modulesToSave }
-        // Older versions of PEFT do not know the key: it is written only where it says something.
+        // Older versions of PEFT do not know this key, so it is written only if it is set.
         if settings.ensuresWeightTying { object["ensure_weight_tying"] = true }
         object["rank_pattern"] = settings.rankPattern.dictionary
         object["alpha_pattern"] = settings.alphaPattern.dictionary
@@ -54,7 +54,7 @@ extension LoRAFiles {
         }
     }
 
-    /// Names of layers, as a regular expression that leaves out the layers of the same names in a multimodal model's other parts.
+    /// A regular expression for layers with these names in the text part of a multimodal model only.
     private static func textPartPattern(_ names: [String], layers: [Int]?) -> String {
         let escaped = { (name: String) in name.replacing(".", with: "\\.") }
         let prefix = escaped(ModuleNames.partPrefix)
@@ -62,7 +62,7 @@ extension LoRAFiles {
         return "(?=\(prefix)\(chosen))(.*\\.)?(\(names.map(escaped).joined(separator: "|")))"
     }
 
-    /// What ``textPartPattern(_:layers:)`` was made of; `nil` for another expression.
+    /// The names and layers in an expression from ``textPartPattern(_:layers:)``; `nil` for any other expression.
     private static func parts(ofTextPartPattern pattern: String) -> (names: [String], layers: [Int]?)? {
         let form = #/\(\?=model\\\.language_model\\\.(?:layers\\\.\(([0-9|]+)\)\\\.)?\)\(\.\*\\\.\)\?\((.+)\)/#
         guard let match = pattern.wholeMatch(of: form) else { return nil }
@@ -73,9 +73,9 @@ extension LoRAFiles {
 
     // MARK: Reading
 
-    /// Keys that are read, and those that change nothing of what an adapter computes: how it began, how it was trained, and
-    /// parameters of methods that another key turns on. The fields of PEFT 0.21's `LoraConfig` that are missing here are
-    /// refused where they are set.
+    /// Keys that are read, and keys that do not change what an adapter computes: initialization, training, and parameters of
+    /// methods that another key turns on. The fields of PEFT 0.21's `LoraConfig` that are missing here are refused if they are
+    /// set.
     private static let knownKeys: Set<String> = [
         "peft_type", "fan_in_fan_out", "target_modules", "target_parameters", "r", "lora_alpha", "lora_dropout",
         "use_rslora", "use_dora",
@@ -84,7 +84,7 @@ extension LoRAFiles {
         "inference_mode", "exclude_modules", "layers_pattern", "megatron_config", "megatron_core", "loftq_config",
         "eva_config", "corda_config", "lora_ga_config", "velora_config", "qalora_group_size", "runtime_config",
     ]
-    /// Ways in which PEFT begins an adapter, and leaves the model's own weights alone.
+    /// PEFT's initializations that do not change the model's weights.
     private static let plainInitializations = ["gaussian", "eva", "orthogonal", "mica"]
 
     private static func refuseUnsupported(_ json: ConfigurationJSON) throws {
@@ -107,19 +107,19 @@ extension LoRAFiles {
         }
     }
 
-    /// A number is a parameter of something that another key turns on, and PEFT writes those of methods that are off too.
+    /// A number is a parameter of a method that another key turns on, and PEFT writes such parameters even if the method is off.
     private static func unknownNumbers(_ json: ConfigurationJSON) -> [String] {
         json.keys.filter { !knownKeys.contains($0) && json.isNumber($0) }.map { key in
             let value = (try? json.double(key)).flatMap { $0 } ?? 0
             let text = Int(exactly: value).map(String.init) ?? "\(value)"
             return
                 "\(json.path): \"\(key)\": \(text) is unknown to Meno and ignored. "
-                + "PEFT writes such values for methods that are off, too; an adapter that needs it computes something else"
+                + "PEFT writes such values even for methods that are off; an adapter that needs this one computes something else"
         }
     }
 
-    /// Reads `adapter_config.json`; what it asks for and Meno does not compute is an error.
-    /// - Parameter warn: called with what is ignored.
+    /// Reads `adapter_config.json`; throws for a setting that Meno does not support.
+    /// - Parameter warn: called with a message for each ignored setting.
     package static func settings(in folder: URL, warn: (String) -> Void = { _ in }) throws -> LoRASettings {
         try requireAdapter(folder)
         let json = try ConfigurationJSON(contentsOf: folder.appending(path: configurationName))
@@ -172,9 +172,9 @@ extension LoRAFiles {
         let isRun = hasFile(inner.appending(path: configurationName))
         throw ModelError(
             .notFound, at: folder.path,
-            hasFile(folder) ? "is no adapter: it holds no \(configurationName)." : "there is no such adapter.",
+            hasFile(folder) ? "is not an adapter: it holds no \(configurationName)." : "there is no such adapter.",
             advice: isRun
-                ? "It is a run's folder; its adapter is in \(inner.path)."
+                ? "This is the folder of a run; its adapter is in \(inner.path)."
                 : "An adapter is a folder with \(configurationName) and \(weightsName); a run's is RUN_DIR/model, and each of "
                     + "its checkpoints is one.")
     }
@@ -182,7 +182,7 @@ extension LoRAFiles {
 
 extension ConfigurationJSON {
     fileprivate func isNumber(_ key: String) -> Bool {
-        // A truth value is a number to Foundation, too, but reads as one only where it is one.
+        // Foundation also takes a boolean for a number, so booleans are excluded first.
         guard has(key), (try? bool(key)).flatMap({ $0 }) == nil else { return false }
         return (try? double(key)).flatMap { $0 } != nil
     }

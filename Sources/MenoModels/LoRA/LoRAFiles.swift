@@ -2,8 +2,8 @@ package import Foundation
 internal import MenoFormats
 internal import MenoTensor
 
-/// Adapters on disk, as PEFT reads and writes them: `adapter_config.json` and `adapter_model.safetensors`. Those of mlx-lm are
-/// read too (``MLXAdapter``).
+/// Adapters on disk, as PEFT reads and writes them: `adapter_config.json` and `adapter_model.safetensors`. Adapters of mlx-lm can
+/// be read too (``MLXAdapter``).
 package enum LoRAFiles {
     package static let configurationName = "adapter_config.json"
     package static let weightsName = "adapter_model.safetensors"
@@ -12,10 +12,10 @@ package enum LoRAFiles {
     /// Attaches a saved adapter to a model.
     ///
     /// Which layers are adapted is read from the tensors' names; every tensor must find its layer and fit it. Names may be those
-    /// of a text model alone or of a part (``ModuleNames``), whatever the model is.
+    /// of a standalone text model or of a part (``ModuleNames``), whatever the model is.
     /// - Parameters:
     ///   - forTraining: whether the adapter is to be trained further, and saved.
-    ///   - warn: called with what of its configuration is ignored.
+    ///   - warn: called with a message for each ignored setting.
     /// - Returns: the adapter's settings.
     @discardableResult
     package static func attach(
@@ -32,7 +32,7 @@ package enum LoRAFiles {
                 "\(layer).lora_A.weight", "\(layer).lora_B.weight", "\(layer).lora_magnitude_vector"
             )
             guard let saved = tensors.savedName(down) ?? tensors.savedName(up) else { continue }
-            // Patterns speak of the layers by the names of the model that the adapter was trained on.
+            // Patterns use the names of the model that the adapter was trained on.
             let name = String(saved.dropLast(".lora_A.weight".count))
             let rank = try settings.rank(of: name)
             linear.adapter = LoRAAdapter(
@@ -54,7 +54,7 @@ package enum LoRAFiles {
         return settings
     }
 
-    /// Puts the values of a file back into a model that has its adapters and modules; none may be missing or left over.
+    /// Restores a file's values into a model that already has the adapters and modules. None may be missing or left over.
     static func restore(_ model: Decoder, from folder: URL) throws {
         let tensors = try SavedTensors(
             folder, device: model.device, advice: "Was the checkpoint made with another model or other adapters?")

@@ -1,19 +1,19 @@
 internal import Foundation
 
-/// Which linear layers are adapted, as PEFT's `target_modules` says it.
+/// Which linear layers are adapted, as in PEFT's `target_modules`.
 public enum LoRATargets: Sendable, Hashable {
-    /// Layers whose full name is, or ends in a dot and, one of these: `q_proj`, `self_attn.o_proj`.
+    /// Layers whose full name is one of these, or ends in a dot followed by one: `q_proj`, `self_attn.o_proj`.
     case names([String])
     /// Layers whose full name (`model.layers.0.self_attn.q_proj`) a regular expression matches entirely.
     case pattern(String)
-    /// Every linear layer but the head (`all-linear`).
+    /// Every linear layer except the head (`all-linear`).
     case allLinear
 
-    /// Whether these names are those of all linear layers but the head of some architecture: what `all-linear` becomes in
-    /// an adapter's file.
+    /// Whether these are the names of all linear layers except the head of some architecture, which is what `all-linear` becomes
+    /// in an adapter's file.
     package static func areAllLinear(_ names: [String]) -> Bool { Architecture.haveLinearNames(Set(names)) }
 
-    /// Whether a layer is meant.
+    /// Whether a layer is adapted, by its full name.
     func includes(_ layer: String) throws -> Bool {
         switch self {
         case .names(let names): return names.contains { layer == $0 || layer.hasSuffix("." + $0) }

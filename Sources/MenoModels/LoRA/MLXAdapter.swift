@@ -1,14 +1,14 @@
 internal import Foundation
 internal import MenoFormats
 
-/// Adapters of mlx-lm: `adapters.safetensors`, and an `adapter_config.json` that holds the options of its training.
+/// Adapters of mlx-lm: `adapters.safetensors`, and an `adapter_config.json` that holds the training options.
 ///
 /// y = W x + scale · Bᵀ(Aᵀ x), with `lora_a` `[in, rank]` and `lora_b` `[rank, out]`: PEFT's matrices transposed, and
 /// `scale` instead of α / r (mlx_lm/tuner/lora.py).
 enum MLXAdapter {
     static let weightsName = "adapters.safetensors"
 
-    /// Whether a configuration is of mlx-lm.
+    /// Whether a configuration was written by mlx-lm.
     static func isOne(_ json: ConfigurationJSON) -> Bool {
         !json.has("peft_type") && (json.has("lora_parameters") || json.has("fine_tune_type"))
     }
@@ -18,7 +18,7 @@ enum MLXAdapter {
         guard ["lora", "dora"].contains(kind) else {
             throw ModelError(
                 .unsupported, at: json.path,
-                "is of mlx-lm's \"fine_tune_type\": \"\(kind)\", which is no adapter: the weights are changed themselves.",
+                "has mlx-lm's \"fine_tune_type\": \"\(kind)\", which is not an adapter: it changes the weights themselves.",
                 advice: "Fuse it (`mlx_lm.fuse`) and give the folder that it writes as the model.")
         }
         guard let parameters = try json.section("lora_parameters") else {
@@ -31,7 +31,7 @@ enum MLXAdapter {
             rank: rank, alpha: scale * Double(rank), dropout: try parameters.double("dropout") ?? 0,
             targets: .names(Set(layers.map { $0.split(separator: ".").suffix(1).joined() }).sorted()))
         settings.usesDoRA = kind == "dora"
-        // mlx-lm adapts the last `num_layers`: what the file has is what counts.
+        // mlx-lm adapts the last `num_layers`; the tensors in the file show which these are.
         settings.layersToTransform = Set(
             layers.compactMap { $0.split(separator: ".").lazy.compactMap { Int($0) }.first }
         ).sorted()
@@ -42,7 +42,7 @@ enum MLXAdapter {
         let url = folder.appending(path: weightsName)
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ModelError(
-                .notFound, at: url.path, "is not there, beside an adapter_config.json of mlx-lm.",
+                .notFound, at: url.path, "is missing next to mlx-lm's adapter_config.json.",
                 advice: "Copy one of its N_adapters.safetensors to that name.")
         }
         return try SafetensorsFile(contentsOf: url).weights.compactMap { weight in
@@ -50,7 +50,7 @@ enum MLXAdapter {
         }
     }
 
-    /// PEFT's name of a tensor, and whether mlx-lm has it transposed.
+    /// PEFT's name of a tensor, and whether mlx-lm stores it transposed.
     static func name(_ stored: String) -> (name: String, isTransposed: Bool) {
         for (ending, name) in [(".lora_a", ".lora_A.weight"), (".lora_b", ".lora_B.weight")]
         where stored.hasSuffix(ending) {

@@ -1,11 +1,11 @@
 internal import MenoTensor
 
-/// A weight that PEFT's `target_parameters` may name, since it is a parameter to transformers.
+/// A weight that PEFT's `target_parameters` may name, since it is a plain parameter in transformers.
 struct ParameterTarget {
     enum Kind {
-        /// Of a linear layer, or of one that is none to transformers 5.
+        /// The weight of a linear layer, or of one that is a plain parameter in transformers 5.
         case linear(Linear)
-        /// The gates and ups of all experts, one after the other, and their downs.
+        /// The gates of all experts followed by their ups, and their downs.
         case gateUp(Experts)
         case down(Experts)
     }
@@ -14,7 +14,7 @@ struct ParameterTarget {
     var name: String
     var kind: Kind
 
-    /// Whether a name of `target_parameters` means it.
+    /// Whether a name in `target_parameters` matches it.
     func isMeant(by target: String) -> Bool { Self.isMeant(name, by: target) }
 
     static func isMeant(_ name: String, by target: String) -> Bool {
@@ -31,8 +31,8 @@ extension Decoder {
         }
     }
 
-    /// Attaches fresh adapters to the parameters that settings name.
-    /// - Returns: how many.
+    /// Attaches new adapters to the parameters that the settings name.
+    /// - Returns: the number of adapters.
     func attachToParameters(_ settings: LoRASettings) throws -> Int {
         var attached = 0
         for layer in layers {
@@ -74,7 +74,7 @@ extension Decoder {
             advice: "Leave it out of one of the two.")
     }
 
-    /// The share of the model's weights that are experts without an adapter.
+    /// The share of the model's weights in experts without an adapter, from 0 to 1.
     package var frozenExpertShare: Double {
         let frozen = experts.reduce(0) { sum, experts in
             let sizes = (experts.gateUpShape.reduce(1, *), experts.downShape.reduce(1, *))
@@ -86,7 +86,7 @@ extension Decoder {
 }
 
 extension Experts {
-    /// The shapes of the stacks that transformers 5 has, as far as adapters are concerned: `[experts, out, in]`.
+    /// The shape of the stack of gates and ups in transformers 5, as PEFT sees it: `[experts, out, in]`.
     var gateUpShape: [Int] {
         [configuration.count, 2 * configuration.intermediateSize, layers.gates[0].inFeatures]
     }
@@ -103,7 +103,8 @@ extension Experts {
     var gateUpName: String { name + ".gate_up_proj" }
     var downName: String { name + ".down_proj" }
 
-    /// PEFT's name of what holds the adapter of gates and ups: where downs have one too, that is wrapped around it.
+    /// PEFT's name of the module that holds the adapter of gates and ups. If downs have an adapter too, PEFT wraps that around
+    /// it.
     func gateUpModule(besideDown: Bool) -> String { besideDown ? name + ".base_layer" : name }
 
     var adapters: [(layer: String, adapter: LoRAAdapter)] {
@@ -114,10 +115,10 @@ extension Experts {
     }
 }
 
-// MARK: What names mean
+// MARK: Resolving names
 
 extension Decoder {
-    /// Settings whose names are those of PEFT with transformers 5: names of experts that were modules before it are parameters.
+    /// The settings with names as in PEFT with transformers 5, where experts that used to be modules are parameters.
     func resolved(_ settings: LoRASettings) -> LoRASettings {
         guard !experts.isEmpty else { return settings }
         let names = configuration.architecture.names
@@ -134,7 +135,7 @@ extension Decoder {
         guard !parameters.isEmpty else { return settings }
         let kept = targets.filter { isFormer($0) == nil }
         let meant = targets.filter { isFormer($0) != nil }
-        // PEFT takes gates and ups only together.
+        // PEFT adapts gates and ups only together.
         let fused = former.filter { $0.value == "gate_up_proj" }.keys
         guard
             parameters.contains("gate_up_proj") == false
@@ -153,12 +154,12 @@ extension Decoder {
         return name == "gate.weight" ? experts.router + ".weight" : "experts.\(name)"
     }
 
-    /// Everything that a mixture of experts multiplies with.
+    /// Adds every matrix of a mixture of experts.
     private func addAllExperts(_ settings: inout LoRASettings) {
         let names = configuration.architecture.names.experts
         var targets = ["\(names.router).weight", "experts.gate_up_proj", "experts.down_proj"]
         if let chosen = settings.layersToTransform {
-            // PEFT takes a list of layers for modules only.
+            // PEFT applies a list of layers only to modules.
             let full = ["\(names.router).weight", "\(names.module).gate_up_proj", "\(names.module).down_proj"]
             targets = chosen.flatMap { layer in full.map { "layers.\(layer).\($0)" } }
         }
@@ -166,7 +167,7 @@ extension Decoder {
         doubleGateUp(&settings)
     }
 
-    /// A stack of gates and ups has the ranks of both, as PEFT has it for adapters of modules before transformers 5.
+    /// A stack of gates and ups gets the sum of both ranks, as PEFT does for adapters from before transformers 5.
     private func doubleGateUp(_ settings: inout LoRASettings) {
         let pattern = #".*\.gate_up_proj"#
         if !settings.rankPattern.entries.contains(where: { $0.pattern.contains("gate_up_proj") }) {

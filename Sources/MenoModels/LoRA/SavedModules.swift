@@ -1,11 +1,11 @@
 extension ModuleNames {
-    /// Whether a module is the one that a name of `modules_to_save` means, or lies in it: as PEFT compares, a name is the end
-    /// of a module's full name, where its text model stands alone. The list of all layers is no module to PEFT.
+    /// Whether a module is the one that a name in `modules_to_save` means, or is inside it. As in PEFT, a name matches the end of
+    /// a module's full name in a standalone text model. The list of all layers is not a module in PEFT.
     static func isOrHolds(_ name: String, _ module: String) -> Bool {
         outermost(name, module) != nil
     }
 
-    /// Whether a module lies in the one that a name means, and is not that itself.
+    /// Whether a module is strictly inside the one that a name means.
     static func holds(_ name: String, _ module: String) -> Bool {
         outermost(name, module).map { $0 != alone(module) } ?? false
     }

@@ -2,23 +2,23 @@ internal import Foundation
 internal import MenoFormats
 internal import MenoTensor
 
-/// The tensors of an adapter's file, each taken once, by PEFT's names.
+/// The tensors of an adapter's file by PEFT's names. Each must be taken exactly once.
 final class SavedTensors {
     private struct Place {
-        /// In the file.
+        /// The name in the file.
         var stored: String
-        /// PEFT's, without its prefix.
+        /// PEFT's name, without its prefix.
         var name: String
         var isTransposed: Bool
     }
 
     let path: String
-    /// By the names in a text model alone.
+    /// Places by the names in a standalone text model.
     private let places: [String: Place]
     private var remaining: Set<String>
     private let file: SafetensorsFile
     private let device: Device
-    /// What may be wrong where a tensor is missing or does not fit.
+    /// Advice for errors about missing or mismatched tensors.
     private let advice: String
 
     init(_ folder: URL, device: Device, advice: String) throws {
@@ -68,7 +68,7 @@ final class SavedTensors {
 
     func has(_ name: String) -> Bool { place(name) != nil }
 
-    /// The shape that a tensor has in the file.
+    /// The shape of a tensor in the file; `nil` if it is not there.
     func shape(_ name: String) -> [Int]? {
         place(name).flatMap { place in
             file.weight(named: place.stored).map { place.isTransposed ? $0.shape.reversed() : $0.shape }
@@ -98,27 +98,33 @@ final class SavedTensors {
         return try (place.isTransposed ? tensor.transposed().contiguous() : tensor).to(device)
     }
 
-    /// Throws where a tensor was not taken.
+    /// Throws if a tensor was not taken.
     func requireAll() throws {
         let strays = remaining.sorted()
         guard let first = strays.first else { return }
         let unsupported = [
-            ("lora_embedding_", "adapts the embedding, which is not supported", "Train it whole, by modules_to_save."),
+            (
+                "lora_embedding_", "adapts the embedding, which is not supported",
+                "Train all of it: name it in modules_to_save."
+            ),
             (
                 "embed_tokens.lora_", "adapts the embedding, which is not supported",
-                "Train it whole, by modules_to_save."
+                "Train all of it: name it in modules_to_save."
             ),
             (
                 "embed_tokens.base_layer", "belongs to an adapter of the embedding, which is not supported",
-                "Train it whole, by modules_to_save."
+                "Train all of it: name it in modules_to_save."
             ),
-            ("lm_head.lora_", "adapts the head, which is not supported", "Train it whole, by modules_to_save."),
             (
-                "vision_tower.", "belongs to the part of the model that sees, which Meno does not have",
+                "lm_head.lora_", "adapts the head, which is not supported",
+                "Train all of it: name it in modules_to_save."
+            ),
+            (
+                "vision_tower.", "belongs to the vision part of the model, which Meno does not have",
                 "Train with target_modules that name layers of the language_model only."
             ),
             (
-                ".lora_magnitude_vector", "is of DoRA, and the configuration has no \"use_dora\"",
+                ".lora_magnitude_vector", "belongs to DoRA, but \"use_dora\" is not set in adapter_config.json",
                 "Is the configuration that of another adapter?"
             ),
             (

@@ -36,7 +36,7 @@ extension ConfigurationJSON {
             maximumPositions: positions)
     }
 
-    /// As many layers as `num_hidden_layers` says, and entries of `layer_types`.
+    /// The number of layers, which must agree with `num_hidden_layers` and the length of `layer_types`.
     private func layerCount(_ key: String, default fallback: Int?) throws -> Int {
         let count = try int(key) ?? fallback ?? required(key, int)
         guard count > 0, count <= 1024 else {

@@ -1,8 +1,8 @@
 internal import Foundation
 
 extension ConfigurationJSON {
-    /// Rotary parameters as transformers finds them: in `rope_scaling` (before transformers 5), else in `rope_parameters`; the
-    /// base in `rope_theta`, where they hold none.
+    /// Rotary parameters where transformers looks for them: in `rope_scaling` (before transformers 5), otherwise in
+    /// `rope_parameters`. If these have no base, it is in `rope_theta`.
     func rotary(_ defaults: Architecture.Defaults, headDimension: Int) throws -> RotaryConfiguration {
         let scaling = try section("rope_scaling").flatMap { $0.keys.isEmpty ? nil : $0 }
         return try rotary(
@@ -11,10 +11,10 @@ extension ConfigurationJSON {
     }
 
     /// - Parameters:
-    ///   - parameters: what the configuration has under the key of the layers in question.
-    ///   - base: θ where they hold none.
-    ///   - share: how much of a head is rotated, where neither they nor the configuration says so.
-    ///   - original: the positions before a scaling, where the configuration does not say so.
+    ///   - parameters: the configuration's parameters for these layers.
+    ///   - base: θ if they have none.
+    ///   - share: the rotated share of a head, if neither they nor the configuration gives one.
+    ///   - original: the context length before scaling, if the configuration does not give it.
     func rotary(
         _ parameters: ConfigurationJSON?, base: Double, share: Double = 1, original: Int? = nil, headDimension: Int
     ) throws -> RotaryConfiguration {
@@ -34,10 +34,10 @@ extension ConfigurationJSON {
         return rotary
     }
 
-    /// Of a model with a sliding window in some layers: how those that attend to all encode positions, and how the others do.
+    /// The rotations of a model with a sliding window in some layers: that of layers with full attention, and that of the others.
     /// - Parameters:
-    ///   - global: θ of the former, where nothing says otherwise.
-    ///   - local: θ of the latter.
+    ///   - global: the default θ of the former.
+    ///   - local: the default θ of the latter.
     func rotaries(
         global: Double, local: Double, headDimension: Int
     ) throws -> (global: RotaryConfiguration, local: RotaryConfiguration) {
@@ -60,7 +60,7 @@ extension ConfigurationJSON {
             return .dynamic(
                 factor: try parameters.positive("factor"),
                 originalPositions: try positivePositions(required("max_position_embeddings", int)))
-        // Phi 3 called LongRoPE by these names first.
+        // Early Phi 3 files use these names for LongRoPE.
         case "yarn" where parameters.has("short_factor"), "longrope", "su":
             return .longRope(try longRope(parameters, original))
         case "yarn": return .yarn(try yarn(parameters, original))
@@ -89,7 +89,7 @@ extension ConfigurationJSON {
         return positions
     }
 
-    /// How much longer than its first training a model's context is.
+    /// The ratio of the model's context to the original one.
     private func factor(_ parameters: ConfigurationJSON, original: Int) throws -> Double {
         if parameters.has("factor") { return try parameters.positive("factor") }
         return Double(try required("max_position_embeddings", int)) / Double(original)
@@ -137,7 +137,7 @@ extension ConfigurationJSON {
 }
 
 extension RotaryConfiguration.LongRope {
-    /// The attention factor that the paper suggests.
+    /// The paper's default attention factor.
     static func attentionFactor(_ factor: Double, originalPositions: Int) -> Double {
         factor <= 1 ? 1 : (1 + log(factor) / log(Double(originalPositions))).squareRoot()
     }

@@ -34,7 +34,7 @@ struct ConfigurationJSON {
 
     var keys: [String] { object.keys.sorted() }
 
-    /// Not there, unlike one that is null.
+    /// Whether a key is missing; one with the value null is not.
     func isAbsent(_ key: String) -> Bool { object[key] == nil }
 
     func has(_ key: String) -> Bool { object[key].map { !($0 is NSNull) } ?? false }
@@ -54,7 +54,7 @@ struct ConfigurationJSON {
         }
     }
     func strings(_ key: String) throws -> [String]? { try typed(key, "a list of strings") { $0 as? [String] } }
-    /// A list of whole numbers, or one.
+    /// A list of whole numbers, or a single one as a list.
     func ints(_ key: String) throws -> [Int]? {
         try typed(key, "a list of whole numbers") { value in
             let values = (value as? [Any] ?? [value]).map(Self.int)
@@ -65,12 +65,12 @@ struct ConfigurationJSON {
         try typed(key, "an object") { ($0 as? [String: Any]).map { ConfigurationJSON($0, path: path) } }
     }
 
-    /// With the values of another object where it has the same keys.
+    /// A copy in which the values of another object take precedence.
     func updated(with other: ConfigurationJSON) -> ConfigurationJSON {
         ConfigurationJSON(object.merging(other.object) { $1 }, path: path)
     }
 
-    /// Whether a key has a value that is not empty, and not false.
+    /// Whether a key has a value that is neither empty nor false.
     func isSet(_ key: String) -> Bool {
         guard has(key), let value = object[key] else { return false }
         if let values = value as? [Any] { return !values.isEmpty }
@@ -78,7 +78,7 @@ struct ConfigurationJSON {
         return (value as? Bool) != false
     }
 
-    /// What is computed only where this is `false`.
+    /// Throws if a key is true: such models are not supported.
     func refuse(_ key: String) throws {
         if try bool(key) ?? false {
             throw ModelError(.unsupported, at: path, "\"\(key)\": true is not supported.")

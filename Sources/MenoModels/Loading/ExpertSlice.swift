@@ -1,29 +1,30 @@
 internal import MenoFormats
 internal import MenoTensor
 
-/// Where a matrix of one expert lies in a tensor that has those of all.
+/// The location of one expert's matrix in a tensor with those of all experts.
 struct ExpertSlice: Sendable {
     var expert: Int
-    /// Of all experts in the tensor.
+    /// The number of experts in the tensor.
     var count: Int
-    /// Which of the matrices of an expert it is that lie there together.
+    /// The index of the matrix among those of an expert that are stored together.
     var part = 0
     var parts = 1
-    /// Whether the rows of those matrices take turns.
+    /// Whether the rows of those matrices alternate.
     var takesTurns = false
     /// Whether they are `[in, out]`.
     var isTransposed = false
 
-    /// The shape of the tensor that has matrices or biases of this shape.
+    /// The shape of the tensor that holds matrices or biases of this shape.
     func storedShape(_ shape: [Int]) -> [Int] {
         let both = [shape[0] * parts] + shape.dropFirst()
         return [count] + (isTransposed ? both.reversed() : both)
     }
 
-    /// Whether a matrix of this shape lies in one piece.
+    /// Whether a matrix of this shape is contiguous in the tensor.
     func isWhole(_ shape: [Int]) -> Bool { !takesTurns && !(isTransposed && shape.count > 1) }
 
-    /// The elements of the tensor that hold a matrix or bias of this shape; where it lies in pieces, the whole expert.
+    /// The elements of the tensor that hold a matrix or bias of this shape; if it is not contiguous, those of the complete
+    /// expert.
     func elements(_ shape: [Int]) -> Range<Int> {
         let size = shape.reduce(1, *)
         guard isWhole(shape) else { return expert * parts * size..<(expert + 1) * parts * size }
@@ -41,7 +42,7 @@ struct ExpertSlice: Sendable {
         return try matrix.reshaped(order + shape.dropFirst()).selected(part, along: takesTurns ? 1 : 0).contiguous()
     }
 
-    /// The places of a matrix's or bias's values in the tensor, row by row.
+    /// The index in the tensor of one value of a matrix or bias.
     func place(row: Int, column: Int, _ shape: [Int]) -> Int {
         let (rows, columns) = (shape[0] * parts, shape.dropFirst().reduce(1, *))
         let inner = takesTurns ? row * parts + part : part * shape[0] + row
@@ -60,7 +61,7 @@ extension WeightSource {
 }
 
 extension WeightSource {
-    /// A whole tensor as the file has it, in float32.
+    /// A complete tensor as the file has it, in float32.
     func whole(_ info: WeightInfo) throws -> Tensor {
         let values = try Tensor(uninitialized: info.shape, dtype: .float32)
         try values.withMutableBytes { try read(info.name, as: .float32, into: $0) }

@@ -2,9 +2,10 @@ internal import MenoFormats
 internal import MenoTensor
 
 extension FrozenMatrix {
-    /// A matrix that bitsandbytes has quantised, as its file holds it.
+    /// A matrix quantised by bitsandbytes, in the layout of its file.
     /// - Parameter readCodes: fills a buffer with the codes.
-    /// - Returns: `nil` where the kernels know no such blocks: other than 64 values to a scale and 256 scales to one of theirs.
+    /// - Returns: `nil` if the kernels do not support the block sizes; they expect 64 values per scale and 256 scales per
+    ///   second-level scale.
     static func quantized(
         _ matrix: QuantizedMatrix, readCodes: (UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> FrozenMatrix? {

@@ -7,7 +7,7 @@ struct GGUFKeys {
     private let metadata: GGUFMetadata
     private let tensors: Tensors
 
-    /// What the tensors of a file tell: their shapes, and the values of small ones.
+    /// Information from a file's tensors: their shapes, and the values of small ones.
     struct Tensors {
         var shape: (_ name: String) -> [Int]?
         var values: (_ name: String) throws -> [Float]
@@ -26,7 +26,7 @@ struct GGUFKeys {
         try self.init(file.metadata, tensors, path: path)
     }
 
-    /// Reads what is not in a file yet.
+    /// Reads metadata that has not been written to a file yet.
     init(_ metadata: GGUFMetadata, _ tensors: Tensors, path: String) throws {
         (self.metadata, self.tensors, self.path) = (metadata, tensors, path)
         architecture = try metadata.string("general.architecture")
@@ -39,7 +39,7 @@ struct GGUFKeys {
     }
     func requiredInt(_ key: String) throws -> Int { try metadata.int("\(architecture).\(key)") }
 
-    /// The shape of a tensor, which tells what the metadata leaves out.
+    /// The shape of a tensor, for what the metadata leaves out.
     func shape(_ tensor: String) throws -> [Int] {
         guard let shape = tensors.shape(tensor) else {
             throw ModelError(.malformed, at: path, "has no tensor \"\(tensor)\".")
@@ -62,7 +62,7 @@ struct GGUFKeys {
         }
     }
 
-    /// `attention.sliding_window_pattern`, where it is a number: every so manieth layer attends to all.
+    /// `attention.sliding_window_pattern`, where it is a number n: every n-th layer has full attention.
     func windowPeriod() throws -> Int? { windowPattern() == nil ? try int("attention.sliding_window_pattern") : nil }
 
     // MARK: A whole model
@@ -79,11 +79,11 @@ struct GGUFKeys {
         if let values = try int("attention.value_length"), values != dimension {
             throw ModelError(
                 .unsupported, at: path,
-                "values of \(values) dimensions beside keys of \(dimension) are not supported.")
+                "values with \(values) dimensions and keys with \(dimension) are not supported: both must be equal.")
         }
         let table = try shape("token_embd.weight")
         guard table.count == 2 else {
-            throw ModelError(.malformed, at: path, "the tensor \"token_embd.weight\" is no matrix.")
+            throw ModelError(.malformed, at: path, "the tensor \"token_embd.weight\" is not a matrix.")
         }
         let attention = AttentionConfiguration(
             headCount: heads, keyValueHeadCount: try int("attention.head_count_kv") ?? heads, headDimension: dimension,
@@ -127,12 +127,12 @@ struct GGUFKeys {
         return rotary
     }
 
-    /// Factors of each frequency, which are tensors.
+    /// Factors of the frequencies, which are stored as tensors.
     private func rotaryFactors() throws -> RotaryConfiguration.Scaling? {
         if has("rope_freqs.weight") {
             guard try rotaryScaling() == .none else {
                 throw ModelError(
-                    .unsupported, at: path, "factors of rotary frequencies beside a scaling are not supported.")
+                    .unsupported, at: path, "factors of rotary frequencies together with a scaling are not supported.")
             }
             return .divided(by: try floats("rope_freqs.weight"))
         }
@@ -159,7 +159,7 @@ struct GGUFKeys {
     /// How rotary frequencies are scaled.
     func rotaryScaling() throws -> RotaryConfiguration.Scaling {
         let type = try metadata.string("\(architecture).rope.scaling.type", default: nil) ?? "linear"
-        // The second is its name in older files.
+        // Older files use the second name.
         let factor = try double("rope.scaling.factor") ?? double("rope.scale_linear") ?? 0
         switch type {
         case "none": return .none

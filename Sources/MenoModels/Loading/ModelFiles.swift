@@ -9,7 +9,8 @@ package struct ModelFiles: Sendable {
     private let weights: any WeightSource
     private let map: WeightMap
 
-    /// Opens a model's files and reads its configuration; the weights stay on disk until ``load(dtype:form:quantization:device:)``.
+    /// Opens a model's files and reads its configuration; the weights stay on disk until
+    /// ``load(dtype:form:quantization:device:)``.
     /// - Parameter url: a folder with `config.json` and safetensors, or a `.gguf` file.
     package init(_ url: URL) throws {
         self.url = url
@@ -23,7 +24,7 @@ package struct ModelFiles: Sendable {
             var configuration = try DecoderConfiguration.read(huggingFace: url.appending(path: "config.json"))
             weights = try WeightFiles.open(url)
             map = .huggingFace(weights, configuration.architecture.names)
-            // transformers, too, believes the weights rather than the configuration.
+            // As in transformers, the weights take precedence over the configuration.
             if configuration.tiesEmbeddings, try map.hasOwnHead(weights, configuration.architecture.names) {
                 configuration.tiesEmbeddings = false
             }
@@ -50,20 +51,20 @@ package struct ModelFiles: Sendable {
 
     /// Reads the weights.
     /// - Parameters:
-    ///   - dtype: what frozen weights are held in, and where the device multiplies it fast also what is computed in:
-    ///     float32, bfloat16 or float16.
-    ///   - form: whether matrices that the file has packed stay so.
+    ///   - dtype: the type of frozen weights, and of the computation too where the device is fast with it: float32, bfloat16 or
+    ///     float16.
+    ///   - form: whether matrices that are packed in the file stay packed.
     ///   - quantization: how linear layers are quantised; `nil`: not at all.
-    ///   - computeType: of activations beside packed weights; `nil`: what this device multiplies fastest.
-    ///   - device: where its weights live.
-    /// - Throws: ``ModelError`` where weights are to stay packed that are not, or not on the CPU.
+    ///   - computeType: the type of activations with packed weights; `nil`: the one that this device multiplies fastest.
+    ///   - device: the device that holds the weights.
+    /// - Throws: ``ModelError`` if `form` is packed and the file's weights are not, or the device is not the CPU.
     package func load(
         dtype: DType, form: WeightForm = .dense, quantization: WeightQuantization? = nil, computeType: DType? = nil,
         device: Device = .cpu
     ) throws -> Decoder {
         var (form, quantization) = (form, quantization)
         if let wanted = quantization, hasForm(of: wanted) {
-            // What is asked for is what the file holds.
+            // The file already has the requested form.
             (form, quantization) = (.packed, nil)
         }
         if quantization != nil {
@@ -98,8 +99,8 @@ package struct ModelFiles: Sendable {
             quantization: quantization, device: device)
     }
 
-    /// Whether any matrix is packed in a way that can stay so.
-    /// - Parameter quantized: whether float16 numbers do not count.
+    /// Whether any matrix can stay packed.
+    /// - Parameter quantized: whether to leave out float16, which is not quantised.
     package func hasPackedWeights(quantized: Bool = false) -> Bool {
         if weights is BitsandbytesWeights { return true }
         guard let source = weights as? any PackedWeightSource else { return false }
@@ -112,10 +113,10 @@ package struct ModelFiles: Sendable {
         }
     }
 
-    /// Whether bitsandbytes has quantised the weights, as transformers keeps them in memory: packed.
+    /// Whether the weights are quantised by bitsandbytes. transformers keeps such weights packed in memory.
     package var isQuantizedByBitsandbytes: Bool { weights is BitsandbytesWeights }
 
-    /// Whether the file's own weights are quantised in this way already.
+    /// Whether the weights in the file are already quantised in this way.
     private func hasForm(of quantization: WeightQuantization) -> Bool {
         guard let source = weights as? BitsandbytesWeights else { return false }
         return source.weights.allSatisfy { info in

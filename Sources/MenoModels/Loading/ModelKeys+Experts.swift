@@ -1,7 +1,7 @@
 extension ModelKeys {
     /// A mixture of experts by the keys that most files have.
     /// - Parameters:
-    ///   - count: how many experts there are where a file leaves it out, and `chosen` and `size` the like.
+    ///   - count: the default number of experts; `chosen` and `size` likewise.
     func experts(count: Int?, chosen: Int?, size: Int?) throws -> ExpertsConfiguration {
         let names = ["num_local_experts", "num_experts", "n_routed_experts"]
         let named = names.first { json?.has($0) ?? false } ?? names[0]

@@ -1,7 +1,7 @@
 package import Foundation
 internal import MenoFormats
 
-/// What the files of a model say of it: `config.json`, or the metadata of a GGUF file, which has other keys for the same.
+/// A model's configuration, from `config.json` or from a GGUF file's metadata, which uses other keys for the same values.
 struct ModelKeys {
     let json: ConfigurationJSON?
     let gguf: GGUFKeys?
@@ -13,8 +13,8 @@ struct ModelKeys {
 
     /// - Parameters:
     ///   - key: the key of `config.json`.
-    ///   - gguf: the key of GGUF metadata, without the architecture before it; `nil`: it has none.
-    ///   - fallback: the value where the key is absent. A key that is null has none.
+    ///   - gguf: the key of GGUF metadata, without the architecture's prefix; `nil`: GGUF has no such key.
+    ///   - fallback: the value if the key is missing. A key that is null has no value.
     func double(_ key: String, gguf name: String?, default fallback: Double? = nil) throws -> Double? {
         if let json { return json.isAbsent(key) ? fallback : try json.double(key) }
         return try name.flatMap { try gguf?.double($0) } ?? fallback
@@ -26,10 +26,10 @@ struct ModelKeys {
         return try name.flatMap { try gguf?.int($0) } ?? fallback
     }
 
-    /// `false` for a GGUF file: it tells by its tensors.
+    /// `false` for a GGUF file, where the tensors show it.
     func bool(_ key: String) throws -> Bool { try json?.bool(key) ?? false }
 
-    /// One layer in how many attends to everything.
+    /// The number n if one in n layers has full attention.
     func windowPeriod(default fallback: Int) throws -> Int {
         let period = try json?.int("sliding_window_pattern") ?? gguf?.windowPeriod() ?? fallback
         guard period > 0 else {
@@ -40,7 +40,7 @@ struct ModelKeys {
 
     // MARK: Reading
 
-    /// A whole configuration.
+    /// A complete configuration.
     func decoder(_ architecture: Architecture) throws -> DecoderConfiguration {
         var configuration = try json?.llama(architecture) ?? gguf!.llama(architecture)
         try architecture.adjust(&configuration, self)
@@ -52,8 +52,8 @@ struct ModelKeys {
         return try configuration.validated(path: path)
     }
 
-    /// Gives layers a sliding window: those that the files name, or else those that a pattern does.
-    /// - Parameter size: where the files leave it out.
+    /// Gives a sliding window to the layers that the files list, or otherwise to those of a pattern.
+    /// - Parameter size: the default size of the window.
     func setWindows(
         _ configuration: inout DecoderConfiguration, default size: Int?, where isWindow: (_ layer: Int) throws -> Bool
     ) throws {
@@ -94,14 +94,14 @@ extension DecoderConfiguration {
 }
 
 extension ConfigurationJSON {
-    /// Refuses weights that are quantised in a way that cannot be read.
+    /// Refuses weights with an unsupported quantisation.
     fileprivate func requireReadableWeights() throws {
         guard let quantization = try section("quantization_config") else { return }
         let method = try quantization.string("quant_method")
-        // Early files of bitsandbytes name no method.
+        // Early bitsandbytes files do not name a method.
         let isBitsandbytes = try quantization.bool("load_in_4bit") ?? quantization.bool("load_in_8bit") ?? false
         if method == "bitsandbytes" || (method == nil && isBitsandbytes) { return }
-        // Decoded while the weights are read.
+        // MXFP4 is decoded while the weights are read.
         if method == "mxfp4" { return }
         throw ModelError(
             .unsupported, at: path,
@@ -110,7 +110,7 @@ extension ConfigurationJSON {
                 + "file of it.")
     }
 
-    /// The `model_type` of the class that `architectures` names, for a file without one.
+    /// The `model_type` of the class that `architectures` names, for a file without a `model_type`.
     fileprivate func modelTypeOfClass() throws -> String? {
         let classes = try strings("architectures") ?? []
         return Architecture.all.first { classes.contains($0.className) }?.modelType

@@ -1,7 +1,7 @@
 /// How frozen matrices are held in memory.
 package enum WeightForm: String, Sendable, Hashable, CaseIterable {
-    /// As numbers of the type that is asked for.
+    /// As numbers of the requested type.
     case dense
-    /// As the file stores them: blocks of GGUF files stay packed, and are decoded where they are multiplied.
+    /// As the file stores them: quantised blocks stay packed and are decoded during multiplication.
     case packed
 }

@@ -2,17 +2,17 @@ internal import Foundation
 internal import MenoFormats
 internal import MenoTensor
 
-/// Where a weight of transformers' naming is found in a file, and how it is turned into transformers' form.
+/// Where to find a weight in a file by its name in transformers, and how to convert it to transformers' layout.
 struct WeightMap: Sendable {
     /// A change of a stored weight, made in float32.
     enum Transformation: Sendable {
         case none
-        /// The file holds the norm's whole factor; the model adds 1 to what it holds.
+        /// The file holds a norm's complete factor; the model adds 1 to its weight.
         case subtractOne
-        /// The rows of each head are interleaved pairs (x₀, x_{d/2}, x₁, …) in the file, halves in the model.
+        /// The rows of each head are interleaved pairs (x₀, x_{d/2}, x₁, …) in the file and halves in the model.
         case unpermuteHeads(Int)
-        /// The rows of all queries come first in the file, then those of keys, then of values; in the model the queries of a key,
-        /// it and its value stand together.
+        /// The rows of all queries come first in the file, then those of keys, then of values; in the model, each key stands with
+        /// its queries and its value.
         case groupByKey(keys: Int, queries: Int)
         /// The file has the matrices of all experts in one tensor.
         case expert(ExpertSlice)
@@ -29,7 +29,7 @@ struct WeightMap: Sendable {
         }
     }
 
-    /// The name in the file, and what to do with what is found there.
+    /// The name in the file, and how to convert the tensor.
     var entry: @Sendable (_ name: String) -> (name: String, transformation: Transformation)
 
     /// Files that transformers wrote. Gemma 3 files with a vision part keep the text model under `language_model.`.
@@ -37,7 +37,7 @@ struct WeightMap: Sendable {
         let prefixes = ["", "language_model.", "model.language_model."]
         let embedding = names.transformers(.embedding) + ".weight"
         let prefix = prefixes.first { source.weight(named: prefixed(embedding, with: $0)) != nil }
-        // Files of the model without its head have the names in it.
+        // Files of a model without its head leave out the first component of the names.
         let whole = embedding.split(separator: ".").first.map { $0 + "." } ?? ""
         let isBase = prefix == nil && source.weight(named: String(embedding.dropFirst(whole.count))) != nil
         let base = isBase ? whole : ""
@@ -57,7 +57,7 @@ struct WeightMap: Sendable {
         }
     }
 
-    /// Where a weight of a mixture of experts is in files that have it under another name, or all experts' in one tensor.
+    /// The place of an expert's weight in files with a different name, or with one tensor for all experts.
     private static func otherPlace(
         of name: String, _ names: WeightNames, _ find: (String) -> WeightInfo?
     ) -> (name: String, transformation: Transformation)? {
@@ -74,7 +74,7 @@ struct WeightMap: Sendable {
             let slice = ExpertSlice(
                 expert: expert, count: count, part: place.part == .expertUp ? 1 : 0, parts: isDown ? 1 : 2,
                 takesTurns: stack.takesTurns && !isDown,
-                // Packed values lie in rows that are multiplied.
+                // Packed matrices are never transposed.
                 isTransposed: stack.isTransposed && info.storage != "MXFP4")
             return (stored, .expert(slice))
         }
@@ -83,7 +83,7 @@ struct WeightMap: Sendable {
 
     private static func prefixed(_ name: String, with prefix: String) -> String {
         guard prefix == ModuleNames.partPrefix else { return prefix + name }
-        // The head stands beside the text model, not in it.
+        // The head is next to the text model, not inside it.
         return name.hasPrefix(ModuleNames.alonePrefix) ? prefix + name.dropFirst(ModuleNames.alonePrefix.count) : name
     }
 
@@ -104,7 +104,7 @@ struct WeightMap: Sendable {
         }
     }
 
-    /// What llama.cpp's converter does to a weight, taken back.
+    /// The inverse of what llama.cpp's converter does to a weight.
     private static func transformation(
         of part: WeightPart, layer: Int?, _ kind: String, _ configuration: DecoderConfiguration
     ) -> Transformation {
@@ -146,7 +146,7 @@ struct WeightMap: Sendable {
 }
 
 extension Decoder {
-    /// Reads every weight of a model through its map.
+    /// Reads every weight of a model through the map.
     convenience init(
         _ configuration: DecoderConfiguration, weights source: any WeightSource, map: WeightMap, path: String,
         weightType: DType, computeType: DType? = nil, form: WeightForm, quantization: WeightQuantization? = nil,
@@ -189,7 +189,7 @@ extension Decoder {
 }
 
 extension LayerConfiguration {
-    /// How many of a part there are, which GGUF files have in one tensor: of experts, and of heads with a norm each.
+    /// The number of copies of a part that GGUF files hold in one tensor: one per expert, or per head with a separate norm.
     fileprivate func count(of part: WeightPart) -> Int? {
         switch part {
         case .queryNorm: attention.headCount
@@ -220,7 +220,7 @@ extension WeightSource {
         }
     }
 
-    /// A weight that is multiplied, packed as it is stored where that is asked for and the kernels know it.
+    /// A matrix, which stays packed if that is requested and the kernels support its format.
     fileprivate func matrix(
         _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int], _ form: WeightForm,
         dtype: DType, device: Device
@@ -238,7 +238,7 @@ extension WeightSource {
         guard let source = self as? any PackedWeightSource, let blocks = source.packing(of: info.name),
             let format = FrozenMatrix.Format(rawValue: blocks.type), columns % blocks.elements == 0
         else {
-            // Numbers of their own keep all their digits.
+            // Unpacked numbers keep their full precision.
             return FrozenMatrix(
                 try tensor(info, transformation, shape, dtype: info.storage == "BF16" ? .bfloat16 : .float32))
         }
@@ -252,16 +252,16 @@ extension WeightSource {
         }
         switch transformation {
         case .none, .expert: break
-        // Rows change their places, whatever they consist of.
+        // Rows can be reordered without decoding them.
         case .unpermuteHeads(let heads): bytes = try bytes.unpermuted(heads: heads)
         case .groupByKey(let keys, let queries): bytes = try bytes.groupedByKey(keys: keys, queries: queries)
-        case .subtractOne: preconditionFailure("norms are no matrices")
+        case .subtractOne: preconditionFailure("norms are not matrices")
         case .transpose: preconditionFailure("files with packed values have matrices as [out, in]")
         }
         return try FrozenMatrix(packed: [bytes], format: format, columns: columns)
     }
 
-    /// A weight that is quantised as it is read, a few rows at a time; `nil` where its shape cannot be quantised.
+    /// Quantises a weight while it is read, a few rows at a time; `nil` if its shape cannot be quantised.
     fileprivate func quantized(
         _ info: WeightInfo, _ transformation: WeightMap.Transformation, _ shape: [Int],
         _ quantization: WeightQuantization, dtype: DType
@@ -278,7 +278,7 @@ extension WeightSource {
         try decoded(info, dtype: dtype) ?? read(info, rows: nil, dtype: dtype)
     }
 
-    /// A matrix of blocks, decoded by the kernels, which have the numbers that ``WeightSource`` reads, and are faster.
+    /// A block-quantised matrix, decoded by the kernels. They give the same numbers as ``WeightSource`` and are faster.
     private func decoded(_ info: WeightInfo, dtype: DType) throws -> Tensor? {
         guard dtype == .float32 || dtype == .bfloat16, info.shape.count == 2,
             let source = self as? any PackedWeightSource,
@@ -291,7 +291,7 @@ extension WeightSource {
         return try FrozenMatrix(packed: [bytes], format: format, columns: info.shape[1]).values(dtype)
     }
 
-    /// - Parameter rows: of a matrix; `nil`: the whole tensor.
+    /// - Parameter rows: of a matrix; `nil`: the complete tensor.
     private func read(_ info: WeightInfo, rows: Range<Int>?, dtype: DType) throws -> Tensor {
         let columns = info.shape.dropFirst().reduce(1, *)
         let shape = rows.map { [$0.count] + info.shape.dropFirst() } ?? info.shape
@@ -303,7 +303,7 @@ extension WeightSource {
 }
 
 extension Tensor {
-    /// Rows of all queries, all keys and all values as the rows of each key with its queries and its value.
+    /// Reorders rows from all queries, all keys, all values to each key with its queries and its value.
     fileprivate func groupedByKey(keys: Int, queries: Int) throws -> Tensor {
         let dimension = size(0) / (keys * (queries + 2))
         let part = { (start: Int, count: Int) in
@@ -314,7 +314,7 @@ extension Tensor {
             .reshaped(shape)
     }
 
-    /// Rows of heads that lie as interleaved pairs, as halves.
+    /// Reorders the rows of each head from interleaved pairs to halves.
     fileprivate func unpermuted(heads: Int) throws -> Tensor {
         let rows = size(0)
         return try reshaped([heads, rows / heads / 2, 2] + shape.dropFirst()).transposed(1, 2).reshaped(shape)

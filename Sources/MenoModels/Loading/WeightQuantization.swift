@@ -1,15 +1,16 @@
 package import MenoTensor
 
-/// How linear layers are quantised while a model is loaded, tensor by tensor, as bitsandbytes does it. Embeddings and head are not.
+/// How linear layers are quantised while a model is loaded, tensor by tensor, as in bitsandbytes. Embeddings and the head are
+/// not.
 package struct WeightQuantization: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case fourBits(FourBitType, nested: Bool)
-        /// Of LLM.int8 (Dettmers et al., 2022, arXiv:2208.07339) the weights; activations are not quantised.
+        /// The weights of LLM.int8 (Dettmers et al., 2022, arXiv:2208.07339); activations are not quantised.
         case eightBits
     }
 
     package var kind: Kind
-    /// Modules that stay as they are, by their names or the ends of these.
+    /// Modules that are not quantised, by full name or the end of one.
     package var skippedModules: [String]
 
     package init(_ kind: Kind, skippedModules: [String] = []) {
@@ -29,7 +30,7 @@ package struct WeightQuantization: Sendable, Hashable {
         return skippedModules.filter { skipped in !modules.contains { ModuleNames.isOrHolds(skipped, $0) } }
     }
 
-    /// A matrix whose rows are asked for a few at a time, in order; `nil` where its shape cannot be quantised.
+    /// A quantised matrix, from rows that are read a few at a time and in order; `nil` if its shape cannot be quantised.
     func matrix(_ shape: [Int], rows: (Range<Int>) throws -> Tensor) throws -> FrozenMatrix? {
         guard FrozenMatrix.quantizes(shape) else { return nil }
         switch kind {

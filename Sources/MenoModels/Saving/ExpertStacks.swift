@@ -1,11 +1,11 @@
 internal import MenoTensor
 
-/// Where a weight is in a saved model.
+/// The location of a weight in a saved model.
 struct SavedPlace {
     var name: String
-    /// Which part of the tensor it is, where that has the matrices of all experts.
+    /// Its slice, if the tensor holds the matrices of all experts.
     var slice: ExpertSlice?
-    /// Whether it lies there as `[in, out]`.
+    /// Whether it is stored as `[in, out]`.
     var isTransposed = false
 
     /// The shape of the tensor that has a weight of this shape.
@@ -14,7 +14,7 @@ struct SavedPlace {
     }
 }
 
-/// Weights as transformers writes them.
+/// Conversion of weights to transformers' layout.
 extension DecoderConfiguration {
     func savedPlace(of name: String) -> SavedPlace {
         let names = architecture.names
@@ -37,7 +37,7 @@ extension DecoderConfiguration {
 }
 
 extension NamedValues {
-    /// With the weights of experts put together, and others turned, as their places say.
+    /// Combines the weights of experts and transposes others, according to their places.
     func placed(_ place: (String) -> SavedPlace) -> NamedValues {
         var (result, indices) = ([Entry](), [String: Int]())
         for entry in entries {

@@ -2,7 +2,7 @@ package import Foundation
 internal import MenoFormats
 package import MenoTensor
 
-/// Values of tensors at one moment, copied out of them: what is written while training goes on.
+/// Copies of tensors' values at one moment, which can be written while training continues.
 package struct NamedValues: Sendable {
     package struct Entry: Sendable {
         package var name: String
@@ -34,7 +34,7 @@ package struct NamedValues: Sendable {
         return values
     }
 
-    /// Writes a safetensors file that is on the disk when this returns.
+    /// Writes a safetensors file and returns once it is on disk.
     package func write(to url: URL) throws {
         let writer = try SafetensorsWriter(
             to: url, tensors: entries.map { .init($0.name, .float32, $0.shape) }, metadata: ["format": "pt"])
@@ -42,12 +42,12 @@ package struct NamedValues: Sendable {
         try writer.finish(synchronize: true)
     }
 
-    /// Puts the values of a file back into tensors; every tensor must be there, with its shape.
+    /// Restores tensors from a file, which must have every tensor with its shape.
     package static func restore(_ tensors: [(name: String, tensor: Tensor)], from url: URL) throws {
         try restore(tensors, from: url) { SavedPlace(name: $0) }
     }
 
-    /// - Parameter place: where the file has a tensor.
+    /// - Parameter place: the location of a tensor in the file.
     static func restore(
         _ tensors: [(name: String, tensor: Tensor)], from url: URL, at place: (String) -> SavedPlace
     ) throws {

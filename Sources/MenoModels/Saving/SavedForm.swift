@@ -1,7 +1,7 @@
 package import Foundation
 internal import MenoFormats
 
-/// What a fine-tuned model is on disk.
+/// The form of a fine-tuned model on disk.
 package struct SavedForm: Sendable {
     private enum Kind: Sendable {
         case adapter(LoRASettings, baseModel: String, revision: String?)
@@ -16,27 +16,27 @@ package struct SavedForm: Sendable {
 
     /// An adapter as PEFT reads it.
     /// - Parameters:
-    ///   - baseModel: what it was trained on, for `base_model_name_or_path`.
-    ///   - revision: its commit, where it came from the Hub.
+    ///   - baseModel: the model that it was trained on, for `base_model_name_or_path`.
+    ///   - revision: its commit, if it came from the Hub.
     package static func adapter(_ settings: LoRASettings, baseModel: String, revision: String? = nil) -> SavedForm {
         SavedForm(.adapter(settings, baseModel: baseModel, revision: revision))
     }
 
-    /// A whole model as transformers reads it, with the configuration and tokenizer of the folder that it came from. The text
-    /// model of a multimodal one becomes a model of its own: the other parts are not held.
+    /// A complete model as transformers reads it, with the configuration and tokenizer of the folder that it came from. The text
+    /// part of a multimodal model becomes a standalone model, since the other parts are not loaded.
     package static func model(source: URL) -> SavedForm { SavedForm(.model(source: source)) }
 
-    /// The same with files beside the weights, in every checkpoint and in the result.
+    /// A copy with additional files next to the weights, in every checkpoint and in the result.
     package func accompanied(by files: [String: Data]) -> SavedForm {
         var form = self
         form.companions = files
         return form
     }
 
-    /// Bytes of the files beside the weights.
+    /// Bytes of the additional files.
     package var companionSize: Int { companions.values.reduce(0) { $0 + $1.count } }
 
-    /// The settings of an adapter; `nil`: it is a whole model.
+    /// The settings of an adapter; `nil` for a complete model.
     package var adapterSettings: LoRASettings? {
         if case .adapter(let settings, _, _) = kind { settings } else { nil }
     }
@@ -49,7 +49,7 @@ package struct SavedForm: Sendable {
         }
     }
 
-    /// What a folder of transformers holds beside its weights.
+    /// Files of a Hugging Face folder that are copied along with the weights.
     private static let copiedNames = ["generation_config.json"] + tokenizerNames
     private static let tokenizerNames = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -57,7 +57,7 @@ package struct SavedForm: Sendable {
         "chat_template.json",
     ]
 
-    /// Writes a model's trained values into an existing folder. The weights come last: where they are, everything is.
+    /// Writes a model's trained values into an existing folder. The weights are written last: if they exist, everything does.
     package func write(_ weights: NamedValues, to folder: URL) throws {
         let isTextPart = weights.entries.contains { $0.name.hasPrefix(ModuleNames.partPrefix) }
         let url = folder.appending(path: weightsName)
@@ -67,7 +67,7 @@ package struct SavedForm: Sendable {
         switch kind {
         case .adapter(var settings, let baseModel, let revision):
             let weights = withHead(weights)
-            // A part of a name may fit modules of the other parts too.
+            // A partial name could match modules of the other parts too.
             if isTextPart { settings.modulesToSave = Self.modules(of: weights) }
             try LoRAFiles.writeConfiguration(
                 settings, baseModel: baseModel, revision: revision, isTextPart: isTextPart, to: folder)
@@ -82,21 +82,20 @@ package struct SavedForm: Sendable {
         }
     }
 
-    /// The full names of the modules that are saved as a whole.
+    /// The full names of the fully trained modules.
     private static func modules(of weights: NamedValues) -> [String] {
         let names = weights.entries.map(\.name).filter { !$0.contains(".lora_") }
         return Set(names.map { $0.split(separator: ".").dropLast().joined(separator: ".") }).sorted()
     }
 
-    /// Copies `config.json`, but for what is not true of the saved model: its type, its quantisation, its parts, its head. A model that came
-    /// from a GGUF file has none.
+    /// Copies `config.json` and adapts it to the saved model: type, quantisation, parts, head. A model from a GGUF file has none.
     private static func writeConfiguration(
         from source: URL, to folder: URL, isTextPart: Bool, hasHead: Bool
     ) throws {
         let file = source.appending(path: "config.json")
         guard FileManager.default.fileExists(atPath: file.path) else { return }
         guard let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] else {
-            throw ModelError(.malformed, at: file.path, "is no JSON object.")
+            throw ModelError(.malformed, at: file.path, "is not a JSON object.")
         }
         var configuration = whole
         if isTextPart, let text = whole["text_config"] as? [String: Any] {
@@ -118,7 +117,7 @@ package struct SavedForm: Sendable {
         try WholeFile.write(Data(text.utf8), to: folder.appending(path: "config.json"))
     }
 
-    /// Nothing is lost where a copy fails, or where the folder is the source itself.
+    /// Nothing is lost if a copy fails, or if the folder is the source itself.
     private static func copy(_ name: String, from source: URL, to folder: URL) throws {
         let (original, copy) = (source.appending(path: name), folder.appending(path: name))
         guard FileManager.default.fileExists(atPath: original.path),
@@ -127,7 +126,7 @@ package struct SavedForm: Sendable {
         try WholeFile.write(Data(contentsOf: original, options: .mappedIfSafe), to: copy)
     }
 
-    /// PEFT takes a head that is the embedding for a module of its own: it gets the same values.
+    /// PEFT treats a head that shares the embedding's weights as a separate module, so the same values are written for it.
     private func withHead(_ weights: NamedValues) -> NamedValues {
         guard let settings = adapterSettings, settings.modulesToSave.contains("lm_head"),
             !weights.entries.contains(where: { $0.name == "lm_head.weight" }),
@@ -139,7 +138,7 @@ package struct SavedForm: Sendable {
         return weights
     }
 
-    /// Puts saved values back into a model that has the same adapters.
+    /// Restores saved values into a model that has the same adapters.
     package func restore(_ model: Decoder, from folder: URL) throws {
         switch kind {
         case .adapter: try LoRAFiles.restore(model, from: folder)
@@ -152,14 +151,14 @@ package struct SavedForm: Sendable {
 }
 
 extension Decoder {
-    /// The trained values of this moment, in the order of their names.
+    /// The current trained values, sorted by name.
     package func trainedValues() throws -> NamedValues {
         let buffers = parameters.filter { $0.isBuffer && trainsAll }
         let values = try NamedValues((trainedParameters + buffers).map { ($0.name, $0.tensor) }.sorted { $0.0 < $1.0 })
         return values.placed(configuration.savedPlace)
     }
 
-    /// Whether the model itself is trained, and not adapters beside it.
+    /// Whether the model itself is trained rather than adapters.
     private var trainsAll: Bool {
         embedding.isTrained && adapters.isEmpty
     }

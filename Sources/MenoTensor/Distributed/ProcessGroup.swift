@@ -1,28 +1,28 @@
 internal import CTorch
 
-/// The processes that train together: what they gather, exchange and agree upon.
+/// The processes of a distributed run, and their collective operations.
 ///
-/// Every process calls the same operations in the same order. A group of one computes nothing and waits for nobody.
+/// Every process calls the same operations in the same order. In a group of one, operations return immediately.
 package final class ProcessGroup {
-    /// Where processes meet, and what this one is called there.
+    /// Where the processes meet, and how this one is reached.
     package struct Rendezvous: Sendable, Hashable {
-        /// The host and port of the store. Port 0 where this process hosts it: a free one.
+        /// The host and port of the store. If this process hosts the store, port 0 picks a free port.
         package var host: String
         package var port: UInt16
         package var hostsStore: Bool
-        /// Of the store's keys: tells groups apart that use one store.
+        /// The prefix of the store's keys, which keeps groups that share a store separate.
         package var prefix: String
-        /// The network interface that this process listens on; `nil`: by ``address``.
+        /// The network interface that this process listens on; `nil`: the one with ``address``.
         package var interface: String?
         /// The address that it listens on; `nil`: that of the machine's host name.
         package var address: String?
-        /// Seconds until all processes must have joined, and that an operation may take.
+        /// Timeouts in seconds: for all processes to join, and for one operation.
         package var joinTimeout = 300.0
         package var timeout = 1800.0
-        /// Processes of the group on this machine, this one included, and this one's number among them.
+        /// The number of the group's processes on this machine, and the rank of this one among them.
         package var localRank = 0
         package var localSize = 1
-        /// Who has the store, in words.
+        /// The host of the store, in words.
         package var storeHost = "rank 0"
 
         package init(
@@ -38,18 +38,18 @@ package final class ProcessGroup {
         }
     }
 
-    /// This process's number, from 0, and how many there are.
+    /// This process's rank, from 0, and the number of processes.
     package let rank: Int
     package let size: Int
-    /// The same among the processes of this machine.
+    /// The rank among, and the number of, the processes on this machine.
     package let localRank: Int
     package let localSize: Int
     private let storeHost: String
-    /// Notices processes that are lost; `nil` in a group of one.
+    /// Detects lost processes; `nil` in a group of one.
     package let watch: ProcessWatch?
     private let handle: OpaquePointer?
 
-    /// A group of this process alone.
+    /// A group of only this process.
     package init() {
         rank = 0
         size = 1
@@ -59,11 +59,11 @@ package final class ProcessGroup {
         handle = nil
     }
 
-    /// Whether this process speaks for all: writes files, and tells what happens.
+    /// Whether this is rank 0, which writes files and reports progress.
     package var isFirst: Bool { rank == 0 }
 
-    /// Joins the others, and waits until all of them are there.
-    /// - Throws: ``TorchError`` where they do not come in time, or the store cannot be reached.
+    /// Joins the other processes and waits until all have joined.
+    /// - Throws: ``TorchError`` if a process does not join in time or the store cannot be reached.
     package init(rank: Int, size: Int, at rendezvous: Rendezvous) throws {
         precondition(size > 0 && (0..<size).contains(rank), "a rank is one of the group's")
         self.rank = rank
@@ -95,13 +95,14 @@ package final class ProcessGroup {
         ct_process_group_leave(handle)
     }
 
-    /// - Throws: ``TorchError`` with `processLost`, which names the process that let an operation fail, where one did.
+    /// - Throws: ``TorchError``; with `processLost` and the rank of the process if the operation failed because a process was
+    ///   lost.
     private func operation(_ name: String, _ status: ct_status) throws {
         do {
             try check(status, name)
         } catch let error as TorchError {
             guard let watch, let verdict = watch.culprit(storeHost: storeHost) else { throw error }
-            // This process ends by itself now, and takes the time that it needs to save.
+            // This process now ends by itself and may take time to save.
             watch.leave()
             throw TorchError(
                 .processLost, verdict + ".",
@@ -109,20 +110,20 @@ package final class ProcessGroup {
         }
     }
 
-    /// Begins to notice processes that are lost.
-    /// - Parameter onSilence: called, with who is lost, where this process does not end by itself then.
+    /// Starts to detect lost processes.
+    /// - Parameter onSilence: called with the name of a lost process if this process does not end by itself afterwards.
     package func beginWatching(onSilence: @escaping @Sendable (_ verdict: String) -> Never) {
         watch?.begin(storeHost: storeHost, onSilence: onSilence)
     }
 
-    /// Waits for everybody; from then on, nobody is missed.
+    /// Waits for all processes and stops watching them.
     package func finish() throws {
         try barrier()
         watch?.end()
     }
 
     /// Every process's tensor, by rank.
-    /// - Parameter part: of one shape and type in all processes; on the CPU.
+    /// - Parameter part: a CPU tensor with the same shape and type in all processes.
     package func gather(_ part: Tensor) throws -> [Tensor] {
         guard let handle else { return [part] }
         let part = try part.contiguous()
@@ -137,7 +138,7 @@ package final class ProcessGroup {
     /// Sends a tensor to each process, and returns what each sends to this one, by rank.
     /// - Parameters:
     ///   - parts: `[size]` tensors of one type, on the CPU, by rank.
-    ///   - shapes: `[size]`, of what comes from each.
+    ///   - shapes: `[size]` shapes of the tensors to receive, by rank.
     package func exchange(_ parts: [Tensor], shapes: [[Int]]) throws -> [Tensor] {
         precondition(parts.count == size && shapes.count == size, "one part for each process")
         guard let handle else { return parts }
@@ -150,13 +151,13 @@ package final class ProcessGroup {
         return incoming
     }
 
-    /// Replaces a tensor by that of one process. It is contiguous and on the CPU.
+    /// Replaces a tensor with that of one process. It must be contiguous and on the CPU.
     package func broadcast_(_ tensor: Tensor, from root: Int) throws {
         guard let handle else { return }
         try operation("broadcast", ct_process_group_broadcast(handle, tensor.handle, Int32(root)))
     }
 
-    /// Every process's numbers, by rank; as many as each has.
+    /// Every process's numbers, by rank; their count may differ.
     package func gather(_ numbers: [Double]) throws -> [[Double]] {
         guard handle != nil else { return [numbers] }
         let counts = try agree(numbers.count)
@@ -178,19 +179,19 @@ package final class ProcessGroup {
         }
     }
 
-    /// Waits for everybody.
+    /// Waits for all processes.
     package func barrier() throws { _ = try gather(Tensor([Int64(0)])) }
 
-    /// What each process decides, by rank: nobody acts alone on what it alone has seen.
+    /// Every process's decision, by rank, so that no process acts on information that only it has.
     package func agree(_ decision: Int) throws -> [Int] {
         guard handle != nil else { return [decision] }
         return try gather(Tensor([Int64(decision)])).map { Int(try $0.array(of: Int64.self)[0]) }
     }
 
-    /// What the first process decides.
+    /// The decision of rank 0.
     package func decide(_ decision: Bool) throws -> Bool { try agree(decision ? 1 : 0)[0] == 1 }
 
-    /// Whether any process says yes.
+    /// Whether the decision of any process is true.
     package func agree(ifAny decision: Bool) throws -> Bool { try agree(decision ? 1 : 0).contains(1) }
 }
 

@@ -2,15 +2,15 @@ internal import CTorch
 internal import Foundation
 internal import Synchronization
 
-/// Notices processes of a group that have ended or hang.
+/// Detects processes of a group that have ended or hang.
 ///
-/// Each process counts up a number in the store, on a thread of its own, and looks at those of the others. One whose number
-/// stands still is lost: operations of the group that wait for it fail then.
+/// Each process increments a number in the store on a background thread and reads those of the others. A process whose number
+/// stops changing is lost, and group operations that wait for it fail.
 package final class ProcessWatch: Sendable {
-    /// How long a number may stand still, in seconds, and how long a process then has to end by itself.
+    /// How long a number may stay unchanged, in seconds, and how long a process then has to end by itself.
     package struct Patience: Sendable {
         package var silence = 15.0
-        /// After an operation has failed, another process's silence is reported sooner.
+        /// Replaces the first limit after an operation has failed, to report a silent process sooner.
         package var silenceAfterFailure = 4.0
         package var farewell = 8.0
     }
@@ -22,9 +22,9 @@ package final class ProcessWatch: Sendable {
         /// When the store last answered.
         var contact: Double
         var isOver = false
-        /// Whether this process ends by itself, and takes the time that it needs.
+        /// Whether this process is ending by itself and may take its time.
         var isLeaving = false
-        /// Whether this process tells the others that it has failed.
+        /// Whether this process reports to the others that it has failed.
         var hasFailed = false
         var verdict: String?
 
@@ -39,7 +39,7 @@ package final class ProcessWatch: Sendable {
     /// Added once by a process that fails, so that the others need not wait for its silence.
     fileprivate static let failure: Int64 = 1 << 40
 
-    /// libtorch's side of it, which the threads share.
+    /// The native handle, which the threads share.
     private final class Handle: @unchecked Sendable {
         let pointer: OpaquePointer
         init(_ pointer: OpaquePointer) { self.pointer = pointer }
@@ -54,7 +54,7 @@ package final class ProcessWatch: Sendable {
         state = Mutex(
             State(
                 beats: Array(repeating: -1, count: size), changes: Array(repeating: now, count: size), contact: now))
-        // The thread ends with the watch; a store that does not answer may keep it.
+        // The thread ends with the watch, unless the store does not answer.
         Thread.detachNewThread { [handle, weak self] in
             var beats = [Int64](repeating: 0, count: size)
             var own: Int64 = 1
@@ -71,7 +71,7 @@ package final class ProcessWatch: Sendable {
     private static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
 
     /// - Parameter beats: `nil` where the store cannot be reached.
-    /// - Returns: what to add next; `nil` where nothing is watched any more.
+    /// - Returns: the next increment; `nil` once the watch has ended.
     private func heard(_ beats: [Int64]?) -> Int64? {
         let now = Self.now
         return state.withLock { state in
@@ -90,15 +90,15 @@ package final class ProcessWatch: Sendable {
         }
     }
 
-    /// Looks on from a thread of its own, and ends what waits for a process that is lost.
-    /// - Parameter onSilence: called where that does not end this process's work.
+    /// Watches on a background thread and aborts operations that wait for a lost process.
+    /// - Parameter onSilence: called if that does not end this process's work.
     package func begin(storeHost: String, onSilence: @escaping @Sendable (_ verdict: String) -> Never) {
         Thread.detachNewThread { [weak self, handle, patience] in
             while let self, !self.isLeaving {
                 if let verdict = self.verdict(after: patience.silence, storeHost: storeHost) {
                     self.state.withLock { $0.verdict = verdict }
                     ct_process_watch_abort(handle.pointer)
-                    // Where another one failed, this one meets the failure at its next operation, after what it does now.
+                    // If another process failed, this one will notice at its next operation, after its current work.
                     if self.state.withLock({ $0.failed != nil }) { return }
                     Thread.sleep(forTimeInterval: patience.farewell)
                     if self.isLeaving { return }
@@ -109,28 +109,28 @@ package final class ProcessWatch: Sendable {
         }
     }
 
-    /// Who is lost, in words; `nil`: nobody.
+    /// The lost process and how it was lost, in words; `nil`: none.
     private func verdict(after silence: Double, storeHost: String) -> String? {
         let now = Self.now
         return state.withLock { state in
             if let known = state.verdict { return known }
             if let failed = state.failed, failed != rank {
-                return "rank \(failed) failed: its own message says why"
+                return "rank \(failed) failed: see its error message"
             }
             if now - state.contact > silence {
                 return "\(storeHost) has not answered for \(Int(now - state.contact)) s: it ended or hangs"
             }
-            // The one that fell silent first: the others may have ended because of it.
+            // Report the process that went silent first: the others may have ended because of it.
             let oldest = state.changes.indices.filter { $0 != rank }.min { state.changes[$0] < state.changes[$1] }
-            // Who cannot be heard because the store is gone is not blamed.
+            // A process is not blamed if it is silent only because the store is gone.
             guard let oldest, state.contact - state.changes[oldest] > silence else { return nil }
-            return "rank \(oldest) has given no sign for \(Int(now - state.changes[oldest])) s: it was killed, or hangs"
+            return "rank \(oldest) has not responded for \(Int(now - state.changes[oldest])) s: it was killed or hangs"
         }
     }
 
-    /// Who was lost, after an operation of the group failed: waits until that is known.
-    /// - Parameter storeHost: who has the store, in words.
-    /// - Returns: `nil` where everybody is there.
+    /// The lost process after an operation of the group failed. Waits until it is known.
+    /// - Parameter storeHost: the host of the store, in words.
+    /// - Returns: `nil` if all processes are alive.
     package func culprit(storeHost: String) -> String? {
         let end = Self.now + 2 * patience.silenceAfterFailure + 1
         while Self.now < end {
@@ -140,7 +140,7 @@ package final class ProcessWatch: Sendable {
         return nil
     }
 
-    /// Tells the others that this process ends because it failed.
+    /// Reports to the others that this process ends because it failed.
     package func tellFailure() {
         state.withLock { $0.hasFailed = true }
         let end = Self.now + 2
@@ -151,9 +151,9 @@ package final class ProcessWatch: Sendable {
 
     private var isLeaving: Bool { state.withLock { $0.isOver || $0.isLeaving } }
 
-    /// This process ends by itself from now on, whatever becomes of the others; it goes on giving signs.
+    /// Marks this process as ending by itself, whatever happens to the others. It still sends its heartbeat.
     package func leave() { state.withLock { $0.isLeaving = true } }
 
-    /// Nobody is missed from now on.
+    /// Stops watching.
     package func end() { state.withLock { $0.isOver = true } }
 }

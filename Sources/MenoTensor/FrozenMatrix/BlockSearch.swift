@@ -1,10 +1,10 @@
-/// The blocks of GGUF files whose scales are searched for, as llama.cpp does it. Their bytes depend neither on the processor nor on
+/// The GGUF block formats whose scales are found by a search, as in llama.cpp. Their bytes depend neither on the processor nor on
 /// the number of threads.
 package enum BlockSearch: String, Sendable, CaseIterable {
     case Q4_K, Q5_K, Q6_K
 
-    /// The blocks of some values.
-    /// - Parameter values: a multiple of 256.
+    /// Encodes values as blocks.
+    /// - Parameter values: the number of values must be a multiple of 256.
     package func blocks(of values: [Float]) throws -> Tensor {
         let size =
             switch self {

@@ -1,4 +1,4 @@
-/// The sixteen values of four bits, as bitsandbytes has them.
+/// The set of sixteen values that four-bit codes stand for, as in bitsandbytes.
 public enum FourBitType: String, Sendable, Hashable, CaseIterable {
     /// Quantiles of a normal distribution (Dettmers et al., 2023, arXiv:2305.14314).
     case nf4

@@ -1,30 +1,31 @@
-/// Matrices quantised as bitsandbytes does it (Dettmers et al., 2023, arXiv:2305.14314): the same codes and scales, in its
+/// Quantisation of matrices as in bitsandbytes (Dettmers et al., 2023, arXiv:2305.14314): the same codes and scales, in its
 /// order of operations.
 extension FrozenMatrix {
-    /// Values that have a scale in common, and scales that have one.
+    /// The number of values that share a scale, and of scales that share a second-level scale.
     package static let (block, nestedBlock) = (64, 256)
 
-    /// Whether a matrix of this shape can be quantised: rows are whole units of the kernels, all values whole blocks.
+    /// Whether a matrix of this shape can be quantised: a row must be a multiple of the kernels' unit, and all values a multiple
+    /// of the block.
     package static func quantizes(_ shape: [Int]) -> Bool {
         shape.count == 2 && shape[1] > 0 && shape[1] % 32 == 0 && shape[0] * shape[1] % block == 0
     }
 
-    /// Values that are quantised at a time.
+    /// The number of values quantised at a time.
     private static let chunk = 1 << 20
 
-    /// Values in four bits each.
+    /// Quantises values to four bits each.
     /// - Parameters:
     ///   - values: `[rows, columns]` on the CPU, of a shape that ``quantizes(_:)``.
-    ///   - nested: whether the scales, too, are quantised, to eight bits.
+    ///   - nested: whether the scales are quantised too, to eight bits.
     package static func fourBits(_ values: Tensor, type: FourBitType, nested: Bool) throws -> FrozenMatrix {
         try fourBits(shape: values.shape, type: type, nested: nested, rows: rows(of: values))
     }
 
-    /// Values in four bits each, of which only a few rows are in memory at a time.
+    /// Quantises values to four bits each, with only a few rows in memory at a time.
     /// - Parameters:
     ///   - shape: one that ``quantizes(_:)``.
-    ///   - nested: whether the scales, too, are quantised, to eight bits.
-    ///   - rows: gives some of the rows, `[count, columns]` on the CPU. It is asked for each row once, in order.
+    ///   - nested: whether the scales are quantised too, to eight bits.
+    ///   - rows: returns some of the rows, `[count, columns]` on the CPU. Called once for each row, in order.
     package static func fourBits(
         shape: [Int], type: FourBitType, nested: Bool, rows: (Range<Int>) throws -> Tensor
     ) throws -> FrozenMatrix {
@@ -55,13 +56,13 @@ extension FrozenMatrix {
             format: .nestedFourBits, columns: shape[1])
     }
 
-    /// Values in eight bits each, with a scale for each row.
+    /// Quantises values to eight bits each, with a scale for each row.
     /// - Parameter values: `[rows, columns]` on the CPU, of a shape that ``quantizes(_:)``.
     package static func eightBits(_ values: Tensor) throws -> FrozenMatrix {
         try eightBits(shape: values.shape, rows: rows(of: values))
     }
 
-    /// Values in eight bits each, of which only a few rows are in memory at a time. Parameters as for
+    /// Quantises values to eight bits each, with only a few rows in memory at a time. Parameters as for
     /// ``fourBits(shape:type:nested:rows:)``.
     package static func eightBits(shape: [Int], rows: (Range<Int>) throws -> Tensor) throws -> FrozenMatrix {
         precondition(quantizes(shape), "\(shape) cannot be quantised")
@@ -75,7 +76,7 @@ extension FrozenMatrix {
         return try FrozenMatrix(packed: [bytes, scales], format: .int8, columns: shape[1])
     }
 
-    /// Rows that are quantised together: whole blocks.
+    /// Ranges of rows that are quantised together, each a multiple of the block.
     private static func parts(of shape: [Int]) -> [Range<Int>] {
         let step = max(2, chunk / shape[1] / 2 * 2)
         return stride(from: 0, to: shape[0], by: step).map { $0..<min($0 + step, shape[0]) }
@@ -85,15 +86,15 @@ extension FrozenMatrix {
         { try values.narrowed(0, start: $0.lowerBound, count: $0.count) }
     }
 
-    /// Values in a type that the kernels read.
+    /// Converts values to a type that the kernels read.
     private static func numbersOf(_ values: Tensor) throws -> Tensor {
         try (values.dtype == .bfloat16 ? values : values.to(.float32)).contiguous()
     }
 
-    /// The nearest codes of some scales, and what each 256 of them are multiplied by.
+    /// The nearest codes of some scales, and the second-level scale of each 256 of them.
     ///
     /// bitsandbytes on a GPU takes the nearest as well. Its library for CPUs rounds a scale to one of 65,536 steps first, and
-    /// so takes the code on the other side of the middle between two for one scale in 600.
+    /// so picks the neighboring code for one scale in 600.
     private static func quantizedScales(_ scales: Tensor) throws -> (codes: Tensor, scales: Tensor) {
         let count = scales.count
         let missing = (nestedBlock - count % nestedBlock) % nestedBlock
@@ -108,7 +109,7 @@ extension FrozenMatrix {
         return (try codes.to(.uint8), largest)
     }
 
-    /// The 256 values of eight bits whose exponent has as many of them as it needs (Dettmers, 2015, arXiv:1511.04561).
+    /// The 256 eight-bit values with a dynamic exponent (Dettmers, 2015, arXiv:1511.04561).
     private static func scaleCodebook() throws -> [Float] {
         var values: [Float] = [0, 1]
         for exponent in 0..<7 {

@@ -1,17 +1,18 @@
-/// A weight `[rows, columns]` that is multiplied, also transposed, and never changed.
+/// A weight `[rows, columns]` that is multiplied, possibly transposed, and never changed.
 ///
-/// How its values lie in memory is its own business. Whoever holds one asks for products, for rows and for its shape, and gets
-/// float32, bfloat16 or float16 values. Packed ones stay packed: kernels decode what they multiply, while they do.
+/// The layout of its values is private. Users get its shape, its rows and products with it, in float32, bfloat16 or float16.
+/// Packed values stay packed: kernels decode them while they multiply.
 package final class FrozenMatrix {
-    /// How values lie in memory. The raw values are the names that the kernels know (`Sources/CMenoKernels/Kernels/Packing.h`).
+    /// The layout of values in memory. The raw values are the kernels' names (`Sources/CMenoKernels/Kernels/Packing.h`).
     package enum Format: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
         /// One tensor of floating-point numbers.
         case dense
-        /// Blocks of a GGUF file, by ggml's names.
+        /// Blocks of a GGUF file, with ggml's names.
         case F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4
-        /// Integers of eight bits with a scale for each row, as bitsandbytes has them (without LLM.int8's outliers).
+        /// Integers of eight bits with a scale for each row, as in bitsandbytes (without LLM.int8's outliers).
         case int8
-        /// Four bits with a scale for 64 values, as bitsandbytes has them (NF4 and FP4); in nested ones the scales have eight bits.
+        /// Four bits with a scale for every 64 values, as in bitsandbytes (NF4 and FP4). In the nested format, scales have eight
+        /// bits.
         case fourBits = "four_bits"
         case nestedFourBits = "four_bits_nested"
 
@@ -27,11 +28,12 @@ package final class FrozenMatrix {
     package let format: Format
     /// `[rows, columns]`.
     package let shape: [Int]
-    /// What the kernels read, as ``format`` has it.
+    /// The tensors that the kernels read, depending on ``format``.
     let parts: [Tensor]
 
     /// A matrix of floating-point numbers.
-    /// - Parameter values: `[rows, columns]`, in one of the floating-point types. They must not change as long as this lives.
+    /// - Parameter values: `[rows, columns]`, in one of the floating-point types. They must not change during this object's
+    ///   lifetime.
     package init(_ values: Tensor) {
         precondition(values.rank == 2, "a matrix has two dimensions, not \(values.shape)")
         format = .dense
@@ -41,16 +43,16 @@ package final class FrozenMatrix {
 
     /// A packed matrix on the CPU.
     /// - Parameters:
-    ///   - format: not ``Format/dense``.
-    ///   - parts: what the format consists of, first the packed values as bytes `[rows, bytes of a row]`.
+    ///   - format: any format except ``Format/dense``.
+    ///   - parts: the tensors of the format; the first has the packed values as bytes, `[rows, bytes of a row]`.
     ///   - columns: a multiple of 32.
-    /// - Throws: ``TorchError`` where the parts do not fit together.
+    /// - Throws: ``TorchError`` if the parts do not fit together.
     package init(packed parts: [Tensor], format: Format, columns: Int) throws {
         precondition(format != .dense && !parts.isEmpty)
         self.format = format
         self.parts = parts
         shape = [parts[0].size(0), columns]
-        // Decoding no row checks all parts.
+        // Decoding zero rows makes the kernel check all parts.
         let width = try unpacked(rows: Tensor([Int64]()), .float32).size(1)
         guard width == columns else {
             throw TorchError(
@@ -67,7 +69,7 @@ package final class FrozenMatrix {
     /// Bytes in memory.
     package var byteCount: Int { parts.reduce(0) { $0 + $1.count * $1.dtype.size } }
 
-    /// The values as one tensor, where they are that already.
+    /// The values of a dense matrix; `nil` if it is packed.
     var dense: Tensor? { isPacked ? nil : parts[0] }
 
     /// All values, `[rows, columns]`; dense ones of this type are not copied.
@@ -77,14 +79,14 @@ package final class FrozenMatrix {
     }
 
     /// Some rows.
-    /// - Parameter indices: `[count]`, int64, beside the matrix.
-    /// - Returns: `[count, columns]`; in the type of a dense matrix, in float32 of a packed one.
+    /// - Parameter indices: `[count]`, int64, on the matrix's device.
+    /// - Returns: `[count, columns]`, in the type of a dense matrix or in float32 for a packed one.
     package func rows(at indices: Tensor) throws -> Tensor {
         guard isPacked else { return try Tensor.embedding(parts[0], indices) }
         return try unpacked(rows: indices, .float32)
     }
 
-    /// A dense matrix of other values, in the type that rows have.
+    /// A dense matrix with other values, in the type of this one's rows.
     /// - Parameter values: `[rows, columns]`.
     package func holding(_ values: Tensor) throws -> FrozenMatrix {
         precondition(values.shape == shape)
@@ -95,6 +97,6 @@ package final class FrozenMatrix {
         try Kernels.unpackRows.one(.tensors(parts), .string(format.rawValue), .optional(rows), .dtype(dtype))
     }
 
-    /// As operators take it: its parts and the name of its format.
+    /// The arguments for operators: the parts and the name of the format.
     var arguments: [OperatorArgument] { [.tensors(parts), .string(format.rawValue)] }
 }

@@ -1,4 +1,4 @@
-/// The ATen operators that Meno uses, each looked up when first needed.
+/// The ATen operators that Meno uses, each looked up on first use.
 enum ATen {
     static let add = Operator("aten::add", "Tensor")
     static let addScalar = Operator("aten::add", "Scalar")

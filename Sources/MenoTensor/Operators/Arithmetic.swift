@@ -29,7 +29,7 @@ extension Tensor {
     package func softplus() throws -> Tensor { try ATen.softplus.one(.tensor(self)) }
     /// 1 / (1 + exp(−x)).
     package func sigmoid() throws -> Tensor { try ATen.sigmoid.one(.tensor(self)) }
-    /// Each element brought between two bounds.
+    /// Each element clamped to two bounds; `nil`: no bound.
     package func clamped(_ least: Double?, _ most: Double?) throws -> Tensor {
         try ATen.clamp.one(
             .tensor(self), least.map(OperatorArgument.double) ?? .none, most.map(OperatorArgument.double) ?? .none)
@@ -44,7 +44,7 @@ extension Tensor {
 
     /// x · sigmoid(x).
     package func silu() throws -> Tensor { try ATen.silu.one(.tensor(self)) }
-    /// The Gaussian error linear unit, by its tanh approximation.
+    /// The Gaussian error linear unit with the tanh approximation.
     package func geluTanh() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("tanh")) }
     /// The Gaussian error linear unit, exact.
     package func gelu() throws -> Tensor { try ATen.gelu.one(.tensor(self), .string("none")) }
@@ -53,7 +53,7 @@ extension Tensor {
 
     // MARK: In place
 
-    /// Copies the elements of a tensor of a broadcastable shape, converting their type.
+    /// Copies the elements of a tensor with a broadcastable shape and converts their type.
     @discardableResult package func copy_(_ source: Tensor) throws -> Tensor {
         try ATen.copy_.one(.tensor(self), .tensor(source))
     }
@@ -103,7 +103,7 @@ extension Tensor {
     package func softmax(along dimension: Int, dtype: DType? = nil) throws -> Tensor {
         try ATen.softmax.one(.tensor(self), .int(dimension), dtype.map(OperatorArgument.dtype) ?? .none)
     }
-    /// log Σ exp(x) along a dimension, which goes away.
+    /// log Σ exp(x) along a dimension, which is removed.
     package func logSumExp(along dimension: Int) throws -> Tensor {
         try ATen.logsumexp.one(.tensor(self), .ints([dimension]))
     }

@@ -1,6 +1,6 @@
 extension Tensor {
     /// Zeroes each element of a matrix with a probability and scales the rest by 1 / (1 − probability).
-    /// - Parameter keys: what decides which; the same as for ``adaptedLinear(_:down:up:scaling:dropout:)``.
+    /// - Parameter keys: determine which elements, in the same way as for ``adaptedLinear(_:down:up:scaling:dropout:)``.
     package func dropout(_ probability: Double, _ keys: RowKeys) throws -> Tensor {
         guard probability > 0 else { return self }
         guard hasFusedLayers else {
@@ -18,7 +18,7 @@ extension Tensor {
         try Kernels.dropout.one(.tensor(contiguous()), .double(probability), .bits(key), .tensor(numbers))
     }
 
-    /// Uniform noise on [−1, 1) that follows from `keys`: `[rows, columns]`, float32, on the CPU.
+    /// Uniform noise on [−1, 1), determined by `keys`: `[rows, columns]`, float32, on the CPU.
     package static func noise(columns: Int, _ keys: RowKeys) throws -> Tensor {
         try Kernels.uniform.one(.tensor(keys.hostNumbers), .bits(keys.key), .int(columns))
     }

@@ -1,23 +1,23 @@
 extension Torch {
-    /// Whether products of float32 activations with frozen weights of either type are this project's own on this processor:
-    /// one with AVX2 or AVX-512. `ATEN_CPU_CAPABILITY` chooses here as it does for libtorch's own kernels.
+    /// Whether Meno's kernels compute products of float32 activations with frozen weights on this processor, which takes AVX2 or
+    /// AVX-512. `ATEN_CPU_CAPABILITY` applies as it does to libtorch's kernels.
     package static var hasOwnProducts: Bool { Kernels.processorHas(.products) }
 
-    /// Products of at most so many rows of float32 activations read a weight once and pack nothing (`kFew` in `Product.h`).
+    /// The most rows of float32 activations for which a product reads the weight once, without packing (`kFew` in `Product.h`).
     package static var fewRows: Int { 4 }
 
-    /// Whether activations should be float32 beside frozen weights in bfloat16 (``ProductKind/widened``).
+    /// Whether activations should be float32 with frozen bfloat16 weights (``ProductKind/widened``).
     package static var widensFrozenWeights: Bool { Kernels.processorHas(.widenedWeights) }
 
-    /// Whether products of bfloat16 activations with bfloat16 weights are this project's own: on the processor's matrix unit
-    /// (AMX), by its dot products, or in tests by plain code (`MENO_PRODUCTS=emulated` in the environment).
+    /// Whether Meno's kernels compute products of bfloat16 activations with bfloat16 weights: with the processor's matrix unit
+    /// (AMX), with its dot-product instructions, or in tests with plain code (`MENO_PRODUCTS=emulated` in the environment).
     package static var hasTileProducts: Bool { Kernels.processorHas(.tileProducts) }
 }
 
 extension Tensor {
-    /// x · Wᵀ + b for x `[..., in]`, a frozen weight `[out, in]` and bias `[out]`, which get no gradient.
+    /// x · Wᵀ + b for x `[..., in]` and a frozen weight `[out, in]` and bias `[out]`, which get no gradient.
     ///
-    /// The weight may be of another type than x; the result has x's.
+    /// The weight's type may differ from x's; the result has x's type.
     package func frozenLinear(_ weight: FrozenMatrix, bias: Tensor? = nil) throws -> Tensor {
         guard Kernels.take(.frozenProduct, self, weight) else {
             return try linear(weight.values(dtype), bias: bias?.to(dtype))
@@ -32,17 +32,17 @@ extension Tensor {
         }[0]
     }
 
-    /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` takes these activations and a frozen weight.
+    /// Whether ``adaptedLinear(_:down:up:scaling:dropout:)`` supports these activations and this frozen weight.
     package func hasAdaptedLinear(_ weight: FrozenMatrix) -> Bool { Kernels.take(.adaptedProduct, self, weight) }
 
     /// x · Wᵀ + s · D(x) · Aᵀ · Bᵀ: a frozen linear layer with a low-rank adapter (Hu et al., 2021, arXiv:2106.09685), as one
-    /// node of autograd. Only where ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32 on the CPU, and
+    /// autograd node. Valid only if ``hasAdaptedLinear(_:)`` is true. The adapter's part is computed in float32 on the CPU, and
     /// in x's type on a GPU.
     /// - Parameters:
     ///   - down: A, `[rank, in]`, float32.
     ///   - up: B, `[out, rank]`, float32.
-    ///   - dropout: the probability with which D drops an element, and the keys that decide which; no mask is kept. `nil`:
-    ///     none is dropped.
+    ///   - dropout: the probability that D drops an element, and the keys that determine which; no mask is stored. `nil`: no
+    ///     dropout.
     package func adaptedLinear(
         _ weight: FrozenMatrix, down: Tensor, up: Tensor, scaling: Double,
         dropout: (probability: Double, keys: RowKeys)? = nil

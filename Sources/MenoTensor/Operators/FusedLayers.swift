@@ -1,7 +1,7 @@
-/// Small layers of transformers, each one kernel forward and one backward: nothing in between is written to memory or kept
-/// for the backward pass.
+/// Small layers of transformers, each with one forward and one backward kernel. No intermediate result is written to memory or
+/// kept for the backward pass.
 extension Tensor {
-    /// Whether the fused kernels take this tensor: float32 or bfloat16, on the CPU or a GPU with ``Device/kernelFault`` `nil`.
+    /// Whether the fused kernels support this tensor: float32 or bfloat16, on the CPU or a GPU with ``Device/kernelFault`` `nil`.
     package var hasFusedLayers: Bool { Kernels.take(.fusedLayers, self) }
 
     /// x / √(mean(x²) + ε) · (weight + offset) over the last dimension, computed in float32.
@@ -22,8 +22,8 @@ extension Tensor {
 
     /// Rotates each head by the angles of its token: x · cos + (−x₂, x₁) · sin, computed in float32.
     /// - Parameters:
-    ///   - cos: float32, for each token and element of `[tokens, heads, size]`.
-    ///   - sin: the same.
+    ///   - cos: float32, broadcastable to `[tokens, heads, size]`.
+    ///   - sin: like `cos`.
     package func rotated(cos: Tensor, sin: Tensor) throws -> Tensor {
         let output = try rotation(cos: cos, sin: sin, inverse: false)
         guard isGradientEnabled, requiresGradient else { return output }
@@ -54,8 +54,8 @@ extension Tensor {
         }[0]
     }
 
-    /// Whether ``gatedProduct(_:_:_:)`` takes these activations `[..., in]` and weights like this one, `[out, in]`.
-    /// Only dense weights are taken.
+    /// Whether ``gatedProduct(_:_:_:)`` supports these activations `[..., in]` and weights like this one, `[out, in]`. Only dense
+    /// weights are supported.
     package func hasGatedProduct(with weight: FrozenMatrix) -> Bool {
         weight.dense.map { Kernels.take(.gatedProduct, self, $0) } ?? false
     }

@@ -1,9 +1,9 @@
 extension Tensor {
-    /// The cross-entropy of one tile of a language-model head on the CPU, with its gradient in the logits' place.
+    /// The cross-entropy of one tile of a language-model head on the CPU, with its gradient in place of the logits.
     ///
     /// - Parameters:
     ///   - targets: `[rows]`, each an index into the vocabulary.
-    ///   - softcap: where positive, z = softcap · tanh(x / softcap) takes the logits' place.
+    ///   - softcap: if positive, z = softcap · tanh(x / softcap) replaces the logits.
     ///   - smoothing: ε, the share of each target's probability that is spread evenly over the vocabulary (Szegedy et
     ///     al., 2015, arXiv:1512.00567).
     ///   - gradientScale: where not zero, the logits `[rows, vocabulary]` (float32 or bfloat16, contiguous) are
@@ -23,7 +23,7 @@ extension Tensor {
         try results.1.copyBytes(to: UnsafeMutableRawBufferPointer(correct))
     }
 
-    /// The same on a GPU that has the kernel (``hasFusedLayers``), with everything there: nothing waits for the result.
+    /// The same on a GPU that has the kernel (``hasFusedLayers``). All data stays on the GPU, and nothing waits for the result.
     /// - Parameters:
     ///   - targets: `[rows]`, int64.
     ///   - differentiates: whether the logits are overwritten with d(loss)/d(logits).

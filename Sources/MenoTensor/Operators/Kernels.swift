@@ -1,6 +1,6 @@
-/// This project's own operators (`Sources/CMenoKernels/Operators.h`), each looked up when first needed.
+/// Meno's operators (`Sources/CMenoKernels/Operators.h`), each looked up on first use.
 ///
-/// They are registered with libtorch's dispatcher, which finds the function for a tensor's device.
+/// They are registered with libtorch's dispatcher, which selects the function for a tensor's device.
 enum Kernels {
     static let frozenProduct = Operator("meno::frozen_product")
     static let unpackRows = Operator("meno::unpack_rows")
@@ -31,7 +31,7 @@ enum Kernels {
     private static let takes = Operator("meno::takes")
     private static let processorHas = Operator("meno::processor_has")
 
-    /// What is computed by a kernel for some inputs and by libtorch's operators for others.
+    /// Computations that use Meno's kernel for some inputs and libtorch's operators for others.
     enum Choice: String {
         case fusedLayers = "fused_layers"
         case frozenProduct = "frozen_product"
@@ -42,14 +42,14 @@ enum Kernels {
         case exactVocabularyLoss = "vocabulary_loss_exact"
     }
 
-    /// What processors differ in.
+    /// Features that only some processors have.
     enum Feature: String {
         case products
         case tileProducts = "tile_products"
         case widenedWeights = "widened_weights"
     }
 
-    /// Whether there is a kernel for these inputs, once they are contiguous. The one place where that is decided.
+    /// Whether there is a kernel for these inputs, once they are contiguous. This is the only place where that is decided.
     static func take(_ choice: Choice, _ inputs: Tensor...) -> Bool {
         answer {
             try takes.ask(.string(choice.rawValue), .tensors(inputs), .string(FrozenMatrix.Format.dense.rawValue))
@@ -78,6 +78,6 @@ enum Kernels {
 }
 
 extension OperatorArgument {
-    /// 64 bits, whose meaning is not a number.
+    /// A 64-bit pattern as an integer argument.
     static func bits(_ bits: UInt64) -> OperatorArgument { .int(Int(truncatingIfNeeded: bits)) }
 }

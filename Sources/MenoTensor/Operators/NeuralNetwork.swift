@@ -6,7 +6,7 @@ extension Tensor {
     /// The product of two matrices `[m, k] · [k, n]`.
     package func mm(_ other: Tensor) throws -> Tensor { try ATen.mm.one(.tensor(self), .tensor(other)) }
 
-    /// The product written into `destination` `[m, n]`, which must not take part in autograd.
+    /// The product, written into `destination` `[m, n]`, which must not be part of an autograd graph.
     package func mm(_ other: Tensor, into destination: Tensor) throws {
         _ = try ATen.mmOut(.tensor(self), .tensor(other), .tensor(destination))
     }
@@ -21,7 +21,7 @@ extension Tensor {
         try ATen.embedding.one(.tensor(table), .tensor(indices))
     }
 
-    /// softmax(q · kᵀ · scale + mask) · v by libtorch's fused kernels.
+    /// softmax(q · kᵀ · scale + mask) · v with libtorch's fused kernels.
     /// - Parameters:
     ///   - query: `[batch, heads, queries, headDimension]`.
     ///   - key: `[batch, heads, keys, headDimension]`.

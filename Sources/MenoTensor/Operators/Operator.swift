@@ -19,16 +19,16 @@ package enum OperatorArgument {
     static func optional(_ tensor: Tensor?) -> OperatorArgument { tensor.map(OperatorArgument.tensor) ?? .none }
 }
 
-/// An operator of libtorch or of this project, looked up once by its dispatcher name and called boxed.
+/// An operator of libtorch or of Meno, looked up once by its dispatcher name and called boxed.
 ///
-/// Calls go through the dispatcher, so autograd records them as it would in any other language.
+/// Calls go through the dispatcher, so autograd records them.
 package struct Operator: Sendable {
     /// `aten::add.Tensor`, for error messages.
     package let name: String
-    // The pointer refers to an entry that lives as long as the process and is never written.
+    // The pointer refers to an entry that exists for the lifetime of the process and is never modified.
     private nonisolated(unsafe) let entry: OpaquePointer?
 
-    /// Looks up an operator; one that does not exist fails when it is called.
+    /// Looks up an operator. If it does not exist, calling it throws.
     package init(_ name: String, _ overload: String = "") {
         self.name = overload.isEmpty ? name : "\(name).\(overload)"
         var entry: OpaquePointer?
@@ -37,7 +37,7 @@ package struct Operator: Sendable {
         self.entry = entry
     }
 
-    /// Calls with positional arguments; those left out take the schema's defaults.
+    /// Calls the operator with positional arguments; omitted ones get the schema's defaults.
     /// - Returns: the returned tensors in order, lists flattened.
     package func callAsFunction(_ arguments: OperatorArgument..., results: Int = 4) throws -> [Tensor?] {
         try call(arguments, results: results)
@@ -80,7 +80,7 @@ package struct Operator: Sendable {
         }
     }
 
-    /// The arguments as the C interface has them, during one call.
+    /// Converts the arguments for the C interface for the duration of one call.
     private func withValues<Result>(
         of arguments: [OperatorArgument], _ body: (OpaquePointer, UnsafeMutableBufferPointer<ct_value>) throws -> Result
     ) throws -> Result {

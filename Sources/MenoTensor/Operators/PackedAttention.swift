@@ -1,17 +1,17 @@
-/// Where sequences that lie end to end begin and end.
+/// The boundaries of sequences in a packed batch.
 package struct SequenceBoundaries {
     /// Each sequence's first token, and the end of the last one: `[sequences + 1]`.
     let offsets: [Int]
     let shared: Int
     let longest: Int
-    /// The same for a kernel on an accelerator, int32.
+    /// The same as an int32 tensor for a kernel on an accelerator.
     let tensor: Tensor?
 
     /// - Parameters:
-    ///   - lengths: tokens of each sequence.
-    ///   - shared: tokens that the first sequence begins with and that come before those of every other, on the CPU alone.
+    ///   - lengths: the number of tokens of each sequence.
+    ///   - shared: the length of the prefix of the first sequence that all others share; CPU only.
     package init(lengths: [Int], shared: Int = 0, device: Device) throws {
-        precondition(shared == 0 || device.kind == .cpu, "no kernel of an accelerator takes a common beginning")
+        precondition(shared == 0 || device.kind == .cpu, "no accelerator kernel supports a shared prefix")
         offsets = lengths.reduce(into: [0]) { $0.append($0.last! + $1) }
         self.shared = shared
         longest = max(lengths.first ?? 0, (lengths.dropFirst().max() ?? 0) + shared)
@@ -20,7 +20,7 @@ package struct SequenceBoundaries {
 }
 
 extension Tensor {
-    /// Whether ``packedAttention(query:key:value:boundaries:window:scale:softcap:)`` takes queries like this.
+    /// Whether ``packedAttention(query:key:value:boundaries:window:scale:softcap:)`` supports queries like these.
     package func hasPackedAttention(softcap: Double?) -> Bool {
         switch device.kind {
         case .cpu: return Kernels.take(.attention, self)
@@ -31,20 +31,20 @@ extension Tensor {
 
     private var isHalf: Bool { dtype == .bfloat16 || dtype == .float16 }
 
-    /// Causal attention of sequences that lie end to end, each to itself and to what all begin with, in one node (Dao, 2023,
-    /// arXiv:2307.08691). Bit for bit the same each time.
+    /// Causal attention in a packed batch, within each sequence and to the shared prefix, as one autograd node (Dao, 2023,
+    /// arXiv:2307.08691). Results are reproducible bit for bit.
     /// - Parameters:
     ///   - query: `[tokens, heads, headDimension]`.
-    ///   - key: `[tokens, keyValueHeads, headDimension]`, where the number of heads is a multiple of theirs.
+    ///   - key: `[tokens, keyValueHeads, headDimension]`, where `heads` is a multiple of `keyValueHeads`.
     ///   - value: like `key`.
-    ///   - window: how many keys a query sees, its own the last; `nil`: all.
-    ///   - softcap: softcap · tanh(scores / softcap) takes the place of the scores.
+    ///   - window: the number of keys that a query sees, up to and including its own; `nil`: all.
+    ///   - softcap: if set, softcap · tanh(scores / softcap) replaces the scores.
     /// - Returns: `[tokens, heads, headDimension]`.
     package static func packedAttention(
         query: Tensor, key: Tensor, value: Tensor, boundaries: SequenceBoundaries, window: Int?, scale: Double,
         softcap: Double? = nil
     ) throws -> Tensor {
-        // A window that no sequence is longer than hides nothing.
+        // A window hides nothing if no sequence is longer.
         let window = window.flatMap { boundaries.longest > $0 ? $0 : nil }
         if query.device.kind == .cpu {
             return try hostAttention(
@@ -53,12 +53,12 @@ extension Tensor {
         return try flashAttention([query, key, value], boundaries: boundaries, window: window, scale: scale)
     }
 
-    /// Causal attention of a few new tokens of one sequence to themselves and to those before them, without a gradient.
+    /// Causal attention of a few new tokens of one sequence to earlier ones and each other, without a gradient.
     /// - Parameters:
-    ///   - query: `[tokens, heads, headDimension]`, float32 on the CPU, as `key` and `value`.
-    ///   - cache: keys and values `[capacity, keyValueHeads, headDimension]`, of which `before` tokens are there; they take up
-    ///     the new ones.
-    ///   - window: how many keys a query sees, its own the last; `nil`: all.
+    ///   - query: `[tokens, heads, headDimension]`, float32 on the CPU, like `key` and `value`.
+    ///   - cache: keys and values `[capacity, keyValueHeads, headDimension]`, filled with `before` tokens; the new ones are
+    ///     appended.
+    ///   - window: the number of keys that a query sees, up to and including its own; `nil`: all.
     /// - Returns: `[tokens, heads, headDimension]`.
     package static func cachedAttention(
         query: Tensor, key: Tensor, value: Tensor, cache: (keys: Tensor, values: Tensor), before: Int, window: Int?,
@@ -107,7 +107,7 @@ extension Tensor {
         }
         let output = results[0]!
         guard isGradientEnabled, inputs.contains(where: \.requiresGradient) else { return output }
-        // Not libtorch's own node, for its sums have no fixed order unless every operator is told to have one.
+        // libtorch's own node is not used: its sums have no fixed order unless deterministic mode is on for every operator.
         return try customNode(inputs: inputs, outputs: [output]) { gradients in
             guard let gradient = gradients[0] else { return inputs.map { _ in nil } }
             return try Torch.withFixedOrder {

@@ -19,7 +19,7 @@ extension Tensor {
     package func split(sizes: [Int], along dimension: Int) throws -> [Tensor] {
         try ATen.splitWithSizes(.tensor(self), .ints(sizes), .int(dimension), results: sizes.count).map { $0! }
     }
-    /// A view of one index along a dimension, which goes away.
+    /// A view of one index along a dimension, which is removed.
     package func selected(_ index: Int, along dimension: Int) throws -> Tensor {
         try ATen.select.one(.tensor(self), .int(dimension), .int(index))
     }
@@ -34,16 +34,16 @@ extension Tensor {
     package static func concatenated(_ tensors: [Tensor], along dimension: Int) throws -> Tensor {
         try ATen.cat.one(.tensors(tensors), .int(dimension))
     }
-    /// The same elements laid out row-major; itself where they are already.
+    /// The same elements in row-major order; returns the tensor itself if they are already.
     package func contiguous() throws -> Tensor { try ATen.contiguous.one(.tensor(self)) }
     package func cloned() throws -> Tensor { try ATen.clone.one(.tensor(self)) }
-    /// The same elements, unknown to autograd.
+    /// The same elements, detached from autograd.
     package func detached() throws -> Tensor { try ATen.detach.one(.tensor(self)) }
-    /// The elements converted; itself where they are of this type already. Gradients flow back converted.
+    /// Converts the elements; returns the tensor itself if it has this type already. Gradients are converted back.
     package func to(_ dtype: DType) throws -> Tensor {
         self.dtype == dtype ? self : try ATen.toDtype.one(.tensor(self), .dtype(dtype))
     }
-    /// A copy on another device; itself where it is there already.
+    /// A copy on another device; returns the tensor itself if it is there already.
     package func to(_ device: Device) throws -> Tensor {
         guard self.device != device else { return self }
         return try ATen.toCopy.one(.tensor(self), .dtype(dtype), .none, .device(device))

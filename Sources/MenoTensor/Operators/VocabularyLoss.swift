@@ -1,28 +1,28 @@
-/// What predicting some targets cost.
+/// The cross-entropy of some targets.
 package struct VocabularyLoss {
     /// log Σ exp(z) − z[target] for each row, in nats.
     package var losses: [Float]
     /// Whether the target has the largest logit, for each row.
     package var isCorrect: [Bool]
-    /// d(Σ losses)/d(states) `[rows, hidden]`, where it was asked for.
+    /// d(Σ losses)/d(states) `[rows, hidden]`, if it was requested.
     package var gradient: Tensor?
 }
 
 extension Tensor {
-    /// Whether ``vocabularyLoss(_:targets:softcap:threshold:centroids:gradient:)`` takes these states and this table.
+    /// Whether ``vocabularyLoss(_:targets:softcap:threshold:centroids:gradient:)`` supports these states and this table.
     package func hasVocabularyLoss(_ table: FrozenMatrix, threshold: Double, gradient: Bool) -> Bool {
         Kernels.take(gradient && threshold == 0 ? .exactVocabularyLoss : .vocabularyLoss, self, table)
     }
 
-    /// The cross-entropy of a frozen language-model head over its whole vocabulary, holding only a chunk of the logits.
+    /// The cross-entropy of a frozen language-model head over its vocabulary, with only a chunk of the logits in memory.
     ///
     /// - Parameters:
     ///   - table: `[vocabulary, hidden]`.
     ///   - targets: `[rows]`, indices into the vocabulary.
-    ///   - softcap: where positive, z = softcap · tanh(x / softcap) takes the logits' place.
-    ///   - threshold: probabilities below it enter the gradient by the centroid of their 512 words; 0: none.
+    ///   - softcap: if positive, z = softcap · tanh(x / softcap) replaces the logits.
+    ///   - threshold: probabilities below this value enter the gradient through the centroid of their 512 tokens; 0: none do.
     ///   - centroids: ``FrozenMatrix/vocabularyCentroids()`` of the table; needed with a threshold.
-    ///   - gradient: whether the gradient with respect to the states is wanted.
+    ///   - gradient: whether to compute the gradient with respect to the states.
     package func vocabularyLoss(
         _ table: FrozenMatrix, targets: [Int64], softcap: Double, threshold: Double, centroids: Tensor?, gradient: Bool
     ) throws -> VocabularyLoss {

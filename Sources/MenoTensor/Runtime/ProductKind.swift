@@ -1,20 +1,20 @@
 internal import Foundation
 
-/// The ways in which the CPU multiplies activations with frozen weights in bfloat16. Which is the fastest is measured.
+/// The ways to multiply activations with frozen bfloat16 weights on the CPU. The fastest one is found by measuring.
 package enum ProductKind: String, Sendable, CaseIterable {
     /// On the processor's matrix unit (AMX).
     case matrixUnit = "amx"
-    /// By the processor's bfloat16 dot products.
+    /// With the processor's bfloat16 dot-product instructions.
     case dotProducts = "bfloat16"
-    /// In float32, with weights that are widened on the way: activations are float32.
+    /// In float32, with weights converted during the product. Activations are float32.
     case widened = "float32"
-    /// By libtorch, in bfloat16. It rounds before an adapter's change is added, so that changes below half of the last digit
-    /// are lost, as in PEFT with a model in bfloat16; the others add it in float32 and round once.
+    /// By libtorch, in bfloat16. It rounds before an adapter's change is added, which loses changes below half a unit in the last
+    /// place, as in PEFT with a bfloat16 model. The other kinds add the change in float32 and round once.
     case library = "libtorch"
-    /// Plain code in the matrix unit's place, for tests.
+    /// Plain code in place of the matrix unit, for tests.
     case emulated
 
-    /// Whether this processor has what it takes. Follows `ATEN_CPU_CAPABILITY`.
+    /// Whether this processor supports it. Respects `ATEN_CPU_CAPABILITY`.
     package var isSupported: Bool { Kernels.answer { try Kernels.supportsProducts.ask(.string(rawValue)) } }
 
     /// The one in use.
@@ -25,27 +25,27 @@ package enum ProductKind: String, Sendable, CaseIterable {
         return kind ?? .library
     }
 
-    /// Makes it the one in use. Models that are loaded already keep the type of their activations; call it before loading.
-    /// Without effect where `MENO_PRODUCTS` is set in the environment.
+    /// Selects this kind. Call it before loading a model, since loaded models keep the type of their activations. It has no
+    /// effect if `MENO_PRODUCTS` is set in the environment.
     package func use() throws { _ = try Kernels.useProducts(.string(rawValue)) }
 
-    /// What `MENO_PRODUCTS` in the environment says.
+    /// The kind that `MENO_PRODUCTS` in the environment selects, if set.
     package static var forced: ProductKind? {
         ProcessInfo.processInfo.environment["MENO_PRODUCTS"].flatMap(ProductKind.init)
     }
 
-    /// What it multiplies bfloat16 weights with.
+    /// The type of activations.
     private var activations: DType { self == .widened ? .float32 : .bfloat16 }
 
-    /// Those that are chosen from: this project's own, or libtorch's where the processor has none of them.
+    /// The kinds to choose from: Meno's, or libtorch's if the processor supports none of them.
     package static var candidates: [ProductKind] {
         let own: [ProductKind] = [.matrixUnit, .dotProducts, .widened].filter(\.isSupported)
         return own.isEmpty ? [.library] : own
     }
 
-    /// Multiplies 192 rows with a weight of 1,024 × 1,024 and with its transpose by each kind, in turn, several times: some
-    /// 10 ms on two threads. The kind in use is the same afterwards.
-    /// - Returns: the least time that each took, in seconds.
+    /// Multiplies 192 rows with a weight of 1,024 × 1,024 and with its transpose with each kind in turn, several times, which
+    /// takes about 10 ms on two threads. Does not change the kind in use.
+    /// - Returns: the shortest time of each, in seconds.
     package static func measure(_ kinds: [ProductKind], rounds: Int = 4) throws -> [(
         kind: ProductKind, seconds: Double
     )] {
@@ -69,11 +69,11 @@ package enum ProductKind: String, Sendable, CaseIterable {
         return zip(kinds, least).map { ($0, $1) }
     }
 
-    /// The operations of one measured round.
+    /// The number of floating-point operations in one round.
     package static let measuredOperations = 2.0 * 2 * 192 * 1024 * 1024
 
-    /// What to use from now on: the first of the order above, or the one in use before, unless another is at least 10 % faster.
-    /// Two measurements then agree though neither is exact.
+    /// The kind to use: the first in the order above, or the previous one, unless another is at least 10 % faster. This margin
+    /// makes repeated measurements agree although none is exact.
     package static func choice(
         _ measured: [(kind: ProductKind, seconds: Double)], incumbent: ProductKind? = nil
     ) -> ProductKind? {

@@ -5,34 +5,34 @@ package enum RandomGenerator {
     /// Seeds the generators of every device.
     package static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
 
-    /// The whole state of a device's generator. Setting it again repeats every number that followed.
+    /// The complete state of a device's generator. Restoring it repeats all numbers that followed.
     package static func state(of device: Device = .cpu) throws -> [UInt8] {
         var result: OpaquePointer?
         try check(ct_random_state(device.raw, &result), "random state")
         return try Tensor(owning: result!).array(of: UInt8.self)
     }
 
-    /// Puts a generator back to a state that ``state(of:)`` returned.
+    /// Restores a state that ``state(of:)`` returned.
     package static func setState(_ state: [UInt8], of device: Device = .cpu) throws {
         let bytes = try Tensor(state)
         try check(ct_set_random_state(device.raw, bytes.handle), "random state")
     }
 }
 
-/// The states of the generators of the CPU and of a device.
+/// The states of the random generators of the CPU and a device.
 package struct RandomStates {
     package let states: [(device: Device, state: [UInt8])]
 
-    /// Those of now.
+    /// Captures the current states.
     package init(of device: Device) throws {
         states = try Self.devices(of: device).map { ($0, try RandomGenerator.state(of: $0)) }
     }
 
-    /// Puts the generators back to them.
+    /// Restores the states.
     package func restore() throws {
         for (device, state) in states { try RandomGenerator.setState(state, of: device) }
     }
 
-    /// The devices whose generators these are.
+    /// The devices that these generators belong to.
     package static func devices(of device: Device) -> [Device] { device == .cpu ? [.cpu] : [.cpu, device] }
 }

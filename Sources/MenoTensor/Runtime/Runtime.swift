@@ -1,20 +1,20 @@
 internal import CTorch
 
-/// Memory of an accelerator that this process holds, in bytes.
+/// This process's memory on an accelerator, in bytes.
 package struct DeviceMemory: Sendable, Hashable {
-    /// In tensors now.
+    /// Currently used by tensors.
     package var allocated: Int
-    /// Taken from the device now, in tensors or kept for new ones.
+    /// Currently reserved from the device, used by tensors or cached.
     package var reserved: Int
-    /// The most that was in tensors since the last reset.
+    /// The peak of ``allocated`` since the last reset.
     package var peakAllocated: Int
 }
 
 extension Device {
-    /// Waits until everything queued on this device is done.
+    /// Waits until all queued work on this device is done.
     package func synchronize() throws { try check(ct_synchronize(raw), "synchronize") }
 
-    /// The allocator's statistics; `nil` on the CPU, whose memory the operating system counts.
+    /// The allocator's statistics; `nil` on the CPU, whose memory the operating system manages.
     package func memory() throws -> DeviceMemory? {
         guard kind != .cpu else { return nil }
         var memory = ct_memory()
@@ -38,17 +38,17 @@ extension Device {
         try check(ct_reset_peak_memory(raw), "memory statistics")
     }
 
-    /// Gives memory that no tensor uses back to the device.
+    /// Returns cached memory to the device.
     package func emptyCache() throws { try check(ct_empty_cache(raw), "empty_cache") }
 
-    /// The same, and for memory of the host; what cannot be given back is kept.
+    /// Returns cached memory to the device and to the host, as far as possible.
     package func releaseMemory() {
         try? emptyCache()
         Torch.releaseUnusedHostMemory()
     }
 }
 
-/// The libtorch that the process runs with.
+/// The libtorch of this process.
 package enum Torch {
     /// `2.13.0`
     package static var version: String { String(cString: ct_libtorch_version()) }
@@ -60,7 +60,7 @@ package enum Torch {
         return String(cString: name)
     }
 
-    /// Threads that one operator is shared out over on the CPU, at least one.
+    /// The number of threads that an operator uses on the CPU; at least 1.
     package static var threadCount: Int {
         get { Int(ct_thread_count()) }
         set {
@@ -69,7 +69,7 @@ package enum Torch {
         }
     }
 
-    /// Runs `body` on this thread alone, so that sums have one order whatever the number of threads.
+    /// Runs `body` on only this thread, so that the order of sums does not depend on the number of threads.
     package static func withOneThread<Result>(_ body: () throws -> Result) rethrows -> Result {
         let before = threadCount
         guard before > 1 else { return try body() }
@@ -78,22 +78,22 @@ package enum Torch {
         return try body()
     }
 
-    /// Runs `body` with kernels whose sums have a fixed order wherever libtorch has both kinds, or an error where it has none.
+    /// Runs `body` with libtorch's deterministic algorithms. Operators that have none throw.
     static func withFixedOrder<Result>(_ body: () throws -> Result) rethrows -> Result {
         ct_set_fixed_order(true)
         defer { ct_set_fixed_order(false) }
         return try body()
     }
 
-    /// Bounds what the CPU's matrix library remembers of shapes it has seen, each with its working memory: by default 1,024
-    /// of them, which for packed sequences of ever new lengths grows to gigabytes. To be called before anything is
-    /// computed; limits that the environment sets are kept.
+    /// Limits the cache of the CPU's matrix library, which keeps working memory for each shape. Its default of 1,024 shapes grows
+    /// to gigabytes for packed sequences with ever-changing lengths. Call this before computing anything; limits from the
+    /// environment are kept.
     package static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
 
-    /// Keeps freed host memory for what comes next, as each step allocates what the one before did: a page that the system
-    /// takes back and gives again it must fill with zeros. To be called before anything is computed.
+    /// Keeps freed host memory for reuse, since every step allocates the same amounts and the system has to zero every page that
+    /// it hands out again. Call this before computing anything.
     package static func keepHostMemory() { ct_keep_host_memory() }
 
-    /// Gives host memory that was freed, but is kept for later, back to the system.
+    /// Returns freed host memory that is kept for reuse to the system.
     package static func releaseUnusedHostMemory() { ct_release_host_memory() }
 }

@@ -1,4 +1,4 @@
-// Gloo is in libtorch, its headers are not. ProcessGroupGloo.hpp needs these names; Meno never looks inside them.
+// libtorch contains Gloo but not its headers. ProcessGroupGloo.hpp needs these names; Meno never uses their contents.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ public:
 }  // namespace transport
 
 namespace rendezvous {
-// Only its own subclass inside of libtorch is ever made.
+// Only libtorch's internal subclass is ever instantiated.
 class Store {
 public:
     virtual ~Store();
