@@ -188,7 +188,7 @@ let package = Package(
         .testTarget(
             name: "MenoJinjaTests", dependencies: ["MenoJinja", "MenoTesting"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoFormats", "MenoTesting"],
+            name: "MenoTokenizersTests", dependencies: ["MenoTokenizers", "MenoJinja", "MenoFormats", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "MenoDataTests", dependencies: ["MenoData", "MenoFormats", "MenoTesting"],

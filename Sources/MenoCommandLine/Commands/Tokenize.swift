@@ -1,9 +1,11 @@
 import ArgumentParser
+import Dispatch
 import Foundation
 import Meno
 import MenoFormats
 import MenoMetrics
 import MenoTokenizers
+import Synchronization
 
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Shows the tokens of a text.")
@@ -18,9 +20,11 @@ struct Tokenize: ParsableCommand {
         String?
     @Flag(help: "Print {\"text\": …, \"ids\": […]} for each text.") var json = false
     @Flag(help: "Print only {\"texts\": …, \"tokens\": …, \"seconds\": …} for all of them.") var count = false
+    @Option(help: "Threads that encode texts at the same time, with --count.") var workers = 1
 
     func validate() throws {
         guard (text == nil) != (file == nil) else { throw ValidationError("Give either --text or --file.") }
+        guard workers > 0 else { throw ValidationError("--workers is 1 or more.") }
     }
 
     func run() throws {
@@ -66,11 +70,26 @@ struct Tokenize: ParsableCommand {
         var seconds: Double
     }
 
+    /// Texts that a thread takes at a time.
+    private static let stretch = 16
+
     private func count(_ texts: [String], _ tokenizer: Tokenizer) throws {
         let clock = ContinuousClock()
         let start = clock.now
-        let tokens = texts.reduce(0) { $0 + tokenizer.encode($1).ids.count }
-        try show(Totals(texts: texts.count, tokens: tokens, seconds: (clock.now - start) / .seconds(1)))
+        let tokens = Atomic<Int>(0)
+        let next = Atomic<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+            while true {
+                let start = next.wrappingAdd(Self.stretch, ordering: .relaxed).oldValue
+                guard start < texts.count else { return }
+                let encoded = texts[start..<min(start + Self.stretch, texts.count)].reduce(0) {
+                    $0 + tokenizer.encode($1).ids.count
+                }
+                tokens.add(encoded, ordering: .relaxed)
+            }
+        }
+        let counted = tokens.load(ordering: .relaxed)
+        try show(Totals(texts: texts.count, tokens: counted, seconds: (clock.now - start) / .seconds(1)))
     }
 
     private func show(_ value: some Encodable) throws {
