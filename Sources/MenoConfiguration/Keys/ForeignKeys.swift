@@ -1,8 +1,8 @@
 extension ConfigurationKey {
-    /// A key of `TrainingArguments` or `LoraConfig` that no key here stands for.
+    /// A key of `TrainingArguments` or `LoraConfig` without a counterpart here.
     struct Foreign: Sendable {
         let path: String
-        /// The values that ask for nothing, or for what is done anyway, as they are written on one line; `nil`: any.
+        /// The accepted values, which request nothing or what Meno does anyway, each on one line; `nil`: any.
         let accepted: [String]?
         let reason: String
 
@@ -20,7 +20,7 @@ extension ConfigurationKey {
         }
     }
 
-    /// All of them, in the order of their names.
+    /// All foreign keys, sorted by name.
     static let foreign: [Foreign] = (trainerKeys + olderTrainerKeys + preferenceKeys + peftKeys).sorted {
         $0.path < $1.path
     }
@@ -30,7 +30,7 @@ extension ConfigurationKey {
     private static let compiled = "what is trained is compiled already."
     private static let scripts = "only transformers' example scripts read it."
 
-    /// Those of transformers 5.
+    /// The keys of transformers 5.
     private static let trainerKeys = [
         Foreign("training.accelerator_config", ["{}"], "there is no Accelerate."),
         Foreign("training.activation_checkpointing_kwargs", nil, "how layers are computed again changes no result."),
@@ -115,7 +115,7 @@ extension ConfigurationKey {
         Foreign("training.use_liger_kernel", nil, "Meno's own kernels are used, which keep no logits either."),
     ]
 
-    /// Those that transformers had before.
+    /// Keys of older versions of transformers.
     private static let olderTrainerKeys = [
         Foreign("training.adafactor", ["false"], "write `training.optim: adafactor`."),
         Foreign("training.dispatch_batches", ["false"], oneProcess),
@@ -147,7 +147,7 @@ extension ConfigurationKey {
         Foreign("training.xpu_backend", [], oneProcess),
     ]
 
-    /// Those of TRL's trainers of preferences.
+    /// The keys of TRL's preference trainers.
     private static let preferenceKeys = [
         Foreign("training.activation_offloading", ["false"], "layers are computed again where memory asks for it."),
         Foreign("training.dataset_num_proc", nil, "records are read by one thread."),
@@ -174,7 +174,7 @@ extension ConfigurationKey {
         Foreign("training.use_weighting", ["false"], "every pair counts alike."),
     ]
 
-    /// Those of PEFT.
+    /// The keys of PEFT.
     private static let peftKeys = [
         Foreign("lora.alora_invocation_tokens", [], "adapters hold for every token."),
         Foreign("lora.arrow_config", [], "a run has one adapter."),
