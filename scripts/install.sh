@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs a release of Meno, after its checksum has been verified. Nothing but a POSIX shell, tar, xz and sha256sum is needed.
+# Installs a release of Meno, after its checksum has been verified. Needs only a POSIX shell, tar, xz and sha256sum.
 #
 #   sh install.sh [--prefix FOLDER] [ARCHIVE]
 #
-# ARCHIVE: a file meno-*.tar.xz, or its https address; unless given, the one that lies beside this script. SHA256SUMS must lie
-# beside it. FOLDER: ~/.local unless given; the program becomes FOLDER/bin/meno, its files FOLDER/lib/meno/VERSION.
+# ARCHIVE: a file meno-*.tar.xz, or its https address; by default, the one next to this script. SHA256SUMS must be in the same
+# folder. FOLDER: ~/.local by default; the program becomes FOLDER/bin/meno, its files FOLDER/lib/meno/VERSION.
 set -eu
 
 fail() { echo "install: $*" >&2; exit 1; }
@@ -31,7 +31,7 @@ machine=$(uname -m)
 
 if [ -z "$archive" ]; then
     set -- "$here"/meno-*-linux-"$machine".tar.xz
-    [ $# -eq 1 ] && [ -f "$1" ] || fail "there is not one meno-*-linux-$machine.tar.xz beside this script; name the archive."
+    [ $# -eq 1 ] && [ -f "$1" ] || fail "expected exactly one meno-*-linux-$machine.tar.xz next to this script; pass the path of the archive."
     archive=$1
 fi
 work=$(mktemp -d)
@@ -48,18 +48,18 @@ case $archive in
             elif command -v wget >/dev/null 2>&1; then
                 wget -q -O "$2" "$1"
             else
-                fail "neither curl nor wget is there to download with."
+                fail "curl or wget is needed to download the archive; install one of them, or download it yourself."
             fi
         }
         download "$archive" "$work/$name" || fail "$archive cannot be downloaded."
         download "${archive%/*}/SHA256SUMS" "$work/SHA256SUMS" || fail "${archive%/*}/SHA256SUMS cannot be downloaded."
         archive=$work/$name sums=$work/SHA256SUMS
         ;;
-    *://*) fail "only https addresses are downloaded from." ;;
+    *://*) fail "the address must begin with https://." ;;
     *)
-        [ -f "$archive" ] || fail "$archive is not there."
+        [ -f "$archive" ] || fail "$archive does not exist."
         sums=$(dirname -- "$archive")/SHA256SUMS
-        [ -f "$sums" ] || fail "$sums is not there."
+        [ -f "$sums" ] || fail "$sums does not exist. Download it from the same release, next to the archive."
         ;;
 esac
 
@@ -81,8 +81,8 @@ target=$prefix/lib/meno/$version
 rm -rf "$target.partial"
 mkdir "$target.partial"
 xz -dc "$archive" | tar -xf - -C "$target.partial" --strip-components=1 --no-same-owner
-(cd "$target.partial" && sha256sum --quiet -c SHA256SUMS) || fail "the unpacked files differ from their checksums."
-# The program is tried before it replaces another.
+(cd "$target.partial" && sha256sum --quiet -c SHA256SUMS) || fail "the unpacked files do not match their checksums. Download the archive again."
+# The program is started once before it replaces another version.
 "$target.partial/bin/meno" --version >"$work/version" 2>"$work/errors" ||
     fail "the program does not start: $(cat "$work/errors")"
 rm -rf "$target"

@@ -4,7 +4,7 @@ meno=${MENO:-./meno}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Runs meno; what it says is shown where it fails.
+# Runs meno and shows its output if it fails.
 meno() { "$meno" "$@" --quiet 2>"$folder/log" || { cat "$folder/log"; exit 1; }; }
 
 # compare WHAT ALLOWED: trains by $folder/run.yaml into $folder/run. Prints the largest relative differences of losses and

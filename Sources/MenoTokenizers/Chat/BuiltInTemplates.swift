@@ -20,7 +20,7 @@ struct BuiltInTemplate: Sendable {
         self.ending = ending
     }
 
-    /// A turn whose content is no text (`null`, or parts) cannot be written.
+    /// A turn whose content is not text (`null`, or parts) cannot be rendered.
     private static let requireText = """
         {%- if message['content'] is not string -%}\
         {{- raise_exception('the content of the turn of the role ' + message['role'] + ' is no text') -}}\
@@ -59,7 +59,7 @@ struct BuiltInTemplate: Sendable {
         {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' -}}{%- endif -%}
         """, opening: "<|start_header_id|>", ending: "<|eot_id|>")
 
-    /// Gemma has no system turn: what it would say opens the first user turn, as it is.
+    /// Gemma has no system turn: its text is put unchanged at the start of the first user turn.
     static let gemma = BuiltInTemplate(
         """
         {{- bos_token -}}
