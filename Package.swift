@@ -1,8 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Targets, and the only direction in which they may import each other, are described in Documentation/architecture.md.
-// Targets that need no libtorch build and test without it.
+// Documentation/architecture.md describes the targets and which of them may import which.
+// Targets that do not need libtorch can be built and tested without it.
 
 let swiftSettings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -50,18 +50,18 @@ let package = Package(
             name: "CTorch", dependencies: ["CLibTorch"],
             cxxSettings: [
                 .define("_GLIBCXX_USE_CXX11_ABI", to: "1"),
-                // Declarations of Gloo, whose headers libtorch does not bring.
+                // Declarations of Gloo, whose headers are not part of libtorch.
                 .headerSearchPath("Distributed"),
             ]),
         .target(
             name: "CMenoKernels", dependencies: ["CLibTorch"],
-            // Compiled while the program runs; Accelerator/DeviceCode.cpp has its text.
+            // Compiled at run time; Accelerator/DeviceCode.cpp embeds its text.
             exclude: ["Accelerator/Layers.cu"],
             cxxSettings: [.define("_GLIBCXX_USE_CXX11_ABI", to: "1")]),
         .target(
             name: "MenoTensor", dependencies: ["CTorch", "CMenoKernels", "MenoErrors"], swiftSettings: swiftSettings),
 
-        // What every error is
+        // The common form of errors
         .target(name: "MenoErrors", swiftSettings: swiftSettings),
 
         // Files, text and data: no libtorch
@@ -74,7 +74,7 @@ let package = Package(
             name: "MenoData", dependencies: ["MenoTokenizers", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
 
-        // Models by their Hugging Face id: no libtorch
+        // Download of models by Hugging Face id: no libtorch
         .target(
             name: "MenoHub",
             dependencies: [
@@ -88,7 +88,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
-        // What a run tells, and what is decided from it: no libtorch
+        // Events of a run, and decisions based on them: no libtorch
         .target(name: "MenoMetrics", swiftSettings: swiftSettings),
         .target(
             name: "MenoMonitor", dependencies: ["MenoMetrics", "MenoFormats", "MenoErrors"],
@@ -97,7 +97,7 @@ let package = Package(
             name: "MenoReporting", dependencies: ["MenoMetrics", "MenoMonitor", "MenoFormats", "MenoErrors"],
             swiftSettings: swiftSettings),
 
-        // Programs that runs are sent to: no libtorch
+        // Trackers: no libtorch
         .target(
             name: "MenoTracking",
             dependencies: [
@@ -152,7 +152,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
-        // The program. Its target is not called `meno`: file systems that ignore case would take that for `Meno`.
+        // The program. Its target is not called `meno`, which would clash with `Meno` on case-insensitive file systems.
         .executableTarget(
             name: "MenoCommandLine",
             dependencies: [

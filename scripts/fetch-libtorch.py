@@ -21,11 +21,11 @@ from pathlib import Path
 
 MB = 1_000_000
 
-# In the wheel, but of use to Python or to PyTorch's own tests only.
+# In the wheel, but used only by Python or by PyTorch's tests.
 NOT_NEEDED = re.compile(
     r"lib(torch_python|shm|aoti_custom_ops|backend_with_compiler|jitbackend_test|torchbind_test|torch_global_deps)\b"
 )
-# Libraries of the CUDA build that a CPU needs nothing of.
+# Libraries of the CUDA build that are not needed on a CPU.
 GPU_ONLY = re.compile(r"lib(torch_cuda|torch_nvshmem|c10_cuda|caffe2_nvrtc|torch_cuda_linalg|cudnn|nccl|nvshmem)")
 
 
@@ -48,7 +48,7 @@ def platform_tags():
     """The wheel platform tags that suit this machine, the wanted one first."""
     machine = {"amd64": "x86_64", "arm64": "arm64"}.get(platform.machine().lower(), platform.machine())
     if sys.platform == "linux" and machine in ("x86_64", "aarch64"):
-        # pip compares tags as they are written, and the wheels beside torch's have all kinds of them.
+        # pip compares tags literally, and the wheels of torch's dependencies use many different ones.
         tags = [f"_2_{minor}" for minor in range(28, 4, -1)] + ["2014", "2010", "1"]
         return [f"manylinux{tag}_{machine}" for tag in tags]
     if sys.platform == "darwin" and machine == "arm64":

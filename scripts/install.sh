@@ -48,18 +48,18 @@ case $archive in
             elif command -v wget >/dev/null 2>&1; then
                 wget -q -O "$2" "$1"
             else
-                fail "neither curl nor wget is there to download with."
+                fail "curl or wget is needed to download the archive; install one of them, or download it yourself."
             fi
         }
         download "$archive" "$work/$name" || fail "$archive cannot be downloaded."
         download "${archive%/*}/SHA256SUMS" "$work/SHA256SUMS" || fail "${archive%/*}/SHA256SUMS cannot be downloaded."
         archive=$work/$name sums=$work/SHA256SUMS
         ;;
-    *://*) fail "only https addresses are downloaded from." ;;
+    *://*) fail "the address must begin with https://." ;;
     *)
-        [ -f "$archive" ] || fail "$archive is not there."
+        [ -f "$archive" ] || fail "$archive does not exist."
         sums=$(dirname -- "$archive")/SHA256SUMS
-        [ -f "$sums" ] || fail "$sums is not there."
+        [ -f "$sums" ] || fail "$sums does not exist. Download it from the same release, next to the archive."
         ;;
 esac
 
@@ -81,8 +81,8 @@ target=$prefix/lib/meno/$version
 rm -rf "$target.partial"
 mkdir "$target.partial"
 xz -dc "$archive" | tar -xf - -C "$target.partial" --strip-components=1 --no-same-owner
-(cd "$target.partial" && sha256sum --quiet -c SHA256SUMS) || fail "the unpacked files differ from their checksums."
-# The program is tried before it replaces another.
+(cd "$target.partial" && sha256sum --quiet -c SHA256SUMS) || fail "the unpacked files do not match their checksums. Download the archive again."
+# The program is started once before it replaces another version.
 "$target.partial/bin/meno" --version >"$work/version" 2>"$work/errors" ||
     fail "the program does not start: $(cat "$work/errors")"
 rm -rf "$target"

@@ -1,4 +1,4 @@
-"""Inspects and trains on files of 0.2, 1 and 10 GB, and prints what each took.
+"""Inspects and trains on files of 0.2, 1 and 10 GB, and prints the time and memory of each.
 
     Benchmarks/data/run --source dialogues.json --model smollm2-135m [--sizes 0.2 1 10] [--folder DIR]
                         [--peer PYTHON --peer-model FOLDER] [--only meno|peer] [--meno PROGRAM]

@@ -7,7 +7,7 @@ import time
 
 
 def resident(pid):
-    """Bytes of a process's own memory, and of the files that it has mapped, now."""
+    """The current bytes of a process's private memory, and of its mapped files."""
     try:
         text = open(f"/proc/{pid}/status").read()
     except OSError:

@@ -1,4 +1,4 @@
-"""Tables of weights that stay packed, beside dense ones: memory, steps and loading.
+"""Tables that compare packed weights with dense ones: memory, steps and loading.
 
     Benchmarks/packed/run [--tables memory,speed,loading] [--models NAME,…] [--rounds 3] [--json FILE]
 
@@ -25,7 +25,7 @@ import environment  # noqa: E402
 import measure  # noqa: E402
 
 NF4, PACKED, DENSE = "load_in_4bit: true", "weights: packed", "weights: dense"
-# Name: where the weights come from, and what is measured beside each other; the first is what others are compared with.
+# Name: where the weights come from, and the variants to compare; the first is the reference.
 CASES = {
     "gemma-3-270m": [("gguf", "dense bfloat16", DENSE), ("gguf", "packed Q4_K_M", PACKED)],
     "smollm2-135m": [("gguf", "dense bfloat16", DENSE), ("gguf", "packed Q4_1", PACKED)],

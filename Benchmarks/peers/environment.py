@@ -15,7 +15,7 @@ def cache():
 
 
 def requirements(offers_cpu_build):
-    """The pinned versions. Where pip offers torch without CUDA that is taken: it computes the same and is 2 GB smaller."""
+    """The pinned versions. Uses torch without CUDA if pip offers it: it computes the same and is 2 GB smaller."""
     lines = (here / "requirements.txt").read_text().split()
     return [line + "+cpu" if line.startswith("torch==") and offers_cpu_build else line for line in lines]
 
@@ -27,7 +27,7 @@ def offers_cpu_build(python):
 
 
 def python(say):
-    """The interpreter of the environment, which is set up first where it is not there or its requirements have changed."""
+    """The environment's interpreter. Sets the environment up first if it is missing or its requirements have changed."""
     folder = cache() / "peers-venv"
     interpreter, mark = folder / "bin/python", folder / "requirements.sha256"
     state = hashlib.sha256((here / "requirements.txt").read_bytes()).hexdigest()

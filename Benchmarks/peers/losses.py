@@ -1,4 +1,4 @@
-"""Whether ours and theirs computed the same: the losses of every step, and of an evaluation, beside each other."""
+"""Checks that Meno and the peers computed the same: compares the losses of every step and of an evaluation."""
 # Relative. bfloat16 has 8 bits, and a variant's own rounding moves the adapter that its next loss is computed with.
 TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}
 

@@ -1,4 +1,4 @@
-"""Meno beside Trainer + PEFT and TRL: the options, the rounds, the output. Needs Python 3.11 and nothing else itself."""
+"""Compares Meno with Trainer + PEFT and TRL: options, rounds and output. Needs only Python 3.11 itself."""
 import argparse
 import contextlib
 import datetime
@@ -80,7 +80,7 @@ def arguments():
 
 
 def machine(options, python):
-    """What the numbers hold for."""
+    """The environment that the numbers were measured in."""
     cpu = pathlib.Path("/proc/cpuinfo").read_text()
     field = lambda key: next((line.split(":", 1)[1].strip() for line in cpu.splitlines() if line.startswith(key)), "unknown")
     flags = set(field("flags").split())
@@ -101,7 +101,7 @@ def model_file(name):
 
 @contextlib.contextmanager
 def interruptible(result):
-    """Ended from outside, the rest is left: what was measured until then is told."""
+    """When interrupted, skips the rest and reports the measurements so far."""
     try:
         yield
     except KeyboardInterrupt:

@@ -33,7 +33,7 @@ def _first_to_go():
 
 
 def processor_seconds(pid):
-    """What the threads of a running process have computed."""
+    """The CPU time of the threads of a running process."""
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""What the peers' processes share: the model with its adapter, a trainer that tells when its steps end, the lines it tells."""
+"""Shared code of the peers' processes: the model with its adapter, a trainer that reports the end of each step, and the report."""
 import json
 import multiprocessing
 import os
@@ -42,7 +42,7 @@ def rows(specification, part):
 
 
 def training_arguments(specification):
-    """Section 4.3 of the seed, and what a variant changes of it. The rate is constant: a few steps have no use for a schedule."""
+    """Section 4.3 of the notebook, with a variant's changes. The rate is constant: a few steps do not need a schedule."""
     return dict(
         output_dir=str(pathlib.Path(specification["folder"]) / "trainer"), max_steps=specification["steps"],
         per_device_train_batch_size=specification["per_device"],
@@ -54,7 +54,7 @@ def training_arguments(specification):
 
 
 class Told(TrainerCallback):
-    """Tells of each step when it ends. Nothing else is asked of the trainer while it works."""
+    """Reports the end of each step and does nothing else during training."""
 
     def __init__(self, trainer):
         self.trainer = trainer
@@ -74,7 +74,7 @@ class Told(TrainerCallback):
 
 
 class Bounded:
-    """A mixin for trainers: tells the first micro-batch's time, and ends the process where a step would be longer than the limit.
+    """A mixin for trainers: reports the first micro-batch's time, and ends the process if a step would exceed the time limit.
     """
     tokens = 0
     passes = 0

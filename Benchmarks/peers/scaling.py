@@ -1,4 +1,4 @@
-"""How cost grows with length, batch and model size, ours beside a peer's variant of the same type: a few steps a cell.
+"""How cost grows with length, batch and model size, compared with a peer's variant of the same type: a few steps per cell.
 
 Along the axis of sizes ours is also measured on weights in four bits.
 """

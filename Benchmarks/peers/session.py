@@ -16,7 +16,7 @@ def say(text):
 
 
 class Session:
-    """`workload`: what workload.py told of it; `records`: by variant its rounds; `evaluations`: by name the same."""
+    """`workload`: the report of workload.py; `records`: the rounds of each variant; `evaluations`: likewise, by name."""
 
     def __init__(self, options, python, gguf, folder, model_folder, shape=None, evaluation=None):
         self.options, self.python, self.folder = options, python, folder
@@ -46,7 +46,7 @@ class Session:
         return result.stdout
 
     def measure_peak(self):
-        """The rate of a matrix product in each type, in GFLOP/s. Once a round, for a machine's own speed drifts."""
+        """The rate of a matrix product in each type, in GFLOP/s. Measured once per round, since a machine's speed drifts."""
         for line in self.python_process("peak.py", self.options.product_size, 10).splitlines():
             each = json.loads(line)
             self.peaks.setdefault(each["dtype"], []).append(each)

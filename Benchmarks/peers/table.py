@@ -1,4 +1,4 @@
-"""The results as Markdown: what `run` prints, and the text of Benchmarks/RESULTS.md."""
+"""The results as Markdown, for the output of `run` and for Benchmarks/RESULTS.md."""
 from variants import SEED, SEED_FLOAT32
 
 
@@ -16,12 +16,12 @@ def usable(entry):
 
 
 def whole_peak(entry):
-    """Peak memory that holds for a whole step: a peer's micro-batch has that of its step, two examples of ours have not."""
+    """Peak memory of a complete step: a peer's micro-batch reaches the peak of its step, two examples of Meno do not."""
     return None if entry["kind"] == "extrapolated" and entry["system"] == "meno" else entry["peak"]
 
 
 def fastest(variants, ours):
-    """The name of the fastest of ours, or of the peers'. Extrapolated ones only count where nothing was measured whole."""
+    """The name of Meno's fastest variant, or of the peers'. Extrapolated times count only if no complete step was measured."""
     for kinds in (("measured",), ("extrapolated",)):
         names = [name for name, entry in variants.items() if entry["kind"] in kinds and (entry["system"] == "meno") == ours]
         if names:

@@ -1,4 +1,4 @@
-"""Starts the peers' processes on a workload and reads what they tell."""
+"""Starts the peers' processes on a workload and reads their reports."""
 import dataclasses
 import json
 import pathlib
@@ -76,7 +76,8 @@ def evaluated(session, autocast, metrics, samples):
     """One evaluation by Trainer. With the seed's metrics of as many examples as memory holds the logits of."""
     options = session.options
     if metrics:
-        # Gathered logits, their concatenation and the metric's own copies, all at once; by measurement about 4.5 times their size.
+        # Gathered logits, their concatenation and the metric's own copies, all at once; by measurement about 4.5 times their
+        # size.
         each = 4.5 * 4 * max(session.workload["evaluation_lengths"]) * session.workload["vocabulary"] / 2 ** 20
         free = measure.available_memory() - 4 * session.workload["parameters"] / 2 ** 20 - 2048
         samples = min(samples, int(free / each) // 2 * 2)

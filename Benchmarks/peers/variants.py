@@ -1,4 +1,4 @@
-"""What is measured: ours and each configuration of a peer. Everything a variant does not name is as the seed configures it."""
+"""The variants to measure: Meno's and each configuration of a peer. All other settings are those of the notebook."""
 import dataclasses
 
 
@@ -18,7 +18,7 @@ class Variant:
 
     @property
     def products(self):
-        """What its matrix products are computed in."""
+        """The type of its matrix products."""
         return "bfloat16" if self.autocast or self.weights == "bfloat16" else "float32"
 
 

@@ -1,4 +1,4 @@
-"""Writes what every variant is given: the model as a Hugging Face folder, the dialogues, their ids, the initial adapter.
+"""Writes the inputs of all variants: the model as a Hugging Face folder, the dialogues, their ids, the initial adapter.
 
     python workload.py SPECIFICATION.json
 
@@ -52,7 +52,7 @@ def random_model(shape, vocabulary):
 
 
 def write_model(folder, gguf, shape):
-    """The folder that ours and theirs both load. The counts of its parameters are kept beside it."""
+    """The folder that Meno and the peers load. The counts of its parameters are saved next to it."""
     counts = folder / "counts.json"
     if counts.exists():
         return json.loads(counts.read_text())
@@ -76,7 +76,7 @@ def write_adapter(folder, model_folder, dropout):
 
 
 def examples(dialogues, encode, length, join):
-    """Dialogues and their ids, cut at `length`; joined until they are that long where `join` says so."""
+    """Dialogues and their ids, truncated to `length`; with `join`, concatenated until they have that length."""
     messages = []
     for dialogue in dialogues:
         messages = messages + dialogue["messages"]

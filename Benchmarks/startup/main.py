@@ -1,4 +1,4 @@
-"""Seconds from the start of `meno train` until its first step begins, beside what loading libtorch alone takes.
+"""Seconds from the start of `meno train` until its first step begins, compared with the time to load only libtorch.
 
     Benchmarks/startup/run MODEL... [--data FILE] [--rounds 7] [--max-length 256]
 

@@ -1,14 +1,14 @@
 internal import MenoTraining
 
 extension RunConfiguration {
-    /// This configuration, where it can be trained.
-    /// - Parameter name: what it is called in errors.
-    /// - Throws: ``ConfigurationError`` of what is missing, or of values that contradict each other.
+    /// Checks that this configuration can be trained.
+    /// - Parameter name: the name of the configuration in errors.
+    /// - Throws: ``ConfigurationError`` for a missing value, or for values that contradict each other.
     package func validated(_ name: String) throws -> RunConfiguration {
         let path = data.sources.isEmpty ? data.path : "sources"
         for (key, value) in [("model.name_or_path", model.nameOrPath), ("data.path", path)] where value.isEmpty {
             throw ConfigurationError(
-                .invalid, at: name, "has no `\(key)`.", advice: "Write it, or give --set \(key)=….")
+                .invalid, at: name, "has no `\(key)`.", advice: "Add it to the file, or pass --set \(key)=….")
         }
         if !data.sources.isEmpty, !data.path.isEmpty {
             throw ConfigurationError(
@@ -18,9 +18,9 @@ extension RunConfiguration {
         if training.evaluationStrategy != .no, holdsNothingOut || data.maxEvaluationSamples == 0 {
             throw ConfigurationError(
                 .invalid, at: name,
-                "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` asks for evaluations, but "
+                "`training.eval_strategy: \(training.evaluationStrategy.rawValue)` requires evaluations, but "
                     + "`data.train_fraction` or `data.max_eval_samples` leaves nothing to evaluate on.",
-                advice: "Set `training.eval_strategy: no`, or hold examples out.")
+                advice: "Set `training.eval_strategy: no`, or hold out some examples.")
         }
         if data.textBlocks, data.blockOverlap >= data.maxLength {
             throw ConfigurationError(
@@ -32,11 +32,12 @@ extension RunConfiguration {
         return self
     }
 
-    /// Pairs of keys that cannot both hold.
+    /// Checks for pairs of keys that contradict each other.
     private func checkContradictions(_ name: String) throws {
         if computesInFloat16 {
             throw ConfigurationError(
-                .invalid, at: name, "`training.fp16: true` is not honoured: float16 needs its losses scaled.",
+                .invalid, at: name,
+                "`training.fp16: true` is not supported: float16 training needs loss scaling, which Meno does not have.",
                 advice: "Use `training.bf16: true`, or `model.dtype: float32`.")
         }
         if usesNoCUDA, model.device == .cuda || model.device == .mps {
@@ -46,7 +47,8 @@ extension RunConfiguration {
         }
         if model.dtype == .float16 {
             throw ConfigurationError(
-                .invalid, at: name, "`model.dtype: float16` cannot be trained: float16 needs its losses scaled.",
+                .invalid, at: name,
+                "`model.dtype: float16` cannot be trained: float16 training needs loss scaling, which Meno does not have.",
                 advice: "Use `bfloat16` or `float32`.")
         }
         if model.quantization != nil { try checkQuantization(name) }
@@ -69,7 +71,7 @@ extension RunConfiguration {
         try checkMonitor(name)
     }
 
-    /// The keys of what an objective is made of.
+    /// The keys that describe an objective.
     private static let objectiveKeys = [
         "beta": "beta", "lossTypes": "loss_type", "lossWeights": "loss_weights", "labelSmoothing": "label_smoothing",
     ]
@@ -86,14 +88,14 @@ extension RunConfiguration {
         if isSupervised, training.bestMetric.isOfPreferences {
             throw ConfigurationError(
                 .invalid, at: name,
-                "`training.metric_for_best_model: \(training.bestMetric.rawValue)` is measured by objectives of preferences; "
+                "`training.metric_for_best_model: \(training.bestMetric.rawValue)` is measured only by preference objectives; "
                     + "`training.objective` is sft.")
         }
         if !isSupervised, training.labelSmoothing > 0 {
             throw ConfigurationError(
                 .invalid, at: name,
-                "`training.label_smoothing_factor` is of supervised fine-tuning; `training.objective` is "
-                    + "\(objective.kind.rawValue).", advice: "Write `training.label_smoothing` for that of preferences."
+                "`training.label_smoothing_factor` is only for supervised fine-tuning; `training.objective` is "
+                    + "\(objective.kind.rawValue).", advice: "Use `training.label_smoothing` for preference objectives."
             )
         }
         if objective.reference == .base, lora == nil {
@@ -130,7 +132,8 @@ extension RunConfiguration {
         case .auto, .float32: break
         case .float16:
             throw ConfigurationError(
-                .invalid, at: name, "\(key) cannot be trained: float16 needs its losses scaled.",
+                .invalid, at: name,
+                "\(key) cannot be trained: float16 training needs loss scaling, which Meno does not have.",
                 advice: "Use `bfloat16` or `float32`.")
         case .bfloat16:
             guard model.dtype == .float32 || (model.dtype == .auto && !computesInBFloat16) else { break }
@@ -171,7 +174,7 @@ extension RunConfiguration {
         if training.schedule == .cosineWithRestarts, let cycles = options.cycles, cycles != cycles.rounded() {
             throw ConfigurationError(
                 .invalid, at: name,
-                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is no whole number, which "
+                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is not a whole number, which "
                     + "`cosine_with_restarts` needs.")
         }
         if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {
@@ -188,7 +191,7 @@ extension RunConfiguration {
         }
     }
 
-    /// What is known before the data: a warm-up that is longer than the run. The run itself looks again.
+    /// Checks for a warm-up longer than the run, as far as that is known before the data are read. The run checks again.
     private func checkWarmup(_ name: String) throws {
         guard let maxSteps = training.maxSteps, case .steps(let warmup) = training.warmupSteps, warmup > maxSteps,
             training.learningRates(totalSteps: maxSteps).fault() != nil

@@ -1,16 +1,16 @@
 internal import Yams
 
-/// A key of `RUN.yaml`: what it means, and how its value reaches a ``RunConfiguration``.
+/// A key of `RUN.yaml`: its meaning, and how its value is stored in a ``RunConfiguration``.
 package struct ConfigurationKey: Sendable {
-    /// `training.learning_rate`; keys of the top level have no dot.
+    /// `training.learning_rate`; top-level keys have no dot.
     package let path: String
     package let meaning: String
-    /// What the value may be, completing "expected …".
+    /// The allowed values, completing "expected …".
     package let expected: String
     package let example: String
     package let caveat: String?
 
-    /// `false` where the value is not of the kind.
+    /// Returns `false` if the value is not an allowed one.
     let read: @Sendable (Node, inout RunConfiguration) -> Bool
     let write: @Sendable (RunConfiguration) -> String
 
@@ -31,10 +31,10 @@ package struct ConfigurationKey: Sendable {
         write = { kind.write($0[keyPath: field]) }
     }
 
-    /// The value where nothing is said.
+    /// The default value.
     package var defaultValue: String { write(.notebook) }
 
-    /// `training`, or `monitor.probes`; `nil` of a key of the top level.
+    /// `training`, or `monitor.probes`; `nil` for a top-level key.
     var section: String? { path.lastIndex(of: ".").map { String(path[..<$0]) } }
     var name: String { String(path.split(separator: ".").last ?? "") }
 }

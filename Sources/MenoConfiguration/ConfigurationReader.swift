@@ -6,14 +6,14 @@ internal import Yams
 extension RunConfiguration {
     /// Reads a file, then the overrides.
     /// - Parameter overrides: `key.path=value`, the value in YAML; later ones win.
-    /// - Throws: ``ConfigurationError``, which names the file and line or the override.
+    /// - Throws: ``ConfigurationError`` that names the file and line, or the override.
     package static func read(_ url: URL, overrides: [String] = []) throws -> RunConfiguration {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ConfigurationError(.notFound, at: url.path, "does not exist.")
         }
         let data: Foundation.Data
         do {
-            // Through a handle, as it may be a pipe.
+            // Read through a handle, since it may be a pipe.
             data = try FileHandle(forReadingFrom: url).readToEnd() ?? Foundation.Data()
         } catch {
             throw ConfigurationError(.notFound, at: url.path, "cannot be read (\(error.localizedDescription)).")
@@ -25,7 +25,7 @@ extension RunConfiguration {
     }
 
     /// Reads YAML text.
-    /// - Parameter name: what the text is called in errors.
+    /// - Parameter name: the name of the text in errors.
     package static func read(yaml: String, name: String, overrides: [String] = []) throws -> RunConfiguration {
         var reader = ConfigurationReader(name: name)
         try reader.read(yaml)
@@ -35,11 +35,11 @@ extension RunConfiguration {
     }
 }
 
-/// A section that is switched off where it is given without content: `lora: null`.
+/// A section that is switched off if it is empty: `lora: null`.
 private enum OptionalSection: String {
     case lora, monitor
 
-    /// The one that a key is of.
+    /// The section of a key.
     init?(of path: String) { self.init(rawValue: String(path.prefix { $0 != "." })) }
 
     func isOn(in configuration: RunConfiguration) -> Bool {
@@ -61,9 +61,9 @@ private enum OptionalSection: String {
 private struct ConfigurationReader {
     let name: String
     var configuration = RunConfiguration.notebook
-    /// The override that is read; it is the place of what is wrong in it.
+    /// The override that is being read, which is the place of errors in it.
     private var override: String?
-    /// Where each key of the file, or of one override, is written, and each section of it that is switched off.
+    /// The places of the keys of the file or of one override, and of the sections that it switches off.
     private var written: [String: String] = [:]
     private var switchedOff: [OptionalSection: String] = [:]
     /// Every key that was given, in the file or by an override.
@@ -108,12 +108,11 @@ private struct ConfigurationReader {
         }
     }
 
-    /// Remembers that a key is written. Keys that are written twice are two keys to YAML where one has another name, or
-    /// is written with its section.
+    /// Records a key. YAML does not notice a repeated key if one of the two uses an alias, or is written with its section.
     private mutating func note(_ path: String, place: String) throws {
         let key = ConfigurationKey.synonyms[path] ?? path
         if let other = written.updateValue(place, forKey: key) {
-            let isOther = key == path ? "" : ", of which `\(path)` is another name"
+            let isOther = key == path ? "" : ", for which `\(path)` is an alias"
             throw ConfigurationError(
                 .invalid, at: place, "`\(key)` is written twice\(isOther); first at \(other).",
                 advice: "Leave one of them out.")
@@ -121,23 +120,23 @@ private struct ConfigurationReader {
         try checkSwitchedOff()
     }
 
-    /// A section of the file without content, and a key of it elsewhere.
+    /// Refuses a section that is switched off in the file if one of its keys is given elsewhere.
     private func checkSwitchedOff() throws {
         for (section, place) in switchedOff {
             guard let (key, other) = written.first(where: { OptionalSection(of: $0.key) == section }) else { continue }
             throw ConfigurationError(
-                .invalid, at: place, "`\(section)` is switched off, so that `\(key)` (\(other)) would mean nothing.",
+                .invalid, at: place, "`\(section)` is switched off, so `\(key)` (\(other)) would have no effect.",
                 advice: "Leave one of them out.")
         }
     }
 
-    /// A key of a section that is switched off would be read and then mean nothing, or switch it on unasked.
+    /// A key in a section that is switched off would otherwise have no effect, or switch the section on unexpectedly.
     private func requireOn(_ path: String, place: String) throws {
         guard path != "monitor.enabled" else { return }
         guard let section = OptionalSection(of: path), !section.isOn(in: configuration) else { return }
         throw ConfigurationError(
-            .invalid, at: place, "`\(section)` is switched off, so that `\(path)` would mean nothing.",
-            advice: "Switch it on by `--set '\(section)={}'` before, or leave `\(path)` out.")
+            .invalid, at: place, "`\(section)` is switched off, so `\(path)` would have no effect.",
+            advice: "Switch it on with `--set '\(section)={}'` first, or leave `\(path)` out.")
     }
 
     mutating func apply(_ override: String) throws {
@@ -205,7 +204,7 @@ private struct ConfigurationReader {
         }
     }
 
-    /// A warm-up of 0 steps is none, as in Trainer, where a ratio is not given, too.
+    /// As in Trainer, a warm-up of 0 steps is none unless a ratio is given too.
     mutating func finish() {
         guard given.contains("training.warmup_steps"), !given.contains("training.warmup_ratio"),
             configuration.training.warmupSteps == 0
@@ -238,6 +237,6 @@ private struct ConfigurationReader {
         }
     }
 
-    /// The text, cut to 200 characters.
+    /// The text, truncated to 200 characters.
     private func cut(_ text: String) -> String { text.count > 200 ? text.prefix(200) + "…" : text }
 }

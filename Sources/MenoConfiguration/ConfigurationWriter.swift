@@ -1,5 +1,5 @@
 extension RunConfiguration {
-    /// The configuration as YAML with every key, as it is read back.
+    /// The configuration as YAML with every key, which reads back as the same configuration.
     package var yaml: String {
         var lines: [String] = []
         var section: String?
@@ -11,7 +11,7 @@ extension RunConfiguration {
             }
             let parents = key.path.split(separator: ".").dropLast()
             if key.section != section {
-                // Sections within a section follow its own keys.
+                // Nested sections come after a section's keys.
                 if parents.count == 1 { lines.append("") }
                 lines.append(indent(parents.count - 1) + "\(parents.last ?? ""):")
                 section = key.section
@@ -25,8 +25,8 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
-    /// Every key for programs that compare runs: those of `training` by the names of `TrainingArguments`, the others with their
-    /// section. What runs a command of the user's is left out, as it may hold a secret.
+    /// Every key for programs that compare runs: keys of `training` with the names of `TrainingArguments`, others with their
+    /// section. Keys with a user's command are left out, since it may contain a secret.
     package var trackedSettings: [(name: String, value: String)] {
         ConfigurationKey.all.filter { $0.path != "monitor.alert_command" }.map { key in
             (
@@ -38,15 +38,16 @@ extension RunConfiguration {
 }
 
 extension RunConfiguration {
-    /// The values of the keys that change what a run computes, beyond rounding; a checkpoint is of one such set.
+    /// The values of the keys that change what a run computes, beyond rounding; a checkpoint can only be resumed with the same
+    /// values.
     package var resultSettings: [String: String] {
         Dictionary(
             uniqueKeysWithValues: ConfigurationKey.all.compactMap { key in
                 if !key.affectsResult { return nil }
                 let value = key.section == "lora" && lora == nil ? "(none)" : key.write(self)
-                // Dense is what weights were before they could be anything else.
+                // Early checkpoints do not have this key; their weights were dense.
                 if key.path == ConfigurationKey.weightsPath, value == "dense" { return nil }
-                // A checkpoint of a version without the key has it neither.
+                // Checkpoints of versions without this key do not have it either.
                 if ConfigurationKey.addedLater.contains(key.path), [key.defaultValue, "(none)"].contains(value) {
                     return nil
                 }

@@ -9,10 +9,10 @@ extension RunConfiguration.Data {
         set { (path, furtherPaths) = (newValue.first ?? "", Array(newValue.dropFirst())) }
     }
 
-    /// Where records come from.
+    /// The sources of records.
     package var allSources: [DataSource] { sources.isEmpty ? [DataSource(paths)] : sources }
 
-    /// What errors and reports call them.
+    /// The names of the sources in errors and reports.
     package var sourceNames: String { allSources.flatMap(\.paths).joined(separator: ", ") }
 }
 
@@ -74,7 +74,7 @@ extension ValueKind where Value == [DataSource] {
 }
 
 extension ValueKind where Value == RecordMapping {
-    /// The data's names by the usual ones.
+    /// A mapping from the usual names to those in the data.
     static var mapping: Self {
         let known = RecordMapping.records + RecordMapping.turns + RecordMapping.speakers
         return Self(expected: "a mapping of some of \(known.joined(separator: ", ")) to names of the data, or null") {
@@ -98,7 +98,7 @@ extension ValueKind where Value == RecordMapping {
 }
 
 extension ValueKind where Value == [String] {
-    /// One text as itself, several as a list.
+    /// Paths, written as one text or as a list.
     static var paths: Self {
         Self(expected: texts.expected) { node in
             texts.read(node)?.filter { !$0.isEmpty }

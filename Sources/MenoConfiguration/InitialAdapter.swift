@@ -1,14 +1,14 @@
 package import MenoModels
 
 extension RunConfiguration {
-    /// The configuration of a run that goes on from `lora.init_adapter`: the settings of `lora` are the adapter's.
-    /// - Throws: ``ConfigurationError`` where a key was given that the adapter contradicts.
+    /// The configuration of a run that starts from `lora.init_adapter`, with the adapter's settings in `lora`.
+    /// - Throws: ``ConfigurationError`` if a given key contradicts the adapter.
     package func adopting(_ adapter: LoRASettings) throws -> RunConfiguration {
         guard let before = lora else { return self }
         var configuration = self
         var lora = before
         lora.settings = adapter
-        // What is saved holds the head and the embedding both.
+        // The saved adapter contains both the head and the embedding.
         lora.settings.ensuresWeightTying = before.settings.ensuresWeightTying
         lora.targetModules = Self.chosen(before.targetModules, adapter.targets.texts, meaning: Self.layers)
         lora.targetParameters = Self.chosen(before.targetParameters, adapter.targetParameters) { Set($0) }
@@ -19,25 +19,26 @@ extension RunConfiguration {
             let (given, real) = (key.write(self), key.write(configuration))
             guard given != real else { continue }
             throw ConfigurationError(
-                .invalid, at: key.path, "is \(given); the adapter of `lora.init_adapter` has \(real), and keeps it.",
+                .invalid, at: key.path,
+                "is \(given); the adapter of `lora.init_adapter` has \(real), which cannot be changed.",
                 advice: "Leave `\(key.path)` out, or train a new adapter without `lora.init_adapter`.")
         }
         return configuration
     }
 
-    /// Names as they were given, where they mean the same: an adapter keeps neither their order nor how they were said.
+    /// The names as given, if they mean the same as the adapter's, which keeps neither their order nor their spelling.
     private static func chosen(
         _ given: [String], _ names: [String], meaning: ([String]) -> Set<String>
     ) -> [String] {
         meaning(given) == meaning(names) ? given : names.sorted()
     }
 
-    /// What names of `target_modules` stand for.
+    /// The layers that names in `target_modules` stand for.
     private static func layers(_ names: [String]) -> Set<String> {
         LoRATargets.areAllLinear(names) ? ["all-linear"] : Set(names)
     }
 
-    /// A name of `modules_to_save` without what may stand before it. A head that is the embedding goes by both names.
+    /// A name in `modules_to_save` without its prefix. A head that shares the embedding's weights has both names.
     private static func module(_ name: String) -> String {
         let name = name.hasPrefix("model.") ? String(name.dropFirst("model.".count)) : name
         return name == "lm_head" ? "embed_tokens" : name
@@ -45,7 +46,7 @@ extension RunConfiguration {
 }
 
 extension LoRATargets {
-    /// As `lora.target_modules` and `lora.exclude_modules` have them.
+    /// The texts of `lora.target_modules` or `lora.exclude_modules`.
     fileprivate var texts: [String] {
         switch self {
         case .names(let names): names
@@ -57,7 +58,7 @@ extension LoRATargets {
     /// Whether a text of `lora.target_modules` is a regular expression: names of layers have letters, digits, `_`, `-` and `.`.
     static func isPattern(_ text: String) -> Bool { text.contains { #"*+?|()[]{}\^$"#.contains($0) } }
 
-    /// What texts of `lora.target_modules` say.
+    /// The targets that texts of `lora.target_modules` describe.
     init(_ texts: [String]) {
         if texts == ["all-linear"] {
             self = .allLinear

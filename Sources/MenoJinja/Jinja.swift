@@ -2,15 +2,15 @@
 /// which are untrusted input. Nothing in it recurses beyond ``Depth``, and nothing loops or allocates beyond
 /// ``JinjaTemplate/Limits``.
 enum Jinja {
-    /// How deep things may be nested in each other: what bounds every recursion here.
+    /// Limits of nesting, which bound every recursion here.
     enum Depth {
-        /// Of brackets and the like, while an expression is read.
+        /// Nested brackets while parsing an expression.
         static let nesting = 32
-        /// Of the nodes of an expression; a chain such as `a + b + c` nests to the left.
+        /// Nested nodes of an expression; a chain such as `a + b + c` nests to the left.
         static let expression = 96
         static let statement = 32
         static let value = 64
-        /// Of nodes under evaluation at the same time, through calls of macros.
+        /// Nodes under evaluation at the same time, including calls of macros.
         static let evaluation = 200
     }
 }

@@ -1,21 +1,21 @@
-/// What is wrong with a template, or with what it was given.
+/// An error in a template or in its input.
 package struct JinjaError: Error, Sendable, Hashable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable {
-        /// The template cannot be read.
+        /// The template cannot be parsed.
         case syntax
         /// An operation failed while the template ran.
         case rendering
-        /// The template itself called `raise_exception`: the message is its own.
+        /// The template called `raise_exception`; the message is the template's.
         case raised
-        /// More was asked for than ``JinjaTemplate/Limits`` or the bounds of nesting allow.
+        /// ``JinjaTemplate/Limits`` or a limit of nesting was exceeded.
         case limit
-        /// A part of jinja2 that is left out here.
+        /// A feature of jinja2 that is not supported.
         case unsupported
     }
 
     package var kind: Kind
     package var message: String
-    /// The template's line, from 1. Every error that leaves ``JinjaTemplate`` has one.
+    /// The template's line, from 1. Every error that ``JinjaTemplate`` throws has one.
     package var line: Int?
 
     package init(_ kind: Kind, _ message: String, line: Int? = nil) {

@@ -1,14 +1,14 @@
 package import Foundation
 
-/// A chat template in the Jinja language, read once and rendered any number of times.
+/// A chat template in the Jinja language, parsed once and rendered any number of times.
 package struct JinjaTemplate: Sendable, Hashable {
-    /// What one rendering may cost. A template that needs more ends in an error.
+    /// Resource limits of one rendering. A template that exceeds them throws an error.
     package struct Limits: Sendable, Hashable {
-        /// Bytes of the result, and of whatever a macro or a block writes.
+        /// Bytes of the result, and of the output of each macro or block.
         package var output: Int
-        /// Bytes of all strings and lists made on the way, those given up again included.
+        /// Total bytes of all strings and lists created during rendering, including discarded ones.
         package var bytes: Int
-        /// Evaluations of expressions, rounds of loops and comparable work.
+        /// The number of evaluated expressions, loop iterations and similar steps.
         package var steps: Int
 
         package init(output: Int = 64 << 20, bytes: Int = 256 << 20, steps: Int = 10_000_000) {
@@ -25,21 +25,21 @@ package struct JinjaTemplate: Sendable, Hashable {
     }
 
     package let source: String
-    /// Whether the template marks what the assistant writes.
+    /// Whether the template marks the assistant's text with generation blocks.
     package var hasGenerationBlocks: Bool { template.hasGenerationBlocks }
     private let template: Jinja.Template
 
-    /// - Throws: ``JinjaError`` where the template cannot be read.
+    /// - Throws: ``JinjaError`` if the template cannot be parsed.
     package init(_ source: String) throws {
         self.source = source
         template = try Jinja.Parser.template(of: source)
     }
 
     /// - Parameters:
-    ///   - variables: the names that the template sees beside the language's own.
-    ///   - marksGeneration: whether the ranges of generation blocks are wanted. Where they are, a generation block
-    ///     whose text is captured by a macro, `set` or a filter is an error: its place in the result is not known.
-    ///   - now: what `strftime_now` writes, in the local time zone.
+    ///   - variables: the variables of the template, in addition to the built-in ones.
+    ///   - marksGeneration: whether to return the ranges of generation blocks. If so, a generation block whose text is captured
+    ///     by a macro, `set` or a filter is an error, since its position in the result is unknown.
+    ///   - now: the time that `strftime_now` formats, in the local time zone.
     /// - Throws: ``JinjaError``, with the line of the template.
     package func render(
         _ variables: [String: JinjaValue], marksGeneration: Bool = true, now: Date = Date(), limits: Limits = Limits()

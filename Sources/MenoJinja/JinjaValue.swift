@@ -1,5 +1,4 @@
-/// What a template is given: JSON's kinds of values, with objects in the order of their entries, which `tojson` and
-/// loops show.
+/// An input value of a template, as in JSON. Objects keep the order of their entries, which is visible in `tojson` and loops.
 package enum JinjaValue: Sendable, Hashable {
     package struct Entry: Sendable, Hashable {
         package var key: String
@@ -17,7 +16,7 @@ package enum JinjaValue: Sendable, Hashable {
     case double(Double)
     case string(String)
     case array([JinjaValue])
-    /// A key that comes twice keeps its first place and its last value.
+    /// A repeated key keeps its first position and its last value.
     case object([Entry])
 }
 

@@ -1,16 +1,16 @@
-/// A trouble that was noticed in a run: from when to when, with the numbers it was noticed by and what can be done.
+/// A problem that was detected in a run: when it began and ended, the numbers that show it, and what can be done.
 public struct Alert: Sendable, Hashable, Codable {
-    /// What was noticed.
+    /// The kind of problem.
     public enum Kind: String, Sendable, Hashable, Codable, CodingKeyRepresentable, CaseIterable {
-        /// The loss does not fall any more, though the learning rate is still high.
+        /// The loss has stopped falling although the learning rate is still high.
         case lossPlateau = "loss_plateau"
-        /// The loss has risen well above the best level it had, and stays there.
+        /// The loss has risen well above its best level and stays there.
         case lossDivergence = "loss_divergence"
         /// Single steps with a loss far above their neighbours'.
         case lossSpike = "loss_spike"
         /// The evaluation loss rises while the training loss is far below it.
         case overfitting
-        /// What stands before a label tells the model nothing of it: the loss is that of the labels' frequencies.
+        /// The model does not use the context: its loss is no better than predicting labels by their frequencies.
         case noBetterThanFrequencies = "no_better_than_frequencies"
         case gradientNormOutOfBounds = "grad_norm_out_of_bounds"
         /// The learning rate is effectively zero while steps remain.
@@ -19,7 +19,7 @@ public struct Alert: Sendable, Hashable, Codable {
         case memoryGrowth = "memory_growth"
         /// A loss or a gradient was not a finite number.
         case notFinite = "not_finite"
-        /// Answers to the probe questions do not ask anything back.
+        /// Answers to the probe questions do not ask a question back.
         case questionsMissing = "questions_missing"
         /// Answers repeat themselves.
         case answersRepetitive = "answers_repetitive"
@@ -29,19 +29,19 @@ public struct Alert: Sendable, Hashable, Codable {
         /// Answers do not end by themselves.
         case answersTruncated = "answers_truncated"
         case wrongLanguage = "wrong_language"
-        /// The margin between chosen and rejected rewards is so large that nothing is left to learn but the examples themselves.
+        /// The margin between chosen and rejected rewards is so large that the model can only memorize the examples.
         case rewardMarginsExplode = "reward_margins_explode"
         /// The chosen completions become less probable, not only the rejected ones.
         case chosenLogProbabilityFalls = "chosen_logps_fall"
-        /// The model tells chosen from rejected no better than a coin.
+        /// The model prefers the chosen completions no more often than by chance.
         case preferencesAtChance = "preferences_at_chance"
     }
 
-    /// How much it matters.
+    /// The severity of an alert.
     public enum Severity: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
         case info
         case warning
-        /// The run is unlikely to give anything useful if it goes on.
+        /// The run is unlikely to produce a useful model if it continues.
         case critical
 
         /// From the least to the most severe.
@@ -49,21 +49,21 @@ public struct Alert: Sendable, Hashable, Codable {
         private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
     }
 
-    /// What was noticed.
+    /// The kind of problem.
     public var kind: Kind
-    /// How much it matters.
+    /// The severity of an alert.
     public var severity: Severity
-    /// The step at which the trouble began, as far as can be told afterwards.
+    /// The step at which the problem began, as estimated afterwards.
     public var startStep: Int
-    /// The step at which it was certain enough to be told.
+    /// The step at which it was certain enough to be reported.
     public var detectedStep: Int
-    /// The first step of the recovery; `nil` while the trouble lasts.
+    /// The first step of the recovery; `nil` while the problem lasts.
     public var endStep: Int?
-    /// What was seen, in English, with its numbers.
+    /// A description with numbers, in English.
     public var message: String
     /// What can be done, in English.
     public var advice: String
-    /// The numbers that the decision was made by, all finite, for programs and for messages in other languages.
+    /// The numbers behind the decision, all finite, for programs and for messages in other languages.
     public var values: [String: Double]
 
     package init(
@@ -77,11 +77,11 @@ public struct Alert: Sendable, Hashable, Codable {
         self.endStep = endStep
         self.message = message
         self.advice = advice
-        // JSON has no other numbers, and alerts travel as JSON.
+        // Alerts are stored as JSON, which has only finite numbers.
         self.values = values.filter(\.value.isFinite)
     }
 
-    /// As the other keys of the files and commands that alerts are written for.
+    /// Snake case, like the other keys in these files and commands.
     private enum CodingKeys: String, CodingKey {
         case kind, severity, message, advice, values
         case startStep = "start_step"

@@ -7,7 +7,7 @@ package struct DurationText: Sendable {
     package static let english = DurationText(hours: "h", minutes: "min", seconds: "s")
     package static let japanese = DurationText(hours: "時間", minutes: "分", seconds: "秒")
 
-    /// - Parameter duration: in seconds. What is no number, or negative, counts as 0.
+    /// - Parameter duration: in seconds. NaN and negative values count as 0.
     package func callAsFunction(_ duration: Double) -> String {
         let whole = Int(max(0, min(duration.isFinite ? duration : 0, 1e12)).rounded())
         let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60)

@@ -1,24 +1,24 @@
 internal import Foundation
 
-/// What an evaluation measured, by streaming sums over all labelled tokens of all samples.
+/// The results of an evaluation, from streaming sums over all labelled tokens of all samples.
 public struct EvaluationMetrics: Sendable, Hashable, Codable {
-    /// Optimizer steps done when it ran.
+    /// The number of completed optimizer steps.
     public var step: Int
-    /// Epochs done, with the part of the present one.
+    /// The number of completed epochs, with the fraction of the current one.
     public var epoch: Double
-    /// Σ negative log-likelihood / Σ labelled tokens, in nats; of another objective, its own loss. Lower is better.
+    /// Σ negative log-likelihood / Σ labelled tokens, in nats; for other objectives, the objective's loss. Lower is better.
     public var loss: Double
     /// Share of labelled tokens that the model ranks first, 0…1. Higher is better.
     public var tokenAccuracy: Double
-    /// The loss over the assistant's tokens alone, where the data tells them apart.
+    /// The loss over only the assistant's tokens, in nats; `nil` if the data does not mark them.
     public var completionLoss: Double?
     /// Labelled tokens.
     public var tokens: Int
     /// Examples evaluated.
     public var samples: Int
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     public var seconds: Double
-    /// What the objective measured beside its loss; `nil` where it measures nothing else.
+    /// The objective's metrics in addition to its loss; `nil` if it has none.
     public var objective: ObjectiveMetrics?
 
     package init(

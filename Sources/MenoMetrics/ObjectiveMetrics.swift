@@ -1,4 +1,4 @@
-/// What an objective measures beside its loss, by TRL's names.
+/// The metrics of an objective in addition to its loss, with TRL's names.
 public enum ObjectiveMetric: String, Sendable, Hashable, CaseIterable, Codable {
     /// Mean of β (log p − log p of the reference) over the chosen completions, and over the rejected ones.
     case rewardsChosen = "rewards/chosen"
@@ -25,7 +25,7 @@ public struct ObjectiveMetrics: Sendable, Hashable, Codable {
 
     package init(_ values: [ObjectiveMetric: Double] = [:]) { self.values = values }
 
-    /// The value of one; `nil` where it was not measured.
+    /// The value of a metric; `nil` if it was not measured.
     public subscript(metric: ObjectiveMetric) -> Double? { values[metric] }
 
     /// The values in the order of ``ObjectiveMetric``.
@@ -41,7 +41,7 @@ public struct ObjectiveMetrics: Sendable, Hashable, Codable {
     /// Writes each value under its name.
     public func encode(to encoder: any Encoder) throws { try encode(to: encoder, prefix: "") }
 
-    /// Writes each value under its name, beside what else an object holds.
+    /// Writes each value under its name into an object that may have other keys.
     /// - Parameter prefix: `eval_`, or nothing.
     package func encode(to encoder: any Encoder, prefix: String) throws {
         var container = encoder.container(keyedBy: Name.self)
@@ -49,7 +49,7 @@ public struct ObjectiveMetrics: Sendable, Hashable, Codable {
     }
 
     /// Reads what ``encode(to:prefix:)`` writes.
-    /// - Returns: `nil` where there is none of the names.
+    /// - Returns: `nil` if none of the names is there.
     package init?(from decoder: any Decoder, prefix: String) throws {
         let container = try decoder.container(keyedBy: Name.self)
         let keys = Dictionary(container.allKeys.map { ($0.plain, $0) }, uniquingKeysWith: { first, _ in first })
@@ -69,7 +69,7 @@ public struct ObjectiveMetrics: Sendable, Hashable, Codable {
         init?(stringValue: String) { self.init(stringValue) }
         init?(intValue: Int) { nil }
 
-        /// The same whether or not a decoder has made camel case of it.
+        /// The name in a form that is the same whether or not a decoder has converted it to camel case.
         var plain: String { stringValue.lowercased().replacing("_", with: "") }
     }
 }

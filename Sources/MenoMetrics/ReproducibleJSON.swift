@@ -1,8 +1,8 @@
 package import Foundation
 
 extension JSONEncoder {
-    /// One that gives the same text for the same values. Numbers that are not finite are the texts "NaN", "Infinity" and
-    /// "-Infinity", as JSON has none.
+    /// An encoder that writes the same text for the same values. Non-finite numbers, which JSON does not have, become the strings
+    /// "NaN", "Infinity" and "-Infinity".
     package static func reproducible(isPretty: Bool = false, snakeCase: Bool = false) -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -15,7 +15,7 @@ extension JSONEncoder {
 }
 
 extension JSONDecoder {
-    /// One that reads what ``JSONEncoder/reproducible(isPretty:snakeCase:)`` writes.
+    /// A decoder for what ``JSONEncoder/reproducible(isPretty:snakeCase:)`` writes.
     package static func reproducible(snakeCase: Bool = false) -> JSONDecoder {
         let decoder = JSONDecoder()
         if snakeCase { decoder.keyDecodingStrategy = .convertFromSnakeCase }

@@ -2,15 +2,15 @@
 public struct ResourceUsage: Sendable, Hashable, Codable {
     /// The memory of one accelerator, in bytes.
     public struct Accelerator: Sendable, Hashable, Codable {
-        /// Its number, from 0.
+        /// The device's index, from 0.
         public var index: Int
-        /// Bytes in tensors now.
+        /// Bytes currently used by tensors.
         public var allocated: Int
-        /// Bytes that the allocator holds.
+        /// Bytes reserved by the allocator.
         public var reserved: Int
-        /// The most that ``allocated`` has been.
+        /// The peak of ``allocated``.
         public var peakAllocated: Int
-        /// Share of time in which a kernel ran, 0…1, where the driver tells.
+        /// Share of time in which a kernel ran, 0…1, or `nil` if the driver does not report it.
         public var utilization: Double?
 
         package init(index: Int, allocated: Int, reserved: Int, peakAllocated: Int, utilization: Double? = nil) {
@@ -22,14 +22,14 @@ public struct ResourceUsage: Sendable, Hashable, Codable {
         }
     }
 
-    /// Optimizer steps done when it was measured.
+    /// The number of completed optimizer steps at the measurement.
     public var step: Int
-    /// Resident size of the process.
+    /// Resident memory of the process in bytes.
     public var resident: Int
-    /// The largest that the resident size has been.
+    /// The peak of the resident memory in bytes.
     public var peakResident: Int
-    /// Seconds of a step in which each of several processes computed, by rank: a mean over the steps since the last reading.
-    /// The others wait for the slowest one. `nil` where one trains alone.
+    /// The seconds per step that each process spent computing, by rank, averaged over the steps since the last reading. All wait
+    /// for the slowest one. `nil` with a single process.
     public var computingSeconds: [Double]?
     /// One entry for each accelerator in use.
     public var accelerators: [Accelerator]

@@ -1,10 +1,10 @@
-/// What a run was trained on, in numbers.
+/// A numeric summary of a run's training data.
 package struct RunDataSummary: Sendable, Hashable, Codable {
-    /// How many tokens examples have.
+    /// The distribution of the examples' lengths in tokens.
     package struct Lengths: Sendable, Hashable, Codable {
         package var shortest: Int
         package var median: Int
-        /// Nine tenths are not longer.
+        /// The 90th percentile.
         package var ninetieth: Int
         package var longest: Int
         package var total: Int
@@ -58,7 +58,7 @@ package struct RunDataSummary: Sendable, Hashable, Codable {
 
     /// The data file.
     package var path: String
-    /// Records seen, used and left out, in a sentence.
+    /// A sentence with the number of records read, used and skipped.
     package var summary: String
     /// `nil` in runs that recorded none.
     package var records: Records?
@@ -67,9 +67,9 @@ package struct RunDataSummary: Sendable, Hashable, Codable {
     package var trainSamples: Int
     package var evaluationSamples: Int
     package var lengths: Lengths?
-    /// Tokens that are learnt; `nil` where the examples do not lie in memory.
+    /// The number of tokens that carry loss; `nil` if the examples are not in memory.
     package var labels: Int?
-    /// The first of the records that were left out or cut, with the reason.
+    /// The first records that were skipped or truncated, with the reasons.
     package var problems: [String]
     package var remarks: [String]
     /// The first example, token by token.

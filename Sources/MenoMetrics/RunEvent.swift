@@ -1,4 +1,4 @@
-/// Everything that a run tells while it goes on, in order.
+/// Everything that a run reports, in order.
 public enum RunEvent: Sendable, Hashable, Codable {
     case started(RunDescription)
     case step(StepMetrics)
@@ -6,58 +6,57 @@ public enum RunEvent: Sendable, Hashable, Codable {
     case resources(ResourceUsage)
     case checkpointSaved(CheckpointRecord)
     case checkpointRemoved(CheckpointRecord)
-    /// A save that did not succeed; training went on.
+    /// Saving a checkpoint failed; training continues.
     case checkpointFailed(kind: CheckpointRecord.Kind, step: Int, reason: String)
-    /// Answers that the model gave to the probe questions.
+    /// The model's answers to the probe questions.
     case probed(step: Int, answers: [ProbeAnswer])
-    /// A step that was not applied, because its loss or gradient was not finite.
+    /// A step was not applied because its loss or gradient was not finite.
     case stepSkipped(step: Int, reason: String, records: [String])
     case alertBegan(Alert)
-    /// The alert as it began, with its end.
+    /// An alert has ended; it contains its beginning and its end.
     case alertEnded(Alert)
     case notice(String)
     case warning(String)
     case finished(RunOutcome)
 }
 
-/// What is known of a run before its first step.
+/// What is known about a run before its first step.
 public struct RunDescription: Sendable, Hashable, Codable {
     /// The model's name or path.
     public var model: String
     /// The model's `model_type`.
     public var architecture: String
-    /// Where it computes: `cpu`, `cuda:0`, `mps`.
+    /// The device: `cpu`, `cuda:0`, `mps`.
     public var device: String
-    /// What frozen weights are kept in.
+    /// The type of frozen weights in memory.
     public var dtype: String
     /// Training examples.
     public var trainSamples: Int
     /// Held-out examples.
     public var evaluationSamples: Int
-    /// Optimizer steps of the whole run.
+    /// The total number of optimizer steps.
     public var totalSteps: Int
-    /// Optimizer steps of an epoch.
+    /// The number of optimizer steps per epoch.
     public var stepsPerEpoch: Int
-    /// Values that the optimizer changes, and all values of the model.
+    /// The number of trained parameters.
     public var trainedParameters: Int
-    /// Parameters of the model, trained and frozen.
+    /// The number of all parameters, trained and frozen.
     public var totalParameters: Int
-    /// The step that the run goes on from; 0 for a new run.
+    /// The step that the run was resumed from; 0 for a new run.
     public var resumedAtStep: Int
-    /// Optimizer steps between two lines of the log, which make one point of a series; `nil` where it was not recorded.
+    /// The number of optimizer steps between two log lines, and so between two points of a chart; `nil` if it was not recorded.
     public var loggingSteps: Int?
-    /// Whether the first step has a line of its own; `nil` where it was not recorded.
+    /// Whether the first step is logged separately; `nil` if it was not recorded.
     public var logsFirstStep: Bool?
-    /// −Σ p log p over the labels that are trained on, p the share of each token among them, in nats: the least training
-    /// loss of a model that does not look at what stands before a label. `nil` where it was not recorded, or the loss is
-    /// another (label smoothing).
+    /// −Σ p log p over the labels that are trained on, p the share of each token among them, in nats: the lowest training loss of
+    /// a model that ignores the context. `nil` where it was not recorded, or if the loss differs (label smoothing).
     public var labelEntropy: Double?
-    /// Optimizer steps between two evaluations, of which there is one after the last step, too; `nil` where there are none, or
-    /// it was not recorded.
+    /// The number of optimizer steps between two evaluations; another one follows the last step. `nil` if there are none or it
+    /// was not recorded.
     public var evaluationSteps: Int?
-    /// Tokens of an evaluation; `nil` where it was not recorded.
+    /// The number of tokens in an evaluation; `nil` if it was not recorded.
     public var evaluationTokens: Int?
-    /// Processes that train together; `nil` where one trains alone.
+    /// The number of processes; `nil` for a single one.
     public var processes: Int?
 
     package init(
@@ -93,7 +92,7 @@ public struct CheckpointRecord: Sendable, Hashable, Codable {
         case regular
         /// Kept because the monitor found the run stable.
         case stable
-        /// The adapter or model that the run ends with.
+        /// The final adapter or model.
         case final
     }
 
@@ -101,9 +100,9 @@ public struct CheckpointRecord: Sendable, Hashable, Codable {
     public var step: Int
     /// Why it was saved.
     public var kind: Kind
-    /// The folder, relative to the run's own.
+    /// The checkpoint's folder, relative to the run's folder.
     public var path: String
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     public var seconds: Double
 
     package init(step: Int, kind: Kind, path: String, seconds: Double) {
@@ -116,15 +115,15 @@ public struct CheckpointRecord: Sendable, Hashable, Codable {
 
 /// The model's answer to one of the monitor's questions.
 public struct ProbeAnswer: Sendable, Hashable, Codable {
-    /// What was asked.
+    /// The question.
     public var question: String
-    /// What the model generated.
+    /// The generated answer.
     public var answer: String
-    /// Whether the answer ended by itself, before the limit of tokens.
+    /// Whether the answer ended by itself before reaching the token limit.
     public var isComplete: Bool
     /// Tokens generated.
     public var tokens: Int
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     public var seconds: Double
 
     package init(question: String, answer: String, isComplete: Bool, tokens: Int, seconds: Double) {
@@ -148,18 +147,18 @@ public struct RunOutcome: Sendable, Hashable, Codable {
 
     /// Why it ended.
     public var reason: Reason
-    /// More about the reason, where there is more to say.
+    /// Details of the reason, if there are any.
     public var message: String?
     /// Optimizer steps done.
     public var step: Int
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     public var seconds: Double
-    /// The part of ``seconds`` that observers took: what they did with the events they got, and to write down
-    /// their state. Probe answers, which tell their own time, are not in it, nor is what comes after the end, as a report.
+    /// The part of ``seconds`` that observers took to handle events and save their state. It includes neither probe answers,
+    /// which have a separate duration, nor work after the end of the run, such as the report.
     public var observerSeconds: Double?
     /// The step with the best value of the metric that chooses the best model.
     public var bestStep: Int?
-    /// The value of the best model, by the run's metric.
+    /// The best value of the metric that chooses the best model.
     public var bestMetric: Double?
 
     package init(

@@ -2,16 +2,16 @@ package import Foundation
 
 /// Decides about the course of a run: when a stable checkpoint is saved or removed, and whether the run stops.
 package protocol RunPolicy {
-    /// What follows from an event, in order. The training loop asks on its own thread, once every observer has seen the event;
-    /// it does not ask about what policies announce, so that none answers itself or another.
+    /// The decisions after an event, in order. Called on the training loop's thread once every observer has seen the event. Not
+    /// called for events that policies announce, so that policies cannot trigger each other.
     func decisions(after event: RunEvent) -> [RunDecision]
 }
 
-/// What a policy decides.
+/// A decision of a policy.
 package enum RunDecision: Sendable, Hashable {
     /// Show an event to all observers.
     case announce(RunEvent)
-    /// Save the present state as a stable checkpoint, with these small files beside it, by their names. The result is emitted
+    /// Save the present state as a stable checkpoint, together with these small files, given by name. The result is emitted
     /// as `.checkpointSaved` or `.checkpointFailed` of kind `stable`. It is tried once at each step.
     case saveStableCheckpoint(files: [String: Data])
     /// Remove the stable checkpoint of a step.

@@ -1,22 +1,22 @@
-/// What one optimizer step measured. A quantity that was not measured is absent, never invented.
+/// The metrics of one optimizer step. Quantities that were not measured are absent.
 public struct StepMetrics: Sendable, Hashable, Codable {
-    /// Optimizer steps done, this one included: 1 after the first.
+    /// The number of completed optimizer steps including this one: 1 after the first.
     public var step: Int
-    /// Passes over the training data, with the part of the present one: 1.5 in the middle of the second.
+    /// The number of passes over the training data, with the fraction of the current one: 1.5 in the middle of the second.
     public var epoch: Double
-    /// Mean negative log-likelihood of the step's labelled tokens, in nats; of another objective, its own loss.
+    /// Mean negative log-likelihood of the step's labelled tokens, in nats; for other objectives, the objective's loss.
     public var loss: Double
     /// L2 norm of all gradients, before clipping.
     public var gradientNorm: Double
-    /// The rate that this step was made with.
+    /// The learning rate of this step.
     public var learningRate: Double
     /// Tokens of the step's examples, without padding.
     public var tokens: Int
-    /// Tokens among them that carried loss.
+    /// The number of these tokens that carry loss.
     public var labels: Int
-    /// Wall-clock time of the step.
+    /// Wall-clock time of the step in seconds.
     public var seconds: Double
-    /// What the objective measured beside its loss; `nil` where it measures nothing else.
+    /// The objective's metrics in addition to its loss; `nil` if it has none.
     public var objective: ObjectiveMetrics?
 
     package init(
@@ -34,6 +34,6 @@ public struct StepMetrics: Sendable, Hashable, Codable {
         self.objective = objective
     }
 
-    /// Tokens trained a second; 0 where the time is not known.
+    /// Training tokens per second; 0 if the duration is unknown.
     public var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
 }

@@ -72,7 +72,7 @@ import Testing
         ("model: {name_or_path: m, load_in_4bit: true, weights: packed}", "`model.weights: packed`"),
         ("model: {name_or_path: m, load_in_4bit: true}\nlora: null", "quantised ones cannot be trained"),
         ("model: {name_or_path: m, bnb_4bit_quant_type: int4}", "nf4, fp4"),
-        ("model: {name_or_path: m, bnb_4bit_compute_dtype: float16}", "float16 needs its losses scaled"),
+        ("model: {name_or_path: m, bnb_4bit_compute_dtype: float16}", "float16 training needs loss scaling"),
         (
             "model: {name_or_path: m, dtype: float32, bnb_4bit_compute_dtype: bfloat16}",
             "contradicts weights that are float32"
@@ -132,7 +132,7 @@ import Testing
         ("lora: null\nlora.r: 4", "`lora.r` (run.yaml:4)"), ("lora.r: 4\nlora: null", "`lora` is switched off"),
         ("monitor: null\nmonitor.window_size: 3", "`monitor.window_size`"),
         ("training: {max_steps: 3}\ntraining.max_steps: 4", "`training.max_steps` is written twice"),
-        ("training: {no_cuda: false, use_cpu: true}", "`training.use_cpu` is another name"),
+        ("training: {no_cuda: false, use_cpu: true}", "`training.use_cpu` is an alias"),
         ("training: {evaluation_strategy: no}\ntraining.eval_strategy: epoch", "first at run.yaml:3"),
     ]) func keysOfAFileThatContradictEachOtherAreNamed(_ yaml: String, _ expected: String) throws {
         let error = #expect(throws: ConfigurationError.self) {

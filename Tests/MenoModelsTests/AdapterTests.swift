@@ -227,7 +227,7 @@ import Testing
     @Test(arguments: [
         ("model.embed_tokens.lora_embedding_A", "adapts the embedding"),
         ("lm_head.lora_A.weight", "adapts the head"),
-        ("model.vision_tower.encoder.layers.0.self_attn.q_proj.lora_A.weight", "sees"),
+        ("model.vision_tower.encoder.layers.0.self_attn.q_proj.lora_A.weight", "vision part"),
         ("model.layers.9.self_attn.q_proj.lora_A.weight", "another model"),
     ])
     func strayTensorsAreExplained(_ name: String, reason: String) throws {

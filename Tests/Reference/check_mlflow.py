@@ -98,7 +98,7 @@ def run_of(server, name):
 
 
 def compare(server, name, status="FINISHED"):
-    """What the server has, against trainer_state.json and events.jsonl."""
+    """Compares the server's data with trainer_state.json and events.jsonl."""
     client, runs = run_of(server, name)
     check(f"{name}: one run", len(runs) == 1, len(runs))
     run = runs[0]

@@ -77,7 +77,7 @@ def run(*arguments):
 
 @dataclasses.dataclass
 class Answer:
-    """Tokens in pieces of whole characters, as llama.cpp reports them: the last token of each piece, and the bytes of all."""
+    """Tokens in pieces of complete characters, as llama.cpp reports them: the last token of each piece, and all bytes."""
     pieces: list
     # Of each piece: how far apart the two best tokens are, the least of any of its tokens where those are known.
     gaps: list
@@ -140,7 +140,7 @@ def decoded(file, out):
 
 
 def divergence(reference, other):
-    """The mean KL at the tokens up to the first that differs. What is not among the likeliest of both counts as one token."""
+    """The mean KL divergence up to the first differing token. Tokens that are not among the likeliest of both count as one."""
     values = []
     for a, b in zip(reference, other):
         for index, (p, q) in enumerate(zip(a.tops, b.tops)):
@@ -178,7 +178,7 @@ def token_bytes(tokenizer):
 
 
 def pieces_of(ids, gaps, convert):
-    """Tokens in pieces of whole characters; an unfinished one at the end is left out."""
+    """Tokens in pieces of complete characters; an incomplete one at the end is left out."""
     pieces, least, pending, gap = [], [], b"", math.inf
     for token, distance in zip(ids, gaps):
         pending, gap = pending + convert(token), min(gap, distance)
@@ -268,7 +268,7 @@ class Comparison:
             AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name).save_pretrained(self.folder)
 
     def kept(self, name, make):
-        """What was made before, or is made now."""
+        """The cached result, or a new one."""
         file = self.work / f"{self.name}-{name}.pickle"
         if not file.exists():
             made = make()

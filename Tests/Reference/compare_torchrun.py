@@ -1,4 +1,4 @@
-"""Eight steps beside Trainer under torchrun, two Gloo processes each: LoRA in float32 on a tiny Gemma.
+"""Eight steps compared with Trainer under torchrun, with two Gloo processes each: LoRA in float32 on a tiny Gemma.
 
     PYTHON=python MENO=./meno python Tests/Reference/compare_torchrun.py
 """

@@ -50,7 +50,7 @@ odd = dict(vocab_size=47, hidden_size=24, intermediate_size=14, num_attention_he
            num_hidden_layers=2, max_position_embeddings=64, attn_implementation="eager", pad_token_id=0, bos_token_id=1,
            eos_token_id=2)
 rope = lambda kind="default", base=10000.0, **more: {"rope_type": kind, "rope_theta": base, **more}
-# Name: class, what its configuration has besides, general.architecture in GGUF files.
+# Name: class, additional configuration, general.architecture in GGUF files.
 families = {
     "qwen2-tiny": ("Qwen2", dict(num_hidden_layers=3, use_sliding_window=True, sliding_window=6, max_window_layers=1,
                                  tie_word_embeddings=True), None),

@@ -40,7 +40,7 @@ json.dump([
 
 
 def lion(parameters, decay):
-    """Lion as its paper's algorithm 2 has it; torch has none."""
+    """Lion, as in algorithm 2 of its paper; torch has no implementation."""
     state = [torch.zeros_like(p) for p in parameters]
 
     def step(rate):

@@ -1,4 +1,4 @@
-"""Runs of several processes with the tiny Gemma: the same bytes on any number of them, and what happens when one is lost.
+"""Runs several processes with the tiny Gemma: any number of them gives the same bytes, and the loss of one is handled.
 
     python3 Tests/Reference/process_runs.py MENO bytes|kill|pause|torchrun|hosts [--times N]      (see scripts/processes-test)
 """

@@ -47,7 +47,7 @@ def load(path, dtype=torch.float32):
 
 
 def adapted(model, dropout=0.0, seed=1, noise_in_b=True):
-    """The model with the seed's adapters (r 8, alpha 16, on q, k and v)."""
+    """The model with the notebook's adapters (r 8, alpha 16, on q, k and v)."""
     torch.manual_seed(seed)
     model = get_peft_model(model, LoraConfig(
         r=8, lora_alpha=16, lora_dropout=dropout, target_modules=["q_proj", "k_proj", "v_proj"], task_type="CAUSAL_LM"))

@@ -16,7 +16,7 @@ enum class Kernel {
 #undef MENO_CASE
 };
 
-// Whether these kernels compute with a tensor, where they take it: on a GPU, or where they are emulated (Emulation.h).
+// Whether the tensor is on a device that these kernels run on: a GPU, or the CPU if they are emulated (Emulation.h).
 bool serves(const at::Tensor &tensor);
 
 // Whether a device has these kernels: an NVIDIA GPU, where libtorch comes with CUDA's runtime compiler.

@@ -1,4 +1,4 @@
-// What the kernels of Layers.cu compute, for tensors on a GPU. None of it takes part in autograd.
+// Entry points of the kernels in Layers.cu, for tensors on a GPU. They do not take part in autograd.
 #pragma once
 
 #include "../Kernels/AdaptedProduct.h"

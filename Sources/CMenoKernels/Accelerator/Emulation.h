@@ -5,7 +5,7 @@
 
 namespace meno::device {
 
-// Runs a kernel over blocks of columns × rows threads; false where there is none of this name.
+// Runs a kernel over blocks of columns × rows threads; returns false if there is no kernel of this name.
 using Emulation = bool (*)(const char *name, int64_t blocks, uint32_t columns, uint32_t rows, void *const *arguments);
 
 // From now on the calling thread computes with tensors on the CPU what it would with those on a GPU; null: no longer.

@@ -13,7 +13,7 @@
 
 namespace meno {
 
-// Of x, where it is asked for, and in float32 of A and B.
+// The gradients of x, if requested, and of A and B in float32.
 struct AdaptedGradients {
     at::Tensor input, down, up;
 };

@@ -69,7 +69,7 @@ struct Tiles {
     }
 };
 
-// What attends to what. Heads are [tokens, heads, size].
+// Defines which tokens attend to which. Heads are [tokens, heads, size].
 struct Problem {
     const int64_t *boundaries;  // [sequences + 1]
     int64_t sequences, shared, tokens, heads, key_heads, size;

@@ -1,4 +1,4 @@
-// Products of activations with frozen weights: this project's own where they are faster, libtorch's elsewhere.
+// Products of activations with frozen weights, by Meno's kernels where they are faster and by libtorch elsewhere.
 //
 // Where the processor has no matrix unit, bfloat16 products are libtorch's, by oneDNN, which generates machine code for
 // every number of rows that it meets, and passes of packed examples hardly ever have the same. Generating it took longer
@@ -16,7 +16,7 @@ namespace meno::product {
 // An uninitialised tensor of these sizes [rows, ...]; in bfloat16 with room below it.
 at::Tensor empty_rows(at::IntArrayRef sizes, const at::TensorOptions &options);
 
-// A contiguous bfloat16 matrix with the rows below it, copied where there is no room.
+// A contiguous bfloat16 matrix with room for the rows below it; copied if there is none.
 at::Tensor with_room(const at::Tensor &matrix);
 
 // out [m, rows] = x [m, columns] · Wᵀ, or with `transposed` out [m, columns] = x [m, rows] · W, all contiguous matrices on

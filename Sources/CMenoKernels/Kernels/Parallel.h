@@ -42,7 +42,7 @@ void parallel_rows(int64_t rows, int64_t least, const Body &body) {
     });
 }
 
-// n rows shared out in whole units, such as the blocks of a product, as evenly as these allow.
+// Divides n rows as evenly as possible in multiples of a unit, such as the blocks of a product.
 struct Shares {
     int64_t n, unit, count;
 

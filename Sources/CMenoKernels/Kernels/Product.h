@@ -15,7 +15,7 @@
 
 namespace meno::product {
 
-// Whether whole products are taken on this processor. Follows ATEN_CPU_CAPABILITY, as libtorch's own kernels do.
+// Whether this processor supports these products. Respects ATEN_CPU_CAPABILITY, as libtorch's kernels do.
 bool available();
 // Whether activations meet weights in bfloat16 as float32, because the processor multiplies that faster.
 bool widens();
@@ -51,8 +51,9 @@ constexpr int64_t kFew = 4;
 constexpr int64_t kPanel = 16;
 constexpr int64_t kChunk = 512;
 
-// Packs (decodes, where the matrix is a packed one) rows first..<first + count of a matrix as columns of the product x · Wᵀ: panels [depth, 16] of float32, the last
-// one filled up with zeros. `packed` holds ⌈count / 16⌉ · 16 · columns values, aligned to 64 bytes.
+// Packs (decodes, where the matrix is a packed one) rows first..<first + count of a matrix as columns of the product x · Wᵀ:
+// panels [depth, 16] of float32, the last one filled up with zeros. `packed` holds ⌈count / 16⌉ · 16 · columns values, aligned to
+// 64 bytes.
 void pack_rows(const Matrix &matrix, int64_t first, int64_t count, float *packed);
 // The same for columns first..<first + count, for the product x · W.
 void pack_columns(const Matrix &matrix, int64_t first, int64_t count, float *packed);

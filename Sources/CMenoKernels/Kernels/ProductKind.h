@@ -21,7 +21,7 @@ enum class Kind {
 std::string_view name(Kind kind);
 std::optional<Kind> kind_named(std::string_view name);
 
-// Whether the processor has what it takes, and ATEN_CPU_CAPABILITY allows it, as for libtorch's own kernels.
+// Whether the processor supports it and ATEN_CPU_CAPABILITY allows it, as for libtorch's kernels.
 bool supports(Kind kind);
 
 // The one in use: MENO_PRODUCTS in the environment, else what use() was called with, else the first that is supported, in

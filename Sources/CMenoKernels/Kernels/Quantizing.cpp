@@ -20,7 +20,7 @@ constexpr int64_t kBlock = 64;
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef int32_t Integers __attribute__((vector_size(kLanes * sizeof(int32_t))));
 
-// The largest magnitude of n values, a multiple of kLanes; not a number where one of them is none.
+// The largest magnitude of n values, where n is a multiple of kLanes; NaN if one of them is NaN.
 template <class Number>
 MENO_INLINE float largest(const typename Number::Storage *values, int64_t n) {
     float lanes[kLanes] = {};

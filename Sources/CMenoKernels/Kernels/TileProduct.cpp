@@ -73,7 +73,7 @@ MENO_AMX void amx_block(
         _tile_zero(2);
         _tile_zero(3);
     }
-    // What a product needs next is asked for before the one under way.
+    // Data for the next product is prefetched before the current one.
     _tile_loadd(4, left, left_bytes);
     _tile_loadd(6, panels, 64);
     int64_t due = 0, piece = 0;

@@ -7,7 +7,7 @@ namespace meno {
 
 constexpr int64_t kTransposed = 16;
 
-// Rows of `from` lie `from_bytes` apart, those of `to` `to_bytes`.
+// Rows of `from` are `from_bytes` apart, those of `to` are `to_bytes` apart.
 void transpose(const void *from, int64_t from_bytes, void *to, int64_t to_bytes);
 
 // 16 rows of 32 values of bfloat16 as 32 rows of 16 values of float32.

@@ -112,7 +112,7 @@ void meno::vocabulary::run_tiles(Head &head, const uint16_t *states) {
     int64_t hidden = head.hidden(), vocabulary = head.table.rows;
     auto table = static_cast<const uint16_t *>(head.table.data);
     Memory memory;
-    // The last words, where they are no whole block.
+    // The last words, if they do not fill a block.
     int64_t odd = vocabulary % kBlock;
     auto last = memory.take<uint16_t>(kBlock * hidden);
     std::fill_n(std::copy_n(table + (vocabulary - odd) * hidden, odd * hidden, last), (kBlock - odd) * hidden, uint16_t(0));

@@ -3,8 +3,8 @@ extension ConfigurationKey {
     package static let all: [ConfigurationKey] =
         output + model + data + lora + training + objective + telling + monitor + alerts + probes + report
 
-    /// Keys that change what is shown, saved or held in memory, and no result beyond rounding: a run may be resumed with
-    /// other values of them.
+    /// Keys that affect only what is shown, saved or kept in memory, and results only by rounding. A run may be resumed with
+    /// other values.
     private static let withoutInfluence: Set<String> = [
         "base_output_dir", "training.export_at_end", "model.device", "data.path", "data.sources", "data.eval_path",
         "data.on_invalid",
@@ -21,11 +21,11 @@ extension ConfigurationKey {
         "training.report_to", "training.logging_dir", "training.disable_tqdm", "report.language",
     ]
 
-    /// The key of how frozen weights are held. Among ``RunConfiguration/resultSettings`` where they stay packed.
+    /// The key of the form of frozen weights. Part of ``RunConfiguration/resultSettings`` only if they stay packed.
     package static let weightsPath = "model.weights"
 
-    /// Keys of ``RunConfiguration/resultSettings`` that came after the first checkpoints, which were made with their defaults: they
-    /// are there only where they say something else.
+    /// Keys of ``RunConfiguration/resultSettings`` that are newer than the first checkpoints, which behave as if they had the
+    /// defaults. They are included only if they differ from these.
     static let addedLater = Set([
         weightsPath, "model.load_in_4bit", "model.load_in_8bit", "model.bnb_4bit_quant_type",
         "model.bnb_4bit_use_double_quant", "model.bnb_4bit_compute_dtype", "model.llm_int8_skip_modules",
@@ -35,6 +35,6 @@ extension ConfigurationKey {
         "training.dataloader_drop_last", "training.logical_shards",
     ]).union(objective.map(\.path))
 
-    /// Whether another value makes another run. A monitor only watches. (`greater_is_better` says what its metric does.)
+    /// Whether the value affects the results of a run. A monitor only watches, and `greater_is_better` follows from its metric.
     var affectsResult: Bool { !path.hasPrefix("monitor.") && !Self.withoutInfluence.contains(path) }
 }

@@ -2,7 +2,7 @@ extension ConfigurationKey {
     /// A key of `TrainingArguments` or `LoraConfig` that has no counterpart in Meno.
     struct Foreign: Sendable {
         let path: String
-        /// The values that ask for nothing, or for what is done anyway, as they are written on one line; `nil`: any.
+        /// The accepted values, which request nothing or what Meno does anyway, each on one line; `nil`: any.
         let accepted: [String]?
         let reason: String
 
@@ -20,7 +20,7 @@ extension ConfigurationKey {
         }
     }
 
-    /// All of them, in the order of their names.
+    /// All foreign keys, sorted by name.
     static let foreign: [Foreign] = (trainerKeys + olderTrainerKeys + preferenceKeys + peftKeys).sorted {
         $0.path < $1.path
     }
@@ -32,7 +32,7 @@ extension ConfigurationKey {
     private static let compiled = "Meno's kernels are already compiled."
     private static let scripts = "only the example scripts of transformers use it."
 
-    /// Those of transformers 5.
+    /// The keys of transformers 5.
     private static let trainerKeys = [
         Foreign("training.accelerator_config", ["{}"], "Meno does not use Accelerate."),
         Foreign(
@@ -123,7 +123,7 @@ extension ConfigurationKey {
         Foreign("training.use_liger_kernel", nil, "Meno uses its own kernels, which do not keep logits either."),
     ]
 
-    /// Those that transformers had before.
+    /// Keys of older versions of transformers.
     private static let olderTrainerKeys = [
         Foreign("training.adafactor", ["false"], "use `training.optim: adafactor`."),
         Foreign("training.dispatch_batches", ["false"], ownProcesses),
@@ -155,7 +155,7 @@ extension ConfigurationKey {
         Foreign("training.xpu_backend", [], "XPUs are not supported."),
     ]
 
-    /// Those of TRL's trainers of preferences.
+    /// The keys of TRL's preference trainers.
     private static let preferenceKeys = [
         Foreign(
             "training.activation_offloading", ["false"],
@@ -184,7 +184,7 @@ extension ConfigurationKey {
         Foreign("training.use_weighting", ["false"], "all pairs have the same weight."),
     ]
 
-    /// Those of PEFT.
+    /// The keys of PEFT.
     private static let peftKeys = [
         Foreign("lora.alora_invocation_tokens", [], "adapters apply to every token."),
         Foreign("lora.arrow_config", [], "a run has one adapter."),

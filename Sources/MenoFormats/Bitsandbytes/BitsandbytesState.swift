@@ -90,7 +90,7 @@ struct BitsandbytesState {
     }
 
     private func existing(_ part: String) throws -> SafetensorsTensor {
-        guard let tensor = tensors.tensor(named: part) else { throw fault("has no '\(part)' with it") }
+        guard let tensor = tensors.tensor(named: part) else { throw fault("is missing its tensor '\(part)'") }
         return tensor
     }
 

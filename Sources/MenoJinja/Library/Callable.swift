@@ -1,9 +1,9 @@
 extension Jinja {
-    /// A filter, test, method or function: the names of its parameters and what it does with its arguments.
+    /// A filter, test, method or function: the names of its parameters, and its implementation.
     struct Callable<Result>: Sendable {
         typealias Body = @Sendable (Renderer, Value, BoundArguments) throws -> Result
 
-        /// Separated by spaces, optional ones marked `?`; `nil` where the body takes the arguments as they come.
+        /// Separated by spaces, optional ones marked `?`; `nil` if the body handles the arguments itself.
         private let parameters: [(name: String, isOptional: Bool)]?
         private let body: Body
 
@@ -15,8 +15,8 @@ extension Jinja {
         }
 
         /// - Parameters:
-        ///   - receiver: what is filtered or tested, or whose method is called.
-        ///   - name: of this callable, for messages.
+        ///   - receiver: the value that is filtered or tested, or whose method is called.
+        ///   - name: the name of this callable, for messages.
         func callAsFunction(
             _ renderer: Renderer, _ receiver: Value, _ arguments: CallArguments, name: String
         ) throws -> Result {
@@ -38,7 +38,7 @@ extension Jinja {
                 values[place] = value
             }
             for (parameter, value) in zip(parameters, values) where value == nil && !parameter.isOptional {
-                throw JinjaError("\"\(callee)\" lacks its argument \"\(parameter.name)\".")
+                throw JinjaError("\"\(callee)\" is missing its argument \"\(parameter.name)\".")
             }
             return BoundArguments(callee: callee, all: arguments, values: values, names: parameters.map(\.name))
         }
@@ -53,7 +53,7 @@ extension Jinja {
 
         subscript(index: Int) -> Value? { values[index] }
 
-        /// An argument that was given, and not as `none`.
+        /// An argument that was given and is not `none`.
         func present(_ index: Int) -> Value? {
             guard let value = values[index] else { return nil }
             if case .none = value { return nil }
@@ -82,7 +82,7 @@ extension Jinja {
             return number
         }
 
-        /// A whole number that may be left out, but not be `none`.
+        /// A whole number that may be left out but not be `none`.
         func given(_ index: Int) throws -> Int? { try values[index] == nil ? nil : requiredInteger(index) }
 
         private func mismatch(_ index: Int, _ expected: String, _ value: Value) -> JinjaError {

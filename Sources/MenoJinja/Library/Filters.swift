@@ -14,7 +14,7 @@ extension Jinja.Renderer {
 extension Jinja {
     private typealias Filter = Callable<Value>
 
-    /// Filters of jinja2 that are left out: they make HTML, depend on chance, or lay text out for people.
+    /// Unsupported filters of jinja2: they produce HTML, are random, or format text for display.
     static let omittedFilters: Set = [
         "filesizeformat", "pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr",
     ]
@@ -119,7 +119,7 @@ extension Jinja {
         },
         "round": Filter("precision? method?") { renderer, value, arguments in
             let method = try arguments[1] == nil ? "common" : arguments.requiredString(1)
-            // As Python's round(number, None) has it, the result is whole.
+            // As with Python's round(number, None), the result is an integer.
             if method == "common", case .none? = arguments[0], let number = value.double {
                 return try renderer.integer(from: .double(number.rounded(.toNearestOrEven)), base: 10) ?? value
             }
@@ -129,7 +129,7 @@ extension Jinja {
 }
 
 extension Jinja.Renderer {
-    /// A value's text, after paying for a copy of it.
+    /// A value's text, with a copy of it charged to the limits.
     func paidText(_ value: Value) throws -> String {
         let text = try text(value)
         try budget.allocate(text.utf8.count, each: 2)
@@ -148,7 +148,7 @@ extension Jinja.Renderer {
         guard let number = value.double ?? value.string.flatMap(Double.init(python:)), !number.isNaN else { return nil }
         guard let integer = Int(exactly: number.rounded(.towardZero)) else {
             if value.string != nil, number.isInfinite { return nil }
-            throw JinjaError("the number \(number.pythonDescription) is larger than 64 bits hold.")
+            throw JinjaError("the number \(number.pythonDescription) does not fit 64 bits.")
         }
         return .integer(integer)
     }
@@ -159,7 +159,7 @@ extension Jinja.Renderer {
         }
         switch method {
         case "common":
-            // Beyond these no digit of a 64-bit float is left.
+            // Beyond these, a 64-bit float has no digits left.
             if case .double = value, precision > 330 || !number.isFinite { return value }
             if value.integer != nil, precision >= 0 { return .integer(value.integer ?? 0) }
             let result =
@@ -178,7 +178,7 @@ extension Jinja.Renderer {
 }
 
 extension Int {
-    /// `int(text, base)`: white space around, a sign, single underscores between digits; base 0 asks the prefix.
+    /// `int(text, base)`: allows surrounding white space, a sign, and single underscores between digits; base 0 uses the prefix.
     fileprivate init?(python text: String, base: Int) {
         var digits = Substring(text.stripped(of: nil)).lowercased()[...]
         let sign = digits.first.flatMap { "+-".contains($0) ? String($0) : nil } ?? ""
@@ -213,7 +213,7 @@ extension Double {
 }
 
 extension String {
-    /// The text without underscores that stand singly between digits; `nil` where one stands elsewhere, or a sign does.
+    /// The text without single underscores between digits; `nil` if there is an underscore or sign elsewhere.
     fileprivate var withoutDigitSeparators: String? {
         guard utf8.first != UInt8(ascii: "_"), utf8.last != UInt8(ascii: "_") else { return nil }
         return contains("__") ? nil : filter { $0 != "_" }

@@ -37,7 +37,7 @@ extension Jinja.Renderer {
             }
         }
         switch value {
-        // What Python takes for a mapping may have values that the format does not use.
+        // Values that Python treats as mappings may have entries that the format does not use.
         case .dictionary, .list, .range, .undefined: isNamed = true
         default: break
         }
@@ -138,7 +138,7 @@ extension Jinja.Renderer {
             } else {
                 throw JinjaError(
                     .unsupported,
-                    "the format's field \"\(parts[0])\" names no argument, or asks for what is not supported.")
+                    "the format's field \"\(parts[0])\" names no argument or uses an unsupported feature.")
             }
             let text = try parts.count == 2 && parts[1] == "r" ? representation(value) : text(value)
             try budget.allocate(text.utf8.count)

@@ -213,7 +213,7 @@ final class Attention {
             query: query, key: key, value: value, mask: mask, isCausal: isCausal, scale: configuration.scale)
     }
 
-    /// Attention with scores that fused kernels do not compute: sinks, slopes or caps.
+    /// Attention with sinks or slopes, which fused kernels do not compute.
     /// - Parameter slopes: added to the scores of each head and key, `[heads, 1, keys]`.
     private func weighed(
         _ query: Tensor, _ key: Tensor, _ value: Tensor, hidden: Tensor, slopes: Tensor?

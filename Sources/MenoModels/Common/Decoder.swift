@@ -173,7 +173,7 @@ package final class Decoder {
     ///   - labels: `[tokens]`; the label of a token is that token or −100. The prediction for label i is made at
     ///     token i − 1, so the label of a sequence's first token is never used.
     ///   - labelSmoothing: the share of each target's probability that is spread evenly over the vocabulary.
-    /// - Returns: the losses of the used labels, and the positions of these labels; `nil` if no label is used.
+    /// - Returns: the losses of the used labels, and the places of these predictions.
     package func loss(
         inputIDs: [Int32], labels: [Int32], layout: SequenceLayout, labelSmoothing: Double = 0
     ) throws -> (losses: TokenLosses, predictions: [SequenceLayout.Prediction]) {

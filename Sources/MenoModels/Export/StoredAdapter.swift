@@ -190,7 +190,7 @@ package final class StoredAdapter {
             guard try values(head) == values(table) else {
                 throw ModelError(
                     .unsupported, at: tensors.path,
-                    "has a separate head or embedding; in this model they share their weights, so both must be the same.",
+                    "has a separate head or embedding; in this model they share their weights and must be the same.",
                     advice: "Train with modules_to_save: [embed_tokens, lm_head], tied.")
             }
         }

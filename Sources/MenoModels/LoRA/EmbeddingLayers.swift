@@ -26,7 +26,7 @@ enum EmbeddingLayers {
             throw ModelError(
                 .unsupported, at: tensors.path,
                 "has \(what) (\"\(name)\") of its own; "
-                    + "the model's head is its embedding, and both must be the same.",
+                    + "in this model, head and embedding share their weights and must be the same.",
                 advice:
                     "PEFT trains a copy of such a module. Train with ensure_weight_tying=True, or untie the model first: in "
                     + "transformers `m.lm_head.weight = torch.nn.Parameter(m.lm_head.weight.clone()); "

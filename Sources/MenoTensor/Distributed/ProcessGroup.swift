@@ -19,7 +19,7 @@ package final class ProcessGroup {
         /// Timeouts in seconds: for all processes to join, and for one operation.
         package var joinTimeout = 300.0
         package var timeout = 1800.0
-        /// The number of the group's processes on this machine, and the rank of this one among them.
+        /// The rank of this process among those of the group on this machine, and their number.
         package var localRank = 0
         package var localSize = 1
         /// The host of the store, in words.

@@ -35,7 +35,7 @@ struct BuiltInTemplate: Sendable {
         self.turns = turns
     }
 
-    /// A turn whose content is no text (`null`, or parts) cannot be written.
+    /// A turn whose content is not text (`null`, or parts) cannot be rendered.
     private static let requireText = """
         {%- if message['content'] is not string -%}\
         {{- raise_exception('the content of the turn of the role ' + message['role'] + ' is no text') -}}\
@@ -75,7 +75,7 @@ struct BuiltInTemplate: Sendable {
         """, opening: "<|start_header_id|>", ending: "<|eot_id|>",
         Turns(afterRole: "<|end_header_id|>\n\n"))
 
-    /// Gemma has no system turn: what it would say opens the first user turn, as it is.
+    /// Gemma has no system turn: its text is put unchanged at the start of the first user turn.
     static let gemma = BuiltInTemplate(
         """
         {{- bos_token -}}

@@ -10,7 +10,7 @@ public struct ChatMessage: Sendable, Hashable {
         /// Any role that a template knows.
         public init(rawValue: String) { self.rawValue = rawValue }
 
-        /// Instructions that hold for the whole conversation.
+        /// Instructions for the complete conversation.
         public static let system = Role(rawValue: "system")
         /// Who asks.
         public static let user = Role(rawValue: "user")
@@ -20,7 +20,7 @@ public struct ChatMessage: Sendable, Hashable {
         public static let tool = Role(rawValue: "tool")
     }
 
-    /// What a record has as `content`; templates tell these apart.
+    /// The `content` of a record; templates distinguish these cases.
     public enum ContentForm: Sendable, Hashable {
         case text
         case null
@@ -31,13 +31,13 @@ public struct ChatMessage: Sendable, Hashable {
 
     /// Who speaks.
     public var role: Role
-    /// The text; empty where there is none.
+    /// The text; empty if there is none.
     public var content: String
     /// How the content reaches a template.
     public var form: ContentForm
     /// Everything else that the turn says (`tool_calls`, `reasoning_content`, `name`, …), in its order.
     public var members: [JSONValue.Member]
-    /// Whether what the turn says may be learnt.
+    /// Whether the turn's text may be trained on.
     public var carriesLoss: Bool
 
     /// - Parameters: as the properties.
@@ -52,7 +52,7 @@ public struct ChatMessage: Sendable, Hashable {
         self.carriesLoss = carriesLoss
     }
 
-    /// A member beside role and content.
+    /// A member other than role and content.
     public subscript(key: String) -> JSONValue? { members.first { $0.key == key }?.value }
 }
 

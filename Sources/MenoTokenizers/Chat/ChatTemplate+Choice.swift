@@ -30,7 +30,7 @@ extension ChatTemplate {
     /// What `auto` meant until the model's own template came first: the built-in one whose turn markers the vocabulary
     /// has and the model's own template, if it brings one, writes; or else the model's own. Runs of that time resume
     /// with it.
-    /// - Throws: ``TokenizerError`` where there is none.
+    /// - Throws: ``TokenizerError`` if there is none.
     package static func formerAutomatic(for tokenizer: Tokenizer) throws -> ChatTemplate {
         let own = tokenizer.chatTemplateSource
         let match = builtIn.first { _, template in
@@ -44,8 +44,8 @@ extension ChatTemplate {
     }
 
     /// The template of a text that was stored with a result, such as ``source``.
-    /// - Parameter name: what it is called in errors.
-    /// - Throws: ``TokenizerError`` where it cannot be read.
+    /// - Parameter name: its name in errors.
+    /// - Throws: ``TokenizerError`` if it cannot be parsed.
     package static func stored(_ source: String, name: String, for tokenizer: Tokenizer) throws -> ChatTemplate {
         if let match = builtIn.first(where: { $0.template.source == source })?.template { return match }
         if source == tokenizer.chatTemplateSource { return try jinja("tokenizer", tokenizer) }

@@ -1,6 +1,6 @@
 package import MenoFormats
 
-/// Where single turns lie in what a template writes.
+/// The positions of single turns in a rendered conversation.
 extension ChatTemplate {
     /// The UTF-8 bytes that a turn is written in: of the assistant's, what it writes with the token that ends the turn; of
     /// others, all that they add. `nil` where this is not known.

@@ -37,10 +37,10 @@ package enum ChatTemplate: Sendable, Hashable {
     /// Whether the template writes the date of the day it runs on.
     package var writesDate: Bool { source.contains("strftime_now") }
 
-    /// The same template with values that every conversation gets where it brings none of its own.
+    /// The same template with default values for variables that a conversation does not set.
     /// - Parameters:
     ///   - variables: by name, such as `tools` or `enable_thinking`; a built-in template reads none.
-    ///   - date: what the template takes for the present; `nil` is the time of each rendering.
+    ///   - date: the current time for the template; `nil`: the time of each rendering.
     package func with(variables: [JSONValue.Member] = [], date: Date? = nil) -> ChatTemplate {
         guard case .jinja(var template) = self else { return self }
         template.variables = template.variables.overridden(by: variables)
@@ -49,7 +49,8 @@ package enum ChatTemplate: Sendable, Hashable {
     }
 
     /// - Parameters:
-    ///   - variables: what the conversation brings beside its turns, by name (`tools`, `documents`, `enable_thinking`, …).
+    ///   - variables: the conversation's variables in addition to its turns, by name (`tools`, `documents`, `enable_thinking`,
+    ///     …).
     ///   - addGenerationPrompt: whether the assistant's next turn is opened at the end.
     /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation; its own words are
     ///   in the message.
@@ -76,7 +77,7 @@ package enum ChatTemplate: Sendable, Hashable {
         }
     }
 
-    /// The token that ends every turn; `nil` where only the template knows.
+    /// The token that ends every turn; `nil` if only the template determines it.
     package var endOfTurn: String? {
         if let builtIn { return builtIn.ending }
         return Self.builtIn.lazy.compactMap(\.template.builtIn)
@@ -89,7 +90,7 @@ package enum ChatTemplate: Sendable, Hashable {
 }
 
 extension ChatTemplate: CustomStringConvertible {
-    /// The name of a built-in template, or where one in Jinja comes from.
+    /// The name of a built-in template, or the source of a Jinja template.
     package var description: String {
         switch self {
         case .jinja(let template): template.name
@@ -101,7 +102,7 @@ extension ChatTemplate: CustomStringConvertible {
 }
 
 extension TokenizerError {
-    /// A template's own words, with one full stop: what a template raises itself may have none.
+    /// The template's own message, ending with one full stop.
     static func refused(by name: String, _ error: any Error) -> TokenizerError {
         TokenizerError(
             .refused, at: name, "the chat template does not take this conversation: \(sentence(error))")
@@ -114,7 +115,7 @@ extension TokenizerError {
 }
 
 extension [JSONValue.Member] {
-    /// These members, with the values of others where both have a key.
+    /// These members, with the other members' values for common keys.
     package func overridden(by others: [JSONValue.Member]) -> [JSONValue.Member] {
         filter { member in !others.contains { $0.key == member.key } } + others
     }

@@ -2,7 +2,7 @@ internal import Foundation
 internal import MenoFormats
 internal import MenoJinja
 
-/// Which part of a rendered dialogue the assistant writes, where a template does not mark it.
+/// Finds the assistant's text in a rendered dialogue if the template does not mark it.
 extension JinjaChatTemplate {
     /// The UTF-8 bytes of the answers, with the token that ends each; `nil` where it is not known of some answer.
     func completions(_ messages: [ChatMessage], _ variables: [JSONValue.Member], in text: String) -> [Range<Int>]? {
@@ -80,7 +80,7 @@ extension JinjaChatTemplate {
         return start..<whole.count - after.count + ending
     }
 
-    /// Where the assistant's turn begins in what the template writes before an answer.
+    /// The start of the assistant's turn in the text before an answer.
     private func start(of before: [UInt8], _ opening: String) -> Int? {
         let bytes = Array(opening.utf8)
         if before.hasSuffix(bytes) { return before.count }

@@ -7,17 +7,17 @@ package struct JinjaChatTemplate: Sendable, Hashable {
     let template: JinjaTemplate
     private let tokens: [String: JinjaValue]
     let tokenizer: Tokenizer
-    /// What the template is called in errors: a file, or the model's own.
+    /// The template's name in errors: a file, or the model's own.
     let name: String
-    /// What every conversation gets that brings no such value of its own.
+    /// Default values for variables that a conversation does not set.
     var variables: [JSONValue.Member] = []
-    /// What the template takes for the present; `nil` is the time of each rendering.
+    /// The current time for the template; `nil`: the time of each rendering.
     var date: Date?
     private var habits = TemplateHabits.probing
 
     var source: String { template.source }
 
-    /// - Parameter name: what the template is called in errors.
+    /// - Parameter name: the template's name in errors.
     /// - Throws: ``TokenizerError``, with the line of the template.
     package init(_ source: String, name: String, tokenizer: Tokenizer) throws {
         self.name = name
@@ -44,7 +44,7 @@ package struct JinjaChatTemplate: Sendable, Hashable {
 
     package func hash(into hasher: inout Hasher) { hasher.combine(template) }
 
-    /// - Throws: ``TokenizerError`` with `refused` where the template does not take the conversation.
+    /// - Throws: ``TokenizerError`` with `refused` if the template rejects the conversation.
     func render(
         _ messages: [ChatMessage], _ variables: [JSONValue.Member], addGenerationPrompt: Bool
     ) throws -> ChatText {
@@ -79,7 +79,7 @@ package struct JinjaChatTemplate: Sendable, Hashable {
         }
     }
 
-    /// What every template is given, whatever the conversation brings.
+    /// The variables that every template gets.
     static func variables(
         _ messages: [ChatMessage], _ addGenerationPrompt: Bool, habits: TemplateHabits
     ) -> [(name: String, value: JinjaValue)] {

@@ -1,7 +1,7 @@
 internal import MenoFormats
 internal import MenoJinja
 
-/// What a template makes of things that records write in two ways, found by rendering small conversations.
+/// How a template handles data that records may write in two ways, found by rendering small conversations.
 struct TemplateHabits: Sendable, Hashable {
     /// How a template writes the arguments of a call.
     enum Arguments: Sendable, Hashable {
@@ -17,7 +17,7 @@ struct TemplateHabits: Sendable, Hashable {
     var arguments = Arguments.any
 
     static let none = TemplateHabits()
-    /// Everything is given as it is, to see what the template makes of it.
+    /// Everything is passed unchanged, to see how the template handles it.
     static let probing = TemplateHabits(takesParts: true)
 
     private init(takesParts: Bool = false) { self.takesParts = takesParts }

@@ -9,7 +9,7 @@ extension ChatMessage {
 }
 
 extension String {
-    /// What stands before and behind the only place of `mark`.
+    /// The text before and after the only occurrence of `mark`.
     func split(at mark: String) -> (before: String, after: String)? {
         let parts = components(separatedBy: mark)
         return parts.count == 2 ? (parts[0], parts[1]) : nil

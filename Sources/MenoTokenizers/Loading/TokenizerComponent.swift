@@ -134,7 +134,7 @@ struct TokenizerComponent: Decodable {
         }
     }
 
-    /// What is put before and after a text.
+    /// The tokens that are added before and after a text.
     func surroundings(_ path: String) throws -> (prefix: [TokenID], suffix: [TokenID]) {
         switch type {
         case "ByteLevel": return ([], [])

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import MenoFormats
 
-/// The tokenizer of a Hugging Face folder: `tokenizer.json`, and what other files say about its special tokens.
+/// The tokenizer of a Hugging Face folder: `tokenizer.json`, and the special tokens that other files define.
 enum TokenizerFolder {
     static func load(_ folder: URL) throws -> Tokenizer {
         let file = folder.appending(path: "tokenizer.json")

@@ -40,7 +40,7 @@ struct TokenizerJSON {
         var endOfWordSuffix: String?
     }
 
-    /// - Throws: ``TokenizerError`` or `FormatError`, which name what is wrong.
+    /// - Throws: ``TokenizerError`` or `FormatError`.
     static func read(_ url: URL) throws -> Tokenizer.Parts {
         let file = try MemoryMappedFile(contentsOf: url)
         var reader = TokenizerJSON(path: url.path)
@@ -153,7 +153,7 @@ struct TokenizerJSON {
     }
 
     private func vocabulary(_ tokens: [(id: Int, name: [UInt8])]) throws -> Vocabulary {
-        // Numbers may leave holes, but not such that a small file asks for much memory.
+        // Ids may have gaps, but a small file must not be able to request much memory.
         let limit = 2 * tokens.count + 65_536
         guard let highest = tokens.map(\.id).max(), tokens.allSatisfy({ (0..<limit).contains($0.id) }) else {
             throw malformed("a token's number is not between 0 and \(limit - 1), for \(tokens.count) tokens.")
@@ -242,7 +242,7 @@ struct TokenizerJSON {
 }
 
 extension DecodingError {
-    /// The key and what is wrong with its value.
+    /// The key and the problem with its value.
     var place: String {
         let (context, what): (Context, String) =
             switch self {

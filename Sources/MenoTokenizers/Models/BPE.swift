@@ -155,7 +155,7 @@ extension BPE.Alphabet {
     }
 }
 
-/// What becomes of characters that have no token.
+/// How characters without a token are handled.
 struct UnknownCharacters: Sendable {
     /// The tokens of all bytes, `<0x00>` to `<0xFF>`: such a character becomes its bytes.
     var byteTokens: [TokenID]?
@@ -215,7 +215,7 @@ struct UnknownCharacters: Sendable {
         pending = nil
     }
 
-    /// The tokens of all bytes, where a vocabulary has them all.
+    /// The tokens of all bytes, if the vocabulary has all of them.
     static func byteTokens(of vocabulary: Vocabulary) -> [TokenID]? {
         let tokens = (0..<256).compactMap { byte in
             vocabulary.id(of: "<0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true) + ">")
