@@ -7,7 +7,7 @@ internal import MenoTokenizers
 internal import MenoTraining
 
 extension ModelExporter {
-    /// Texts of at most so many tokens are compared, and so many of them.
+    /// The maximum length in tokens of the compared texts, and how many are compared.
     private static let (sampleLength, sampleCount) = (256, 4)
 
     /// Compares what was written with the trained model.
@@ -23,7 +23,7 @@ extension ModelExporter {
         try ExportVerification.requireChange(share, storage: written.coarsest)
         let samples = try samples(subject)
         guard !samples.isEmpty, try hasMemory(for: subject.url) else { return }
-        // One model at a time is in memory.
+        // Only one model is in memory at a time.
         let (base, trained) = try losses(subject, samples)
         let found = try exportedLosses(subject, exported, samples)
         let outcome = try ExportVerification.compare(
@@ -42,7 +42,7 @@ extension ModelExporter {
         }
     }
 
-    /// Whether a whole model can be loaded, which the export itself need not do.
+    /// Whether there is memory to load a whole model, which the export does not need.
     private func hasMemory(for url: URL) throws -> Bool {
         let bytes = try ModelFiles(url).parameterCount * precision(url).size
         guard let free = MemoryLimit.available(on: .cpu), bytes + bytes / 4 > free else { return true }
@@ -72,15 +72,15 @@ extension ModelExporter {
         return try ExportVerification.losses(of: decoder, samples)
     }
 
-    /// A model to compare with.
-    /// - Parameter isQuantized: whether it is quantised as the trained one was.
+    /// Loads a model for the comparison.
+    /// - Parameter isQuantized: whether to quantise it as the trained model was.
     private func load(_ url: URL, like subject: Subject, isQuantized: Bool = true) throws -> Decoder {
         let (files, dtype) = (try ModelFiles(url), try precision(subject.url))
         let form = files.hasPackedWeights() ? weights.form(of: files, dtype: dtype, device: .cpu) : .dense
         return try files.load(dtype: dtype, form: form, quantization: isQuantized ? quantization : nil)
     }
 
-    /// What differs no less than the export's storage does.
+    /// The precision whose rounding is at least as coarse as the export's storage.
     private func coarsest(_ storage: ExportVerification.Storage) -> ExportVerification.Storage {
         switch quantization?.kind {
         case nil: storage
@@ -117,7 +117,7 @@ extension ModelExporter {
         }.filter { $0.labels.dropFirst().contains { $0 >= 0 } }
     }
 
-    /// Questions that Meno brings along, where the data is not at hand.
+    /// Built-in questions, for when the run's data is not available.
     private func questions(_ subject: Subject) throws -> [ExportVerification.Sample] {
         try ProbeQuestions.japanese.prefix(Self.sampleCount).map { question in
             let ids =

@@ -6,7 +6,7 @@ internal import MenoMetrics
 internal import MenoTokenizers
 internal import MenoTraining
 
-/// The run that an adapter or a model comes from, where its folder is still part of one.
+/// The run that produced an adapter or a model, if its folder still belongs to a run.
 struct TrainedRun {
     let configuration: RunConfiguration
     private let layout: RunLayout
@@ -32,7 +32,7 @@ struct TrainedRun {
     /// The SHA-256 of the data that was trained on, as the run recorded it.
     var dataHash: String? { text.firstMatch(of: /SHA-256 ([0-9a-f]{64})/).map { String($0.1) } }
 
-    /// A few texts that were held out from training.
+    /// A few texts held out from training.
     func heldOut(limit: Int, _ model: TokenizedModel) throws -> [ExportVerification.Sample] {
         let data = configuration.data
         let examples = try Self.examples(
@@ -44,7 +44,7 @@ struct TrainedRun {
         return sides.current.evaluation.map { .init(ids: $0.ids, labels: $0.labels) }
     }
 
-    /// The examples of a file.
+    /// Reads the examples of a file.
     static func examples(
         _ file: URL, format: RecordFormat = .auto, template name: String, _ model: TokenizedModel, maxLength: Int,
         lossOn: LossTarget = .all
@@ -60,7 +60,7 @@ struct TrainedRun {
 
     // MARK: For the model card
 
-    /// What the run was made with.
+    /// The settings of the run.
     var settings: [(key: String, value: String)] {
         let training = configuration.training
         var settings: [(String, String)] = []
@@ -92,7 +92,7 @@ struct TrainedRun {
         var evalSamples: Int
     }
 
-    /// What the last evaluation found.
+    /// The results of the last evaluation.
     var metrics: [(name: String, value: String)] {
         guard let text = try? String(contentsOf: layout.metrics, encoding: .utf8) else { return [] }
         let decoder = JSONDecoder()

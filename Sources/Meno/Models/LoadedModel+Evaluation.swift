@@ -6,15 +6,15 @@ internal import MenoTraining
 
 /// The examples of an evaluation.
 package struct EvaluationData {
-    /// That dialogues are written by; `nil` where there are none.
+    /// The template that dialogues are rendered with; `nil` if there are no dialogues.
     package let template: ChatTemplate?
-    /// Examples that could be chosen.
+    /// The number of examples to choose from.
     package let available: Int
     package let chosen: [Example]
 }
 
 extension LoadedModel {
-    /// Builds examples of records and chooses those that are evaluated.
+    /// Builds examples from records and chooses those to evaluate.
     package func evaluationData(
         _ records: [Record], report: inout DataReport, _ options: EvaluationOptions
     ) throws -> EvaluationData {
@@ -33,9 +33,10 @@ extension LoadedModel {
         return EvaluationData(template: template, available: all.count, chosen: chosen)
     }
 
-    /// - Parameter isCancelled: asked after every pass.
-    /// - Throws: ``TrainingError`` with `interrupted` where it was cancelled, `badArguments` where this device cannot compute
-    ///   losses in the model's type, or as ``Evaluator/evaluate(_:onProgress:onShortage:)``.
+    /// - Parameter isCancelled: called after every forward pass.
+    /// - Throws: ``TrainingError`` with `interrupted` if cancelled or `badArguments` if this device
+    ///   cannot compute losses in the model's type; and what
+    ///   ``Evaluator/evaluate(_:onProgress:onShortage:)`` throws.
     package func evaluate(
         _ examples: [Example], log: any SessionLog, isCancelled: () -> Bool
     ) throws -> Evaluation {

@@ -5,8 +5,8 @@ internal import MenoHub
 
 /// Data by the Hugging Face id of a dataset.
 enum DatasetReference {
-    /// Paths of the same data, those of datasets in the hub's cache: what is not there yet is downloaded. A path that exists
-    /// wins over an id.
+    /// Replaces dataset ids with paths in the Hub's cache, and downloads what is missing. An
+    /// existing path takes precedence over an id.
     /// - Throws: ``HubError``
     static func located(
         _ paths: [String], log: any SessionLog, isCancelled: () -> Bool
@@ -19,7 +19,7 @@ enum DatasetReference {
         }
     }
 
-    /// `nil` where a path is there, or can be no id.
+    /// `nil` if the path exists or cannot be an id.
     static func reference(_ path: String) -> HubReference? {
         guard !FileManager.default.fileExists(atPath: URL(filePath: path).path), !SourceFiles.isOfRecordsByName(path),
             var reference = HubReference(path)
@@ -28,7 +28,7 @@ enum DatasetReference {
         return reference
     }
 
-    /// Sources with the paths of what is in the cache.
+    /// Sources with the paths of the cached files.
     static func located(
         _ sources: [DataSource], log: any SessionLog, isCancelled: () -> Bool
     ) throws -> [DataSource] {

@@ -3,17 +3,17 @@ internal import MenoConfiguration
 package import MenoData
 internal import MenoTraining
 
-/// The examples of a run's data: in memory where they are few, prepared in the user's cache where they are many, and made when
-/// they are needed where nothing has to be known of all of them before the first step.
+/// The examples of a run. Small data stays in memory; large data is prepared in the user's cache,
+/// or built on demand if nothing about all examples must be known before the first step.
 struct PreparedData {
     let examples: any ExampleSource
     let report: DataReport
-    /// What all dialogues have in common; `nil` where there is none.
+    /// What all dialogues have in common; `nil` if nothing.
     let shared: SharedContext?
-    /// What makes the examples.
+    /// Builds the examples.
     let builder: ExampleBuilder
 
-    /// - Parameter digest: of the sources' files.
+    /// - Parameter digest: of the source files.
     init(
         _ sources: RecordSources, _ digest: FileDigest, format: RecordFormat, _ configuration: RunConfiguration,
         _ tokenized: TokenizedModel, _ choice: TemplateChoice, limits: PreparationLimits, log: any SessionLog,
@@ -36,7 +36,8 @@ struct PreparedData {
 
         func prepare(_ configuration: RunConfiguration, _ isCancelled: () -> Bool) throws -> PreparedExamples {
             guard digest.size > limits.inMemory else {
-                // Seconds at most: whoever interrupts the run gets a checkpoint to resume from.
+                // This takes seconds at most, so an interrupted run still gets a checkpoint to
+                // resume from.
                 return try preparation.examples(of: sources.records()) { _ in }
             }
             var reason = ""
@@ -64,7 +65,7 @@ struct PreparedData {
             return PreparedExamples(examples: store, findings: store.summary.findings)
         }
 
-        /// `nil` where the files do not allow it.
+        /// `nil` if the files do not allow it.
         private func onDemand(_ isCancelled: () -> Bool) throws -> PreparedExamples? {
             guard sources.files.count == 1, let file = sources.files.first else { return nil }
             do {
@@ -107,18 +108,18 @@ struct PreparedData {
     }
 }
 
-/// From when on examples do not lie in memory, and where they lie then.
+/// The limits above which examples are not kept in memory.
 package struct PreparationLimits: Sendable {
-    /// Bytes of data up to which examples are in memory.
+    /// Up to this many bytes of data, examples are kept in memory.
     package var inMemory = 16 << 20
-    /// Bytes beyond which examples are made ahead of use, where that can be.
+    /// Above this many bytes, examples are built just ahead of use, if possible.
     package var ahead = 64 << 20
     package var cache = ExampleCache(
         CatalogModel.cache.appending(path: "examples", directoryHint: .isDirectory), limit: Self.cacheLimit)
 
     package init() {}
 
-    /// 64 GiB, or what the user says in GiB.
+    /// 64 GiB, or the size in GiB set by the user.
     private static var cacheLimit: Int {
         let chosen = ProcessInfo.processInfo.environment["MENO_EXAMPLE_CACHE_GIB"].flatMap(Double.init)
         return Int(max(0, min(chosen ?? 64, 1e6)) * Double(1 << 30))
@@ -145,12 +146,12 @@ extension ExamplePreparation {
         }
     }
 
-    /// What changes an example, as a name.
+    /// A cache key of everything that affects the examples.
     fileprivate func key(of digest: FileDigest, _ sources: RecordSources) -> String {
         name([digest.sha256, sources.identity] + identity)
     }
 
-    /// What changes where records lie and which of them are fit.
+    /// A cache key of everything that affects where records are and which ones are usable.
     fileprivate func indexKey(of digest: FileDigest, _ sources: RecordSources) -> String {
         name([digest.sha256, sources.identity, indexIdentity])
     }
@@ -161,7 +162,7 @@ extension ExamplePreparation {
 }
 
 extension RunConfiguration {
-    /// Why every example has to be known before the first step, most of all its length.
+    /// Why every example, above all its length, must be known before the first step.
     fileprivate var reasonsToPrepareAll: [String] {
         let reasons: [(holds: Bool, reason: String)] = [
             (

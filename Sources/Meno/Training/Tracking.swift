@@ -3,8 +3,9 @@ internal import MenoConfiguration
 internal import MenoMetrics
 internal import MenoTracking
 
-/// Sends the record of a run that is over to the MLflow server of the environment, which gets what it does not have yet.
-/// - Throws: `TrackingError` where the environment names no server, ``ConfigurationError`` where the run is not over.
+/// Sends the missing part of a finished run's record to the MLflow server named in the environment.
+/// - Throws: `TrackingError` if the environment names no server, ``ConfigurationError`` if the run
+///   is not finished.
 package func sendToMLflow(_ run: RecordedRun, log: any SessionLog) throws {
     let layout = RunLayout(run.url)
     guard FileManager.default.fileExists(atPath: layout.events.path) else {
@@ -29,7 +30,7 @@ package func sendToMLflow(_ run: RecordedRun, log: any SessionLog) throws {
 }
 
 extension RunConfiguration.Reporting {
-    /// The server that a run is sent to; `nil` where it is sent to none.
+    /// The server that the run is sent to; `nil` if it is sent to none.
     func mlflowSettings() throws -> MLflowSettings? {
         let isNamed = ProcessInfo.processInfo.environment[MLflowSettings.addressVariable]?.isEmpty == false
         guard destinations.contains(.mlflow) || (destinations.contains(.all) && isNamed) else { return nil }

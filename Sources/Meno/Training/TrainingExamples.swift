@@ -5,7 +5,7 @@ internal import MenoTraining
 
 extension ExampleSides {
     /// - Parameter evaluation: of `data.eval_path`.
-    /// - Throws: ``ConfigurationError`` where no example is left to train on.
+    /// - Throws: ``ConfigurationError`` if no example is left to train on.
     init(_ examples: any ExampleSource, _ data: RunConfiguration.Data, evaluation: [Example]? = nil) throws {
         if let evaluation {
             try self.init(
@@ -24,7 +24,7 @@ extension ExampleSides {
         }
     }
 
-    /// The sides of a run that resumes from a checkpoint.
+    /// The split of a run that resumes from a checkpoint.
     func sides(of checkpoint: URL, _ log: any SessionLog) -> Sides {
         let (sides, isFormer) = sides(of: checkpoint)
         if isFormer {
@@ -37,7 +37,7 @@ extension ExampleSides {
 }
 
 extension TrainingSession {
-    /// The examples of `data.eval_path`; `nil` where there is none.
+    /// The examples of `data.eval_path`; `nil` if it is not set.
     /// - Throws: ``DataError``
     static func evaluation(
         _ data: RunConfiguration.Data, _ format: RecordFormat, _ builder: ExampleBuilder, _ log: any SessionLog
@@ -55,9 +55,9 @@ extension TrainingSession {
         return examples
     }
 
-    /// Says how many of the examples that evaluate are trained on, too.
+    /// Warns about evaluation examples that are also trained on.
     static func tellLeaks(_ sides: ExampleSides.Sides, _ log: any SessionLog) {
-        // Examples that are not made yet are not compared.
+        // Examples built on demand are not compared.
         guard sides.training.hasTokens else { return }
         let hashes = Set(sides.evaluation.map(\.contentHash))
         let known = Set(
@@ -71,7 +71,7 @@ extension TrainingSession {
 }
 
 extension FileDigest {
-    /// Of all files, one behind the other, as they lie there.
+    /// Bytes of all files, in order.
     init(of sources: RecordSources) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { buffer.deallocate() }

@@ -2,9 +2,8 @@ internal import Foundation
 internal import MenoMetrics
 internal import MenoTraining
 
-/// The checkpoint that a run is resumed from.
 extension TrainingSession {
-    /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
+    /// - Throws: ``ConfigurationError`` if the folder does not exist or is a run's folder.
     static func requireCheckpoint(_ url: URL) throws {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ConfigurationError(.notFound, at: url.path, "there is no such checkpoint.")

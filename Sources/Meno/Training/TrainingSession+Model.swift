@@ -4,9 +4,9 @@ internal import MenoModels
 internal import MenoTensor
 internal import MenoTraining
 
-/// What of a run's model is trained.
+/// Which weights a run trains.
 extension TrainingSession {
-    /// Attaches the adapter that is trained, or makes every weight trained.
+    /// Attaches the adapter to train, or makes every weight trainable.
     static func prepare(
         _ model: LoadedModel, _ configuration: RunConfiguration, _ runModel: RunModel, _ initialAdapter: URL?,
         _ log: any SessionLog
