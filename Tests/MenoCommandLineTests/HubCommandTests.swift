@@ -154,7 +154,7 @@ import Testing
 
     @Test func whatGoesWrongIsToldWithItsStatus() throws {
         let missing = try run("chat", "--model", "some-org/other", "--prompt", "a")
-        #expect(missing.status == 66 && missing.errors.contains("some-org/other: is neither a file or folder"))
+        #expect(missing.status == 66 && missing.errors.contains("some-org/other: is not a file, a folder"))
         let offline = try run("inspect", id, environment: ["HF_HUB_OFFLINE": "1"])
         #expect(offline.status == 66 && offline.errors.contains("HF_HUB_OFFLINE"), "\(offline)")
         let endpoint = try run("inspect", id, environment: ["HF_ENDPOINT": "mirror"])

@@ -174,7 +174,7 @@ import Testing
             try FileManager.default.removeItem(at: tiny.run.appending(path: "model/checkpoint-\(step)"))
         }
         let none = try tiny.train(keys, ["--resume", "auto"])
-        #expect(none.status == 65 && none.errors.contains("a run has been finished here already"), "\(none.errors)")
+        #expect(none.status == 65 && none.errors.contains("there is already a finished run here"), "\(none.errors)")
         for refused in [foreign, broken, none] { #expect(!refused.errors.contains("loading")) }
         #expect(try Data(contentsOf: weights) == result)
     }

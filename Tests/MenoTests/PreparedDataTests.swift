@@ -82,7 +82,8 @@ import Testing
             let isAhead = place == .ahead && trainsOnAll
             #expect(notes.contains(isAhead ? "ahead of use" : "are prepared in"))
             // The reason is told where examples are not made ahead of use although there are many.
-            #expect(notes.contains("data.train_fraction holds examples out") == (place == .ahead && !trainsOnAll))
+            #expect(
+                notes.contains("data.train_fraction chooses held-out examples") == (place == .ahead && !trainsOnAll))
         }
         // The second start prepares nothing.
         let log = Log()

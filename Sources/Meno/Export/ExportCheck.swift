@@ -24,7 +24,7 @@ extension ExportForm {
         case .ggufLoRA:
             guard let lora else {
                 throw ExportError(
-                    .unsupported, "\(self) is the form of an adapter, and this run trains every weight.",
+                    .unsupported, "\(self) exports an adapter, and this run trains every weight.",
                     advice: "Export as gguf or safetensors.")
             }
             try GGUFAdapterExport.requirePossible(

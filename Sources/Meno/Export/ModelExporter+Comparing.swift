@@ -30,7 +30,7 @@ extension ModelExporter {
             trained: trained, exported: found, base: base, storage: coarsest(written.coarsest))
         let number = { (value: Double) in String(format: "%.4f", value) }
         var text =
-            "compared on \(samples.count) texts: loss \(number(outcome.exported)), trained \(number(outcome.trained)), largest "
+            "compared on \(samples.count) texts: loss \(number(outcome.exported)), trained model \(number(outcome.trained)), largest "
             + "difference \(number(outcome.largestDifference)) (bound \(outcome.bound))"
         if let share { text += String(format: "; the weights hold %.1f %% of the adapter's change", 100 * share.value) }
         if let share = outcome.learntShare {
@@ -38,7 +38,7 @@ extension ModelExporter {
         }
         log.note(text + "; \(String(format: "%.1f", (clock.now - start) / .seconds(1))) s")
         if let share = outcome.learntShare, share < 0.9 {
-            log.warn("only \(Int(100 * share)) % of what was learnt is in \(form): a finer type keeps more")
+            log.warn("\(form) keeps only \(Int(100 * share)) % of what was learnt: choose a type with more bits")
         }
     }
 
@@ -47,7 +47,7 @@ extension ModelExporter {
         let bytes = try ModelFiles(url).parameterCount * precision(url).size
         guard let free = MemoryLimit.available(on: .cpu), bytes + bytes / 4 > free else { return true }
         log.warn(
-            "weights and texts are the trained model's, but losses were not compared: that takes "
+            "the weights and texts match the trained model, but losses were not compared: that needs "
                 + String(
                     format: "%.1f GB of memory, and %.1f GB are free", 1.25e-9 * Double(bytes), 1e-9 * Double(free)))
         return false
@@ -105,11 +105,11 @@ extension ModelExporter {
             do {
                 samples = try run.heldOut(limit: limit, subject.tokenized)
             } catch {
-                log.warn("the run's data cannot be compared with (\(error)); questions that Meno brings along are used")
+                log.warn("the run's data cannot be read (\(error)); built-in questions are used for the comparison")
             }
         }
         if samples.isEmpty {
-            log.note("no held-out records are at hand: losses are those of questions that Meno brings along")
+            log.note("no held-out records are available; built-in questions are used for the comparison")
             samples = try questions(subject)
         }
         return samples.map {

@@ -34,8 +34,8 @@ package struct AdapterFolder {
         let adapter = CachedRepository.place(of: url)?.id ?? url.path
         return ModelError(
             .unsupported, at: adapter,
-            "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
-            advice: "Give its base model as the model, and this folder as the adapter.",
+            "is an adapter\(base.map { " for the model \($0)" } ?? ""), not a model.",
+            advice: "Give the base model as the model and this folder as the adapter.",
             settings: [.model: model, .adapter: adapter])
     }
 }

@@ -43,7 +43,7 @@ package struct LoadedModel {
         {
             let bits = trained.loadsInFourBits ? "4" : "8"
             log.note(
-                "the adapter was trained on weights in \(bits) bits, and these are not: load the model in \(bits) bits, too"
+                "the adapter was trained on \(bits)-bit weights, and these are not: load the model in \(bits) bits too"
             )
         }
         // llama.cpp's adapter format contains no tokenizer.
@@ -80,7 +80,7 @@ package struct LoadedModel {
         if !unknown.isEmpty {
             log.warn(
                 "llm_int8_skip_modules: the model has no module \(unknown.joined(separator: ", ")); "
-                    + "nothing is skipped by that name")
+                    + "that entry has no effect")
         }
         guard decoder.hasPackedWeights else { return }
         log.note("weights: \(decoder.precision)")
@@ -124,8 +124,8 @@ package struct LoadedModel {
         guard room > 0 else {
             throw ModelError(
                 .mismatch,
-                "the prompt has \(contextLength - room) tokens; the model's context holds \(contextLength), "
-                    + "its answer included.", advice: "Shorten the prompt.")
+                "the prompt has \(contextLength - room) tokens; the model's context holds \(contextLength) "
+                    + "including the answer.", advice: "Shorten the prompt.")
         }
         return room
     }

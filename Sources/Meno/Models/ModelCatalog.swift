@@ -38,7 +38,7 @@ package struct CatalogModel: Sendable {
     /// The error for a model that has not been downloaded.
     package var absence: ModelError {
         ModelError(
-            .notFound, at: name, "is not there yet: \(description).", advice: "Download it first.",
+            .notFound, at: name, "is not downloaded yet: \(description).", advice: "Download it first.",
             settings: [.modelDownload: name])
     }
 

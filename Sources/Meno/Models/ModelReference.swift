@@ -21,7 +21,7 @@ package enum ModelReference: Sendable {
             self = .hub(reference)
         } else {
             throw ModelError(
-                .notFound, at: text, "is neither a file or folder, nor the name of a model, nor a Hugging Face id.",
+                .notFound, at: text, "is not a file, a folder, the name of a model or a Hugging Face id.",
                 advice:
                     "Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")). An id is ORGANIZATION/NAME, such as "
                     + "Qwen/Qwen3-0.6B.", settings: [.modelDownload: "NAME"])

@@ -42,11 +42,11 @@ package struct ProductChoice: Sendable {
         guard let recorded, let kind = ProductKind(rawValue: recorded), kind != choice else { return try choice.use() }
         guard kind.isSupported else {
             log.warn(
-                "the run was computed by \(kind.rawValue) products, which this processor does not have: with "
-                    + "\(choice.rawValue) products its results differ by rounding")
+                "the run used \(kind.rawValue) products, which this processor does not support: with "
+                    + "\(choice.rawValue) products the results differ by rounding")
             return try choice.use()
         }
-        log.note("the run keeps its \(kind.rawValue) products; a new run would take \(choice.rawValue) ones here")
+        log.note("the run keeps its \(kind.rawValue) products; a new run would use \(choice.rawValue) products here")
         try kind.use()
     }
 

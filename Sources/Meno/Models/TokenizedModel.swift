@@ -45,10 +45,11 @@ package struct TokenizedModel {
         guard name != "auto", name != "tokenizer" else { return template }
         if let trained = try? trained() {
             if differs(template, trained) {
-                warn("the adapter was trained with another chat template than \(name): auto takes its own")
+                warn(
+                    "the adapter was not trained with the chat template \(name): auto uses the one it was trained with")
             }
         } else if warnsOfOther, let own = try? ChatTemplate.named("tokenizer", for: tokenizer), differs(template, own) {
-            warn("the model brings another chat template than \(name): tokenizer takes its own")
+            warn("the model's chat template is not \(name): tokenizer uses the model's")
         }
         return template
     }

@@ -79,7 +79,7 @@ package final class LocalProcesses {
             }
             if let limit = deadline, limit < Date() {
                 for (rank, process) in running {
-                    tell("rank \(rank) has not ended by itself, and is killed")
+                    tell("rank \(rank) did not exit in time and was killed")
                     kill(process.processIdentifier, SIGKILL)
                 }
                 deadline = .distantFuture
@@ -124,7 +124,7 @@ package final class LocalProcesses {
         }
         guard isBound else {
             throw ConfigurationError(
-                .invalid, at: "--processes", "no port of 127.0.0.1 is free (\(String(cString: strerror(errno)))).")
+                .invalid, at: "--processes", "no port on 127.0.0.1 is free (\(String(cString: strerror(errno)))).")
         }
         return UInt16(bigEndian: address.sin_port)
     }

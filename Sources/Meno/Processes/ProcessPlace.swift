@@ -59,8 +59,8 @@ package struct ProcessPlace: Sendable, Hashable {
     private static func fault(_ name: String, _ message: String) -> ConfigurationError {
         ConfigurationError(
             .invalid, at: name, message,
-            advice: "RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT come together, from torchrun or a job's controller; "
-                + "unset them for a process that trains alone.")
+            advice: "RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT must all be set, by torchrun or a job's controller; "
+                + "unset all of them to train in a single process.")
     }
 
     /// The variables by torchrun's names.
@@ -123,8 +123,8 @@ package struct ProcessPlace: Sendable, Hashable {
                 .processLost,
                 "rank \(rank) did not meet all \(size) processes at \(host) within \(Int(rendezvous.joinTimeout)) s "
                     + "(\(error.message.split(separator: "\n").first ?? "no reason given")).",
-                advice: "Look whether every process was started, reaches that port, and has the same WORLD_SIZE; "
-                    + "\(Self.joinTimeoutName) gives them more seconds.")
+                advice: "Check that every process was started, can reach that port and has the same WORLD_SIZE; "
+                    + "\(Self.joinTimeoutName) sets how many seconds they have.")
         }
     }
 }

@@ -13,8 +13,8 @@ extension TrainingSession {
         guard processes.localRank < count else {
             throw ConfigurationError(
                 .invalid, at: "rank \(processes.rank)",
-                "has no GPU: it is process \(processes.localRank + 1) of this machine, which has \(count).",
-                advice: "Start as many processes as there are GPUs, or train on the CPU.", settings: [.device])
+                "has no GPU: it is process \(processes.localRank + 1) on this machine, which has \(count).",
+                advice: "Start at most one process per GPU, or train on the CPU.", settings: [.device])
         }
         return Device(.cuda, index: processes.localRank)
     }

@@ -61,7 +61,7 @@ struct PreparedData {
             } onProgress: { progress in
                 try tell(progress, isCancelled)
             }
-            log.note("\(store.count) examples are prepared in \(limits.cache.folder.path)")
+            log.note("\(store.count) examples are stored in \(limits.cache.folder.path)")
             return PreparedExamples(examples: store, findings: store.summary.findings)
         }
 
@@ -78,7 +78,7 @@ struct PreparedData {
                 } onProgress: { progress in
                     try tell(progress, isCancelled)
                 }
-                log.note("\(index.count) records, of which examples are made ahead of use")
+                log.note("\(index.count) records; their examples are built as they are needed")
                 return PreparedExamples(
                     examples: try ExamplesOnDemand(index, path: file.path, preparation),
                     findings: index.summary.findings)
@@ -97,7 +97,7 @@ struct PreparedData {
         }
 
         private func wait(_ isCancelled: () -> Bool) throws {
-            log.progress("another process prepares the same data")
+            log.progress("another process is preparing the same data")
             try requireGoingOn(isCancelled)
         }
 
@@ -167,16 +167,16 @@ extension RunConfiguration {
         let reasons: [(holds: Bool, reason: String)] = [
             (
                 data.evaluationPaths.isEmpty && data.trainFraction < 1,
-                "data.train_fraction holds examples out, chosen by length and source"
+                "data.train_fraction chooses held-out examples by length and source"
             ),
-            (data.tooLong != .truncate, "data.too_long leaves examples out by their length"),
+            (data.tooLong != .truncate, "data.too_long leaves out examples by length"),
             (data.lossOn != .all, "data.loss_on leaves out examples whose answer is cut"),
             (data.dropsDuplicates, "data.drop_duplicates compares all records"),
-            (!data.sources.isEmpty, "data.sources are read one with the other"),
-            (data.textBlocks, "data.text_blocks cuts texts one behind the other"),
-            (data.packing != .none, "data.packing puts examples together by their length"),
-            (training.groupsByLength, "training.group_by_length sorts examples by their length"),
-            (training.objective.kind != .sft, "training.objective learns only records that are pairs or judged"),
+            (!data.sources.isEmpty, "data.sources mixes several sources"),
+            (data.textBlocks, "data.text_blocks cuts the texts, in order, into blocks"),
+            (data.packing != .none, "data.packing combines examples by length"),
+            (training.groupsByLength, "training.group_by_length sorts examples by length"),
+            (training.objective.kind != .sft, "training.objective uses only records that are pairs or judged"),
         ]
         return reasons.filter(\.holds).map(\.reason)
     }

@@ -45,7 +45,7 @@ final class Prober: EvaluationStage {
             saidThatSkipped = true
             let share = "\(Int((100 * maxShare).rounded())) %"
             return [
-                .notice("probe questions have taken more than \(share) of the time: not asked at each evaluation")
+                .notice("probe questions have taken more than \(share) of the time, so some evaluations skip them")
             ]
         }
         defer { Torch.releaseUnusedHostMemory() }

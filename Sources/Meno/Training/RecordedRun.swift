@@ -16,7 +16,7 @@ package struct RecordedRun {
     package init(_ path: String, configuration named: String?) throws {
         url = URL(filePath: path).standardizedFileURL
         guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationError(.notFound, at: path, "there is no such run.")
+            throw ConfigurationError(.notFound, at: path, "there is no run here.")
         }
         if let named {
             configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])
@@ -33,7 +33,7 @@ package struct RecordedRun {
     }
 
     package func warnOfConfiguration(_ log: any SessionLog) {
-        if let configurationFault { log.warn("the default thresholds are taken: \(configurationFault)") }
+        if let configurationFault { log.warn("the default thresholds are used: \(configurationFault)") }
     }
 
     package var title: String {

@@ -53,14 +53,14 @@ struct RunFolders {
         if FileManager.default.fileExists(atPath: base.path, isDirectory: &isFolder), !isFolder.boolValue {
             throw ConfigurationError(
                 .invalid, at: base.path, "is a file.",
-                advice: "`base_output_dir` must be a folder; it need not be there yet.")
+                advice: "`base_output_dir` must be a folder; it need not exist yet.")
         }
         let newest = CheckpointStore(model).progress
         let result = result
         if let result, newest == nil, !isOfARun {
             throw ConfigurationError(
                 .invalid, at: result.path,
-                "is there, and no run left it: neither a run.yaml nor a record of one is in \(base.path).",
+                "already exists, and does not come from a run: \(base.path) has neither a run.yaml nor a run's log.",
                 advice: "Choose another `base_output_dir`: the result of this run would replace it.")
         }
         guard !overwrites, !resumesOwnRun else { return }
@@ -69,7 +69,7 @@ struct RunFolders {
         if newest != nil, case .newest = resumption {
             throw ConfigurationError(
                 .invalid, at: model.path,
-                "there is no checkpoint that a run can be resumed from: those here hold the model alone "
+                "there is no checkpoint to resume from: the ones here contain only the model "
                     + "(save_only_model).",
                 advice: "Overwrite it, or choose another folder.", settings: [.overwrites, .baseOutputDirectory])
         }
@@ -77,15 +77,15 @@ struct RunFolders {
         let isUnfinished = newest.map { newest in newest.total.map { newest.step < $0 } ?? true } ?? false
         guard hasResult, !isUnfinished else {
             throw ConfigurationError(
-                .invalid, at: model.path, "an unfinished run is here already\(steps).",
+                .invalid, at: model.path, "there is already an unfinished run here\(steps).",
                 advice: (CheckpointStore(model).isResumable ? "Resume it, overwrite it" : "Overwrite it")
                     + ", or choose another folder.",
                 settings: CheckpointStore(model).isResumable
                     ? [.resumption, .overwrites, .baseOutputDirectory] : [.overwrites, .baseOutputDirectory])
         }
         throw ConfigurationError(
-            .invalid, at: model.path, "a run has been finished here already\(steps).",
-            advice: (newest == nil ? "Overwrite" : "Train longer by resuming it with more epochs, overwrite")
+            .invalid, at: model.path, "there is already a finished run here\(steps).",
+            advice: (newest == nil ? "Overwrite" : "Resume it with more epochs to train longer, overwrite")
                 + " it, or choose another folder.",
             settings: newest == nil
                 ? [.overwrites, .baseOutputDirectory]
@@ -97,7 +97,7 @@ struct RunFolders {
     func requireNoResult(_ faults: [String]) throws {
         guard let result, !overwrites else { return }
         throw ConfigurationError(
-            .invalid, at: result.path, "is the result of a run, and none of its checkpoints can be resumed from.",
+            .invalid, at: result.path, "is the result of a run, and the run has no checkpoint to resume from.",
             advice: (faults.first.map { "\($0) " } ?? "")
                 + "Overwrite it, or choose another folder.", settings: [.overwrites, .baseOutputDirectory])
     }
@@ -110,8 +110,8 @@ struct RunFolders {
         guard let newer = store.steps.last(where: { $0 > known && !steps.contains($0) }) else { return }
         throw ConfigurationError(
             .invalid, at: store.url(step: newer).path,
-            "has appeared while this process was starting: another one trained here.",
-            advice: "Give the command again.")
+            "appeared while this process was starting: another process trained here.",
+            advice: "Run the command again.")
     }
 
     /// The final weights of a run.
@@ -164,7 +164,8 @@ struct RunFolders {
             try body()
         } catch {
             throw ConfigurationError(
-                .invalid, at: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
+                .invalid, at: url.path,
+                "belongs to an earlier run and cannot be removed (\(error.localizedDescription)).",
                 advice: "Remove it by hand, or choose another folder.", settings: [.baseOutputDirectory])
         }
     }
@@ -177,7 +178,7 @@ struct RunFolders {
         where paths.contains(where: { input == $0 || input.hasPrefix($0 + "/") }) {
             throw ConfigurationError(
                 .invalid, at: input,
-                "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
+                "is a checkpoint that would be overwritten, and the new run starts from it.",
                 advice: "Copy it elsewhere first, or choose another folder.", settings: [.baseOutputDirectory])
         }
     }
@@ -200,7 +201,7 @@ struct RunFolders {
             } catch {
                 throw ConfigurationError(
                     .invalid, at: folder.path, "cannot be created (\(error.localizedDescription)).",
-                    advice: "Choose a folder that you may write to.", settings: [.baseOutputDirectory])
+                    advice: "Choose a folder that you can write to.", settings: [.baseOutputDirectory])
             }
         }
         try requireWritable()
@@ -216,7 +217,7 @@ struct RunFolders {
             guard isFolder.boolValue else {
                 throw ConfigurationError(
                     .invalid, at: folder.path, "is a file.",
-                    advice: "A run writes a folder of this name: move the file elsewhere.")
+                    advice: "A run needs a folder of this name: move the file elsewhere.")
             }
             // The next run removes a file of this name if this process ends before it does.
             let file = folder.appending(path: ".writable.test.partial")
@@ -227,7 +228,7 @@ struct RunFolders {
             guard descriptor >= 0 else {
                 throw ConfigurationError(
                     .invalid, at: folder.path, "cannot be written to (\(String(cString: strerror(errno)))).",
-                    advice: "Choose a folder that you may write to.", settings: [.baseOutputDirectory])
+                    advice: "Choose a folder that you can write to.", settings: [.baseOutputDirectory])
             }
             close(descriptor)
             unlink(file.path)
@@ -242,7 +243,8 @@ struct RunFolders {
         } catch {
             throw ConfigurationError(
                 .invalid, at: file.path, "cannot be written (\(error.localizedDescription)).",
-                advice: "Choose a folder that has room and that you may write to.", settings: [.baseOutputDirectory])
+                advice: "Choose a folder that has free space and that you can write to.",
+                settings: [.baseOutputDirectory])
         }
     }
 }

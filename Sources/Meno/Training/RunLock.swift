@@ -64,7 +64,8 @@ package final class RunLock {
             (try? String(contentsOf: file(of: folder), encoding: .utf8))
             .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? ""
         return ConfigurationError(
-            .invalid, at: folder.path, "another process\(holder.isEmpty ? "" : " (\(holder))") trains in this folder.",
-            advice: "Wait until it has ended, or choose another folder.", settings: [.baseOutputDirectory])
+            .invalid, at: folder.path,
+            "another process\(holder.isEmpty ? "" : " (\(holder))") is training in this folder.",
+            advice: "Wait until it ends, or choose another folder.", settings: [.baseOutputDirectory])
     }
 }

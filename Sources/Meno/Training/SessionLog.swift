@@ -32,7 +32,7 @@ extension SessionLog {
     /// - Parameter template: the chat template that dialogues were rendered with.
     package func data(_ report: DataReport, path: String, template: ChatTemplate?, limit: Int = 10) {
         note("\(path): \(report.summary)")
-        if let template { note("dialogues are written by the chat template: \(template)") }
+        if let template { note("dialogues are rendered with the chat template \(template)") }
         for remark in report.remarks { warn(remark) }
         let leftOut = report.problems.filter { !$0.isUsed }
         for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }

@@ -10,12 +10,12 @@ package func sendToMLflow(_ run: RecordedRun, log: any SessionLog) throws {
     let layout = RunLayout(run.url)
     guard FileManager.default.fileExists(atPath: layout.events.path) else {
         throw ConfigurationError(
-            .notFound, at: run.url.path, "there is no run of Meno here: \(layout.events.path) is missing.")
+            .notFound, at: run.url.path, "there is no Meno run here: \(layout.events.path) is missing.")
     }
     guard RunLock.isHeld(run.url) != true else {
         throw ConfigurationError(
-            .invalid, at: run.url.path, "the run is not over.",
-            advice: "Report to mlflow while it trains, or wait until it has ended.", settings: [.trackers])
+            .invalid, at: run.url.path, "the run has not ended.",
+            advice: "Report to mlflow during training, or wait until the run has ended.", settings: [.trackers])
     }
     var tracked = layout.trackedRun(run.configuration)
     tracked.name = run.title

@@ -19,7 +19,7 @@ extension ExampleSides {
         guard current.training.count > 0 else {
             throw ConfigurationError(
                 .invalid, at: "data.train_fraction",
-                "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
+                "\(data.trainFraction) of \(examples.count) examples leaves none for training.",
                 advice: "Give a larger fraction, or more records.")
         }
     }
@@ -29,8 +29,8 @@ extension ExampleSides {
         let (sides, isFormer) = sides(of: checkpoint)
         if isFormer {
             log.warn(
-                "this run began before equal examples were kept on one side of the split. It keeps its split: some of the "
-                    + "held-out examples are trained on as well")
+                "this run was started by a version that could split duplicate examples between training and evaluation. It keeps that split: some of the "
+                    + "held-out examples are also trained on")
         }
         return sides
     }
@@ -65,8 +65,8 @@ extension TrainingSession {
         let leaked = sides.evaluation.filter { known.contains($0.contentHash) }
         guard let first = leaked.first else { return }
         log.warn(
-            "\(leaked.count) of \(sides.evaluation.count) examples of `data.eval_path` are trained on as well (the first: "
-                + "\(first.place)): their loss says nothing about other data")
+            "\(leaked.count) of \(sides.evaluation.count) examples of `data.eval_path` are also in the training data (the first: "
+                + "\(first.place)): their loss does not show how the model does on new data")
     }
 }
 

@@ -45,7 +45,7 @@ extension TrainingSession {
         let share = decoder.frozenExpertShare
         guard share > 0 else { return }
         log.note(
-            "\(Int((100 * share).rounded())) % of the model's weights belong to experts that are not adapted. To adapt them, set "
+            "\(Int((100 * share).rounded())) % of the model's weights are in experts that get no adapter. To adapt them, set "
                 + "lora.lora_dropout: 0 and lora.target_parameters: [experts.gate_up_proj, experts.down_proj], or "
                 + "lora.target_modules: all-linear")
     }

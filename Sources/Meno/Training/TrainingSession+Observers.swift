@@ -30,8 +30,8 @@ extension TrainingSession {
             return try LogFile(in: folder)
         } catch {
             throw ConfigurationError(
-                .invalid, at: folder.path, "the log cannot be written there (\(error.localizedDescription)).",
-                advice: "Choose a folder that you may write to.", settings: [.loggingDirectory])
+                .invalid, at: folder.path, "the log cannot be written here (\(error.localizedDescription)).",
+                advice: "Choose a folder that you can write to.", settings: [.loggingDirectory])
         }
     }
 

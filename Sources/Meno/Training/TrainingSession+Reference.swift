@@ -64,9 +64,9 @@ extension TrainingSession {
         let scores: [ReferenceScores]
         if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
             scores = kept
-            log.note("the reference's log-probabilities are those of \(url.path)")
+            log.note("the reference's log-probabilities come from \(url.path)")
         } else {
-            log.note("computing the reference's log-probabilities of \(all.count) examples")
+            log.note("computing the reference's log-probabilities for \(all.count) examples")
             let decoder = try scorer.load?() ?? model.decoder
             let scoring = ReferenceScoring(decoder, arePairs: configuration.training.objective.kind.isOfPairs)
             let compute = {

@@ -49,8 +49,8 @@ extension TrainingSession {
             let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
             throw TrainingError(
                 .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
-                advice: newest.map { "Make room there, then resume from \($0)." }
-                    ?? "Nothing of the run could be saved.",
+                advice: newest.map { "Free some disk space, then resume from \($0)." }
+                    ?? "Nothing from the run could be saved.",
                 settings: newest == nil ? [] : [.resumption])
         }
         log.note("the final \(result) is in \(folders.model.path)")

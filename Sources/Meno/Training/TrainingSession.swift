@@ -161,12 +161,12 @@ package struct TrainingSession {
         let decoder = model.decoder.configuration
         if decoder.attentionDropout > 0 {
             log.warn(
-                "the model's \"attention_dropout\": \(decoder.attentionDropout) is not applied: Trainer would drop that share "
-                    + "of its attention weights in training")
+                "the model's \"attention_dropout\": \(decoder.attentionDropout) is not applied; Trainer would drop that share "
+                    + "of the attention weights in training")
         }
         if decoder.isTextPart, configuration.lora == nil {
             log.note(
-                "the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))"
+                "the model is multimodal: only its text model is saved, as a \(decoder.modelType) model"
             )
         }
     }

@@ -41,19 +41,19 @@ struct Init: ParsableCommand {
         }
     }
 
-    /// Whether somebody is there to answer.
+    /// Whether there is a terminal to ask questions on.
     private var asks: Bool { !yes && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
     func run() throws {
         try reportingErrors {
             guard overwrite || !FileManager.default.fileExists(atPath: file) else {
                 throw ConfigurationError(
-                    .invalid, at: file, "is there already.", advice: "Give another name, or replace it.",
+                    .invalid, at: file, "already exists.", advice: "Give another name, or replace it.",
                     settings: [.overwrites])
             }
             let proposal = try proposal()
             let yaml = proposal.yaml
-            // What is proposed must be a run.
+            // The proposal must be a valid run.
             _ = try RunConfiguration.read(yaml: yaml, name: file)
             do {
                 try WholeFile.write(Data(yaml.utf8), to: URL(filePath: file))
@@ -61,7 +61,7 @@ struct Init: ParsableCommand {
                 throw ConfigurationError(.invalid, at: file, "cannot be written (\(error.localizedDescription)).")
             }
             let name = file.contains(" ") ? "'\(file)'" : file
-            print("\(file) is written: \(proposal.steps) steps of \(proposal.method.rawValue).")
+            print("Wrote \(file): \(proposal.steps) steps of \(proposal.method.rawValue).")
             print("meno plan \(name)    forecasts memory and time")
             print("meno train \(name)   trains")
         }
@@ -105,7 +105,7 @@ struct Init: ParsableCommand {
         }
         let passes = RunProposal.proposedEpochs(look, method)
         let epochs = try answer(
-            self.epochs.map { "\($0)" }, "How many passes over the data (epochs)?", default: "\(Int(passes))"
+            self.epochs.map { "\($0)" }, "How many epochs (passes over the data)?", default: "\(Int(passes))"
         ) { text in
             guard let value = Double(text), value > 0, value <= 1000 else {
                 throw ConfigurationError(.invalid, at: text, "is not a number above 0, up to 1000.")
@@ -113,14 +113,14 @@ struct Init: ParsableCommand {
             return value
         }
         let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
-        let output = try answer(self.output, "Where is the run written to?", default: "runs/\(stem)") { $0 }
+        let output = try answer(self.output, "Which folder for the run's files?", default: "runs/\(stem)") { $0 }
         var proposal = RunProposal(
             model: model, data: look, dataPath: path, method: method, epochs: epochs, output: output)
         proposal.file = file
         return proposal
     }
 
-    /// The answer to a question: an option, or what is typed until it can be used, or the default.
+    /// The answer to a question: the option, or else input repeated until it is valid, or the default.
     private func answer<Value>(
         _ given: String?, _ question: String, default proposed: String, _ read: (String) throws -> Value
     ) throws -> Value {

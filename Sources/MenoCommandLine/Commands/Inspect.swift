@@ -64,7 +64,7 @@ struct Inspect: ParsableCommand {
         print("rank           \(settings.rank), alpha \(settings.alpha), dropout \(settings.dropout)")
         print("adapted        \(targets)")
         if !settings.modulesToSave.isEmpty {
-            print("saved whole    \(settings.modulesToSave.joined(separator: ", "))")
+            print("fully trained  \(settings.modulesToSave.joined(separator: ", "))")
         }
         print("to use it      --model \(adapter.base ?? "BASE") --adapter \(adapter.url.path)")
     }
@@ -77,8 +77,8 @@ struct Inspect: ParsableCommand {
         print("to use it      --model BASE --adapter \(url.path)")
     }
 
-    /// What a download of a model would bring.
-    /// - Returns: `false` where it is in the cache.
+    /// Shows what a model's download would transfer.
+    /// - Returns: `false` if the model is in the cache.
     private func describeDownload(_ reference: HubReference) throws -> Bool {
         let hub = Hub(try HubSettings())
         guard let forecast = try hub.forecast(reference, .model, log: ConsoleLog()) else { return false }
@@ -130,12 +130,14 @@ struct Inspect: ParsableCommand {
         print("shapes         \(list(summary.shapes))")
         if let turns = summary.turns { print("turns          \(describe(turns)) a dialogue") }
         if let characters = summary.characters { print("characters     \(describe(characters)) a record") }
-        if !summary.languages.isEmpty { print("languages      \(list(summary.languages)) (a guess by the letters)") }
+        if !summary.languages.isEmpty {
+            print("languages      \(list(summary.languages)) (guessed from the characters)")
+        }
         if summary.duplicates > 0 {
-            print("duplicates     \(summary.duplicates) records equal an earlier one but for white space")
+            print("duplicates     \(summary.duplicates) records repeat an earlier one (ignoring white space)")
         }
         if let leaks {
-            print("leaks          \(leaks.count) of \(leaks.of) records of \(leaks.path) are in these data, too")
+            print("leaks          \(leaks.count) of \(leaks.of) records of \(leaks.path) are also in this data")
             show(leaks.places.map { "\($0) is among them" })
         }
         guard let model else { return }
@@ -147,16 +149,16 @@ struct Inspect: ParsableCommand {
             try builder(records, loaded, template, maxLength: .max).examples(from: records, report: &report)
         }
         show(report.remarks.dropFirst(remarks))
-        // What only the model's template and tokenizer find, also where no example is left.
+        // Only the model's template and tokenizer find these, even if no example is left.
         show(report.problems.dropFirst(known))
         var examples = try built.get()
-        if report.repeated > 0 { print("repeated       \(report.repeated) examples equal an earlier one") }
+        if report.repeated > 0 { print("repeated       \(report.repeated) examples repeat an earlier one") }
         print("tokens         \(describe(.init(examples.map(\.tokenCount)))) an example")
         if let maxLength { examples = try cut(records, loaded, template, to: maxLength) }
         if let first = examples.first { print("\n" + first.preview(loaded.tokenizer)) }
     }
 
-    /// The examples as `data.max_length` cuts them; says how many it cuts, and which lose their answer.
+    /// The examples as `data.max_length` cuts them. Prints how many are cut, and which lose their answer.
     private func cut(
         _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, to length: Int
     ) throws -> [Example] {
@@ -173,7 +175,7 @@ struct Inspect: ParsableCommand {
         return examples
     }
 
-    /// Makes pairs where records have two sides, as objectives of preferences do.
+    /// Builds pairs if records have two sides, as preference objectives do.
     private func builder(
         _ records: [Record], _ model: TokenizedModel, _ template: ChatTemplate?, maxLength: Int
     ) -> ExampleBuilder {
@@ -182,7 +184,7 @@ struct Inspect: ParsableCommand {
         return builder
     }
 
-    /// Records of other data that are among these.
+    /// Records of other data that also occur here.
     private func findLeaks(from records: [Record], into path: String) throws -> InspectedData.Leaks {
         let (others, _) = try RecordFile.read(RecordSources([DataSource([path])], seed: 0, unit: sampleBy))
         let known = Set(records.map(\.fingerprint))
@@ -213,12 +215,12 @@ struct Inspect: ParsableCommand {
     }
 }
 
-/// What `--json` prints of data.
+/// The output of `--json` for data.
 private struct InspectedData: Encodable {
     struct Leaks: Encodable {
         var path: String
         var count: Int
-        /// Records that were looked for.
+        /// The number of records searched for.
         var of: Int
         var places: [String]
     }

@@ -24,7 +24,7 @@ struct WeightOptions: ParsableArguments {
         }
         guard quantization == nil || weights == .auto else {
             throw ValidationError(
-                "--weights says how a file's own quantised weights are held; --load-in-4bit and --load-in-8bit quantise "
+                "--weights applies to weights that are quantised in the file; --load-in-4bit and --load-in-8bit quantise "
                     + "weights that are not.")
         }
     }

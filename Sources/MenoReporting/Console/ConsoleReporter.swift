@@ -45,7 +45,7 @@ package final class ConsoleReporter: ResumableObserver {
             write("step \(step) was not applied: \(reason) Records: \(records.joined(separator: ", "))")
         case .alertBegan(let alert):
             write("\(alert.severity.rawValue), since step \(alert.startStep): \(alert.message) \(alert.advice)")
-        case .alertEnded(let alert): write("over since step \(alert.endStep ?? alert.detectedStep): \(alert.message)")
+        case .alertEnded(let alert): write("ended at step \(alert.endStep ?? alert.detectedStep): \(alert.message)")
         case .notice(let text): write(text)
         case .warning(let text): write("warning: \(text)")
         case .finished(let outcome): finished(outcome)
