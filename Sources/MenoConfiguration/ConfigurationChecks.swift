@@ -171,7 +171,7 @@ extension RunConfiguration {
         if training.schedule == .cosineWithRestarts, let cycles = options.cycles, cycles != cycles.rounded() {
             throw ConfigurationError(
                 .invalid, at: name,
-                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is no whole number, which "
+                "`num_cycles` (\(cycles)) of `training.lr_scheduler_kwargs` is not a whole number, which "
                     + "`cosine_with_restarts` needs.")
         }
         if let decaySteps = options.decaySteps, let maxSteps = training.maxSteps, decaySteps > maxSteps {

@@ -44,7 +44,7 @@ package struct Hub: Sendable {
             }
         } catch let error as HubError {
             guard let cached, !isRenewed else { throw explained(error, reference) }
-            events(.note("\(reference): taken as it is in the cache, since \(error.text)"))
+            events(.note("\(reference): using the cached copy, because \(error.text)"))
             return cached.snapshot
         }
     }

@@ -242,7 +242,7 @@ import Testing
         #expect(full.status == 1 && full.errors.contains("disk is full"), "\(full)")
         // Said before anything is downloaded, where that is known.
         let foreseen = try run("models", "fetch", id, environment: place)
-        #expect(foreseen.status == 1 && foreseen.errors.contains("still to be downloaded"), "\(foreseen)")
+        #expect(foreseen.status == 1 && foreseen.errors.contains("remain to be downloaded"), "\(foreseen)")
         disk.clear()
         #expect(try run("models", "fetch", id, environment: place).status == 0)
     }

@@ -27,7 +27,7 @@ import Testing
             FileManager.default.fileExists(
                 atPath: tiny.folder.url.appending(path: "runs/data/model/adapter_model.safetensors").path))
         let again = try initialize("--model", "tiny")
-        #expect(again.status == 65 && again.errors.contains("is there already") && again.errors.contains("--overwrite"))
+        #expect(again.status == 65 && again.errors.contains("already exists") && again.errors.contains("--overwrite"))
         #expect(try initialize("--model", "tiny", "--overwrite", "--yes").status == 0)
     }
 
@@ -84,7 +84,7 @@ import Testing
         let shown = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0, "\(shown)")
-        for question in ["Which model?", "Which data?", "Which method? [lora]", "needs pairs", "[5]", "Where is"] {
+        for question in ["Which model?", "Which data?", "Which method? [lora]", "needs pairs", "[5]", "Which folder"] {
             #expect(shown.contains(question), "\(question)\n\(shown)")
         }
         let text = try String(contentsOf: file, encoding: .utf8)

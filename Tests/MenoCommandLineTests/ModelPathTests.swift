@@ -149,7 +149,7 @@ import Testing
         let talk = try meno(chat + ["--max-new-tokens", "20"], threads: 1, redirection: "<\(lines.path)")
         #expect(talk.status == 0, "\(talk.errors)")
         #expect(
-            talk.errors.contains("too long: it has ") && talk.errors.contains("a new conversation begins"),
+            talk.errors.contains("too long: it has ") && talk.errors.contains("starting a new conversation"),
             "\(talk.errors)")
     }
 }

@@ -46,10 +46,11 @@ package struct TokenizedModel {
         if let trained = try? trained() {
             if differs(template, trained) {
                 warn(
-                    "the adapter was not trained with the chat template \(name): auto uses the one it was trained with")
+                    "the adapter was trained with another chat template, not \(name); auto uses the one it was trained with"
+                )
             }
         } else if warnsOfOther, let own = try? ChatTemplate.named("tokenizer", for: tokenizer), differs(template, own) {
-            warn("the model's chat template is not \(name): tokenizer uses the model's")
+            warn("the model has another chat template, not \(name); tokenizer uses the model's")
         }
         return template
     }

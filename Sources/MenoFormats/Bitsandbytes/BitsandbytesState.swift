@@ -34,7 +34,7 @@ struct BitsandbytesState {
             guard values.allSatisfy({ $0 == 0 }) else {
                 throw FormatError(
                     .unsupported, at: path,
-                    "tensor '\(name)' has the weight format \(values[0]) of bitsandbytes; only rows (0) can be read.",
+                    "tensor '\(name)' has the weight format \(values[0]) of bitsandbytes; only the row format (0) is supported.",
                     advice: "Save the model with a current version of bitsandbytes.")
             }
         }
@@ -47,11 +47,11 @@ struct BitsandbytesState {
     private func fourBits(_ kind: String) throws -> QuantizedMatrix {
         let state = try State(tensors, name + Self.stateMarker + kind)
         let type = try state.string("quant_type")
-        guard type == kind else { throw fault("has the state of \(kind), which says \"quant_type\": \"\(type)\"") }
+        guard type == kind else { throw fault("has a state of \(kind), but its \"quant_type\" is \"\(type)\"") }
         let shape = try state.shape()
         let block = try state.positive("blocksize")
         let count = shape[0] * shape[1]
-        guard count % 2 == 0 else { throw fault("has \(count) values, which are no whole bytes of two") }
+        guard count % 2 == 0 else { throw fault("has \(count) values; expected an even number, two per byte") }
         let codes = try existing(name)
         guard codes.bytes.count == count / 2 else {
             throw fault(
@@ -79,7 +79,7 @@ struct BitsandbytesState {
         let tensor = try existing(part)
         guard tensor.type == .float32, tensor.count == count else { throw wrong(tensor, count, "float32") }
         let values = try tensors.elements(part, as: Float.self)
-        guard values.allSatisfy(\.isFinite) else { throw fault("has values in '\(part)' that are no numbers") }
+        guard values.allSatisfy(\.isFinite) else { throw fault("has values in '\(part)' that are not finite") }
         return values
     }
 
@@ -107,7 +107,7 @@ struct BitsandbytesState {
     fileprivate static func fault(_ name: String, _ what: String, path: String) -> FormatError {
         FormatError(
             .malformed, at: path, "the quantised tensor '\(name)' \(what).",
-            advice: "The file is damaged or was written by another program than bitsandbytes: fetch it again.")
+            advice: "The file is damaged, or was not written by bitsandbytes: download it again.")
     }
 }
 
@@ -124,7 +124,7 @@ private struct State {
         self.name = name
         path = tensors.path(of: name)
         guard let tensor = tensors.tensor(named: name), tensor.type == .uint8, tensor.count <= Self.limit else {
-            throw BitsandbytesState.fault(name, "is no text of at most \(Self.limit) bytes", path: path)
+            throw BitsandbytesState.fault(name, "is not a text of at most \(Self.limit) bytes", path: path)
         }
         let bytes = try tensors.elements(name, as: UInt8.self)
         do {
@@ -169,7 +169,7 @@ private struct State {
     }
 
     private func fault(_ key: String, _ expected: String) -> FormatError {
-        let found = value[key].map { "is \($0)" } ?? "is not there"
+        let found = value[key].map { "is \($0)" } ?? "is missing"
         return BitsandbytesState.fault(name, "has a state whose \"\(key)\" \(found); expected \(expected)", path: path)
     }
 }

@@ -45,7 +45,7 @@ package final class GGUFFile: WeightSource {
             for tensor in parsed.tensors {
                 guard indices.updateValue(tensors.count, forKey: tensor.name) == nil else {
                     throw FormatError(
-                        .malformed, at: part.path, "tensor '\(tensor.name)' is in another part too.",
+                        .malformed, at: part.path, "tensor '\(tensor.name)' is also in another part.",
                         advice: FormatError.damaged)
                 }
                 tensors.append(tensor)

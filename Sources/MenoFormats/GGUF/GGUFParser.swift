@@ -17,7 +17,7 @@ struct GGUFParser {
     init(parsing file: MemoryMappedFile, _ bytes: UnsafeRawBufferPointer) throws {
         let path = file.path
         guard bytes.starts(with: GGUFFile.magic) else {
-            throw FormatError(.malformed, at: path, "is no GGUF file: it does not begin with 'GGUF'.")
+            throw FormatError(.malformed, at: path, "is not a GGUF file: it does not begin with 'GGUF'.")
         }
         var reader = ByteReader(bytes, path: path, offset: GGUFFile.magic.count)
         version = try Self.version(&reader)
@@ -45,7 +45,9 @@ struct GGUFParser {
             throw FormatError(
                 .unsupported, at: reader.path,
                 isSwapped ? "is a big-endian GGUF file." : "is a GGUF file of version \(version).",
-                advice: "Versions 2 and 3, little-endian, are read. Fetch or convert a newer file of the model.")
+                advice:
+                    "Only versions 2 and 3, little-endian, are supported. Download or convert a newer file of the model."
+            )
         }
         return Int(version)
     }
@@ -121,7 +123,7 @@ struct GGUFParser {
     ) throws -> GGUFArray {
         guard depth <= depthLimit else {
             throw FormatError(
-                .malformed, at: reader.path, "metadata '\(key)' nests more than \(depthLimit) arrays.",
+                .malformed, at: reader.path, "metadata '\(key)' nests arrays more than \(depthLimit) deep.",
                 advice: FormatError.damaged)
         }
         let elementType = try valueType(&reader, "the elements of metadata '\(key)'")

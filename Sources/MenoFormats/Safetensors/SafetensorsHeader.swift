@@ -24,7 +24,7 @@ struct SafetensorsHeader {
             throw FormatError(
                 .malformed, at: path,
                 "the header claims \(length) bytes; at most \(Self.sizeLimit) are read.",
-                advice: "This is no safetensors file, or it is damaged.")
+                advice: "The file is not in safetensors format, or it is damaged.")
         }
         let start = reader.offset
         try reader.skip(Int(length), "the header of \(length) bytes")
@@ -46,7 +46,7 @@ struct SafetensorsHeader {
         guard try scanner.kind() == .object else { return try scanner.skip() }
         try scanner.object { scanner, key in
             guard try scanner.kind() == .string else {
-                throw scanner.malformed("'__metadata__' holds strings only, but '\(key)' is none.")
+                throw scanner.malformed("'__metadata__' may only contain strings, but '\(key)' is not one.")
             }
             metadata[key] = try scanner.string()
         }

@@ -57,7 +57,7 @@ package final class SafetensorsWriter {
                 !next.overflow
             else { throw Self.invalid(url, "tensor '\(entry.name)' cannot have the shape \(entry.shape).") }
             guard entry.name != "__metadata__", !places.contains(entry.name) else {
-                throw Self.invalid(url, "the name '\(entry.name)' cannot be given to a tensor (twice).")
+                throw Self.invalid(url, "the tensor name '\(entry.name)' is invalid or used twice.")
             }
             let shape = entry.shape.map(String.init).joined(separator: ",")
             header += header.utf8.count > 1 ? "," : ""

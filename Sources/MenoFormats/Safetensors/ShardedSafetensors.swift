@@ -86,8 +86,11 @@ package final class ShardedSafetensors: WeightSource, SafetensorsTensors {
         for (tensor, shard) in index.entries {
             guard let number = numbers[shard], let weight = shards[number].weight(named: tensor) else {
                 throw FormatError(
-                    .malformed, at: url.path, "says that tensor '\(tensor)' is in '\(shard)', but it is not there.",
-                    advice: "The index and the shards belong to different versions of the model: fetch all again.")
+                    .malformed, at: url.path,
+                    "says that tensor '\(tensor)' is in '\(shard)', but that file does not have it.",
+                    advice:
+                        "The index and the shards come from different versions of the model: download all of them again."
+                )
             }
             places[tensor] = (number, weights.count)
             weights.append(weight)

@@ -60,7 +60,7 @@ struct ByteReader {
 
 extension FormatError {
     /// What helps against most damaged files: they are truncated downloads.
-    static var damaged: String { "The file is damaged or was not downloaded completely: fetch it again." }
+    static var damaged: String { "The file is damaged or incomplete: download it again." }
 }
 
 /// The number of elements of a shape, or `nil` when it (or a product of some of its dimensions) is negative or

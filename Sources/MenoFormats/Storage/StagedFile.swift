@@ -45,7 +45,7 @@ final class StagedFile {
 
     /// Gives the file its name, replacing what had it.
     func finish(_ durability: WholeFile.Durability) throws {
-        if durability != .none, fsync(descriptor) != 0 { throw refusal("cannot be brought to the disk") }
+        if durability != .none, fsync(descriptor) != 0 { throw refusal("cannot be synced to disk") }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0, rename(partial.path, target.path) == 0 else {

@@ -25,7 +25,7 @@ struct TensorPlaces {
     /// The place in the file of the next part of a tensor.
     /// - Parameter offset: the bytes of this tensor that were written before.
     func start(_ name: String, count: Int, at offset: Int) throws -> Int {
-        guard let place = places[name] else { throw invalid("was not announced to hold '\(name)'.") }
+        guard let place = places[name] else { throw invalid("has no place for tensor '\(name)'.") }
         guard offset == place.written, count <= place.size - place.written else {
             throw invalid(
                 "tensor '\(name)' has \(place.size) bytes, \(place.written) of them written; "
@@ -41,7 +41,7 @@ struct TensorPlaces {
 
     func requireAll() throws {
         for name in order where places[name]!.written < places[name]!.size {
-            throw invalid("tensor '\(name)' was not written wholly.")
+            throw invalid("tensor '\(name)' was not written completely.")
         }
     }
 

@@ -43,7 +43,7 @@ package enum WholeFile {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FormatError.system(url, "cannot be opened") }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw FormatError.system(url, "cannot be brought to the disk") }
+        guard fsync(descriptor) == 0 else { throw FormatError.system(url, "cannot be synced to disk") }
     }
 
     /// Creates a folder, and those above it that are missing; their names are on the disk when this returns.

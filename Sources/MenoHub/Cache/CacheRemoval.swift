@@ -14,8 +14,8 @@ package struct CacheRemoval: Sendable {
     package init(_ reference: HubReference, in cache: URL) throws {
         guard reference.selector == nil else {
             throw HubError(
-                .unsupported, at: reference.description, "single files are not removed.",
-                advice: "Remove the model, \(reference.id), or one of its revisions.")
+                .unsupported, at: reference.description, "cannot be removed: it names a single file.",
+                advice: "Remove the model \(reference.id) or one of its revisions.")
         }
         self.reference = reference
         repository = CachedRepository(reference.id, in: cache)
@@ -33,7 +33,7 @@ package struct CacheRemoval: Sendable {
             let known = model.revisions.map { $0.names.first ?? $0.commit }
             throw HubError(
                 .notFound, at: reference.description, "this revision is not in \(cache.path).",
-                advice: "These are: \(known.joined(separator: ", ")).")
+                advice: "The cache has \(known.joined(separator: ", ")).")
         }
         self.commit = commit
         let others = model.revisions.filter { $0.commit != commit }
@@ -71,7 +71,8 @@ package struct CacheRemoval: Sendable {
             if let commit { try remove(commit) } else { try remove(repository.folder) }
         } catch {
             throw HubError(
-                .inputOutput, at: repository.folder.path, "cannot be removed wholly (\(error.localizedDescription)).")
+                .inputOutput, at: repository.folder.path,
+                "cannot be removed completely (\(error.localizedDescription)).")
         }
     }
 
@@ -100,7 +101,7 @@ package struct CacheRemoval: Sendable {
             guard let lock = try FileLock.attempt(repository.locks.appending(path: name)) else {
                 throw HubError(
                     .inputOutput, at: reference.id, "is being downloaded by another process.",
-                    advice: "Remove it when that has ended.")
+                    advice: "Remove it when the download has ended.")
             }
             return lock
         }

@@ -136,7 +136,7 @@ package struct CachedRepository: Sendable {
             throw HubError(.inputOutput, at: file.path, error.message, advice: Self.elsewhere)
         }
         guard rename(partial.path, file.path) == 0 else {
-            throw HubError(systemError: errno, file.path, "cannot get its name")
+            throw HubError(systemError: errno, file.path, "cannot be renamed")
         }
     }
 
@@ -179,7 +179,7 @@ package struct CachedRepository: Sendable {
         }
     }
 
-    static let elsewhere = "HF_HUB_CACHE names another folder for the cache."
+    static let elsewhere = "Set HF_HUB_CACHE to use another folder for the cache."
 }
 
 extension CodedError<HubErrorCode> {
@@ -189,7 +189,9 @@ extension CodedError<HubErrorCode> {
         if code == ENOSPC || code == EDQUOT {
             self.init(
                 .noSpace, at: path, "\(what): the disk is full (\(reason)).",
-                advice: "Make room, or give HF_HUB_CACHE a folder on another disk; what has arrived is kept.")
+                advice:
+                    "Free some space, or set HF_HUB_CACHE to a folder on another disk. The part that was downloaded is kept."
+            )
         } else {
             self.init(.inputOutput, at: path, "\(what) (\(reason)).", advice: CachedRepository.elsewhere)
         }

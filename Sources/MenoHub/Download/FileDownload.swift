@@ -16,7 +16,7 @@ struct FileDownload: Sendable {
     /// Downloads the file, unless it has been by now: one process at a time downloads a blob.
     func run() async throws {
         let lock = try await FileLock.acquire(repository.lock(file.etag)) {
-            progress.note("waiting for another process, which downloads \(file.name) of \(reference.id)")
+            progress.note("waiting for another process to download \(file.name) of \(reference.id)")
         }
         defer { withExtendedLifetime(lock) {} }
         let blob = repository.blob(file.etag)
@@ -40,7 +40,7 @@ struct FileDownload: Sendable {
                 partial.remove()
                 throw HubError(
                     .damaged, at: "\(reference.id)/\(file.name)", "\(fault), twice.",
-                    advice: "A proxy or the disk may change what is downloaded; nothing of it was kept.")
+                    advice: "A proxy or the disk may have changed the data. The download was discarded.")
             }
             isFirst = false
             progress.note("\(file.name) of \(reference.id) \(fault): downloading it again")
@@ -71,8 +71,8 @@ struct FileDownload: Sendable {
         let size = file.size.map { " of \(ByteText.english($0))" } ?? ""
         return HubError(
             .network, at: "\(reference.id)/\(file.name)",
-            "the download broke off at \(ByteText.english(count))\(size): \(error.text)",
-            advice: "Run the command again: it resumes there.")
+            "the download was interrupted at \(ByteText.english(count))\(size): \(error.text)",
+            advice: "Run the command again to resume it.")
     }
 
     /// Receives what one answer brings.
@@ -91,7 +91,8 @@ struct FileDownload: Sendable {
             progress.add(-partial.count)
             try partial.restart()
             guard response.status == .ok else {
-                return HubError(.network, at: reference.id, "the server sent another part than was asked for.")
+                return HubError(
+                    .network, at: reference.id, "the server sent a different part of the file than requested.")
             }
         }
         let before = partial.count
@@ -100,8 +101,8 @@ struct FileDownload: Sendable {
                 guard partial.count + buffer.readableBytes <= file.size ?? .max else {
                     throw HubError(
                         .damaged, at: "\(reference.id)/\(file.name)",
-                        "the server sends more than the "
-                            + "\(file.size ?? 0) bytes that it announced.")
+                        "the server sent more than the "
+                            + "\(file.size ?? 0) bytes it announced.")
                 }
                 try buffer.withUnsafeReadableBytes { try partial.append($0) }
                 progress.add(buffer.readableBytes)

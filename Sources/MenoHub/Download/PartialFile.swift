@@ -72,10 +72,10 @@ struct PartialFile: ~Copyable {
     /// Gives the file its name, when its bytes are on the disk.
     func finish(as blob: URL) throws {
         guard fsync(descriptor) == 0 else {
-            throw HubError(systemError: errno, url.path, "cannot be brought to the disk")
+            throw HubError(systemError: errno, url.path, "cannot be synced to disk")
         }
         guard rename(url.path, blob.path) == 0 else {
-            throw HubError(systemError: errno, blob.path, "cannot get its name")
+            throw HubError(systemError: errno, blob.path, "cannot be renamed")
         }
     }
 

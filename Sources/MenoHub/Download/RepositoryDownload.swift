@@ -98,9 +98,9 @@ struct RepositoryDownload: Sendable {
         if let free = forecast.free, free < forecast.missing {
             throw HubError(
                 .noSpace, at: reference.id,
-                "\(ByteText.english(forecast.missing)) are still to be downloaded, and \(settings.cache.path) has "
+                "\(ByteText.english(forecast.missing)) remain to be downloaded, but \(settings.cache.path) has only "
                     + "\(ByteText.english(free)) free.",
-                advice: "Make room, or give HF_HUB_CACHE a folder on another disk.")
+                advice: "Free some space, or set HF_HUB_CACHE to a folder on another disk.")
         }
         if isForecast, forecast.missing > 0 {
             let free = forecast.free.map { " (\(ByteText.english($0)) free)" } ?? ""

@@ -36,7 +36,8 @@ struct FileChoice {
         case .adapter:
             guard has(ModelFileNames.adapterConfiguration) else {
                 throw HubError(
-                    .unsupported, at: reference.id, "is no adapter: it has no \(ModelFileNames.adapterConfiguration).")
+                    .unsupported, at: reference.id,
+                    "is not an adapter: it has no \(ModelFileNames.adapterConfiguration).")
             }
             (companions, weights, index) = (
                 wanted.filter(has), try Self.weights([ModelFileNames.adapterWeights], names, reference), nil
@@ -47,7 +48,7 @@ struct FileChoice {
                 guard has(ModelFileNames.adapterConfiguration) else {
                     throw HubError(
                         .unsupported, at: reference.id,
-                        "is no model that can be read: it has neither config.json nor a "
+                        "is not a supported model: it has neither a config.json nor a "
                             + ".gguf file.")
                 }
                 (companions, weights, index) = ([ModelFileNames.adapterConfiguration], [], nil)
@@ -82,11 +83,11 @@ struct FileChoice {
                     + "\(others.prefix(8).joined(separator: ", ")).")
         }
         guard let foreign = names.first(where: ModelFileNames.isForeignWeights) else {
-            throw HubError(.unsupported, at: reference.id, "holds no weights: no \(wanted[0]), no .gguf file.")
+            throw HubError(.unsupported, at: reference.id, "has no weights: neither \(wanted[0]) nor a .gguf file.")
         }
         throw HubError(
             .unsupported, at: reference.id,
-            "its weights are \(foreign), which is not downloaded: such files can run programs when they are read.",
+            "its weights are \(foreign), which is not downloaded because loading such a file can run arbitrary code.",
             advice:
                 "Look for a revision in safetensors, such as \(reference.id)@refs/pr/1 where the pull requests of its page "
                 + "offer one, or convert it: transformers' `from_pretrained` and `save_pretrained` write safetensors.")

@@ -66,7 +66,7 @@ package struct HubSettings: Sendable {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw HubError(
                 .badSetting, at: name, "is \(path), which cannot be read.",
-                advice: "Expected a file of certificates in PEM.")
+                advice: "Expected a file of certificates in PEM format.")
         }
         return path
     }
@@ -77,8 +77,8 @@ package struct HubSettings: Sendable {
             url.host?.isEmpty == false
         else {
             throw HubError(
-                .badSetting, at: "HF_ENDPOINT", "is \"\(text)\", which is no address.",
-                advice: "Expected one such as https://huggingface.co.")
+                .badSetting, at: "HF_ENDPOINT", "is \"\(text)\", which is not a URL.",
+                advice: "Expected a URL such as https://huggingface.co.")
         }
         return String(text.reversed().drop { $0 == "/" }.reversed())
     }

@@ -14,7 +14,8 @@ package struct HubToken: Sendable, CustomStringConvertible, CustomDebugStringCon
         guard !text.isEmpty else { return nil }
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw HubError(
-                .badSetting, at: source, "is no token: it has spaces, line breaks or letters that no token has.",
+                .badSetting, at: source,
+                "is not a token: it contains spaces, line breaks or characters that tokens cannot have.",
                 advice: "Copy it again from https://huggingface.co/settings/tokens, or run `hf auth login`.")
         }
         (secret, self.source) = (text, source)

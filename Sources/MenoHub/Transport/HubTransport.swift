@@ -94,19 +94,20 @@ final class HubTransport: Sendable {
                 ["http", "https"].contains(scheme), url.scheme == "http" || scheme == "https"
             else {
                 throw HubError(
-                    .network, at: url.host ?? "", "sends on to an address that is not followed: \(location.prefix(99))."
+                    .network, at: url.host ?? "",
+                    "redirects to an address that is not followed: \(location.prefix(99))."
                 )
             }
             if !request.leavesHub, !isHub(target) { return response }
             url = target
         }
-        throw HubError(.network, at: url.host ?? "", "sends on more than \(Self.redirectLimit) times.")
+        throw HubError(.network, at: url.host ?? "", "redirects more than \(Self.redirectLimit) times.")
     }
 
     private static let redirectLimit = 10
 
     private static func url(_ text: String) throws -> URL {
-        guard let url = URL(string: text) else { throw HubError(.badSetting, at: text, "is no address.") }
+        guard let url = URL(string: text) else { throw HubError(.badSetting, at: text, "is not a URL.") }
         return url
     }
 

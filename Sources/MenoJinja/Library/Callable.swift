@@ -38,7 +38,7 @@ extension Jinja {
                 values[place] = value
             }
             for (parameter, value) in zip(parameters, values) where value == nil && !parameter.isOptional {
-                throw JinjaError("\"\(callee)\" lacks its argument \"\(parameter.name)\".")
+                throw JinjaError("\"\(callee)\" needs the argument \"\(parameter.name)\".")
             }
             return BoundArguments(callee: callee, all: arguments, values: values, names: parameters.map(\.name))
         }

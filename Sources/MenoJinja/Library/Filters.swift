@@ -148,7 +148,7 @@ extension Jinja.Renderer {
         guard let number = value.double ?? value.string.flatMap(Double.init(python:)), !number.isNaN else { return nil }
         guard let integer = Int(exactly: number.rounded(.towardZero)) else {
             if value.string != nil, number.isInfinite { return nil }
-            throw JinjaError("the number \(number.pythonDescription) is larger than 64 bits hold.")
+            throw JinjaError("the number \(number.pythonDescription) does not fit into 64 bits.")
         }
         return .integer(integer)
     }

@@ -33,7 +33,7 @@ extension DecoderConfiguration {
         if keys.gguf?.has("blk.0.ffn_gate_shexp.weight") ?? false {
             throw ModelError(
                 .unsupported, at: keys.path,
-                "experts that every token meets are not read from GGUF files of a Granite.",
+                "shared experts are not supported in GGUF files of Granite models.",
                 advice: "Give the model's Hugging Face folder.")
         }
         let residual = try keys.double("residual_multiplier", gguf: "residual_scale") ?? 1

@@ -11,7 +11,7 @@ extension Architecture {
         if let other = kinds?.first(where: { !["full_attention", "attention"].contains($0) }) {
             throw ModelError(
                 .unsupported, at: keys.path, "layers of the type \"\(other)\" are not supported.",
-                advice: "Of Granite 4, the models without Mamba layers are.")
+                advice: "Only Granite 4 models without Mamba layers are supported.")
         }
         try model.scaleAsGranite(keys)
         let encodesPositions = try keys.json?.string("position_embedding_type") == "rope"

@@ -16,7 +16,7 @@ extension Architecture {
         let largest = try attention?.double("alibi_bias_max") ?? keys.gguf?.double("attention.max_alibi_bias") ?? 8
         guard largest > 0 else {
             throw ModelError(
-                .unsupported, at: keys.path, "an MPT whose scores do not grow with the position is not supported.")
+                .unsupported, at: keys.path, "MPT models without ALiBi are not supported.")
         }
         let (heads, hidden) = (model.headCount, model.hiddenSize)
         model.finalNorm.kind = .layer(hasBias: false)

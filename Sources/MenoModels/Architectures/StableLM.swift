@@ -9,7 +9,7 @@ extension Architecture {
         ggufKeys: { model in
             guard model.layers[0].attention.queryKeyNorm == nil else {
                 throw ModelError(
-                    .unsupported, "norms of queries and keys are not written as llama.cpp has them in a stablelm.",
+                    .unsupported, "llama.cpp's stablelm format for query and key norms is not supported.",
                     advice: "Export it as safetensors.")
             }
             return [("use_parallel_residual", .bool(model.layers[0].normPlacement == .parallel))]

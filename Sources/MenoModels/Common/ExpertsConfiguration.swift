@@ -78,7 +78,8 @@ extension ExpertsConfiguration {
         else {
             throw ModelError(
                 .malformed, at: path,
-                "\(groups.chosen) of \(groups.count) groups of \(count) experts give no choice of \(chosen).")
+                "\(groups.chosen) of \(groups.count) groups of \(count) experts do not have \(chosen) experts to choose from."
+            )
         }
     }
 }

@@ -35,8 +35,8 @@ package enum GGUFAdapterFile {
             try file.metadata.string("adapter.type", default: nil) == "lora"
         else {
             throw ModelError(
-                .unsupported, at: url.path, "is no LoRA adapter.",
-                advice: "A model's file is loaded as the model, an adapter's as the adapter.",
+                .unsupported, at: url.path, "is not a LoRA adapter.",
+                advice: "Give a model file as the model and an adapter file as the adapter.",
                 settings: [.model, .adapter])
         }
         let alpha = try file.metadata.double("adapter.lora.alpha")
@@ -73,7 +73,7 @@ package enum GGUFAdapterFile {
         }
         if let stray = remaining.sorted().first {
             throw ModelError(
-                .mismatch, at: url.path, "the tensor \"\(stray)\" belongs to no layer of the model.",
+                .mismatch, at: url.path, "the tensor \"\(stray)\" does not belong to any layer of the model.",
                 advice: "Was the adapter trained on another model?")
         }
     }

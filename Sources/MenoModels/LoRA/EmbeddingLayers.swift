@@ -25,8 +25,8 @@ enum EmbeddingLayers {
             let (what, name) = tensors.has(head) ? ("a head", head) : ("an embedding", embedding)
             throw ModelError(
                 .unsupported, at: tensors.path,
-                "has \(what) (\"\(name)\") of its own; "
-                    + "the model's head is its embedding, and both must be the same.",
+                "has a separate \(what) (\"\(name)\"); "
+                    + "the model ties head and embedding, so they must be the same.",
                 advice:
                     "PEFT trains a copy of such a module. Train with ensure_weight_tying=True, or untie the model first: in "
                     + "transformers `m.lm_head.weight = torch.nn.Parameter(m.lm_head.weight.clone()); "
@@ -41,14 +41,14 @@ enum EmbeddingLayers {
         guard found.count == 2, found[1] == shape[1] else {
             return ModelError(
                 .mismatch, at: tensors.path,
-                "the tensor \"\(name)\" has the shape \(found); the model asks for \(shape).",
+                "the tensor \"\(name)\" has the shape \(found); the model needs \(shape).",
                 advice: "Was the adapter trained on another model?")
         }
         return ModelError(
             .unsupported, at: tensors.path,
-            "holds \"\(name)\" with \(found[0]) rows: the vocabulary was resized in training; the model has \(shape[0]).",
+            "has \"\(name)\" with \(found[0]) rows, because the vocabulary was resized in training; the model has \(shape[0]).",
             advice:
-                "Resize the model too: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
+                "Resize the model as well: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
                 + "and give that folder as the model.")
     }
 

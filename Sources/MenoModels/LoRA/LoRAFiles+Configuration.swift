@@ -97,13 +97,13 @@ extension LoRAFiles {
             throw ModelError(
                 .unsupported, at: json.path,
                 "\"init_lora_weights\": \"\(way)\" is not supported: it changes the weights of the model itself.",
-                advice: "Convert the adapter by PEFT's "
+                advice: "Convert the adapter with PEFT's "
                     + "save_pretrained(…, path_initial_model_for_weight_conversion=…).")
         }
         if let key = json.keys.first(where: { !knownKeys.contains($0) && json.isSet($0) && !json.isNumber($0) }) {
             throw ModelError(
                 .unsupported, at: json.path, "\"\(key)\" is not supported.",
-                advice: "It changes what the adapter computes, or may: Meno reads the LoRA of PEFT 0.21 without it.")
+                advice: "It can change what the adapter computes. Meno supports LoRA as in PEFT 0.21, without it.")
         }
     }
 
@@ -114,7 +114,7 @@ extension LoRAFiles {
             let text = Int(exactly: value).map(String.init) ?? "\(value)"
             return
                 "\(json.path): \"\(key)\": \(text) is unknown to Meno and ignored. "
-                + "PEFT writes such values for methods that are off, too; an adapter that needs it computes something else"
+                + "PEFT also writes such values for methods that are off. If the adapter does use it, its results will be wrong"
         }
     }
 
@@ -172,11 +172,11 @@ extension LoRAFiles {
         let isRun = hasFile(inner.appending(path: configurationName))
         throw ModelError(
             .notFound, at: folder.path,
-            hasFile(folder) ? "is no adapter: it holds no \(configurationName)." : "there is no such adapter.",
+            hasFile(folder) ? "is not an adapter: it contains no \(configurationName)." : "there is no adapter here.",
             advice: isRun
-                ? "It is a run's folder; its adapter is in \(inner.path)."
-                : "An adapter is a folder with \(configurationName) and \(weightsName); a run's is RUN_DIR/model, and each of "
-                    + "its checkpoints is one.")
+                ? "It is a run's folder. Its adapter is in \(inner.path)."
+                : "An adapter is a folder with \(configurationName) and \(weightsName), such as a run's RUN_DIR/model and each of "
+                    + "its checkpoints.")
     }
 }
 

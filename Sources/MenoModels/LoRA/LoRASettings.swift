@@ -65,12 +65,12 @@ public struct LoRASettings: Sendable, Hashable {
         }
         guard dropout >= 0, dropout < 1 else {
             throw ModelError(
-                .mismatch, "the dropout of the adapters is \(dropout); expected at least 0 and below 1.",
+                .mismatch, "the dropout of the adapters is \(dropout); expected a value from 0 to below 1.",
                 settings: [.loraDropout])
         }
         guard targetParameters.isEmpty || dropout == 0 && !usesDoRA else {
             throw ModelError(
-                .unsupported, "target parameters are adapted without dropout and without DoRA alone, as by PEFT.",
+                .unsupported, "target parameters cannot be combined with dropout or DoRA, as in PEFT.",
                 advice: "Set a dropout of 0.", settings: [.targetParameters: nil, .loraDropout: "0"])
         }
         guard alpha.isFinite else { throw ModelError(.mismatch, "α is not a finite number.", settings: [.loraAlpha]) }

@@ -18,7 +18,7 @@ enum MLXAdapter {
         guard ["lora", "dora"].contains(kind) else {
             throw ModelError(
                 .unsupported, at: json.path,
-                "is of mlx-lm's \"fine_tune_type\": \"\(kind)\", which is no adapter: the weights are changed themselves.",
+                "has \"fine_tune_type\": \"\(kind)\" of mlx-lm, which is not an adapter: it changes the weights themselves.",
                 advice: "Fuse it (`mlx_lm.fuse`) and give the folder that it writes as the model.")
         }
         guard let parameters = try json.section("lora_parameters") else {
@@ -42,7 +42,7 @@ enum MLXAdapter {
         let url = folder.appending(path: weightsName)
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ModelError(
-                .notFound, at: url.path, "is not there, beside an adapter_config.json of mlx-lm.",
+                .notFound, at: url.path, "is missing beside an adapter_config.json of mlx-lm.",
                 advice: "Copy one of its N_adapters.safetensors to that name.")
         }
         return try SafetensorsFile(contentsOf: url).weights.compactMap { weight in

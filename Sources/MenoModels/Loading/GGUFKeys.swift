@@ -83,7 +83,7 @@ struct GGUFKeys {
         }
         let table = try shape("token_embd.weight")
         guard table.count == 2 else {
-            throw ModelError(.malformed, at: path, "the tensor \"token_embd.weight\" is no matrix.")
+            throw ModelError(.malformed, at: path, "the tensor \"token_embd.weight\" is not a matrix.")
         }
         let attention = AttentionConfiguration(
             headCount: heads, keyValueHeadCount: try int("attention.head_count_kv") ?? heads, headDimension: dimension,

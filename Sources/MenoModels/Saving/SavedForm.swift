@@ -96,7 +96,7 @@ package struct SavedForm: Sendable {
         let file = source.appending(path: "config.json")
         guard FileManager.default.fileExists(atPath: file.path) else { return }
         guard let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] else {
-            throw ModelError(.malformed, at: file.path, "is no JSON object.")
+            throw ModelError(.malformed, at: file.path, "is not a JSON object.")
         }
         var configuration = whole
         if isTextPart, let text = whole["text_config"] as? [String: Any] {

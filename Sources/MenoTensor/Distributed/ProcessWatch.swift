@@ -118,13 +118,14 @@ package final class ProcessWatch: Sendable {
                 return "rank \(failed) failed: its own message says why"
             }
             if now - state.contact > silence {
-                return "\(storeHost) has not answered for \(Int(now - state.contact)) s: it ended or hangs"
+                return "\(storeHost) has not answered for \(Int(now - state.contact)) s: it has ended or is hanging"
             }
             // The one that fell silent first: the others may have ended because of it.
             let oldest = state.changes.indices.filter { $0 != rank }.min { state.changes[$0] < state.changes[$1] }
             // Who cannot be heard because the store is gone is not blamed.
             guard let oldest, state.contact - state.changes[oldest] > silence else { return nil }
-            return "rank \(oldest) has given no sign for \(Int(now - state.changes[oldest])) s: it was killed, or hangs"
+            return
+                "rank \(oldest) has not been heard from for \(Int(now - state.changes[oldest])) s: it was killed or is hanging"
         }
     }
 

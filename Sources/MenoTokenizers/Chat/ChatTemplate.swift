@@ -99,7 +99,7 @@ extension TokenizerError {
     /// A template's own words, with one full stop: what a template raises itself may have none.
     static func refused(by name: String, _ error: any Error) -> TokenizerError {
         TokenizerError(
-            .refused, at: name, "the chat template does not take this conversation: \(sentence(error))")
+            .refused, at: name, "the chat template rejects this conversation: \(sentence(error))")
     }
 
     static func sentence(_ error: any Error) -> String {
