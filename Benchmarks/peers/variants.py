@@ -1,4 +1,4 @@
-"""What is measured: ours and each configuration of a peer. Everything a variant does not name is as the seed configures it."""
+"""What is measured: ours and each configuration of a peer. Everything a variant does not name is as the notebook configures it."""
 import dataclasses
 
 
@@ -28,7 +28,7 @@ VARIANTS = [
     Variant("meno-bfloat16", "meno", weights="bfloat16"),
     Variant("meno-float32", "meno"),
     Variant("meno-float32-checkpointing", "meno", checkpointing=True, default=False),
-    # The seed's section 4.3, word for word, and the same without bf16, for processors that have no bf16 products.
+    # The notebook's section 4.3, word for word, and the same without bf16, for processors that have no bf16 products.
     Variant(SEED, "trainer", autocast=True, checkpointing=True),
     Variant(SEED_FLOAT32, "trainer", checkpointing=True),
     # What a user would try to make it faster.

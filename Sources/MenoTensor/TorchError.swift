@@ -1,25 +1,26 @@
 internal import CTorch
 public import MenoErrors
 
-/// What libtorch refused to do, with its own message, without its C++ backtrace. Its place is the operator or function that failed.
+/// An error from libtorch, with its message but without the C++ backtrace. Its place is the operator or function that
+/// failed.
 public typealias TorchError = CodedError<TorchErrorCode>
 
-/// What a ``TorchError`` is about.
+/// The cause of a ``TorchError``.
 public enum TorchErrorCode: String, ErrorCode {
-    /// Shapes, element types or arguments that do not fit.
+    /// Incompatible shapes, element types or arguments.
     case invalid
-    /// The device's or the host's allocator refused. The computation can be tried again in smaller pieces.
+    /// The device or the host is out of memory. The computation can be retried in smaller pieces.
     case outOfMemory
-    /// Another process of the run has ended or hangs.
+    /// Another process of the run has ended or is hanging.
     case processLost
     /// The linked libtorch has no operator of this name.
     case unknownOperator
 
-    /// What a program makes of the error.
+    /// The broad class of the error.
     public var kind: ErrorKind { .failed }
 }
 
-/// Throws what a status reports; for a failed backward callback, the callback's own error.
+/// Throws the error in a status; for a failed backward callback, the callback's error.
 @inline(__always)
 func check(_ status: ct_status, _ operation: @autoclosure () -> String) throws {
     if status.code == CT_OK { return }

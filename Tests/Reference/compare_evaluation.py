@@ -1,4 +1,4 @@
-"""Evaluation of 50 dialogues on a real model: memory above the model's own and time, here and by Trainer with the seed's
+"""Evaluation of 50 dialogues on a real model: memory above the model's own and time, here and by Trainer with the notebook's
 `compute_metrics` (corrected: labels shifted), which keeps every logit, on as many dialogues as memory holds.
 
     python Tests/Reference/compare_evaluation.py MODEL.gguf DIALOGUES.json FOLDER [COUNT...]

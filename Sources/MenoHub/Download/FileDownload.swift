@@ -2,7 +2,7 @@ internal import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
 
-/// Brings one file into the cache.
+/// Downloads one file into the cache.
 struct FileDownload: Sendable {
     let file: RemoteFile
     let reference: HubReference
@@ -13,7 +13,7 @@ struct FileDownload: Sendable {
 
     private var settings: HubSettings { transport.settings }
 
-    /// Downloads the file, unless it has been by now: one process at a time downloads a blob.
+    /// Downloads the file unless that has been done meanwhile. One process at a time downloads a blob.
     func run() async throws {
         let lock = try await FileLock.acquire(repository.lock(file.etag)) {
             progress.note("waiting for another process to download \(file.name) of \(reference.id)")
@@ -35,7 +35,7 @@ struct FileDownload: Sendable {
         while true {
             try await fill(&partial)
             guard let fault = partial.fault() else { break }
-            // What was there before may have been of another time: once more, from the first byte.
+            // The partial file may come from another version of the file, so this starts over once.
             guard isFirst else {
                 partial.remove()
                 throw HubError(
@@ -50,13 +50,13 @@ struct FileDownload: Sendable {
         try partial.finish(as: blob)
     }
 
-    /// Downloads until the file is there, however often the connection breaks.
+    /// Downloads until the file is complete, resuming after interruptions.
     private func fill(_ partial: inout PartialFile) async throws {
         var backoff = Backoff(settings)
         var before = partial.count
         while partial.count != file.size {
             guard let problem = try await receive(&partial) else {
-                // Where the size is not known, an end is the end.
+                // If the size is unknown, the end of the response is the end of the file.
                 if file.size == nil { return }
                 continue
             }
@@ -75,8 +75,8 @@ struct FileDownload: Sendable {
             advice: "Run the command again to resume it.")
     }
 
-    /// Receives what one answer brings.
-    /// - Returns: why it broke off; `nil` where it ended well.
+    /// Receives the body of one response.
+    /// - Returns: why it was interrupted; `nil` if it ended normally.
     private func receive(_ partial: inout PartialFile) async throws -> HubError? {
         let response: HTTPClientResponse
         do {
@@ -87,7 +87,7 @@ struct FileDownload: Sendable {
             throw interrupted(error, at: partial.count)
         }
         if partial.count > 0, response.status != .partialContent || !continues(response, at: partial.count) {
-            // The server sends the file from its first byte, or another part than was asked for.
+            // The server sent the file from its first byte, or a different part than requested.
             progress.add(-partial.count)
             try partial.restart()
             guard response.status == .ok else {

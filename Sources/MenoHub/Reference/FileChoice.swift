@@ -1,18 +1,18 @@
 /// Which files of a repository are needed.
 struct FileChoice {
-    /// Small files, the index of shards included.
+    /// Small files, including the shard index.
     let companions: [String]
-    /// The weights, but for the shards that an index names.
+    /// The weights, except for shards named by an index.
     let weights: [String]
-    /// `model.safetensors.index.json`, where there is one.
+    /// `model.safetensors.index.json`, if there is one.
     let index: String?
-    /// Names that programs look for and that the repository does not have.
+    /// Names that programs look for but the repository does not have.
     let absences: [String]
-    /// The `.gguf` file that the reference means; of one that is divided, the first part.
+    /// The `.gguf` file meant by the reference; of a split file, the first part.
     let only: String?
 
     /// - Parameter names: all files of the repository.
-    /// - Throws: ``HubError`` where there is nothing that can be read, with what to do.
+    /// - Throws: ``HubError`` with advice if there is nothing that can be read.
     init(_ reference: HubReference, _ parts: HubParts, names: [String]) throws {
         if parts == .dataset {
             let files = try DatasetFileNames.chosen(reference, names)
@@ -44,7 +44,7 @@ struct FileChoice {
             )
         case .model:
             guard has(ModelFileNames.configuration) else {
-                // What is not a model is refused by what its files say.
+                // Files that show it is not a model lead to a specific error.
                 guard has(ModelFileNames.adapterConfiguration) else {
                     throw HubError(
                         .unsupported, at: reference.id,
@@ -61,14 +61,14 @@ struct FileChoice {
         }
     }
 
-    /// The same weights under the names that Mistral's own library has for them.
+    /// The same weights under the names used by Mistral's library.
     private static let consolidated = "consolidated"
 
     private static func holdsGGUFAlone(_ names: [String]) -> Bool {
         !ModelFileNames.models(names).isEmpty && !names.contains { $0.hasSuffix(".safetensors") && !$0.contains("/") }
     }
 
-    /// The weights of a name; else the only safetensors file beside the configuration.
+    /// The weights of the given name, or else the only safetensors file beside the configuration.
     private static func weights(_ wanted: [String], _ names: [String], _ reference: HubReference) throws -> [String] {
         if wanted.allSatisfy(names.contains) { return wanted }
         let others = names.filter {

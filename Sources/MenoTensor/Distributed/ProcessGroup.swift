@@ -1,28 +1,28 @@
 internal import CTorch
 
-/// The processes that train together: what they gather, exchange and agree upon.
+/// The processes that train together, and their collective operations.
 ///
-/// Every process calls the same operations in the same order. A group of one computes nothing and waits for nobody.
+/// Every process calls the same operations in the same order. A group of one does nothing and never waits.
 package final class ProcessGroup {
-    /// Where processes meet, and what this one is called there.
+    /// Where processes meet, and how this one takes part.
     package struct Rendezvous: Sendable, Hashable {
-        /// The host and port of the store. Port 0 where this process hosts it: a free one.
+        /// The host and port of the store. With port 0, the process that hosts it chooses a free one.
         package var host: String
         package var port: UInt16
         package var hostsStore: Bool
-        /// Of the store's keys: tells groups apart that use one store.
+        /// A prefix for keys, to separate groups that share a store.
         package var prefix: String
-        /// The network interface that this process listens on; `nil`: by ``address``.
+        /// The network interface to listen on; `nil`: chosen by ``address``.
         package var interface: String?
-        /// The address that it listens on; `nil`: that of the machine's host name.
+        /// The address to listen on; `nil`: the address of the machine's host name.
         package var address: String?
-        /// Seconds until all processes must have joined, and that an operation may take.
+        /// Timeouts in seconds: for all processes to join, and for an operation.
         package var joinTimeout = 300.0
         package var timeout = 1800.0
-        /// Processes of the group on this machine, this one included, and this one's number among them.
+        /// This process's rank among those on this machine, and their number.
         package var localRank = 0
         package var localSize = 1
-        /// Who has the store, in words.
+        /// Who hosts the store, in words.
         package var storeHost = "rank 0"
 
         package init(
@@ -38,14 +38,14 @@ package final class ProcessGroup {
         }
     }
 
-    /// This process's number, from 0, and how many there are.
+    /// This process's rank, from 0, and the number of processes.
     package let rank: Int
     package let size: Int
-    /// The same among the processes of this machine.
+    /// The same among the processes on this machine.
     package let localRank: Int
     package let localSize: Int
     private let storeHost: String
-    /// Notices processes that are lost; `nil` in a group of one.
+    /// Detects lost processes; `nil` in a group of one.
     package let watch: ProcessWatch?
     private let handle: OpaquePointer?
 
@@ -59,11 +59,11 @@ package final class ProcessGroup {
         handle = nil
     }
 
-    /// Whether this process speaks for all: writes files, and tells what happens.
+    /// Whether this is rank 0, which writes files and reports what happens.
     package var isFirst: Bool { rank == 0 }
 
-    /// Joins the others, and waits until all of them are there.
-    /// - Throws: ``TorchError`` where they do not come in time, or the store cannot be reached.
+    /// Joins the others and waits until all of them are there.
+    /// - Throws: ``TorchError`` if they do not join in time or the store cannot be reached.
     package init(rank: Int, size: Int, at rendezvous: Rendezvous) throws {
         precondition(size > 0 && (0..<size).contains(rank), "a rank is one of the group's")
         self.rank = rank
@@ -95,13 +95,13 @@ package final class ProcessGroup {
         ct_process_group_leave(handle)
     }
 
-    /// - Throws: ``TorchError`` with `processLost`, which names the process that let an operation fail, where one did.
+    /// - Throws: ``TorchError`` with `processLost` if an operation failed because of another process, which it names.
     private func operation(_ name: String, _ status: ct_status) throws {
         do {
             try check(status, name)
         } catch let error as TorchError {
             guard let watch, let verdict = watch.culprit(storeHost: storeHost) else { throw error }
-            // This process ends by itself now, and takes the time that it needs to save.
+            // This process now ends by itself, and has time to save.
             watch.leave()
             throw TorchError(
                 .processLost, verdict + ".",
@@ -109,20 +109,20 @@ package final class ProcessGroup {
         }
     }
 
-    /// Begins to notice processes that are lost.
-    /// - Parameter onSilence: called, with who is lost, where this process does not end by itself then.
+    /// Starts detecting lost processes.
+    /// - Parameter onSilence: called with the lost process if this process does not end by itself.
     package func beginWatching(onSilence: @escaping @Sendable (_ verdict: String) -> Never) {
         watch?.begin(storeHost: storeHost, onSilence: onSilence)
     }
 
-    /// Waits for everybody; from then on, nobody is missed.
+    /// Waits for all processes; from then on, no process is reported as lost.
     package func finish() throws {
         try barrier()
         watch?.end()
     }
 
-    /// Every process's tensor, by rank.
-    /// - Parameter part: of one shape and type in all processes; on the CPU.
+    /// Gathers every process's tensor, by rank.
+    /// - Parameter part: a CPU tensor of the same shape and type in all processes.
     package func gather(_ part: Tensor) throws -> [Tensor] {
         guard let handle else { return [part] }
         let part = try part.contiguous()
@@ -134,10 +134,10 @@ package final class ProcessGroup {
         return parts
     }
 
-    /// Sends a tensor to each process, and returns what each sends to this one, by rank.
+    /// Sends a tensor to each process, and returns what each sent to this one, by rank.
     /// - Parameters:
-    ///   - parts: `[size]` tensors of one type, on the CPU, by rank.
-    ///   - shapes: `[size]`, of what comes from each.
+    ///   - parts: `[size]` CPU tensors of one type, by rank.
+    ///   - shapes: `[size]`, the shapes to receive from each.
     package func exchange(_ parts: [Tensor], shapes: [[Int]]) throws -> [Tensor] {
         precondition(parts.count == size && shapes.count == size, "one part for each process")
         guard let handle else { return parts }
@@ -150,13 +150,13 @@ package final class ProcessGroup {
         return incoming
     }
 
-    /// Replaces a tensor by that of one process. It is contiguous and on the CPU.
+    /// Replaces a tensor with that of one process. It must be contiguous and on the CPU.
     package func broadcast_(_ tensor: Tensor, from root: Int) throws {
         guard let handle else { return }
         try operation("broadcast", ct_process_group_broadcast(handle, tensor.handle, Int32(root)))
     }
 
-    /// Every process's numbers, by rank; as many as each has.
+    /// Gathers every process's numbers, by rank; the counts may differ.
     package func gather(_ numbers: [Double]) throws -> [[Double]] {
         guard handle != nil else { return [numbers] }
         let counts = try agree(numbers.count)
@@ -166,7 +166,7 @@ package final class ProcessGroup {
         return try zip(gather(Tensor(padded)), counts).map { Array(try $0.array(of: Double.self).prefix($1)) }
     }
 
-    /// Every process's text, by rank.
+    /// Gathers every process's text, by rank.
     package func gather(_ text: String) throws -> [String] {
         guard handle != nil else { return [text] }
         let bytes = Array(text.utf8)
@@ -178,16 +178,16 @@ package final class ProcessGroup {
         }
     }
 
-    /// Waits for everybody.
+    /// Waits for all processes.
     package func barrier() throws { _ = try gather(Tensor([Int64(0)])) }
 
-    /// What each process decides, by rank: nobody acts alone on what it alone has seen.
+    /// Gathers every process's decision, by rank, so that none acts alone on what only it has seen.
     package func agree(_ decision: Int) throws -> [Int] {
         guard handle != nil else { return [decision] }
         return try gather(Tensor([Int64(decision)])).map { Int(try $0.array(of: Int64.self)[0]) }
     }
 
-    /// What the first process decides.
+    /// The decision of rank 0.
     package func decide(_ decision: Bool) throws -> Bool { try agree(decision ? 1 : 0)[0] == 1 }
 
     /// Whether any process says yes.

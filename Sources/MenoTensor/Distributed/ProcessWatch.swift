@@ -2,29 +2,29 @@ internal import CTorch
 internal import Foundation
 internal import Synchronization
 
-/// Notices processes of a group that have ended or hang.
+/// Detects processes of a group that have ended or hang.
 ///
-/// Each process counts up a number in the store, on a thread of its own, and looks at those of the others. One whose number
-/// stands still is lost: operations of the group that wait for it fail then.
+/// On a separate thread, each process increments a counter in the store and watches those of the others. A process
+/// whose counter stands still is lost, and group operations that wait for it then fail.
 package final class ProcessWatch: Sendable {
-    /// How long a number may stand still, in seconds, and how long a process then has to end by itself.
+    /// How long a counter may stand still, in seconds, and how long a process then has to end by itself.
     package struct Patience: Sendable {
         package var silence = 15.0
-        /// After an operation has failed, another process's silence is reported sooner.
+        /// After a failed operation, another process's silence is reported sooner.
         package var silenceAfterFailure = 4.0
         package var farewell = 8.0
     }
 
     private struct State {
-        /// Every process's number, and when it last changed.
+        /// Every process's counter, and when it last changed.
         var beats: [Int64]
         var changes: [Double]
         /// When the store last answered.
         var contact: Double
         var isOver = false
-        /// Whether this process ends by itself, and takes the time that it needs.
+        /// Whether this process is ending by itself and needs time.
         var isLeaving = false
-        /// Whether this process tells the others that it has failed.
+        /// Whether this process reports its failure to the others.
         var hasFailed = false
         var verdict: String?
 
@@ -36,10 +36,10 @@ package final class ProcessWatch: Sendable {
     private let handle: Handle
     private let rank: Int
     private let patience: Patience
-    /// Added once by a process that fails, so that the others need not wait for its silence.
+    /// Added once by a process that fails, so that the others need not wait for its counter to stop.
     fileprivate static let failure: Int64 = 1 << 40
 
-    /// libtorch's side of it, which the threads share.
+    /// libtorch's handle, which the threads share.
     private final class Handle: @unchecked Sendable {
         let pointer: OpaquePointer
         init(_ pointer: OpaquePointer) { self.pointer = pointer }
@@ -54,7 +54,7 @@ package final class ProcessWatch: Sendable {
         state = Mutex(
             State(
                 beats: Array(repeating: -1, count: size), changes: Array(repeating: now, count: size), contact: now))
-        // The thread ends with the watch; a store that does not answer may keep it.
+        // The thread ends with the watch, unless a store that does not answer blocks it.
         Thread.detachNewThread { [handle, weak self] in
             var beats = [Int64](repeating: 0, count: size)
             var own: Int64 = 1
@@ -71,7 +71,7 @@ package final class ProcessWatch: Sendable {
     private static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
 
     /// - Parameter beats: `nil` where the store cannot be reached.
-    /// - Returns: what to add next; `nil` where nothing is watched any more.
+    /// - Returns: what to add next; `nil` once nothing is watched any more.
     private func heard(_ beats: [Int64]?) -> Int64? {
         let now = Self.now
         return state.withLock { state in
@@ -90,15 +90,15 @@ package final class ProcessWatch: Sendable {
         }
     }
 
-    /// Looks on from a thread of its own, and ends what waits for a process that is lost.
-    /// - Parameter onSilence: called where that does not end this process's work.
+    /// Watches from a separate thread, and aborts operations that wait for a lost process.
+    /// - Parameter onSilence: called if that does not end this process's work.
     package func begin(storeHost: String, onSilence: @escaping @Sendable (_ verdict: String) -> Never) {
         Thread.detachNewThread { [weak self, handle, patience] in
             while let self, !self.isLeaving {
                 if let verdict = self.verdict(after: patience.silence, storeHost: storeHost) {
                     self.state.withLock { $0.verdict = verdict }
                     ct_process_watch_abort(handle.pointer)
-                    // Where another one failed, this one meets the failure at its next operation, after what it does now.
+                    // If another process failed, this one notices at its next operation, after its current work.
                     if self.state.withLock({ $0.failed != nil }) { return }
                     Thread.sleep(forTimeInterval: patience.farewell)
                     if self.isLeaving { return }
@@ -109,7 +109,7 @@ package final class ProcessWatch: Sendable {
         }
     }
 
-    /// Who is lost, in words; `nil`: nobody.
+    /// The lost process, in words; `nil`: none.
     private func verdict(after silence: Double, storeHost: String) -> String? {
         let now = Self.now
         return state.withLock { state in
@@ -120,18 +120,18 @@ package final class ProcessWatch: Sendable {
             if now - state.contact > silence {
                 return "\(storeHost) has not answered for \(Int(now - state.contact)) s: it has ended or is hanging"
             }
-            // The one that fell silent first: the others may have ended because of it.
+            // The first one that fell silent: the others may have ended because of it.
             let oldest = state.changes.indices.filter { $0 != rank }.min { state.changes[$0] < state.changes[$1] }
-            // Who cannot be heard because the store is gone is not blamed.
+            // If the store is gone, processes that cannot be heard are not blamed.
             guard let oldest, state.contact - state.changes[oldest] > silence else { return nil }
             return
                 "rank \(oldest) has not been heard from for \(Int(now - state.changes[oldest])) s: it was killed or is hanging"
         }
     }
 
-    /// Who was lost, after an operation of the group failed: waits until that is known.
-    /// - Parameter storeHost: who has the store, in words.
-    /// - Returns: `nil` where everybody is there.
+    /// The lost process after a failed group operation; waits until that is known.
+    /// - Parameter storeHost: who hosts the store, in words.
+    /// - Returns: `nil` if all processes are there.
     package func culprit(storeHost: String) -> String? {
         let end = Self.now + 2 * patience.silenceAfterFailure + 1
         while Self.now < end {
@@ -141,20 +141,20 @@ package final class ProcessWatch: Sendable {
         return nil
     }
 
-    /// Tells the others that this process ends because it failed.
+    /// Tells the others that this process is ending because it failed.
     package func tellFailure() {
         state.withLock { $0.hasFailed = true }
         let end = Self.now + 2
         while Self.now < end, state.withLock({ $0.hasFailed }) { Thread.sleep(forTimeInterval: 0.05) }
-        // It is added with the next beat.
+        // Sent with the next increment.
         Thread.sleep(forTimeInterval: 0.7)
     }
 
     private var isLeaving: Bool { state.withLock { $0.isOver || $0.isLeaving } }
 
-    /// This process ends by itself from now on, whatever becomes of the others; it goes on giving signs.
+    /// From now on this process ends by itself, whatever happens to the others; it keeps incrementing its counter.
     package func leave() { state.withLock { $0.isLeaving = true } }
 
-    /// Nobody is missed from now on.
+    /// From now on no process is reported as lost.
     package func end() { state.withLock { $0.isOver = true } }
 }

@@ -1,7 +1,7 @@
-/// A weight `[rows, columns]` that is multiplied, also transposed, and never changed.
+/// A weight `[rows, columns]` used in products, also transposed, that never changes.
 ///
-/// How its values lie in memory is its own business. Whoever holds one asks for products, for rows and for its shape, and gets
-/// float32, bfloat16 or float16 values. Packed ones stay packed: kernels decode what they multiply, while they do.
+/// Its layout in memory is private. Users ask for products, rows and its shape, and get float32, bfloat16 or float16
+/// values. Packed values stay packed: kernels decode them as they multiply.
 package final class FrozenMatrix {
     /// How values lie in memory. The raw values are the names that the kernels know (`Sources/CMenoKernels/Kernels/Packing.h`).
     package enum Format: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {

@@ -1,23 +1,23 @@
 internal import Foundation
 
-/// The ways in which the CPU multiplies activations with frozen weights in bfloat16. Which is the fastest is measured.
+/// How the CPU multiplies activations with frozen bfloat16 weights. The fastest way is found by measuring.
 package enum ProductKind: String, Sendable, CaseIterable {
-    /// On the processor's matrix unit (AMX).
+    /// With the processor's matrix unit (AMX).
     case matrixUnit = "amx"
-    /// By the processor's bfloat16 dot products.
+    /// With the processor's bfloat16 dot products.
     case dotProducts = "bfloat16"
-    /// In float32, with weights that are widened on the way: activations are float32.
+    /// In float32, with weights widened on the fly; activations are float32.
     case widened = "float32"
-    /// By libtorch, in bfloat16. It rounds before an adapter's change is added, so that changes below half of the last digit
-    /// are lost, as in PEFT with a model in bfloat16; the others add it in float32 and round once.
+    /// With libtorch, in bfloat16. It rounds before adding an adapter's change, so changes below half of the last
+    /// digit are lost, as in PEFT with a bfloat16 model. The other kinds add it in float32 and round once.
     case library = "libtorch"
-    /// Plain code in the matrix unit's place, for tests.
+    /// Plain code in place of the matrix unit, for tests.
     case emulated
 
-    /// Whether this processor has what it takes. Follows `ATEN_CPU_CAPABILITY`.
+    /// Whether this processor supports it. Follows `ATEN_CPU_CAPABILITY`.
     package var isSupported: Bool { Kernels.answer { try Kernels.supportsProducts.ask(.string(rawValue)) } }
 
-    /// The one in use.
+    /// The kind in use.
     package static var current: ProductKind {
         let kind = allCases.first { kind in
             Kernels.answer { try Kernels.usesProducts.ask(.string(kind.rawValue)) }
@@ -25,11 +25,11 @@ package enum ProductKind: String, Sendable, CaseIterable {
         return kind ?? .library
     }
 
-    /// Makes it the one in use. Models that are loaded already keep the type of their activations; call it before loading.
-    /// Without effect where `MENO_PRODUCTS` is set in the environment.
+    /// Selects the kind to use. Call it before loading models, since loaded models keep the type of their
+    /// activations. It has no effect if `MENO_PRODUCTS` is set in the environment.
     package func use() throws { _ = try Kernels.useProducts(.string(rawValue)) }
 
-    /// What `MENO_PRODUCTS` in the environment says.
+    /// The kind in the environment variable `MENO_PRODUCTS`.
     package static var forced: ProductKind? {
         ProcessInfo.processInfo.environment["MENO_PRODUCTS"].flatMap(ProductKind.init)
     }
@@ -37,15 +37,15 @@ package enum ProductKind: String, Sendable, CaseIterable {
     /// What it multiplies bfloat16 weights with.
     private var activations: DType { self == .widened ? .float32 : .bfloat16 }
 
-    /// Those that are chosen from: this project's own, or libtorch's where the processor has none of them.
+    /// The kinds to choose from: Meno's, or libtorch's if the processor supports none of them.
     package static var candidates: [ProductKind] {
         let own: [ProductKind] = [.matrixUnit, .dotProducts, .widened].filter(\.isSupported)
         return own.isEmpty ? [.library] : own
     }
 
-    /// Multiplies 192 rows with a weight of 1,024 × 1,024 and with its transpose by each kind, in turn, several times: some
-    /// 10 ms on two threads. The kind in use is the same afterwards.
-    /// - Returns: the least time that each took, in seconds.
+    /// Multiplies 192 rows with a 1,024 × 1,024 weight and its transpose with each kind in turn, several times: about
+    /// 10 ms on two threads. The kind in use does not change.
+    /// - Returns: the shortest time of each, in seconds.
     package static func measure(_ kinds: [ProductKind], rounds: Int = 4) throws -> [(
         kind: ProductKind, seconds: Double
     )] {
@@ -69,11 +69,11 @@ package enum ProductKind: String, Sendable, CaseIterable {
         return zip(kinds, least).map { ($0, $1) }
     }
 
-    /// The operations of one measured round.
+    /// The number of operations in a measured round.
     package static let measuredOperations = 2.0 * 2 * 192 * 1024 * 1024
 
-    /// What to use from now on: the first of the order above, or the one in use before, unless another is at least 10 % faster.
-    /// Two measurements then agree though neither is exact.
+    /// The kind to use from now on: the first in the order above, or the one used before, unless another is at least
+    /// 10 % faster. The margin makes two inexact measurements agree.
     package static func choice(
         _ measured: [(kind: ProductKind, seconds: Double)], incumbent: ProductKind? = nil
     ) -> ProductKind? {

@@ -5,14 +5,14 @@ package enum RandomGenerator {
     /// Seeds the generators of every device.
     package static func seed(_ seed: UInt64) throws { try check(ct_manual_seed(seed), "manual_seed") }
 
-    /// The whole state of a device's generator. Setting it again repeats every number that followed.
+    /// The full state of a device's generator. Restoring it repeats the numbers that followed.
     package static func state(of device: Device = .cpu) throws -> [UInt8] {
         var result: OpaquePointer?
         try check(ct_random_state(device.raw, &result), "random state")
         return try Tensor(owning: result!).array(of: UInt8.self)
     }
 
-    /// Puts a generator back to a state that ``state(of:)`` returned.
+    /// Restores a state returned by ``state(of:)``.
     package static func setState(_ state: [UInt8], of device: Device = .cpu) throws {
         let bytes = try Tensor(state)
         try check(ct_set_random_state(device.raw, bytes.handle), "random state")
@@ -23,12 +23,12 @@ package enum RandomGenerator {
 package struct RandomStates {
     package let states: [(device: Device, state: [UInt8])]
 
-    /// Those of now.
+    /// The current states.
     package init(of device: Device) throws {
         states = try Self.devices(of: device).map { ($0, try RandomGenerator.state(of: $0)) }
     }
 
-    /// Puts the generators back to them.
+    /// Restores the generators to these states.
     package func restore() throws {
         for (device, state) in states { try RandomGenerator.setState(state, of: device) }
     }

@@ -1,15 +1,15 @@
-/// What the random numbers of a pass follow from: a key, a number for each row, and the column.
+/// Determines the random numbers of a pass: from a key, a number for each row, and the column.
 ///
-/// A row keeps its number wherever in a pass it lies, so that dropout and noise do not depend on how the examples of a step
-/// are divided into passes, and a step that is done again repeats them. No generator is used.
+/// A row keeps its number wherever it is in a pass, so dropout and noise do not depend on how the examples of a step
+/// are divided into passes, and a repeated step gets the same numbers. No generator is used.
 package struct RowKeys {
     let key: UInt64
-    /// The number of each row, int64: on the CPU, and where the model computes.
+    /// The number of each row, int64, on the CPU and on the model's device.
     let hostNumbers, numbers: Tensor
 
     /// - Parameters:
-    ///   - key: of a step, as ``key(seed:step:)`` gives it.
-    ///   - numbers: of the rows, no two of one step alike.
+    ///   - key: the key of a step, from ``key(seed:step:)``.
+    ///   - numbers: the rows' numbers, unique within a step.
     package init(key: UInt64, numbers: [Int64], device: Device) throws {
         self.key = key
         hostNumbers = try Tensor(numbers)
@@ -21,7 +21,7 @@ package struct RowKeys {
         (hostNumbers, numbers) = (keys.hostNumbers, keys.numbers)
     }
 
-    /// Those of one use, such as a layer's dropout.
+    /// Keys for one use, such as a layer's dropout.
     /// - Parameter use: ``identifier(of:)`` a name.
     package func keys(for use: UInt64) -> RowKeys { RowKeys(key: Self.mixed(key, use), of: self) }
 
@@ -30,12 +30,12 @@ package struct RowKeys {
         mixed(mixed(0, seed), UInt64(truncatingIfNeeded: step))
     }
 
-    /// A number that stands for a name (64-bit FNV-1a).
+    /// A number derived from a name (64-bit FNV-1a).
     package static func identifier(of name: String) -> UInt64 {
         name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
-    /// A key that follows from another and a number (the finalizer of SplitMix64; Steele et al., 2014).
+    /// A key derived from another key and a number (the finalizer of SplitMix64; Steele et al., 2014).
     private static func mixed(_ key: UInt64, _ number: UInt64) -> UInt64 {
         var z = key &+ (number &+ 1) &* 0x9E37_79B9_7F4A_7C15
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -1,12 +1,12 @@
 internal import CTorch
 
-/// Memory of an accelerator that this process holds, in bytes.
+/// An accelerator's memory held by this process, in bytes.
 package struct DeviceMemory: Sendable, Hashable {
     /// In tensors now.
     package var allocated: Int
-    /// Taken from the device now, in tensors or kept for new ones.
+    /// Reserved on the device, in tensors or cached for new ones.
     package var reserved: Int
-    /// The most that was in tensors since the last reset.
+    /// The peak in tensors since the last reset.
     package var peakAllocated: Int
 }
 
@@ -24,7 +24,7 @@ extension Device {
             peakAllocated: Int(memory.peak_allocated))
     }
 
-    /// Bytes that new tensors can still take on this accelerator; `nil` on the CPU.
+    /// Bytes still available for tensors on this accelerator; `nil` on the CPU.
     package func freeMemory() throws -> Int? {
         guard kind != .cpu else { return nil }
         var bytes: Int64 = 0
@@ -38,10 +38,10 @@ extension Device {
         try check(ct_reset_peak_memory(raw), "memory statistics")
     }
 
-    /// Gives memory that no tensor uses back to the device.
+    /// Returns unused memory to the device.
     package func emptyCache() throws { try check(ct_empty_cache(raw), "empty_cache") }
 
-    /// The same, and for memory of the host; what cannot be given back is kept.
+    /// The same, including memory of the host, as far as possible.
     package func releaseMemory() {
         try? emptyCache()
         Torch.releaseUnusedHostMemory()
@@ -60,7 +60,7 @@ package enum Torch {
         return String(cString: name)
     }
 
-    /// Threads that one operator is shared out over on the CPU, at least one.
+    /// The number of CPU threads that an operator runs on, at least one.
     package static var threadCount: Int {
         get { Int(ct_thread_count()) }
         set {
@@ -69,7 +69,7 @@ package enum Torch {
         }
     }
 
-    /// Runs `body` on this thread alone, so that sums have one order whatever the number of threads.
+    /// Runs `body` on this thread alone, so that the order of sums does not depend on the number of threads.
     package static func withOneThread<Result>(_ body: () throws -> Result) rethrows -> Result {
         let before = threadCount
         guard before > 1 else { return try body() }
@@ -78,22 +78,22 @@ package enum Torch {
         return try body()
     }
 
-    /// Runs `body` with kernels whose sums have a fixed order wherever libtorch has both kinds, or an error where it has none.
+    /// Runs `body` with deterministic kernels; operators that have none throw an error.
     static func withFixedOrder<Result>(_ body: () throws -> Result) rethrows -> Result {
         ct_set_fixed_order(true)
         defer { ct_set_fixed_order(false) }
         return try body()
     }
 
-    /// Bounds what the CPU's matrix library remembers of shapes it has seen, each with its working memory: by default 1,024
-    /// of them, which for packed sequences of ever new lengths grows to gigabytes. To be called before anything is
-    /// computed; limits that the environment sets are kept.
+    /// Limits the number of shapes whose working memory the CPU's matrix library caches. The default of 1,024 grows
+    /// to gigabytes with packed sequences of ever-changing length. Call it before anything is computed; limits set in
+    /// the environment are kept.
     package static func limitPrimitiveCaches() { ct_limit_primitive_caches() }
 
-    /// Keeps freed host memory for what comes next, as each step allocates what the one before did: a page that the system
-    /// takes back and gives again it must fill with zeros. To be called before anything is computed.
+    /// Keeps freed host memory for reuse, since each step allocates what the previous one did, and the system must
+    /// zero every page that it takes back and returns. Call it before anything is computed.
     package static func keepHostMemory() { ct_keep_host_memory() }
 
-    /// Gives host memory that was freed, but is kept for later, back to the system.
+    /// Returns cached free host memory to the system.
     package static func releaseUnusedHostMemory() { ct_release_host_memory() }
 }

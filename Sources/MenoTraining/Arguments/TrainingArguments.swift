@@ -116,6 +116,7 @@ public struct TrainingArguments: Sendable, Hashable {
         case no, steps, epoch
     }
 
+    /// The default arguments.
     public init() {}
 
     /// Steps between two evaluations; `nil`: there are none.
