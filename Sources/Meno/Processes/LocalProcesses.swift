@@ -1,5 +1,5 @@
 package import Foundation
-internal import MenoConfiguration
+internal import MenoTensor
 
 #if canImport(Glibc)
     import Glibc
@@ -22,7 +22,7 @@ package final class LocalProcesses {
     /// Starts the processes.
     /// - Parameter arguments: the same for each of them.
     package init(_ count: Int, program: URL, arguments: [String]) throws {
-        let port = try Self.freePort()
+        let port = try LoopbackPort.free()
         var processes: [Process] = []
         var inputs: [Pipe] = []
         for rank in 0..<count {
@@ -102,30 +102,5 @@ package final class LocalProcesses {
                 if count == 0 || (count < 0 && errno != EINTR) { onEnd() }
             }
         }
-    }
-
-    /// A free port on the loopback interface.
-    private static func freePort() throws -> UInt16 {
-        #if canImport(Glibc)
-            let kind = Int32(SOCK_STREAM.rawValue)
-        #else
-            let kind = SOCK_STREAM
-        #endif
-        let descriptor = socket(AF_INET, kind, 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard isBound else {
-            throw ConfigurationError(
-                .invalid, at: "--processes", "no port on 127.0.0.1 is free (\(String(cString: strerror(errno)))).")
-        }
-        return UInt16(bigEndian: address.sin_port)
     }
 }
