@@ -166,7 +166,8 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         // Tests
-        .target(name: "MenoTesting", path: "Tests/MenoTesting", swiftSettings: swiftSettings),
+        .target(
+            name: "MenoTesting", dependencies: ["MenoTensor"], path: "Tests/MenoTesting", swiftSettings: swiftSettings),
         .target(name: "KernelEmulation", dependencies: ["CMenoKernels"], path: "Tests/KernelEmulation"),
         .testTarget(
             name: "MenoTensorTests", dependencies: ["MenoTensor", "KernelEmulation", "MenoTesting"],
@@ -230,7 +231,8 @@ let package = Package(
             dependencies: ["Meno", "MenoConfiguration", "MenoData", "MenoMetrics", "MenoTensor", "MenoTesting"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MenoCommandLineTests", dependencies: ["MenoCommandLine", "MenoHub", "HubServer", "MenoTesting"],
+            name: "MenoCommandLineTests",
+            dependencies: ["MenoCommandLine", "MenoTensor", "MenoHub", "HubServer", "MenoTesting"],
             swiftSettings: swiftSettings),
     ],
     cxxLanguageStandard: .cxx20

@@ -268,7 +268,7 @@ def steer(browser, dashboard, runs):
     tab = Tab(browser, dashboard.address + "runs/steered", 1100)
     wait("the buttons", lambda: "Save a checkpoint now" in tab.text, 60)
     wait("the first step", lambda: tab.step > 0, 300)
-    check("data summary", "tokens an example" in tab.text and "tokens that are learnt" in tab.text)
+    check("data summary", "tokens per example" in tab.text and "tokens in the loss" in tab.text)
     tab.screenshot("6-buttons-en.png")
     press = "[...document.querySelectorAll('.control button')].find(b => b.innerText == '{}').click(); true"
     tab.value(press.format("Save a checkpoint now"))

@@ -1,6 +1,6 @@
 """Evaluation by Trainer, in this process: python evaluation_peer.py SPECIFICATION.json
 
-`metrics`: with the seed's compute_metrics, which is given all logits; otherwise the loss alone, for which Trainer keeps none.
+`metrics`: with the notebook's compute_metrics, which is given all logits; otherwise the loss alone, for which Trainer keeps none.
 """
 import time
 

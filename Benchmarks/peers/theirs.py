@@ -73,7 +73,7 @@ def measured(session, variant):
 
 
 def evaluated(session, autocast, metrics, samples):
-    """One evaluation by Trainer. With the seed's metrics of as many examples as memory holds the logits of."""
+    """One evaluation by Trainer. With the notebook's metrics of as many examples as memory holds the logits of."""
     options = session.options
     if metrics:
         # Gathered logits, their concatenation and the metric's own copies, all at once; by measurement about 4.5 times their

@@ -30,7 +30,7 @@ VARIANTS = [
     Variant("meno-nf4", "meno", weights="bfloat16", packed=True, default=False),
     Variant("meno-float32", "meno"),
     Variant("meno-float32-checkpointing", "meno", checkpointing=True, default=False),
-    # The seed's section 4.3, word for word, and the same without bf16, for processors that have no bf16 products.
+    # The notebook's section 4.3, word for word, and the same without bf16, for processors that have no bf16 products.
     Variant(SEED, "trainer", autocast=True, checkpointing=True),
     Variant(SEED_FLOAT32, "trainer", checkpointing=True),
     # What a user would try to make it faster.

@@ -111,7 +111,7 @@ def main(specification):
 
     if instructions := specification["instructions"]:
         dialogues = [instructed(dialogue, instructions) for dialogue in dialogues]
-    # A dialogue has about 130 tokens; what is longer than the seed's 256 must be joined to.
+    # A dialogue has about 130 tokens; what is longer than the notebook's 256 must be joined to.
     join = specification["length"] != 256 and not instructions
     source = examples(endless(), encoder(gguf), specification["length"], join)
     chosen = [next(source) for _ in range(needed)]

@@ -14,16 +14,16 @@ public import MenoMetrics
 /// }
 /// ```
 ///
-/// A run computes on a thread of its own, which no other work shares. The model never leaves that thread; only values such as
+/// A run computes on a dedicated thread. The model never leaves that thread; only values such as
 /// ``RunEvent`` do.
 public struct FineTuning: Sendable {
     /// What a run starts from.
     public enum Resumption: Sendable, Hashable {
         /// A new run.
         case none
-        /// The newest whole checkpoint in the run's folder; a new run where there is none.
+        /// The newest complete checkpoint in the run's folder, or a new run if there is none.
         case newest
-        /// The checkpoint in this folder, Meno's or one of `Trainer` and PEFT.
+        /// The checkpoint in this folder, written by Meno or by `Trainer` and PEFT.
         case from(URL)
     }
 
@@ -31,7 +31,8 @@ public struct FineTuning: Sendable {
     public var configuration: RunConfiguration
     /// What the run starts from.
     public var resumption: Resumption
-    /// Whether a run that is in the folder already is replaced. Otherwise that is an error.
+    /// Whether to replace a run that already exists in the folder. If `false`, an existing run is
+    /// an error.
     public var overwrites: Bool
     /// Whether settings that change the result may differ from those of the checkpoint.
     public var allowsChanges: Bool
@@ -40,7 +41,8 @@ public struct FineTuning: Sendable {
     /// - Parameters:
     ///   - configuration: model, data and settings.
     ///   - resumption: what the run starts from.
-    ///   - overwrites: whether a run that is in the folder already is replaced. Otherwise that is an error.
+    ///   - overwrites: whether to replace a run that already exists in the folder. If `false`, an
+    ///     existing run is an error.
     ///   - allowsChanges: whether settings that change the result may differ from those of the checkpoint.
     public init(
         _ configuration: RunConfiguration, resumption: Resumption = .none, overwrites: Bool = false,
@@ -54,14 +56,17 @@ public struct FineTuning: Sendable {
 
     /// Trains, and writes the adapter or the model.
     ///
-    /// When the task is cancelled, the run ends after its present step with a checkpoint, and the outcome's reason is
-    /// `interrupted`; resume it with ``Resumption/newest``. A task that is cancelled while the model is still loading makes no
-    /// step.
-    /// - Parameter onEvent: called with every event, in order, on the run's own thread. The run waits for it.
+    /// If the task is cancelled, the run finishes the current step, writes a checkpoint and ends
+    /// with the reason `interrupted`; resume it with ``Resumption/newest``. A task that is
+    /// cancelled while the model is still loading makes no step.
+    /// - Parameter onEvent: called with every event, in order, on the run's thread. The run waits
+    ///   for it to return.
     /// - Returns: how the run ended.
-    /// - Throws: ``ConfigurationError`` (settings, or the run's folder), ``DataError`` (records), ``ModelError`` and
-    ///   ``FormatError`` (the model's files), ``HubError`` (a model of the Hub that cannot be downloaded), ``TokenizerError``
-    ///   (tokenizer or chat template), ``TrainingError`` (a loss that
+    /// - Throws: ``ConfigurationError`` (settings, or the run's folder), ``DataError`` (records),
+    ///   ``ModelError`` and ``FormatError`` (the model's files), ``HubError`` (a model that cannot
+    ///   be downloaded from the Hub), ``TokenizerError`` (tokenizer or chat template),
+    ///   ``TrainingError`` (a loss that is not finite, a checkpoint that cannot be resumed) or
+    ///   ``TorchError`` (libtorch, including out of memory).
     ///   is not finite, a checkpoint that cannot be resumed) or ``TorchError`` (libtorch, memory included).
     @discardableResult
     public func run(onEvent: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> RunOutcome {
@@ -73,16 +78,17 @@ public struct FineTuning: Sendable {
         }
     }
 
-    /// Starts the run, and delivers its events in order; the last is `finished`.
+    /// Starts the run and delivers its events in order. The last one is `finished`.
     ///
-    /// Leaving the loop before the end cancels the run: it ends after its present step with a checkpoint. Its folder is free
-    /// for another run when that is written.
-    /// - Returns: a sequence for one loop. It throws what ``run(onEvent:)`` throws.
+    /// Leaving the loop early cancels the run: it finishes the current step and writes a
+    /// checkpoint. Another run can use the folder once that checkpoint is written.
+    /// - Returns: a sequence for a single loop. It throws what ``run(onEvent:)`` throws.
     public func events() -> AsyncThrowingStream<RunEvent, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {
                 do {
-                    // The report is written after the event of the end: whoever gets that finds everything in place.
+                    // The report is written before the final event is delivered, so whoever
+                    // receives it finds every file in place.
                     let outcome = try await run { event in
                         if case .finished = event { return }
                         continuation.yield(event)

@@ -5,22 +5,22 @@ public import MenoTokenizers
 public import MenoTraining
 internal import Synchronization
 
-/// A model that answers and is evaluated, with the adapter of a run or without.
+/// A model, with or without a trained adapter, that generates answers and can be evaluated.
 ///
 /// ```swift
 /// let model = try await LanguageModel.load("smollm2-135m", adapter: "runs/first/model")
 /// print(try await model.generate("What is courage?").text)
 /// ```
 ///
-/// It computes on a thread of its own, one request after another, so that several tasks may share a model.
+/// The model computes on a dedicated thread, one request at a time, so several tasks can share it.
 public actor LanguageModel {
     private nonisolated let executor: ThreadExecutor
     /// The thread that the model computes on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// As it was given to ``load(_:adapter:dtype:weights:device:)``.
+    /// The name or path given to ``load(_:adapter:dtype:weights:device:)``.
     public nonisolated let name: String
-    /// What may be wrong with the model's or the adapter's files, and with how they are used; added to as it turns up.
+    /// Problems found so far in the files of the model or adapter, or in how they are used.
     public nonisolated var warnings: [String] { log.warnings }
     private nonisolated let log = WarningLog()
     private var model: LoadedModel?
@@ -34,16 +34,17 @@ public actor LanguageModel {
 
     /// Loads a model.
     /// - Parameters:
-    ///   - nameOrPath: a Hugging Face folder, a `.gguf` file, a Hugging Face id such as `Qwen/Qwen3-0.6B`, or a name that
-    ///     `meno models list` shows. A model of the Hub that is not in its cache is downloaded.
-    ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's format, such as `model` in a run's folder;
-    ///     `nil`: the model alone.
+    ///   - nameOrPath: a Hugging Face folder, a `.gguf` file, a Hugging Face id such as
+    ///     `Qwen/Qwen3-0.6B`, or a name listed by `meno models list`. A Hub model that is not in the
+    ///     cache is downloaded.
+    ///   - adapter: the folder or Hugging Face id of an adapter in PEFT's format, such as `model` in
+    ///     a run's folder; `nil` loads the model alone.
     ///   - dtype: the type of the weights in memory; `auto` is bfloat16.
     ///   - weights: whether weights stay packed, or are quantised while they are loaded.
-    ///   - device: where it computes; `auto` takes a GPU where there is one.
-    /// - Throws: ``ModelError`` or ``FormatError`` (files that are missing, damaged or not supported), ``HubError`` (a model
-    ///   that cannot be downloaded), ``TokenizerError``, ``ConfigurationError`` (there is no such device) or
-    ///   ``TorchError`` (memory).
+    ///   - device: where to compute; `auto` uses a GPU if there is one.
+    /// - Throws: ``ModelError`` or ``FormatError`` (files that are missing, damaged or not
+    ///   supported), ``HubError`` (a model that cannot be downloaded), ``TokenizerError``,
+    ///   ``ConfigurationError`` (no such device) or ``TorchError`` (out of memory).
     public static func load(
         _ nameOrPath: String, adapter: String? = nil, dtype: RunConfiguration.Precision = .auto,
         weights: WeightOptions = WeightOptions(), device: RunConfiguration.DeviceChoice = .auto
@@ -72,21 +73,22 @@ public actor LanguageModel {
 
     /// Answers a question.
     /// - Parameters:
-    ///   - prompt: what the user says; the model's chat template is written around it.
+    ///   - prompt: the user's message; the model's chat template is applied to it.
     ///   - options: length, sampling and template.
-    /// - Returns: the answer; where the task is cancelled, what there is of it, with the end `cancelled`.
-    /// - Throws: ``ModelError`` where the prompt does not fit into the model's context or a sampling value is impossible,
-    ///   ``TokenizerError`` where there is no such chat template or it refuses the conversation, or ``TorchError``.
+    /// - Returns: the answer. If the task is cancelled, the text so far, with the end `cancelled`.
+    /// - Throws: ``ModelError`` if the prompt does not fit into the model's context or a sampling
+    ///   value is out of range, ``TokenizerError`` if the chat template does not exist or rejects
+    ///   the conversation, or ``TorchError``.
     public func generate(_ prompt: String, _ options: GenerationOptions = GenerationOptions()) throws -> Answer {
         try generate([ChatMessage(.user, prompt)], options)
     }
 
     /// Answers a conversation.
     /// - Parameters:
-    ///   - messages: the turns up to now; the last is usually the user's.
+    ///   - messages: the conversation so far; the last turn is usually the user's.
     ///   - options: length, sampling and template.
-    /// - Returns: the answer; where the task is cancelled, what there is of it, with the end `cancelled`.
-    /// - Throws: as ``generate(_:_:)-(String,_)``.
+    /// - Returns: the answer. If the task is cancelled, the text so far, with the end `cancelled`.
+    /// - Throws: the same errors as ``generate(_:_:)-(String,_)``.
     public func generate(
         _ messages: [ChatMessage], _ options: GenerationOptions = GenerationOptions()
     ) throws -> Answer {
@@ -95,10 +97,10 @@ public actor LanguageModel {
 
     /// Answers a question piece by piece.
     /// - Parameters:
-    ///   - prompt: what the user says.
+    ///   - prompt: the user's message.
     ///   - options: length, sampling and template.
-    /// - Returns: the pieces of the answer's text, as they come. Leaving the loop ends the generation. It throws what
-    ///   ``generate(_:_:)-(String,_)`` throws.
+    /// - Returns: pieces of the answer's text as they are generated. Leaving the loop ends the
+    ///   generation. The sequence throws what ``generate(_:_:)-(String,_)`` throws.
     public nonisolated func stream(
         _ prompt: String, _ options: GenerationOptions = GenerationOptions()
     ) -> AsyncThrowingStream<String, any Error> {
@@ -107,10 +109,10 @@ public actor LanguageModel {
 
     /// Answers a conversation piece by piece.
     /// - Parameters:
-    ///   - messages: the turns up to now.
+    ///   - messages: the conversation so far.
     ///   - options: length, sampling and template.
-    /// - Returns: the pieces of the answer's text, as they come. Leaving the loop ends the generation. It throws what
-    ///   ``generate(_:_:)-(String,_)`` throws.
+    /// - Returns: pieces of the answer's text as they are generated. Leaving the loop ends the
+    ///   generation. The sequence throws what ``generate(_:_:)-(String,_)`` throws.
     public nonisolated func stream(
         _ messages: [ChatMessage], _ options: GenerationOptions = GenerationOptions()
     ) -> AsyncThrowingStream<String, any Error> {
@@ -148,8 +150,9 @@ public actor LanguageModel {
     ///   - path: a file, folder or pattern of records: JSON, CSV, text or Parquet.
     ///   - options: how many records, and which tokens count.
     /// - Returns: losses in nats, per token and per example.
-    /// - Throws: ``DataError`` where no record can be used, ``TokenizerError`` where there is no such chat template,
-    ///   ``TrainingError`` (`interrupted` where the task is cancelled, `outOfMemory`) or ``TorchError``.
+    /// - Throws: ``DataError`` if no record can be used, ``TokenizerError`` if the chat template
+    ///   does not exist, ``TrainingError`` (`interrupted` if the task is cancelled, `outOfMemory`)
+    ///   or ``TorchError``.
     public func evaluate(_ path: String, _ options: EvaluationOptions = EvaluationOptions()) throws -> Evaluation {
         try evaluate(loaded.evaluationData(of: RecordSources([DataSource([path])], seed: 0), options, log: log))
     }
@@ -159,7 +162,7 @@ public actor LanguageModel {
     ///   - records: dialogues, completions or plain texts.
     ///   - options: how many records, and which tokens count.
     /// - Returns: losses in nats, per token and per example.
-    /// - Throws: as ``evaluate(_:_:)-(String,_)``.
+    /// - Throws: the same errors as ``evaluate(_:_:)-(String,_)``.
     public func evaluate(
         _ records: [Record], _ options: EvaluationOptions = EvaluationOptions()
     ) throws -> Evaluation {
@@ -172,7 +175,7 @@ public actor LanguageModel {
     }
 }
 
-/// Keeps warnings for whoever asks.
+/// Collects warnings for ``LanguageModel/warnings``.
 private final class WarningLog: SessionLog {
     private let kept = Mutex<[String]>([])
     var warnings: [String] { kept.withLock { $0 } }

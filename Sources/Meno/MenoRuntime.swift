@@ -1,11 +1,12 @@
 internal import Foundation
 internal import MenoTensor
 
-/// What the process is prepared with, once.
+/// Preparation of the process, done once.
 package enum MenoRuntime {
     package static let version = "0.1.0"
 
-    /// Sets how libtorch keeps memory, before anything is computed. The first call counts.
+    /// Sets how libtorch allocates memory. Call it before anything is computed; only the first call
+    /// has an effect.
     package static func prepare() { _ = prepared }
 
     private static let prepared: Void = {
@@ -14,8 +15,8 @@ package enum MenoRuntime {
     }()
 }
 
-/// libtorch has one random generator for each device of a process. Whoever seeds it and then draws keeps others out meanwhile,
-/// so that models in one process do not change each other's numbers.
+/// libtorch has one random generator per device and process. Whoever seeds it and draws from it
+/// holds this lock, so that models in one process do not change each other's numbers.
 enum SharedGenerator {
     private static let lock = NSLock()
 

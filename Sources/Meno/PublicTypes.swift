@@ -1,6 +1,7 @@
-// The types that this module's functions take and return belong to the modules beneath. They have their names here, so that
-// `import Meno` is enough to write them. (`@_exported import` would do the same with one line; it is no official part of the
-// language, and would bring tensors, kernels and file formats into every file that imports Meno.)
+// The types that this module's functions take and return are declared in the modules beneath. These
+// aliases let a program use them with `import Meno` alone. (`@_exported import` would do it in one
+// line, but it is not an official part of the language, and would bring tensors, kernels and file
+// formats into every file that imports Meno.)
 
 public import MenoConfiguration
 public import MenoData
@@ -22,17 +23,17 @@ public typealias RunConfiguration = MenoConfiguration.RunConfiguration
 public typealias TrainingArguments = MenoTraining.TrainingArguments
 /// How a model is adapted: rank, α, dropout, layers.
 public typealias LoRASettings = MenoModels.LoRASettings
-/// What the monitor judges by.
+/// Thresholds of the monitor.
 public typealias MonitorConfiguration = MenoMonitor.MonitorConfiguration
-/// Which tokens carry loss.
+/// Which tokens count in the loss.
 public typealias LossTarget = MenoData.LossTarget
-/// What a run minimizes: supervised fine-tuning, or a loss of preferences such as DPO.
+/// What a run minimizes: the loss of supervised fine-tuning, or a preference loss such as DPO.
 public typealias ObjectiveOptions = MenoTraining.ObjectiveOptions
-/// How tokens are drawn.
+/// How tokens are sampled.
 public typealias Sampling = MenoModels.Sampling
-/// Whether quantised weights of a file stay packed in memory.
+/// Whether quantised weights from a file stay packed in memory.
 public typealias WeightChoice = MenoTraining.WeightChoice
-/// The sixteen values of weights in four bits.
+/// The sixteen values that a 4-bit weight can take, such as NF4.
 public typealias FourBitType = MenoTensor.FourBitType
 /// A value for a chat template.
 public typealias JSONValue = MenoFormats.JSONValue
@@ -41,17 +42,17 @@ public typealias JSONValue = MenoFormats.JSONValue
 
 /// A turn of a conversation.
 public typealias ChatMessage = MenoTokenizers.ChatMessage
-/// A dialogue, a completion or a text to be evaluated on.
+/// A dialogue, a completion or a text to evaluate on.
 public typealias Record = MenoData.Record
 /// Something that happens in a run.
 public typealias RunEvent = MenoMetrics.RunEvent
-/// What an optimizer step computed: loss in nats, gradient norm, learning rate, tokens.
+/// Measurements of one optimizer step: loss in nats, gradient norm, learning rate, tokens.
 public typealias StepMetrics = MenoMetrics.StepMetrics
-/// What an evaluation on the held-out examples computed.
+/// Measurements of an evaluation on the held-out examples.
 public typealias EvaluationMetrics = MenoMetrics.EvaluationMetrics
-/// What an objective of preferences measures beside its loss, and the values of it.
+/// A metric that a preference objective reports besides its loss.
 public typealias ObjectiveMetric = MenoMetrics.ObjectiveMetric
-/// What an objective of preferences measured beside its loss, by TRL's names.
+/// The metrics that a preference objective reported besides its loss, under TRL's names.
 public typealias ObjectiveMetrics = MenoMetrics.ObjectiveMetrics
 /// How a run ended.
 public typealias RunOutcome = MenoMetrics.RunOutcome
@@ -62,26 +63,26 @@ public typealias GenerationEnd = MenoModels.GenerationEnd
 
 // MARK: Errors
 
-/// The shape of every error: kind, place, message, advice, settings.
+/// The common form of every error: kind, place, message, advice, settings.
 public typealias MenoError = MenoErrors.MenoError
-/// What a program makes of an error.
+/// The broad class of an error, for a program that has to react to it.
 public typealias ErrorKind = MenoErrors.ErrorKind
-/// A choice that an error points at.
+/// A setting that an error refers to.
 public typealias Setting = MenoErrors.Setting
 
-/// A setting that cannot be used, or a run's folder that cannot.
+/// An invalid setting, or a run folder that cannot be used.
 public typealias ConfigurationError = MenoConfiguration.ConfigurationError
 /// A data file or a record that cannot be used.
 public typealias DataError = MenoData.DataError
 /// A model or an adapter that cannot be used.
 public typealias ModelError = MenoModels.ModelError
-/// A file that is damaged or of an unknown format.
+/// A file that is damaged or has an unknown format.
 public typealias FormatError = MenoFormats.FormatError
-/// A model of the Hugging Face Hub that cannot be downloaded, or is not in its cache.
+/// A Hugging Face Hub model that cannot be downloaded or is not in the cache.
 public typealias HubError = MenoHub.HubError
 /// A tokenizer or a chat template that cannot be used.
 public typealias TokenizerError = MenoTokenizers.TokenizerError
-/// A run or an evaluation that cannot go on.
+/// A run or an evaluation that cannot continue.
 public typealias TrainingError = MenoTraining.TrainingError
-/// What libtorch refused, a lack of memory included.
+/// An error from libtorch, including out of memory.
 public typealias TorchError = MenoTensor.TorchError

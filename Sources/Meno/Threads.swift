@@ -9,10 +9,12 @@ final class StopFlag: Sendable {
     func set() { value.store(true, ordering: .relaxed) }
 }
 
-/// Bytes of a thread's stack: as the main thread has it on most systems. Dispatch and Swift's own pool give less.
+/// The stack size of a thread in bytes, the same as the main thread's on most systems. Dispatch and
+/// Swift's pool give less.
 private let stackSize = 8 << 20
 
-/// Runs a function on a new thread, which ends with it. Work of minutes and hours would block Swift's pool of threads.
+/// Runs a function on a new thread that ends with it. Work that takes minutes or hours would block
+/// Swift's thread pool.
 func onThread<Result: Sendable>(
     _ name: String, _ body: @escaping @Sendable () throws -> Result
 ) async throws -> Result {
@@ -24,10 +26,10 @@ func onThread<Result: Sendable>(
     }
 }
 
-/// Runs the jobs of an actor on a thread of its own. libtorch keeps its pool of threads for the thread that computes, so that
-/// an actor which moves from one to another would make a pool for each of them.
+/// Runs the jobs of an actor on a dedicated thread. libtorch keeps a thread pool for each thread
+/// that computes, so an actor that moved between threads would create one pool after another.
 final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
-    // `condition` guards what follows.
+    // `condition` guards the following properties.
     private let condition = NSCondition()
     private var jobs: [UnownedJob] = []
     private var isStopped = false
@@ -47,7 +49,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         }
     }
 
-    /// Ends the thread after the jobs that it has.
+    /// Ends the thread once its queued jobs are done.
     func stop() {
         condition.withLock {
             isStopped = true

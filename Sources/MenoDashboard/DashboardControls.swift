@@ -45,18 +45,18 @@ struct DashboardControls: Sendable {
         let answers: HTML =
             record.probes.count < 2
             ? ""
-            : "<p><a href=\"\(address)/answers\">\(text("Answers of two evaluations side by side", "2回の評価の回答を並べる"))</a></p>"
+            : "<p><a href=\"\(address)/answers\">\(text("Compare the answers of two evaluations", "2回の評価の回答を並べる"))</a></p>"
         let control = RunControl(run)
         guard !isReadOnly, record.isRunning == true, let session = control.session else {
             return answers.isEmpty ? "" : "<section class=\"control\">\(answers)</section>"
         }
         switch control.pending(session: session) {
         case .stop:
-            let note = text("The run was asked to stop: it ends after its present step.", "停止を依頼しました。実行中のステップの後に終わります。")
+            let note = text("The run was asked to stop. It ends after the current step.", "停止を依頼しました。実行中のステップの後に終わります。")
             return "<section class=\"control\"><p><strong>\(note)</strong></p>\(answers)</section>"
         case .checkpoint:
             let note = text(
-                "A checkpoint was asked for: it is saved after the present step.", "保存を依頼しました。実行中のステップの後に保存します。")
+                "A checkpoint was requested. It is saved after the current step.", "保存を依頼しました。実行中のステップの後に保存します。")
             return
                 "<section class=\"control\"><p><strong>\(note)</strong></p>\(stop(address, session, text))\(answers)</section>"
         case nil:
@@ -69,7 +69,7 @@ struct DashboardControls: Sendable {
     private func stop(_ address: String, _ session: String, _ text: (String, String) -> String) -> HTML {
         let button: HTML = "<button class=\"bad\">\(text("Stop the run", "実行を停止"))</button>"
         let note = text(
-            "It ends after its present step, with its result and a checkpoint to resume from.",
+            "It ends after the current step, with its result and a checkpoint to resume from.",
             "実行中のステップの後に、結果と再開用のチェックポイントを残して終わります。")
         return """
             <details data-key="stop"><summary>\(text("Stop the run…", "実行を停止…"))</summary><p>\(note)</p>\

@@ -54,10 +54,10 @@ struct DashboardPages: Sendable {
         switch controls.act(request, form: form, on: url, isRunning: await cache.isRunning(url)) {
         case .done: return .redirect(Self.address(of: path[1]))
         case .forbidden:
-            return .refused(status: 403, "This form is not of a page of this dashboard. Load the page again.")
+            return .refused(status: 403, "This form does not come from a page of this dashboard. Reload the page.")
         case .outOfDate:
             return .refused(
-                status: 409, "The process that this page was about does not train any more. Load the page again.")
+                status: 409, "The process shown on this page is no longer training. Reload the page.")
         case .failed(let reason): return .refused(status: 500, reason)
         }
     }

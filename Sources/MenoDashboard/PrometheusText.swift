@@ -31,10 +31,10 @@ struct PrometheusText {
             add("total_steps", "Optimizer steps of the whole run.", label, Double(description.totalSteps))
         }
         if let isRunning = run.isRunning {
-            add("running", "Whether a process trains in the run's folder.", label, isRunning ? 1 : 0)
+            add("running", "Whether a process is training in the run's folder.", label, isRunning ? 1 : 0)
         }
         if let outcome = run.outcome {
-            add("finished", "How the run has ended; always 1.", label + [("reason", outcome.reason.rawValue)], 1)
+            add("finished", "How the run ended; always 1.", label + [("reason", outcome.reason.rawValue)], 1)
         }
         if let step = run.steps.last {
             add("step", "Optimizer steps done.", label, Double(step.step))
@@ -43,7 +43,7 @@ struct PrometheusText {
             add("learning_rate", "Learning rate of the latest step.", label, step.learningRate)
             add("gradient_norm", "Norm of the latest step's gradients, before clipping.", label, step.gradientNorm)
             if step.seconds > 0 {
-                add("tokens_per_second", "Tokens trained a second in the latest step.", label, step.tokensPerSecond)
+                add("tokens_per_second", "Tokens trained per second in the latest step.", label, step.tokensPerSecond)
             }
             let tokens = run.steps.reduce(0) { $0 + $1.tokens }
             add("tokens_total", "Tokens trained.", label, Double(tokens), .counter)
@@ -66,8 +66,8 @@ struct PrometheusText {
                     label + [("gpu", "\(accelerator.index)")], Double(accelerator.allocated))
             }
         }
-        add("checkpoints", "Checkpoints on the disk.", label, Double(run.checkpoints.count))
-        add("skipped_steps_total", "Steps that were not applied.", label, Double(run.skipped.count), .counter)
+        add("checkpoints", "Checkpoints on disk.", label, Double(run.checkpoints.count))
+        add("skipped_steps_total", "Steps that were skipped.", label, Double(run.skipped.count), .counter)
         // An alert that has ended is exported as 0, so that an alarm on it ends too.
         for (kind, alerts) in Dictionary(grouping: run.alerts, by: \.kind).sorted(by: {
             $0.key.rawValue < $1.key.rawValue
@@ -75,7 +75,7 @@ struct PrometheusText {
             let open = alerts.filter { $0.endStep == nil }
             let severity = (open.isEmpty ? alerts : open).map(\.severity).max() ?? .info
             add(
-                "alert", "Alerts that are not over.",
+                "alert", "Ongoing alerts.",
                 label + [("kind", kind.rawValue), ("severity", severity.rawValue)], Double(open.count))
         }
         add("alerts_total", "Alerts since the run began.", label, Double(run.alerts.count), .counter)

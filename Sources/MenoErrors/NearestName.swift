@@ -1,10 +1,10 @@
-/// The name that a mistyped one was most likely meant to be; `nil` where none is near.
+/// The known name that a misspelt one was most likely meant to be; `nil` if none is close.
 package func nearestName(to name: String, among known: some Sequence<String>) -> String? {
     let nearest = known.map { (distance(name, $0), $0) }.min { $0 < $1 }
     return nearest.flatMap { $0.0 <= max(2, name.count / 3) ? $0.1 : nil }
 }
 
-/// Levenshtein's distance between two names.
+/// The Levenshtein distance between two names.
 private func distance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a), Array(b))
     var row = Array(0...b.count)

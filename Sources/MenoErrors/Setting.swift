@@ -1,5 +1,5 @@
-/// A choice of the user that an error points at. Libraries know neither keys of files nor flags; a front end names the setting
-/// as its users write it.
+/// A setting that an error refers to. Libraries know neither keys of files nor flags; a front end shows the setting
+/// in the form its users know.
 public enum Setting: String, Sendable, CaseIterable {
     // Model
     case model, modelDownload, adapter, dtype, device
@@ -12,6 +12,6 @@ public enum Setting: String, Sendable, CaseIterable {
     // LoRA
     case loraRank, loraAlpha, loraDropout, targetModules, excludedModules, layersToTransform, modulesToSave
     case targetParameters, rankPattern, alphaPattern, initialAdapter
-    // What a command does
+    // Options of commands
     case resumption, allowedChanges, overwrites, verification, outputFolder
 }

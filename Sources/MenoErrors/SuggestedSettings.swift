@@ -1,15 +1,15 @@
-/// Settings that an error's advice is about, some with a value that would help. Written as an array, or as a dictionary where
-/// values are known: `[.maxLength]`, `[.model: "gemma-3-270m", .adapter: "runs/first/model"]`.
+/// The settings that an error's advice refers to, some with a value that would help. Write them as an array, or as a
+/// dictionary with values: `[.maxLength]`, `[.model: "gemma-3-270m", .adapter: "runs/first/model"]`.
 public struct SuggestedSettings: Sendable, Hashable, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
-    /// A setting, and a value for it where one is known.
+    /// A setting, and a suggested value if there is one.
     public struct Entry: Sendable, Hashable {
-        /// What is set.
+        /// The setting.
         public var setting: Setting
-        /// What it could be set to.
+        /// The suggested value.
         public var value: String?
     }
 
-    /// In the order in which they are to be named.
+    /// In the order to name them.
     public var entries: [Entry]
 
     /// Settings without values.

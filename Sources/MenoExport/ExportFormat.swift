@@ -28,14 +28,14 @@ package struct ExportForm: Sendable, Hashable, CustomStringConvertible {
         let formats = ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")
         let types = GGUFFileType.allCases.map(\.rawValue).joined(separator: ", ")
         guard let format = ExportFormat(rawValue: parts[0]) else {
-            throw ExportError(.unsupported, "\"\(text)\" is no export format.", advice: "Formats: \(formats).")
+            throw ExportError(.unsupported, "\"\(text)\" is not an export format.", advice: "Formats: \(formats).")
         }
         self.format = format
         guard parts.count == 2 else { return }
         guard format.isGGUFModel, let type = GGUFFileType(rawValue: parts[1].uppercased()) else {
             throw ExportError(
-                .unsupported, "\"\(text)\" is no export format.",
-                advice: "After gguf: or ollama: comes one of \(types).")
+                .unsupported, "\"\(text)\" is not an export format.",
+                advice: "gguf: and ollama: must be followed by one of \(types).")
         }
         fileType = type
     }

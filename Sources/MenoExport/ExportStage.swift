@@ -16,7 +16,7 @@ package final class ExportStage {
         folder = target.deletingLastPathComponent().appending(path: ".\(target.lastPathComponent).partial")
         guard !FileManager.default.fileExists(atPath: target.path) else {
             throw ExportError(
-                .exists, at: target.path, "is there already.", advice: "Choose another place, or remove it first.")
+                .exists, at: target.path, "already exists.", advice: "Choose another path, or remove it first.")
         }
         do {
             // What an export that was killed has left.
@@ -25,7 +25,7 @@ package final class ExportStage {
         } catch {
             throw ExportError(
                 .cannotWrite, at: folder.path, "cannot be created (\(error.localizedDescription)).",
-                advice: "Choose a place that you may write to.")
+                advice: "Choose a path that you can write to.")
         }
     }
 
@@ -47,7 +47,7 @@ package final class ExportStage {
         // A rename replaces what came there meanwhile only where both are files.
         guard !FileManager.default.fileExists(atPath: target.path), rename(source.path, target.path) == 0 else {
             throw ExportError(
-                .cannotWrite, at: target.path, "cannot take its place: \(String(cString: strerror(errno))).")
+                .cannotWrite, at: target.path, "cannot be moved into place: \(String(cString: strerror(errno))).")
         }
         try WholeFile.synchronize(target.deletingLastPathComponent())
     }

@@ -58,7 +58,7 @@ package enum WeightFiles {
         let candidates = gguf.isEmpty ? safetensors : gguf
         guard let only = candidates.first else {
             throw FormatError(
-                .notFound, at: folder.path, "holds no weights.",
+                .notFound, at: folder.path, "contains no weights.",
                 advice: "Expected model.safetensors, model.safetensors.index.json with its shards, or a .gguf file.")
         }
         // A split model is identified by its first file.
@@ -68,9 +68,9 @@ package enum WeightFiles {
         guard candidates.count == 1 else {
             throw FormatError(
                 .unsupported, at: folder.path,
-                "holds \(candidates.count) weight files: \(candidates.prefix(8).joined(separator: ", "))"
+                "contains \(candidates.count) weight files: \(candidates.prefix(8).joined(separator: ", "))"
                     + "\(candidates.count > 8 ? ", …" : "").",
-                advice: "Give the path of the one to use.")
+                advice: "Give the path of one of them.")
         }
         return try openFile(folder.appending(path: only))
     }

@@ -1,6 +1,6 @@
 package import Foundation
 
-/// Models of the Hugging Face Hub: in the cache that all of Hugging Face's programs share, or downloaded into it.
+/// Models from the Hugging Face Hub, in the cache that all Hugging Face programs share, or downloaded into it.
 package struct Hub: Sendable {
     package let settings: HubSettings
 
@@ -8,17 +8,19 @@ package struct Hub: Sendable {
 
     /// The files of a model at a commit.
     package struct Snapshot: Sendable, Hashable {
-        /// A folder as transformers saves it, or a `.gguf` file.
+        /// A folder as saved by transformers, or a `.gguf` file.
         package let url: URL
         package let commit: String
     }
 
-    /// The files that a reference means: from the cache where they are all there, else downloaded.
+    /// Returns the files of a reference, from the cache if all of them are there, or else downloaded.
     ///
-    /// A branch that is in the cache is not looked up again: what is there is taken, as without a network.
+    /// A branch that is in the cache is not looked up again; the cached commit is used, as it would be without a
+    /// network.
     /// - Parameters:
-    ///   - isRenewed: whether the revision is looked up, though the cache has it.
-    ///   - approve: called with the folder when all but the weights has been downloaded. What it throws ends the download.
+    ///   - isRenewed: whether to look up the revision although it is in the cache.
+    ///   - approve: called with the folder once everything but the weights is downloaded. An error it throws ends the
+    ///     download.
     /// - Throws: ``HubError``, or what `approve` throws.
     package func snapshot(
         _ reference: HubReference, parts: HubParts = .model, isRenewed: Bool = false,
@@ -32,7 +34,7 @@ package struct Hub: Sendable {
             throw absence(reference, because: variable)
         }
         var settings = settings
-        // What is there can be used: whether there is more is not worth a long wait.
+        // The cached files are usable, so it is not worth a long wait to learn whether there are newer ones.
         if cached != nil { settings.retries = 0 }
         do {
             return try await HubTransport.with(settings) { transport in
@@ -44,17 +46,17 @@ package struct Hub: Sendable {
             }
         } catch let error as HubError {
             guard let cached, !isRenewed else { throw explained(error, reference) }
-            events(.note("\(reference): taken as it is in the cache, since \(error.text)"))
+            events(.note("\(reference): using the cached copy, because \(error.text)"))
             return cached.snapshot
         }
     }
 
-    /// What the cache has of a model; nothing is asked of the network.
+    /// What the cache has of a model. Makes no network request.
     package func cached(_ reference: HubReference, parts: HubParts = .model) -> Snapshot? {
         CachedSnapshot(reference, parts, in: settings.cache)?.snapshot
     }
 
-    /// What a download would bring; `nil` where the cache has everything.
+    /// What a download would transfer; `nil` if everything is in the cache.
     package func forecast(_ reference: HubReference, parts: HubParts = .model) async throws -> DownloadForecast? {
         if CachedSnapshot(reference, parts, in: settings.cache) != nil { return nil }
         if let variable = settings.offlineBecause {
@@ -79,7 +81,7 @@ package struct Hub: Sendable {
             advice: "Unset \(variable) to download it.")
     }
 
-    /// What was given may have been meant as a path: an error about a server alone would not help.
+    /// The user may have meant a path, so an error about a server alone would not help.
     private func explained(_ error: HubError, _ reference: HubReference) -> HubError {
         guard error.code == .network, error.place?.hasPrefix(reference.id) != true else { return error }
         return HubError(

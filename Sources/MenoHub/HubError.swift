@@ -1,33 +1,33 @@
 public import MenoErrors
 
-/// What is wrong with a repository of the Hugging Face Hub, its cache, or the way to them. Its place is the repository, the file,
-/// the server or the variable.
+/// A problem with a repository of the Hugging Face Hub, with the cache, or with the network. The error's place is the
+/// repository, file, server or environment variable.
 public typealias HubError = CodedError<HubErrorCode>
 
-/// What a ``HubError`` is about.
+/// The cause of a ``HubError``.
 public enum HubErrorCode: String, ErrorCode {
-    /// There is no such repository, revision or file.
+    /// The repository, revision or file does not exist.
     case notFound
-    /// The repository is there, and this user may not read it.
+    /// The repository exists, but this user has no access to it.
     case forbidden
-    /// Nothing may be downloaded, and the cache does not hold what is needed.
+    /// Downloads are disabled, and the cache does not have everything that is needed.
     case offline
-    /// The server cannot be reached, or breaks off.
+    /// The server cannot be reached, or the connection was interrupted.
     case network
-    /// The server wants fewer requests.
+    /// The server asked for fewer requests.
     case rateLimited
-    /// What arrived is not what the server announced.
+    /// The downloaded data does not match the server's checksum or size.
     case damaged
-    /// The disk has no room.
+    /// The disk is full.
     case noSpace
     /// The operating system refused a read or a write.
     case inputOutput
-    /// The repository holds nothing that Meno reads.
+    /// The repository contains nothing that Meno can read.
     case unsupported
-    /// An address or a setting that cannot be.
+    /// An invalid address or setting.
     case badSetting
 
-    /// What a program makes of the error.
+    /// The broad class of the error.
     public var kind: ErrorKind {
         switch self {
         case .notFound, .forbidden, .offline: .notFound

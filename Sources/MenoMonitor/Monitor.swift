@@ -118,8 +118,8 @@ package struct Monitor: Sendable, Hashable, Codable {
         guard policy.failed(step: step, configuration: configuration) else { return [] }
         return [
             .note(
-                "\(configuration.maxConsecutiveErrors) stable checkpoints in a row could not be saved (the last: "
-                    + "\(reason)). No more are tried; training goes on.")
+                "\(configuration.maxConsecutiveErrors) stable checkpoints in a row could not be saved (the last one: "
+                    + "\(reason)). No more will be tried; training continues.")
         ]
     }
 

@@ -10,7 +10,7 @@ public enum TorchErrorCode: String, ErrorCode {
     case invalid
     /// The device or the host is out of memory. The computation can be retried in smaller pieces.
     case outOfMemory
-    /// Another process of the run has ended or hangs.
+    /// Another process of the run has ended or is hanging.
     case processLost
     /// The linked libtorch has no operator of this name.
     case unknownOperator

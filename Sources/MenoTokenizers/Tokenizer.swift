@@ -100,7 +100,7 @@ package final class Tokenizer: Sendable {
         case "json": return try Tokenizer(TokenizerJSON.read(url))
         default:
             throw TokenizerError(
-                .unsupported, at: url.path, "holds no tokenizer that can be read.",
+                .unsupported, at: url.path, "contains no supported tokenizer.",
                 advice: "Give a Hugging Face folder with tokenizer.json, or a .gguf file.")
         }
     }

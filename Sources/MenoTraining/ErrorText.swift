@@ -1,7 +1,7 @@
 internal import Foundation
 
 extension Error {
-    /// In words. Foundation's errors describe themselves as what they are made of.
+    /// The message of an error. Foundation's errors describe themselves by their structure.
     var text: String {
         let error = self as NSError
         guard error.domain == NSCocoaErrorDomain else { return "\(self)" }

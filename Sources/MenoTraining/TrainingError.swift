@@ -1,32 +1,32 @@
 public import MenoErrors
 
-/// Why training cannot go on.
+/// Why training cannot continue.
 public typealias TrainingError = CodedError<TrainingErrorCode>
 
-/// What a ``TrainingError`` is about.
+/// The cause of a ``TrainingError``.
 public enum TrainingErrorCode: String, ErrorCode {
-    /// A loss or a gradient is not a finite number. Nothing was applied.
+    /// A loss or a gradient is not finite. The step was not applied.
     case notFinite
-    /// There is nothing to learn from: no parameter is trained, or no token carries loss.
+    /// There is nothing to train: no parameter is trainable, or no token counts in the loss.
     case nothingToTrain
-    /// An argument has a value that no run can have.
+    /// An argument is out of range.
     case badArguments
-    /// The optimizer's update broke off: parameters are partly changed, and of no use.
+    /// The optimizer's update failed halfway: some parameters are changed, so the model cannot be used.
     case updateFailed
-    /// A checkpoint cannot be written. Training goes on without it.
+    /// A checkpoint cannot be written. Training continues without it.
     case cannotSave
-    /// A checkpoint is broken, or belongs to another run.
+    /// A checkpoint is damaged or belongs to another run.
     case cannotResume
     /// Not even one example fits into memory.
     case outOfMemory
-    /// The system does not tell what is needed for a forecast.
+    /// The system does not report what a forecast needs.
     case cannotPlan
-    /// The caller asked to end.
+    /// The caller asked to stop.
     case interrupted
     /// Another process of the run failed.
     case failedElsewhere
 
-    /// What a program makes of the error.
+    /// The broad class of the error.
     public var kind: ErrorKind {
         switch self {
         case .interrupted: .interrupted

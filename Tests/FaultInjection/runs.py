@@ -145,7 +145,7 @@ class Kind:
         if status in (65, 66) and errors.strip() and "run" in errors:
             # The run to be replaced is finished and its checkpoints are gone: its result is not written over unasked.
             checkpoints = [path for path in tree if re.fullmatch(r"run/model/checkpoint-\d+", path)]
-            is_finished = (overwrites and "has been finished here already" in errors
+            is_finished = (overwrites and "already a finished run here" in errors
                            and all(f"run/model/{name}" in tree for name in self.results)
                            and all(fault_of_checkpoint(tree, path) for path in checkpoints))
             refusal = [] if is_finished else [f"refused: {errors.strip().splitlines()[-1]}"]

@@ -149,8 +149,8 @@ import Testing
             if page.contains("stopped early") { break }
             usleep(100_000)
         }
-        #expect(page.contains("stopped early") && page.contains("The dashboard asked it to stop."))
-        #expect(!page.contains("Stop the run") && page.contains("tokens an example"))
+        #expect(page.contains("stopped early") && page.contains("Stopped from the dashboard."))
+        #expect(!page.contains("Stop the run") && page.contains("tokens per example"))
         // A button of the page that was loaded before.
         #expect(try post("/runs/run/stop", form, own).contains("409"))
         // It can be resumed from where it was stopped.

@@ -21,7 +21,7 @@ import Testing
         let trained = try tiny.train(keys, output: disk.url.path + "/run")
         #expect(trained.status == 0, "\(trained.errors)")
         #expect(
-            trained.errors.contains("step 4: saving failed, training goes on")
+            trained.errors.contains("step 4: saving failed, training continues")
                 && trained.errors.contains("MiB are free"))
         // Not only then.
         #expect(trained.errors.contains("none will be saved"), "\(trained.errors)")
@@ -42,7 +42,7 @@ import Testing
             if line.contains("step 20/200") { disk.fill() }
         }
         #expect(full.status == 1, "\(full.errors)")
-        #expect(full.errors.contains("saving failed, training goes on"))
+        #expect(full.errors.contains("saving failed, training continues"))
         #expect(full.errors.contains("the final adapter cannot be written") && full.errors.contains("--resume auto"))
         // What is whole stays whole, and with room again it goes on from there.
         disk.clear()

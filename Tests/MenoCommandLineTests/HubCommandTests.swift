@@ -208,7 +208,7 @@ import Testing
 
     @Test func whatGoesWrongIsToldWithItsStatus() throws {
         let missing = try run("chat", "--model", "some-org/other", "--prompt", "a")
-        #expect(missing.status == 66 && missing.errors.contains("some-org/other: is neither a file or folder"))
+        #expect(missing.status == 66 && missing.errors.contains("some-org/other: is not a file, a folder"))
         let offline = try run("inspect", id, environment: ["HF_HUB_OFFLINE": "1"])
         #expect(offline.status == 66 && offline.errors.contains("HF_HUB_OFFLINE"), "\(offline)")
         let endpoint = try run("inspect", id, environment: ["HF_ENDPOINT": "mirror"])
@@ -296,7 +296,7 @@ import Testing
         #expect(full.status == 1 && full.errors.contains("disk is full"), "\(full)")
         // Said before anything is downloaded, where that is known.
         let foreseen = try run("models", "fetch", id, environment: place)
-        #expect(foreseen.status == 1 && foreseen.errors.contains("still to be downloaded"), "\(foreseen)")
+        #expect(foreseen.status == 1 && foreseen.errors.contains("remain to be downloaded"), "\(foreseen)")
         disk.clear()
         #expect(try run("models", "fetch", id, environment: place).status == 0)
     }

@@ -102,7 +102,7 @@ import Testing
         #expect(
             result.output.contains("max length     8: 1 whole, 1 cut at the end, 2 cut before the answer begins"),
             "\(result.output)")
-        #expect(result.output.contains("repeated       1 examples equal an earlier one"))
+        #expect(result.output.contains("repeated       1 examples repeat an earlier one"))
         #expect(try meno("inspect", tiny.data.path, "--max-length", "8").status == 64)
     }
 
@@ -149,7 +149,7 @@ import Testing
         let talk = try meno(chat + ["--max-new-tokens", "20"], threads: 1, redirection: "<\(lines.path)")
         #expect(talk.status == 0, "\(talk.errors)")
         #expect(
-            talk.errors.contains("too long: it has ") && talk.errors.contains("a new conversation begins"),
+            talk.errors.contains("too long: it has ") && talk.errors.contains("starting a new conversation"),
             "\(talk.errors)")
     }
 }

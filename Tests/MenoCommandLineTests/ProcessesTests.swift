@@ -1,4 +1,5 @@
 import Foundation
+import MenoTensor
 import MenoTesting
 import Testing
 
@@ -126,7 +127,7 @@ import Testing
 
     @Test func processesOfDifferentRunsAreRefused() throws {
         try tiny.write(Self.keys, lora: Self.lora)
-        let port = try Ranks.freePort()
+        let port = try LoopbackPort.free()
         let results = try Ranks.run(2) { [file = tiny.file] rank, _ in
             try meno(
                 ["train", file.path] + (rank == 1 ? ["--set", "training.learning_rate=1.0e-3"] : []), threads: 1,

@@ -133,11 +133,11 @@ struct TrainingCommandTests {
             let limited = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1700)
             #expect(limited.status == 0 && limited.errors.contains("out of memory in a pass"), "\(limited.errors)")
             #expect(try areAsExpected())
-            // Where it may, it first computes layers again in the backward pass.
+            // If it may, it first recomputes layers in the backward pass.
             let again = try meno(
                 ["train", run.path, "--overwrite", "--set", "training.gradient_checkpointing=true"], threads: 1,
                 memoryLimit: 1700)
-            #expect(again.status == 0 && again.errors.contains("again in the backward pass"), "\(again.errors)")
+            #expect(again.status == 0 && again.errors.contains("recomputed in the backward pass"), "\(again.errors)")
             #expect(try areAsExpected())
             // Where not even one example fits, that is said, with what can be done.
             let hopeless = try meno(["train", run.path, "--overwrite"], threads: 1, memoryLimit: 1000)

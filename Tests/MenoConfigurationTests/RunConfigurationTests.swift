@@ -20,7 +20,7 @@ import Testing
         #expect(run.data.maxLength == 256)
     }
 
-    /// Every value of the seed's run, in a file, is the default of its key.
+    /// Every value of the reference notebook's run, in a file, is the default of its key.
     @Test func theSeedsRunIsThatOfTheDefaults() throws {
         let seed = try RunConfiguration.read(Fixtures.repository.appending(path: "Examples/seed.yaml"))
         var plain = try RunConfiguration.read(yaml: minimal, name: "run.yaml")

@@ -77,7 +77,7 @@ import Testing
             throw Missing()
         }
         #expect(await stamp() != before)
-        #expect(try await body(pages).contains("A checkpoint was asked for"))
+        #expect(try await body(pages).contains("A checkpoint was requested"))
         // It is done once, after a step.
         let step = RunEvent.step(
             StepMetrics(step: 1, epoch: 1, loss: 1, gradientNorm: 1, learningRate: 1, tokens: 1, labels: 1, seconds: 1))

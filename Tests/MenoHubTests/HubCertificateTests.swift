@@ -46,7 +46,9 @@ struct HubCertificateTests {
             var environment = endpoint
             environment["SSL_CERT_FILE"] = trusted
             let error = await #expect(throws: HubError.self) { try await plain.fetch(nil, environment) }
-            #expect(error?.description.contains("no known authority") == true, "\(String(describing: error))")
+            #expect(
+                error?.description.contains("not signed by a trusted authority") == true, "\(String(describing: error))"
+            )
             #expect(error?.advice?.contains(trusted ?? "SSL_CERT_FILE") == true)
         }
         #expect(server.takeRequests().isEmpty)

@@ -45,7 +45,7 @@ import Testing
         let error = #expect(throws: ModelError.self) {
             try files.load(dtype: .float32, quantization: WeightQuantization(.eightBits))
         }
-        #expect(error?.message.contains("quantised already") == true)
+        #expect(error?.message.contains("already quantised") == true)
     }
 
     /// Blocks that the kernels do not know become numbers, with the same values.

@@ -75,7 +75,7 @@ import Testing
             }
         }
         let page = Report(try recorded(events), title: "run", language: .english).html
-        #expect(page.contains("2; rank 1 is the slowest, 2.00 s a step; the others wait 25 % of that"))
+        #expect(page.contains("2; rank 1 is the slowest, 2.00 s per step; the others wait for 25 % of that"))
     }
 
     @Test func everyChartIsAFileOfWellFormedSVG() throws {
@@ -223,7 +223,7 @@ import Testing
                     message: "spike \(number).", advice: "a"))
         }
         let page = Report(try recorded(Array(events().prefix(1)) + alerts), title: "run", language: .english).html
-        #expect(page.contains("4 more of the kind"))
+        #expect(page.contains("4 more of this kind"))
         let (last, first) = (page.range(of: "spike 5."), page.range(of: "spike 1."))
         #expect(try #require(last).lowerBound < #require(first).lowerBound)
     }

@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func whoDoesNotComeIsMissed() throws {
-        let port = try Ranks.freePort()
+        let port = try LoopbackPort.free()
         var place = ProcessGroup.Rendezvous(host: "127.0.0.1", port: port, hostsStore: true, address: "127.0.0.1")
         place.joinTimeout = 0.5
         #expect(throws: TorchError.self) { _ = try ProcessGroup(rank: 0, size: 2, at: place) }

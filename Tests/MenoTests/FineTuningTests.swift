@@ -122,7 +122,7 @@ import Testing
         for _ in 0..<100 {
             do {
                 return try await body()
-            } catch let error as ConfigurationError where error.description.contains("trains in this folder") {
+            } catch let error as ConfigurationError where error.description.contains("is training in this folder") {
                 try await Task.sleep(for: .milliseconds(100))
             }
         }

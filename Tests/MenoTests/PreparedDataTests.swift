@@ -83,9 +83,10 @@ import Testing
             #expect(try run("other\(number)", place, trainsOnAll: trainsOnAll, log: log) == expected)
             let notes = log.notes.withLock { $0.joined(separator: "\n") }
             let isAhead = place == .ahead && trainsOnAll
-            #expect(notes.contains(isAhead ? "ahead of use" : "are prepared in"))
+            #expect(notes.contains(isAhead ? "built as they are needed" : "are stored in"))
             // The reason is told where examples are not made ahead of use although there are many.
-            #expect(notes.contains("data.train_fraction holds examples out") == (place == .ahead && !trainsOnAll))
+            #expect(
+                notes.contains("data.train_fraction chooses held-out examples") == (place == .ahead && !trainsOnAll))
         }
         // The second start prepares nothing.
         let log = Log()

@@ -176,8 +176,8 @@ import Testing
             let sent = try #require(server.run, "\(trouble) \(server.runs.count) runs")
             #expect(sent.status == "FINISHED" && sent.series("loss").count == 10, "\(trouble)")
             #expect(sent.metrics.count == 50)
-            #expect(said.contains { $0.contains("is sent when the server answers") })
-            #expect(said.contains { $0.contains("answers again") })
+            #expect(said.contains { $0.contains("unsent values are sent when the server answers") })
+            #expect(said.contains { $0.contains("is reachable again") })
         }
     }
 
@@ -250,7 +250,7 @@ import Testing
         server.state.withLock { state in for id in state.runs.keys { state.runs[id]?.isDeleted = true } }
         let said = try play([Self.started(at: 20, total: 40)] + [Self.end(.completed, 20)], settings())
         #expect(server.runs.count == 2)
-        #expect(said.contains { $0.contains("is not there any more") })
+        #expect(said.contains { $0.contains("no longer exists") })
     }
 
     private func write(_ events: [RunEvent], to url: URL) throws {

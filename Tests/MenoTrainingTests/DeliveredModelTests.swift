@@ -48,7 +48,7 @@ import Testing
         let outcome = try loop.run(model: "tiny")
         #expect(outcome.bestStep == 2 && events.evaluations[0].perplexity < events.evaluations[1].perplexity)
         try expectDelivered(model, events, step: 2)
-        #expect(warnings(events).contains { $0.contains("better before the training") }, "\(warnings(events))")
+        #expect(warnings(events).contains { $0.contains("better before training") }, "\(warnings(events))")
     }
 
     @Test func anEvaluationWhoseSaveFailedMakesRoomForTheNextBest() throws {
@@ -60,7 +60,7 @@ import Testing
         ).run(model: "tiny")
         #expect(outcome.bestStep == 4)
         try expectDelivered(model, events, step: 4)
-        #expect(warnings(events).contains { $0.contains("before the training") })
+        #expect(warnings(events).contains { $0.contains("before training") })
     }
 
     /// The last model needs no checkpoint: the result is written from memory.
@@ -120,7 +120,7 @@ import Testing
         }
         let rest = Recorder()
         let (best, model) = try resume("second", rest)
-        #expect(best == 2 && !warnings(rest).contains { $0.contains("no whole checkpoint") })
+        #expect(best == 2 && !warnings(rest).contains { $0.contains("no complete checkpoint") })
         try expectDelivered(model, events, step: 2)
         // Resumed once more, from the checkpoints of its own.
         let again = try TinyRun.loop(model: TinyRun.model(), observers: [], saving: saving("second"), uphill)

@@ -156,7 +156,7 @@ def main():
         errors = process.communicate()[1]
         check("outage: training goes on", process.returncode == 0)
         check("outage: said once, and that it is over",
-              errors.count("what is not sent now is sent when") == 1 and errors.count("answers again") == 1)
+              errors.count("unsent values are sent when") == 1 and errors.count("is reachable again") == 1)
         compare(server, "outage")
 
         file = configuration("late", 20)

@@ -58,7 +58,7 @@ def adapted(model, dropout=0.0, seed=1, noise_in_b=True):
 
 
 def padded_length(rows):
-    """The length that `collate` gives to rows of ids: the longest, rounded up to a multiple of 8 as the seed's collator does."""
+    """The length that `collate` gives to rows of ids: the longest, rounded up to a multiple of 8 as the notebook's collator does."""
     return (max(map(len, rows)) + 7) // 8 * 8
 
 
@@ -79,7 +79,7 @@ class InOrder(Trainer):
 
 
 def compute_metrics(predictions):
-    """The seed's metrics, corrected: labels are shifted. It is given every logit of the evaluation."""
+    """The notebook's metrics, corrected: labels are shifted. It is given every logit of the evaluation."""
     logits, labels = predictions
     logits, labels = torch.tensor(logits)[:, :-1], torch.tensor(labels)[:, 1:]
     loss = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.size(-1)), labels.reshape(-1), ignore_index=-100)

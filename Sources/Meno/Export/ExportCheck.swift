@@ -4,10 +4,11 @@ internal import MenoExport
 internal import MenoModels
 
 extension ExportForm {
-    /// Refuses what the result of a run could not leave as, before hours are spent on its training.
+    /// Rejects an export that is not possible for a run's result, before hours are spent on
+    /// training.
     /// - Parameters:
-    ///   - model: the folder or file that is trained.
-    ///   - lora: `nil` where every weight is trained; then the result is a folder of the model's architecture.
+    ///   - model: the folder or file to train.
+    ///   - lora: `nil` for full fine-tuning; the result is then a folder of the model's architecture.
     /// - Throws: ``ExportError`` or ``ModelError``.
     func requirePossible(for model: URL, _ tokenized: TokenizedModel, lora: RunConfiguration.LoRA?) throws {
         switch format {
@@ -23,7 +24,7 @@ extension ExportForm {
         case .ggufLoRA:
             guard let lora else {
                 throw ExportError(
-                    .unsupported, "\(self) is the form of an adapter, and this run trains every weight.",
+                    .unsupported, "\(self) exports an adapter, and this run trains every weight.",
                     advice: "Export as gguf or safetensors.")
             }
             try GGUFAdapterExport.requirePossible(

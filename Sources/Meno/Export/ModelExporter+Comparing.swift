@@ -8,7 +8,7 @@ internal import MenoTokenizers
 internal import MenoTraining
 
 extension ModelExporter {
-    /// Texts of at most so many tokens are compared, and so many of them.
+    /// The maximum length in tokens of the compared texts, and how many are compared.
     private static let (sampleLength, sampleCount) = (256, 4)
 
     /// Compares what was written with the trained model.
@@ -24,14 +24,14 @@ extension ModelExporter {
         try ExportVerification.requireChange(share, storage: written.coarsest)
         let samples = try samples(subject)
         guard !samples.isEmpty, try hasMemory(for: subject.url) else { return }
-        // One model at a time is in memory.
+        // Only one model is in memory at a time.
         let (base, trained) = try losses(subject, samples)
         let found = try exportedLosses(subject, exported, samples)
         let outcome = try ExportVerification.compare(
             trained: trained, exported: found, base: base, storage: coarsest(written.coarsest))
         let number = { (value: Double) in String(format: "%.4f", value) }
         var text =
-            "compared on \(samples.count) texts: loss \(number(outcome.exported)), trained \(number(outcome.trained)), largest "
+            "compared on \(samples.count) texts: loss \(number(outcome.exported)), trained model \(number(outcome.trained)), largest "
             + "difference \(number(outcome.largestDifference)) (bound \(outcome.bound))"
         if let share { text += String(format: "; the weights hold %.1f %% of the adapter's change", 100 * share.value) }
         if let share = outcome.learntShare {
@@ -39,16 +39,16 @@ extension ModelExporter {
         }
         log.note(text + "; \(String(format: "%.1f", (clock.now - start) / .seconds(1))) s")
         if let share = outcome.learntShare, share < 0.9 {
-            log.warn("only \(Int(100 * share)) % of what was learnt is in \(form): a finer type keeps more")
+            log.warn("\(form) keeps only \(Int(100 * share)) % of what was learnt: choose a type with more bits")
         }
     }
 
-    /// Whether a whole model can be loaded, which the export itself need not do.
+    /// Whether there is memory to load a whole model, which the export does not need.
     private func hasMemory(for url: URL) throws -> Bool {
         let bytes = try ModelFiles(url).parameterCount * precision(url).size
         guard let free = MemoryLimit.available(on: .cpu), bytes + bytes / 4 > free else { return true }
         log.warn(
-            "weights and texts are the trained model's, but losses were not compared: that takes "
+            "the weights and texts match the trained model, but losses were not compared: that needs "
                 + String(
                     format: "%.1f GB of memory, and %.1f GB are free", 1.25e-9 * Double(bytes), 1e-9 * Double(free)))
         return false
@@ -73,15 +73,15 @@ extension ModelExporter {
         return try ExportVerification.losses(of: decoder, samples)
     }
 
-    /// A model to compare with.
-    /// - Parameter isQuantized: whether it is quantised as the trained one was.
+    /// Loads a model for the comparison.
+    /// - Parameter isQuantized: whether to quantise it as the trained model was.
     private func load(_ url: URL, like subject: Subject, isQuantized: Bool = true) throws -> Decoder {
         let (files, dtype) = (try ModelFiles(url), try precision(subject.url))
         let form = files.hasPackedWeights() ? weights.form(of: files, dtype: dtype, device: .cpu) : .dense
         return try files.load(dtype: dtype, form: form, quantization: isQuantized ? quantization : nil)
     }
 
-    /// What differs no less than the export's storage does.
+    /// The precision whose rounding is at least as coarse as the export's storage.
     private func coarsest(_ storage: ExportVerification.Storage) -> ExportVerification.Storage {
         switch quantization?.kind {
         case nil: storage
@@ -104,11 +104,11 @@ extension ModelExporter {
             do {
                 samples = try run.heldOut(limit: limit, subject.tokenized, log: log)
             } catch {
-                log.warn("the run's data cannot be compared with (\(error)); questions that Meno brings along are used")
+                log.warn("the run's data cannot be read (\(error)); built-in questions are used for the comparison")
             }
         }
         if samples.isEmpty {
-            log.note("no held-out records are at hand: losses are those of questions that Meno brings along")
+            log.note("no held-out records are available; built-in questions are used for the comparison")
             samples = try questions(subject)
         }
         return samples.map {

@@ -25,10 +25,11 @@ extension ModelExporter {
         let tokenized = try TokenizedModel(url, adapter: folder, log: log)
         let saved = folder?.appending(path: TokenizerFiles.templateName).path
         let hasSaved = saved.map { FileManager.default.fileExists(atPath: $0) } ?? false
-        // What lies beside an adapter is what it was trained with; `auto` takes it.
+        // Files beside an adapter are those it was trained with; `auto` uses them.
         let chosen = chatTemplate ?? (hasSaved ? nil : run?.configuration.data.chatTemplate)
         let name = chosen ?? "auto"
-        // A model without a template can leave too, as one that was trained on texts; one that was asked for must be there.
+        // A model without a template, such as one trained on plain texts, can be exported. A
+        // template that was asked for must exist.
         let template =
             name == "auto"
             ? try? tokenized.template(name, warnsOfOther: false) : try tokenized.template(name, warnsOfOther: false)

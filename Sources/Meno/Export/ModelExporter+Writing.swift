@@ -20,7 +20,7 @@ extension ModelExporter {
         case .ggufLoRA:
             guard let adapter = merged.adapter else {
                 throw ExportError(
-                    .unsupported, "gguf-lora is the form of an adapter, and none is given.", settings: [.adapter])
+                    .unsupported, "gguf-lora exports an adapter, and none is given.", settings: [.adapter])
             }
             let file =
                 target.pathExtension.lowercased() == "gguf" ? target.lastPathComponent : "\(subject.name)-lora.gguf"
@@ -66,12 +66,12 @@ extension ModelExporter {
             merged, fileType: fileType, changedType: changedType, tokenizer: tokenizer, name: subject.name)
         let report = try export.write(to: stage.url(file), onProgress: progress)
         for note in report.notes {
-            log.warn("the model computes \(note), llama.cpp does not: it answers longer texts otherwise")
+            log.warn("the model computes \(note) and llama.cpp does not: its answers to long texts will differ")
         }
         for fallback in report.fallbacks {
             log.warn(
-                "\(fallback.tensors) tensors are \(fallback.type) instead of \(fallback.wanted), as llama.cpp has it: their rows "
-                    + "are no whole number of its blocks")
+                "\(fallback.tensors) tensors are \(fallback.type) instead of \(fallback.wanted), as in llama.cpp: their row length "
+                    + "is not a multiple of the block size")
         }
         let storage = report.storage.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }.joined(
             separator: ", ")
@@ -89,7 +89,7 @@ extension ModelExporter {
             weights: file, template: subject.template, stops: ends.sorted().compactMap(tokenizer.token),
             system: system)
         try stage.write(modelfile.text, to: "Modelfile")
-        log.note("make it a model of Ollama with: ollama create \(subject.name) -f Modelfile (untested with Ollama)")
+        log.note("create the Ollama model with: ollama create \(subject.name) -f Modelfile (untested with Ollama)")
     }
 
     private func writeCard(_ subject: Subject, _ merged: MergedModel, _ written: Written, to stage: ExportStage) throws

@@ -8,25 +8,27 @@ internal import MenoTensor
 internal import MenoTokenizers
 internal import MenoTraining
 
-/// Makes an export and compares it with the trained model; what `export`, `demo --export` and `training.export_at_end` do.
+/// Exports a model and compares the export with the trained model, for `export`, `demo --export`
+/// and `training.export_at_end`.
 package struct ModelExporter {
     let model: String
-    /// The folder, or the Hugging Face id, of an adapter in PEFT's form.
+    /// The folder or Hugging Face id of an adapter in PEFT's format.
     var adapter: String?
     var form: ExportForm
     var target: URL
-    /// The type of tensors that the adapter changes, where the others stay as a GGUF base has them.
+    /// The type of tensors changed by the adapter. The others keep the type they have in the GGUF
+    /// base.
     package var changedType = GGUFFileType.F16
-    /// Of safetensors.
+    /// The element type of a safetensors export.
     package var elementType: WeightElementType?
-    /// `nil`: the one trained with.
+    /// `nil`: the template used in training.
     package var chatTemplate: String?
-    /// Records to compare with; `nil`: those held out from training.
+    /// Records to compare with; `nil`: the run's held-out records.
     package var data: String?
     package var system: String?
     package var isForHub = false
     package var isVerified = true
-    /// How the models that are compared are held.
+    /// How weights are held while models are compared.
     package var weights = WeightChoice.auto
     package var quantization: WeightQuantization?
     var log: any SessionLog
@@ -39,8 +41,8 @@ package struct ModelExporter {
         self.target = target
     }
 
-    /// - Throws: ``ExportError`` where the form cannot hold the model, or does not do what the trained model does. Then
-    ///   nothing is left at the target.
+    /// - Throws: ``ExportError`` if the form cannot hold the model, or if the export behaves
+    ///   differently from the trained model. Nothing is left at the target then.
     package func run() throws {
         let clock = ContinuousClock()
         let start = clock.now

@@ -6,7 +6,7 @@ internal import MenoMetrics
 internal import MenoTokenizers
 internal import MenoTraining
 
-/// The run that an adapter or a model comes from, where its folder is still part of one.
+/// The run that produced an adapter or a model, if its folder still belongs to a run.
 struct TrainedRun {
     let configuration: RunConfiguration
     private let layout: RunLayout
@@ -54,7 +54,7 @@ struct TrainedRun {
 
     // MARK: For the model card
 
-    /// What the run was made with.
+    /// The settings of the run.
     var settings: [(key: String, value: String)] {
         let training = configuration.training
         var settings: [(String, String)] = []
@@ -86,7 +86,7 @@ struct TrainedRun {
         var evalSamples: Int
     }
 
-    /// What the last evaluation found.
+    /// The results of the last evaluation.
     var metrics: [(name: String, value: String)] {
         guard let text = try? String(contentsOf: layout.metrics, encoding: .utf8) else { return [] }
         let decoder = JSONDecoder()

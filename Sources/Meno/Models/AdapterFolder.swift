@@ -3,15 +3,17 @@ internal import MenoHub
 internal import MenoMetrics
 internal import MenoModels
 
-/// A folder with an adapter and no model: what was given in a model's place, or what is to be described.
+/// A folder that holds an adapter and no model, found where a model was expected or given to be
+/// described.
 package struct AdapterFolder {
-    /// Where `adapter_config.json` is: the folder given, or `model` in it where that is a run's.
+    /// The folder of `adapter_config.json`: the given folder, or `model` in it if that is a run's
+    /// folder.
     package let url: URL
     package let isInRun: Bool
     /// `base_model_name_or_path`
     package let base: String?
 
-    /// - Returns: `nil` where the folder is a model, or holds no adapter.
+    /// - Returns: `nil` if the folder holds a model or no adapter.
     package init?(_ folder: URL) {
         let hasFile = { (url: URL, name: String) in
             FileManager.default.fileExists(atPath: url.appending(path: name).path)
@@ -26,14 +28,14 @@ package struct AdapterFolder {
         base = (json as? [String: Any])?["base_model_name_or_path"] as? String
     }
 
-    /// What to do with it where a model is expected.
+    /// The error for an adapter given in place of a model.
     package var refusal: ModelError {
         let model = base.map { $0.contains(" ") ? "\"\($0)\"" : $0 } ?? "BASE"
         let adapter = CachedRepository.place(of: url)?.id ?? url.path
         return ModelError(
             .unsupported, at: adapter,
-            "is an adapter\(base.map { " of the model \($0)" } ?? ""), and no model by itself.",
-            advice: "Give its base model as the model, and this folder as the adapter.",
+            "is an adapter\(base.map { " for the model \($0)" } ?? ""), not a model.",
+            advice: "Give the base model as the model and this folder as the adapter.",
             settings: [.model: model, .adapter: adapter])
     }
 }

@@ -3,10 +3,11 @@ internal import MenoFormats
 internal import MenoHub
 
 extension ModelReference {
-    /// What PEFT finds a model by: the Hugging Face id of a named model, of a folder of the Hub's cache or of a `.gguf` file
-    /// that tells what it was made of; else the absolute path.
+    /// The name by which PEFT finds a model: the Hugging Face id of a catalog model, of a folder in
+    /// the Hub's cache, or of the source named in a `.gguf` file. Otherwise the absolute path.
     ///
-    /// A folder's own `_name_or_path` is not asked: in one that was fine-tuned it names the model before.
+    /// A folder's `_name_or_path` is ignored: in a fine-tuned model it names the model it was
+    /// trained from.
     /// - Parameter url: the model's files.
     static func baseModel(_ url: URL) -> String {
         let path = url.standardizedFileURL.resolvingSymlinksInPath().path
@@ -14,7 +15,8 @@ extension ModelReference {
             return model.hubID
         }
         let isGGUF = url.pathExtension.lowercased() == "gguf"
-        // PEFT loads no GGUF file by the id of its repository alone: what it was made of comes first.
+        // PEFT cannot load a GGUF file by its repository's id alone, so the source model comes
+        // first.
         if isGGUF, let id = hubID(ofGGUF: url) { return id }
         if let id = CachedRepository.place(of: url)?.id { return id }
         return url.standardizedFileURL.path

@@ -2,13 +2,13 @@ internal import Foundation
 
 /// How long a prompt and its answer took.
 package struct GenerationSpeed: Sendable, Hashable, CustomStringConvertible {
-    /// Tokens of the prompt.
+    /// The number of tokens in the prompt.
     package let promptTokens: Int
     /// Seconds until the first token of the answer.
     package let promptSeconds: Double
-    /// Tokens after the first one.
+    /// The number of tokens after the first one.
     package let tokens: Int
-    /// Seconds that these took.
+    /// Seconds taken by the tokens after the first one.
     package let seconds: Double
 
     /// `prompt: 41 tokens in 0.12 s (342 tokens/s); answer: 127 tokens in 1.10 s (115.5 tokens/s)`

@@ -4,12 +4,12 @@ internal import MenoModels
 internal import MenoTraining
 
 extension Hub {
-    /// The files of a reference, from the cache or downloaded; this thread waits for them.
+    /// Returns the files of a reference from the cache, or downloads them. Blocks this thread.
     /// - Parameters:
-    ///   - isRenewed: whether a branch is looked up, though the cache has it.
-    ///   - isCancelled: asked now and then.
-    /// - Throws: ``HubError``, ``ModelError`` where a model cannot be computed (its weights are not downloaded then), or
-    ///   ``TrainingError`` `interrupted`.
+    ///   - isRenewed: whether to look a branch up again although it is in the cache.
+    ///   - isCancelled: called repeatedly.
+    /// - Throws: ``HubError``, ``ModelError`` if the model is not supported (its weights are then
+    ///   not downloaded), or ``TrainingError`` `interrupted`.
     package func locate(
         _ reference: HubReference, _ parts: HubParts = .model, isRenewed: Bool = false, log: any SessionLog,
         isCancelled: () -> Bool = { Task.isCancelled }
@@ -23,13 +23,14 @@ extension Hub {
         }
     }
 
-    /// What a download of a reference would bring; `nil` where the cache has everything.
+    /// What downloading a reference would transfer; `nil` if everything is in the cache.
     package func forecast(_ reference: HubReference, _ parts: HubParts, log: any SessionLog) throws -> DownloadForecast?
     {
         try waiting(log: log, isCancelled: { false }) { _ in try await forecast(reference, parts: parts) }
     }
 
-    /// Runs a function on Swift's threads, and reports its progress on this one, as the log expects one thread.
+    /// Runs an async function on Swift's threads and reports its progress on this thread, because
+    /// the log must be used from one thread.
     private func waiting<Value: Sendable>(
         log: any SessionLog, isCancelled: () -> Bool,
         _ body: @escaping @Sendable (@escaping @Sendable (HubEvent) -> Void) async throws -> Value
@@ -63,9 +64,9 @@ extension Hub {
     }
 }
 
-/// What one thread leaves for another.
+/// Passes values from one thread to another.
 private final class Mailbox<Value: Sendable>: @unchecked Sendable {
-    // `condition` guards what follows.
+    // `condition` guards the following properties.
     private let condition = NSCondition()
     private var events: [HubEvent] = []
     private var result: Result<Value, any Error>?
@@ -84,7 +85,7 @@ private final class Mailbox<Value: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// What has come; waits for a moment where nothing has.
+    /// Returns what has arrived, after a short wait if nothing has.
     func take() -> ([HubEvent], Result<Value, any Error>?) {
         condition.withLock {
             if events.isEmpty, result == nil { _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1)) }

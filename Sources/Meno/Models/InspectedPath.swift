@@ -1,12 +1,12 @@
 internal import Foundation
 internal import MenoData
 
-/// What a path that is to be described is.
+/// The kind of thing at a path given to `inspect`.
 package enum InspectedPath {
     /// A file, folder or pattern of records.
     case data(String)
     case adapter(AdapterFolder)
-    /// A model's folder or file, a name, or nothing that is there.
+    /// A model's folder or file, a name, or a path that does not exist.
     case other
 
     package init(_ path: String) {
@@ -27,7 +27,7 @@ package enum InspectedPath {
         }
     }
 
-    /// Whether a folder is a model's or a run's.
+    /// Whether a folder holds a model or a run.
     private static func isOther(_ folder: URL) -> Bool {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.contains { name in

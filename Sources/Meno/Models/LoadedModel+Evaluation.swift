@@ -10,7 +10,7 @@ package struct EvaluationData {
     package let report: DataReport
     /// That dialogues are written by; `nil` where there are none.
     package let template: ChatTemplate?
-    /// Examples that could be chosen.
+    /// The number of examples to choose from.
     package let available: Int
     package let chosen: [Example]
 }
@@ -66,9 +66,10 @@ extension LoadedModel {
             report: report, template: template, available: examples.count, chosen: try examples.examples(at: positions))
     }
 
-    /// - Parameter isCancelled: asked after every pass.
-    /// - Throws: ``TrainingError`` with `interrupted` where it was cancelled, `badArguments` where this device cannot compute
-    ///   losses in the model's type, or as ``Evaluator/evaluate(_:onProgress:onShortage:)``.
+    /// - Parameter isCancelled: called after every forward pass.
+    /// - Throws: ``TrainingError`` with `interrupted` if cancelled or `badArguments` if this device
+    ///   cannot compute losses in the model's type; and what
+    ///   ``Evaluator/evaluate(_:onProgress:onShortage:)`` throws.
     package func evaluate(
         _ examples: [Example], log: any SessionLog, isCancelled: () -> Bool
     ) throws -> Evaluation {

@@ -16,12 +16,13 @@ package struct LoadedModel {
     package var tokenizer: Tokenizer { tokenized.tokenizer }
 
     /// - Parameters:
-    ///   - name: a Hugging Face folder, a .gguf file, a Hugging Face id or a name of the catalog.
-    ///   - adapter: the folder, or the Hugging Face id, of an adapter in PEFT's form.
-    ///   - weights: whether the file's quantised weights stay packed.
-    ///   - quantization: how linear layers are quantised; `nil`: not at all.
-    ///   - generates: whether it is loaded to generate text alone (``WeightChoice/form(of:dtype:device:generates:)``).
-    ///   - log: gets what may be wrong with the model's files.
+    ///   - name: a Hugging Face folder, a .gguf file, a Hugging Face id or a name from the catalog.
+    ///   - adapter: the folder or Hugging Face id of an adapter in PEFT's format.
+    ///   - weights: whether quantised weights from the file stay packed.
+    ///   - quantization: how to quantise linear layers; `nil`: not at all.
+    ///   - generates: whether the model is loaded for generation only
+    ///     (``WeightChoice/form(of:dtype:device:generates:)``).
+    ///   - log: receives warnings about the model's files.
     package init(
         _ name: String, dtype: DType, device: Device, adapter: String? = nil, weights: WeightChoice = .auto,
         quantization: WeightQuantization? = nil, generates: Bool = false, log: any SessionLog
@@ -42,10 +43,10 @@ package struct LoadedModel {
         {
             let bits = trained.loadsInFourBits ? "4" : "8"
             log.note(
-                "the adapter was trained on weights in \(bits) bits, and these are not: load the model in \(bits) bits, too"
+                "the adapter was trained on \(bits)-bit weights, and these are not: load the model in \(bits) bits too"
             )
         }
-        // llama.cpp's adapters bring no tokenizer along.
+        // llama.cpp's adapter format contains no tokenizer.
         let isLlamaCpps = adapter.map(GGUFAdapterFile.isOne) ?? false
         tokenized = try TokenizedModel(url, adapter: isLlamaCpps ? nil : adapter, log: log)
         if let adapter {
@@ -57,7 +58,7 @@ package struct LoadedModel {
         }
     }
 
-    /// A model that is to be trained, with the tokenizer that was read before it.
+    /// A model to be trained, with a tokenizer that has already been read.
     init(
         _ name: String, _ files: ModelFiles, _ tokenized: TokenizedModel, dtype: DType, form: WeightForm,
         quantization: WeightQuantization?, computeType: DType?, device: Device, log: any SessionLog
@@ -71,7 +72,7 @@ package struct LoadedModel {
         Self.tellWhatIsPacked(decoder, quantization, log)
     }
 
-    /// How weights are held, where some are packed, and which are not.
+    /// Logs how weights are held and, if some are packed, which layers are not.
     private static func tellWhatIsPacked(
         _ decoder: Decoder, _ quantization: WeightQuantization?, _ log: any SessionLog
     ) {
@@ -79,7 +80,7 @@ package struct LoadedModel {
         if !unknown.isEmpty {
             log.warn(
                 "llm_int8_skip_modules: the model has no module \(unknown.joined(separator: ", ")); "
-                    + "nothing is skipped by that name")
+                    + "that entry has no effect")
         }
         guard decoder.hasPackedWeights else { return }
         log.note("weights: \(decoder.precision)")
@@ -89,7 +90,7 @@ package struct LoadedModel {
         log.note("\(dense.count) of \(decoder.linears.count) linear layers are not packed: \(shown)")
     }
 
-    /// What an adapter's `base_model_name_or_path` is: by it PEFT finds the model.
+    /// The adapter's `base_model_name_or_path`, by which PEFT finds the model.
     var reference: String { ModelReference.baseModel(url) }
 
     /// The template of a name.
@@ -102,29 +103,30 @@ package struct LoadedModel {
         Set(tokenizer.endOfTurnIDs + [template.endOfTurn.flatMap(tokenizer.id), tokenizer.eosID].compactMap { $0 })
     }
 
-    /// Tokens that the model's context holds.
+    /// The model's context length in tokens.
     package var contextLength: Int { decoder.configuration.maximumPositions }
 
-    /// How many tokens an answer to a conversation may have, by the model's context; none where that is below 1.
+    /// How many tokens the answer to a conversation may have within the model's context. There is
+    /// no room if that is below 1.
     package func room(after messages: [ChatMessage], template: ChatTemplate) throws -> Int {
         try contextLength - tokenizer.encode(template.render(messages, addGenerationPrompt: true)).ids.count
     }
 
-    /// As ``room(after:template:)``.
-    /// - Throws: ``ModelError`` where there is none.
+    /// The same as ``room(after:template:)``.
+    /// - Throws: ``ModelError`` if there is no room.
     package func requireRoom(after messages: [ChatMessage], template: ChatTemplate) throws -> Int {
         let room = try room(after: messages, template: template)
         guard room > 0 else {
             throw ModelError(
                 .mismatch,
-                "the prompt has \(contextLength - room) tokens; the model's context holds \(contextLength), "
-                    + "its answer included.", advice: "Shorten the prompt.")
+                "the prompt has \(contextLength - room) tokens; the model's context holds \(contextLength) "
+                    + "including the answer.", advice: "Shorten the prompt.")
         }
         return room
     }
 
     /// Answers a conversation.
-    /// - Parameter onText: called with each new piece of the answer; returning `false` ends it.
+    /// - Parameter onText: called with each new piece of the answer; return `false` to end it.
     package func answer(
         _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
         onText: (String) throws -> Bool = { _ in true }
@@ -134,8 +136,8 @@ package struct LoadedModel {
         ).answer
     }
 
-    /// Answers several conversations greedily, which go through the model together.
-    /// - Parameter isCancelled: asked after each token; where it is true, all end.
+    /// Answers several conversations greedily in one batch.
+    /// - Parameter isCancelled: called after each token; return `true` to end all answers.
     package func answers(
         _ conversations: [[ChatMessage]], template: ChatTemplate, maxNewTokens: Int, isCancelled: () -> Bool
     ) throws -> [Answer] {
@@ -153,8 +155,8 @@ package struct LoadedModel {
         }
     }
 
-    /// Answers a conversation, and says how long that took.
-    /// - Parameter onText: called with each new piece of the answer; returning `false` ends it.
+    /// Answers a conversation and measures the time.
+    /// - Parameter onText: called with each new piece of the answer; return `false` to end it.
     package func timedAnswer(
         _ messages: [ChatMessage], template: ChatTemplate, sampling: Sampling, maxNewTokens: Int,
         onText: (String) throws -> Bool = { _ in true }

@@ -2,15 +2,15 @@ package import Foundation
 package import MenoHub
 internal import MenoModels
 
-/// The models that have a name.
+/// The models with a built-in name.
 package struct CatalogModel: Sendable {
     package let name: String
     let file: String
     package let description: String
     package let license: String
-    /// Its Hugging Face id, by which PEFT finds the model that an adapter belongs to.
+    /// The Hugging Face id, by which PEFT finds an adapter's base model.
     let hubID: String
-    /// Whether the Hub gives it only to those who have accepted its conditions.
+    /// Whether the Hub requires accepting its conditions first.
     package let isGated: Bool
 
     package static let all = [
@@ -24,10 +24,10 @@ package struct CatalogModel: Sendable {
             hubID: "HuggingFaceTB/SmolLM2-135M-Instruct", isGated: false),
     ]
 
-    /// What it is at the Hub.
+    /// The model on the Hub.
     package var hub: HubReference { HubReference(id: hubID) }
 
-    /// Where its files are, or would be: the `.gguf` file, or what the Hub's cache has of the model.
+    /// Where its files are or will be: the `.gguf` file, or the folder in the Hub's cache.
     package var url: URL { isFileFetched ? fileURL : hubFolder ?? fileURL }
     package var isFetched: Bool { isFileFetched || hubFolder != nil }
     package var isFileFetched: Bool { FileManager.default.fileExists(atPath: fileURL.path) }
@@ -35,14 +35,14 @@ package struct CatalogModel: Sendable {
     private var fileURL: URL { Self.cache.appending(path: "models").appending(path: file) }
     private var hubFolder: URL? { (try? HubSettings()).flatMap { Hub($0).cached(hub)?.url } }
 
-    /// The error of a model that has not been downloaded.
+    /// The error for a model that has not been downloaded.
     package var absence: ModelError {
         ModelError(
-            .notFound, at: name, "is not there yet: \(description).", advice: "Download it first.",
+            .notFound, at: name, "is not downloaded yet: \(description).", advice: "Download it first.",
             settings: [.modelDownload: name])
     }
 
-    /// The user's cache folder of Meno, which holds the models.
+    /// Meno's cache folder, which holds downloaded models.
     package static let cache: URL = {
         let environment = ProcessInfo.processInfo.environment
         if let cache = environment["MENO_CACHE"] { return URL(filePath: cache) }

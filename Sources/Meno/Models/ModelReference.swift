@@ -2,16 +2,16 @@ package import Foundation
 package import MenoHub
 internal import MenoModels
 
-/// What names a model: a path, a name of the catalog, or a Hugging Face id.
+/// A model named by the user: a path, a name from the catalog, or a Hugging Face id.
 package enum ModelReference: Sendable {
     case path(URL)
     case named(CatalogModel)
     case hub(HubReference)
 
-    /// A path that exists wins over a name, and both win over an id.
-    /// - Throws: ``ModelError`` where a text is none of the three.
+    /// An existing path takes precedence over a name, and both over an id.
+    /// - Throws: ``ModelError`` if the text is none of the three.
     package init(_ text: String) throws {
-        // A URL's path has `~` written out.
+        // The URL's path has `~` expanded.
         let url = URL(filePath: text)
         if FileManager.default.fileExists(atPath: url.path) {
             self = .path(url)
@@ -21,18 +21,20 @@ package enum ModelReference: Sendable {
             self = .hub(reference)
         } else {
             throw ModelError(
-                .notFound, at: text, "is neither a file or folder, nor the name of a model, nor a Hugging Face id.",
+                .notFound, at: text, "is not a file, a folder, the name of a model or a Hugging Face id.",
                 advice:
                     "Names: \(CatalogModel.all.map(\.name).joined(separator: ", ")). An id is ORGANIZATION/NAME, such as "
                     + "Qwen/Qwen3-0.6B.", settings: [.modelDownload: "NAME"])
         }
     }
 
-    /// The files that it stands for. What is not there yet is downloaded, or asked for.
+    /// Returns the files of the reference. Missing files are downloaded, or obtained through the
+    /// log.
     /// - Parameters:
-    ///   - parts: what is needed of a model of the Hub.
-    ///   - log: told how a download goes on, and asked for a named model that has not been downloaded.
-    ///   - isCancelled: asked while something is downloaded.
+    ///   - parts: what is needed of a Hub model.
+    ///   - log: receives the download's progress, and is asked for a catalog model that has not been
+    ///     downloaded.
+    ///   - isCancelled: called repeatedly during a download.
     package func locate(
         _ parts: HubParts = .model, log: any SessionLog, isCancelled: () -> Bool = { Task.isCancelled }
     ) throws -> URL {
@@ -46,12 +48,12 @@ package enum ModelReference: Sendable {
         }
     }
 
-    /// The files that a text stands for.
+    /// Returns the files that a text refers to.
     package static func locate(_ text: String, _ parts: HubParts = .model, log: any SessionLog) throws -> URL {
         try ModelReference(text).locate(parts, log: log)
     }
 
-    /// The folder, or the file for llama.cpp, of an adapter.
+    /// The folder of an adapter, or its file if it is in llama.cpp's format.
     package static func locateAdapter(
         _ text: String, log: any SessionLog, isCancelled: () -> Bool = { Task.isCancelled }
     ) throws -> URL {
@@ -60,12 +62,12 @@ package enum ModelReference: Sendable {
         return try Hub(HubSettings()).locate(reference, .adapter, log: log, isCancelled: isCancelled).url
     }
 
-    /// A text that is an id, without revision and file; any other as it is.
+    /// Removes revision and file from a Hugging Face id; returns any other text unchanged.
     static func withoutRevision(_ text: String) -> String {
         if case .hub(let reference) = try? ModelReference(text) { reference.id } else { text }
     }
 
-    /// The GGUF file of a folder that is no Hugging Face model and holds one: of an export for Ollama, for example.
+    /// The GGUF file in a folder that is not a Hugging Face model, such as an export for Ollama.
     private static func onlyGGUF(in folder: URL) -> URL? {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path),
             !names.contains("config.json"), case let files = names.filter({ $0.lowercased().hasSuffix(".gguf") }),

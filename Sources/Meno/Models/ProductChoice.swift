@@ -4,13 +4,13 @@ internal import MenoFormats
 package import MenoTensor
 internal import Synchronization
 
-/// Which products with bfloat16 weights this machine computes by: measured once, and kept in the user's cache. Other products
-/// round otherwise, so a run that is resumed keeps those that it was begun with.
+/// The fastest kind of bfloat16 matrix product on this machine, measured once and kept in the
+/// user's cache. Kinds differ in rounding, so a resumed run keeps the kind it began with.
 package struct ProductChoice: Sendable {
     /// Measurements of a machine.
     private struct Entry: Codable {
         var kind: String
-        /// GFLOP/s of each kind.
+        /// The speed of each kind in GFLOP/s.
         var speeds: [String: Double]
     }
 
@@ -18,8 +18,8 @@ package struct ProductChoice: Sendable {
     private let candidates: [ProductKind]
 
     /// - Parameters:
-    ///   - file: what measurements are kept in.
-    ///   - candidates: what is chosen from.
+    ///   - file: where measurements are kept.
+    ///   - candidates: the kinds to choose from.
     package init(
         _ file: URL = CatalogModel.cache.appending(path: "products.json"),
         candidates: [ProductKind] = ProductKind.candidates
@@ -28,24 +28,25 @@ package struct ProductChoice: Sendable {
         self.candidates = candidates
     }
 
-    /// Makes the fastest products those of this process, before a model is loaded.
+    /// Selects the fastest kind for this process. Call it before a model is loaded.
     /// - Parameters:
-    ///   - recorded: what the run to be resumed was computed by.
-    ///   - log: gets what is good to know of it.
-    /// - Throws: ``ConfigurationError`` where `MENO_PRODUCTS` says what this processor does not have.
+    ///   - recorded: the kind used by the run to be resumed.
+    ///   - log: receives a note if another kind would be used otherwise.
+    /// - Throws: ``ConfigurationError`` if `MENO_PRODUCTS` names a kind that this processor does
+    ///   not have.
     package func apply(recorded: String? = nil, log: any SessionLog) throws {
         try Self.checkEnvironment()
-        // Whatever was measured would be the one kind that is forced.
+        // With a forced kind, a measurement would only measure that one.
         guard ProductKind.forced == nil else { return }
         let choice = try choice()
         guard let recorded, let kind = ProductKind(rawValue: recorded), kind != choice else { return try choice.use() }
         guard kind.isSupported else {
             log.warn(
-                "the run was computed by \(kind.rawValue) products, which this processor does not have: with "
-                    + "\(choice.rawValue) products its results differ by rounding")
+                "the run used \(kind.rawValue) products, which this processor does not support: with "
+                    + "\(choice.rawValue) products the results differ by rounding")
             return try choice.use()
         }
-        log.note("the run keeps its \(kind.rawValue) products; a new run would take \(choice.rawValue) ones here")
+        log.note("the run keeps its \(kind.rawValue) products; a new run would use \(choice.rawValue) products here")
         try kind.use()
     }
 
@@ -58,8 +59,8 @@ package struct ProductChoice: Sendable {
             advice: "This processor has \(supported.joined(separator: ", ")).")
     }
 
-    /// What was measured before, or is measured now. A process measures once at most, before it computes anything else: while a
-    /// measurement lasts, others of its threads would compute by what is measured.
+    /// The kind measured before, or measured now. A process measures at most once and before it
+    /// computes anything else, because a measurement switches the kind for all its threads.
     private func choice() throws -> ProductKind {
         try Self.chosen.withLock { chosen in
             if let chosen { return chosen }
@@ -71,7 +72,7 @@ package struct ProductChoice: Sendable {
 
     private static let chosen = Mutex<ProductKind?>(nil)
 
-    /// Processes that start together take what the first of them measures.
+    /// Processes that start together share the measurement of the first one.
     private func withFileLock<Result>(_ body: () throws -> Result) rethrows -> Result {
         try? FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -81,8 +82,8 @@ package struct ProductChoice: Sendable {
         return try body()
     }
 
-    /// Measures, and keeps the result.
-    /// - Returns: the choice, and the speed of each kind in GFLOP/s, the fastest first.
+    /// Measures, and stores the result in the cache.
+    /// - Returns: the choice, and the speed of each kind in GFLOP/s, fastest first.
     package func measured() throws -> (kind: ProductKind, speeds: [(kind: ProductKind, speed: Double)]) {
         try withFileLock { try measure() }
     }
@@ -96,14 +97,14 @@ package struct ProductChoice: Sendable {
         entries[machine] = Entry(
             kind: kind.rawValue,
             speeds: Dictionary(uniqueKeysWithValues: speeds.map { ($0.0.rawValue, $0.1.rounded()) }))
-        // Where nothing can be kept, the next process measures again.
+        // If nothing can be stored, the next process measures again.
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         if let data = try? encoder.encode(entries) { try? WholeFile.write(data, to: file) }
         return (kind, speeds)
     }
 
-    /// What was measured on this machine; `nil`: nothing, or it is of no use.
+    /// The stored choice for this machine; `nil` if there is none or it no longer applies.
     private func kept() throws -> ProductKind? {
         read()[machine].flatMap { ProductKind(rawValue: $0.kind) }.flatMap { $0.isSupported ? $0 : nil }
     }
@@ -113,7 +114,7 @@ package struct ProductChoice: Sendable {
         return (try? JSONDecoder().decode([String: Entry].self, from: data)) ?? [:]
     }
 
-    /// What a measurement is of: a home folder may serve several machines.
+    /// What a measurement depends on. Several machines may share a home folder.
     private var machine: String {
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
         let value = { (key: String) in

@@ -1,14 +1,14 @@
 internal import Foundation
 internal import MenoTokenizers
 
-/// The tokenizer and the chat template that lie beside an adapter, as Meno, TRL and PEFT save them.
+/// The tokenizer and chat template saved beside an adapter by Meno, TRL or PEFT.
 struct SavedTokenizer {
     let tokenizer: Tokenizer
-    /// Where `tokenizer.json` lies; `nil`: the model's own is used.
+    /// The folder of `tokenizer.json`; `nil`: the model's tokenizer is used.
     let url: URL?
-    /// The template in Jinja; `nil`: there is none beside the adapter.
+    /// The Jinja template; `nil` if there is none beside the adapter.
     let template: String?
-    /// Why the adapter's tokenizer is not used, though there is one.
+    /// Why the adapter's tokenizer is not used although there is one.
     let fault: String?
 
     init(beside adapter: URL, base: Tokenizer) {

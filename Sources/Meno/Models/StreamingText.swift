@@ -1,6 +1,7 @@
 internal import MenoTokenizers
 
-/// Turns tokens into text as they come: a character whose bytes are spread over tokens waits for the last of them.
+/// Decodes tokens to text as they arrive. A character whose bytes span tokens is held back until
+/// its last token.
 struct StreamingText {
     private let tokenizer: Tokenizer
     private var ids: [Int32] = []

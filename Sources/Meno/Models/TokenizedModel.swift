@@ -2,12 +2,12 @@ package import Foundation
 internal import MenoData
 package import MenoTokenizers
 
-/// The tokenizer of a model, without its weights, and the template that dialogues are written by.
+/// The tokenizer and chat template of a model, without its weights.
 package struct TokenizedModel {
     package let tokenizer: Tokenizer
-    /// Where the tokenizer was read.
+    /// Where the tokenizer was read from.
     let url: URL
-    /// The template that an adapter was trained with, in Jinja.
+    /// The Jinja template that an adapter was trained with.
     private let trainedTemplate: String?
     private let warn: (String) -> Void
 
@@ -17,7 +17,7 @@ package struct TokenizedModel {
 
     /// - Parameters:
     ///   - model: the model's files.
-    ///   - adapter: the folder of an adapter. What lies beside it comes before what the model brings.
+    ///   - adapter: the folder of an adapter. Its files take precedence over the model's.
     init(_ model: URL, adapter: URL? = nil, log: any SessionLog) throws {
         let base = try Tokenizer.load(model, log: log)
         warn = log.warn
@@ -48,9 +48,9 @@ package struct TokenizedModel {
         }
     }
 
-    /// The template of a name; `auto` is the one that the adapter was trained with, where it is known.
-    /// - Parameter warnsOfOther: whether a template that writes dialogues otherwise than the model's own is worth a warning:
-    ///   where nothing is trained.
+    /// The named template; `auto` is the one that the adapter was trained with, if known.
+    /// - Parameter warnsOfOther: whether to warn about a template that renders dialogues
+    ///   differently from the model's. Used when nothing is trained.
     package func template(_ name: String, warnsOfOther: Bool = true) throws -> ChatTemplate {
         let (template, warning) = try chosen(name, warnsOfOther: warnsOfOther)
         if let warning { warn(warning) }
@@ -81,7 +81,8 @@ package struct TokenizedModel {
         }
     }
 
-    /// Whether two templates write a dialogue in different tokens. (The same text may be written in many ways in Jinja.)
+    /// Whether two templates turn a dialogue into different tokens. (Different Jinja sources can
+    /// produce the same text.)
     private func differs(_ a: ChatTemplate, _ b: ChatTemplate) -> Bool {
         if a.source == b.source { return false }
         let turns = [ChatMessage(.user, "a"), ChatMessage(.assistant, "b"), ChatMessage(.user, "c")]
@@ -93,9 +94,9 @@ package struct TokenizedModel {
 }
 
 extension Tokenizer {
-    /// Reads a tokenizer, and warns of what may be wrong with its file.
+    /// Reads a tokenizer, and warns about problems in its file.
     package static func load(_ url: URL, log: any SessionLog) throws -> Tokenizer {
-        // Of an adapter with the tokenizer beside it that is all that is needed.
+        // For an adapter with a tokenizer beside it, only the tokenizer is needed.
         if let adapter = AdapterFolder(url),
             !FileManager.default.fileExists(atPath: url.appending(path: "tokenizer.json").path)
         {

@@ -1,5 +1,5 @@
 package import Foundation
-internal import MenoConfiguration
+internal import MenoTensor
 
 #if canImport(Glibc)
     import Glibc
@@ -9,19 +9,20 @@ internal import MenoConfiguration
 
 /// Processes of this program on this machine that train together over its loopback interface.
 package final class LocalProcesses {
-    /// In the environment of a process that was started so: it ends when its standard input does.
+    /// An environment variable set for processes started here: such a process ends when its
+    /// standard input is closed.
     package static let mark = "MENO_STARTED_LOCALLY"
-    /// Seconds that the others have to end by themselves after one has failed.
+    /// Seconds that the others have to end by themselves after one process has failed.
     private static let grace = 20.0
 
     private let processes: [Process]
-    /// Held open as long as this process lives: where it is killed, its processes notice.
+    /// Held open as long as this process lives. If it is killed, the processes it started notice.
     private let inputs: [Pipe]
 
-    /// Starts them.
-    /// - Parameter arguments: of each of them.
+    /// Starts the processes.
+    /// - Parameter arguments: the same for each of them.
     package init(_ count: Int, program: URL, arguments: [String]) throws {
-        let port = try Self.freePort()
+        let port = try LoopbackPort.free()
         var processes: [Process] = []
         var inputs: [Pipe] = []
         for rank in 0..<count {
@@ -43,13 +44,14 @@ package final class LocalProcesses {
         (self.processes, self.inputs) = (processes, inputs)
     }
 
-    /// The processes' numbers, by rank.
+    /// Process ids, by rank.
     package var identifiers: [Int32] { processes.map(\.processIdentifier) }
 
-    /// Waits until all have ended. When one fails, the others are given a while to say why they end, too.
+    /// Waits until all processes have ended. If one fails, the others get some time to report why
+    /// they end.
     /// - Parameters:
-    ///   - signal: asked often; a signal that is to be passed on to all, once.
-    ///   - tell: called with what there is to say.
+    ///   - signal: polled; returns, once, a signal to pass on to all processes.
+    ///   - tell: called with messages for the user.
     /// - Returns: the exit status for all of them.
     package func wait(signal: () -> Int32?, tell: (String) -> Void) -> Int32 {
         var status: Int32 = 0
@@ -64,11 +66,11 @@ package final class LocalProcesses {
             running.removeAll { rank, process in
                 guard !process.isRunning else { return false }
                 let isKilled = process.terminationReason == .uncaughtSignal
-                // One that has nothing to save yet ends by the signal itself.
+                // A process that has nothing to save yet is ended by the signal itself.
                 let isAsked = isKilled && passedOn.contains(process.terminationStatus)
                 let own = isAsked ? Self.interrupted : isKilled ? 1 : process.terminationStatus
                 if isKilled, !isAsked { tell("rank \(rank) was ended by signal \(process.terminationStatus)") }
-                // What the first one ends with counts, unless another failed.
+                // The first exit status counts, unless another process failed.
                 if own != 0, status == 0 || (status == Self.interrupted && own != Self.interrupted) { status = own }
                 if own != 0, own != Self.interrupted, deadline == nil {
                     deadline = Date(timeIntervalSinceNow: Self.grace)
@@ -77,7 +79,7 @@ package final class LocalProcesses {
             }
             if let limit = deadline, limit < Date() {
                 for (rank, process) in running {
-                    tell("rank \(rank) has not ended by itself, and is killed")
+                    tell("rank \(rank) did not exit in time and was killed")
                     kill(process.processIdentifier, SIGKILL)
                 }
                 deadline = .distantFuture
@@ -90,7 +92,7 @@ package final class LocalProcesses {
 
     private static let interrupted: Int32 = 130
 
-    /// In a process that was started so: waits, on a thread of its own, for the end of the one that started it.
+    /// In a process started this way: waits, on a separate thread, for its parent to end.
     package static func endWithStarter(_ environment: [String: String], onEnd: @escaping @Sendable () -> Never) {
         guard environment[mark] == "1" else { return }
         Thread.detachNewThread {
@@ -100,30 +102,5 @@ package final class LocalProcesses {
                 if count == 0 || (count < 0 && errno != EINTR) { onEnd() }
             }
         }
-    }
-
-    /// A port of the loopback interface that nobody listens on.
-    private static func freePort() throws -> UInt16 {
-        #if canImport(Glibc)
-            let kind = Int32(SOCK_STREAM.rawValue)
-        #else
-            let kind = SOCK_STREAM
-        #endif
-        let descriptor = socket(AF_INET, kind, 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard isBound else {
-            throw ConfigurationError(
-                .invalid, at: "--processes", "no port of 127.0.0.1 is free (\(String(cString: strerror(errno)))).")
-        }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

@@ -1,23 +1,23 @@
 internal import MenoConfiguration
 package import MenoTensor
 
-/// Where a process stands among those that train together, as whoever started them tells in the environment: `meno train
-/// --processes`, torchrun, SLURM's `srun`, or a job of Kubernetes.
+/// The rank of a process among those that train together, read from the environment that `meno
+/// train --processes`, torchrun, SLURM's `srun` or a Kubernetes job sets.
 package struct ProcessPlace: Sendable, Hashable {
     package var rank: Int
     package var size: Int
-    /// The same among the processes of this machine.
+    /// The rank among the processes on this machine.
     package var localRank: Int
     package var localSize: Int
     package var rendezvous: ProcessGroup.Rendezvous
 
-    /// The names that torchrun and PyTorchJob give.
+    /// The variables set by torchrun and PyTorchJob.
     package static let names = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"]
-    /// Seconds until all processes must have come.
+    /// Seconds within which all processes must join.
     package static let joinTimeoutName = "MENO_JOIN_TIMEOUT"
 
     /// - Returns: `nil` for a process that trains alone.
-    /// - Throws: ``ConfigurationError`` where the variables are incomplete or contradict each other.
+    /// - Throws: ``ConfigurationError`` if the variables are incomplete or contradictory.
     package init?(_ environment: [String: String]) throws {
         guard let values = try Self.values(environment) else { return nil }
         let read = { (name: String, range: ClosedRange<Int>) throws -> Int in
@@ -39,7 +39,7 @@ package struct ProcessPlace: Sendable, Hashable {
         guard let host = values["MASTER_ADDR"], !host.isEmpty else {
             throw Self.fault("MASTER_ADDR", "is not set, and RANK is.")
         }
-        // torchrun's agent has the store already, and one for all attempts of a job.
+        // torchrun's agent already runs the store, one for all attempts of a job.
         let isAgents = ["true", "1"].contains(values["TORCHELASTIC_USE_AGENT_STORE"]?.lowercased())
         let attempt = values["TORCHELASTIC_RESTART_COUNT"] ?? "0"
         let run = values["TORCHELASTIC_RUN_ID"] ?? "run"
@@ -59,14 +59,15 @@ package struct ProcessPlace: Sendable, Hashable {
     private static func fault(_ name: String, _ message: String) -> ConfigurationError {
         ConfigurationError(
             .invalid, at: name, message,
-            advice: "RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT come together, from torchrun or a job's controller; "
-                + "unset them for a process that trains alone.")
+            advice: "RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT must all be set, by torchrun or a job's controller; "
+                + "unset all of them to train in a single process.")
     }
 
     /// The variables by torchrun's names.
     private static func values(_ environment: [String: String]) throws -> [String: String]? {
         if environment["RANK"] != nil || environment["WORLD_SIZE"] != nil { return environment }
-        // A batch script has most of SLURM's variables, too; only a step of several tasks has these.
+        // A batch script also has most of SLURM's variables; only a step with several tasks has
+        // these.
         guard let tasks = environment["SLURM_STEP_NUM_TASKS"].flatMap(Int.init), tasks > 1,
             environment["SLURM_STEP_ID"] != nil, let rank = environment["SLURM_PROCID"]
         else { return nil }
@@ -82,7 +83,7 @@ package struct ProcessPlace: Sendable, Hashable {
             values["MASTER_ADDR"] = first
         }
         if environment["MASTER_PORT"] == nil {
-            // Jobs that share a node meet at ports of their own.
+            // Jobs that share a node use different ports.
             let job = environment["SLURM_JOB_ID"].flatMap(Int.init) ?? 0
             let step = environment["SLURM_STEP_ID"].flatMap(Int.init) ?? 0
             values["MASTER_PORT"] = "\(20_000 + (job &* 16 &+ step).magnitude % 10_000)"
@@ -90,7 +91,7 @@ package struct ProcessPlace: Sendable, Hashable {
         return values
     }
 
-    /// The tasks on this node, of a list such as `2(x3),1`.
+    /// The number of tasks on this node, from a list such as `2(x3),1`.
     private static func localTasks(_ list: String, _ environment: [String: String]) -> String? {
         guard let node = environment["SLURM_NODEID"].flatMap(Int.init) else { return nil }
         let counts = list.split(separator: ",").flatMap { part -> [Substring] in
@@ -111,8 +112,8 @@ package struct ProcessPlace: Sendable, Hashable {
         return number.isEmpty ? nil : "\(name)\(number)\(rest)"
     }
 
-    /// Meets the other processes.
-    /// - Throws: `TorchError` where they do not come in time, or the place cannot be reached.
+    /// Joins the other processes.
+    /// - Throws: `TorchError` if they do not join in time or the store cannot be reached.
     package func join() throws -> ProcessGroup {
         do {
             return try ProcessGroup(rank: rank, size: size, at: rendezvous)
@@ -122,8 +123,8 @@ package struct ProcessPlace: Sendable, Hashable {
                 .processLost,
                 "rank \(rank) did not meet all \(size) processes at \(host) within \(Int(rendezvous.joinTimeout)) s "
                     + "(\(error.message.split(separator: "\n").first ?? "no reason given")).",
-                advice: "Look whether every process was started, reaches that port, and has the same WORLD_SIZE; "
-                    + "\(Self.joinTimeoutName) gives them more seconds.")
+                advice: "Check that every process was started, can reach that port and has the same WORLD_SIZE; "
+                    + "\(Self.joinTimeoutName) sets how many seconds they have.")
         }
     }
 }

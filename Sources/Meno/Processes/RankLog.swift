@@ -1,6 +1,6 @@
 package import MenoMetrics
 
-/// The log of a process that does not speak for all: only what needs attention, with its rank.
+/// The log of every rank but 0: warnings only, each with the rank.
 package struct RankLog: SessionLog {
     private let log: any SessionLog
     private let rank: Int
@@ -10,7 +10,7 @@ package struct RankLog: SessionLog {
     package func note(_ text: String) {}
     package func warn(_ text: String) { log.warn("rank \(rank): \(text)") }
     package func observers(showsProgress: Bool) -> [any RunObserver] { [Warnings(log: self)] }
-    // The first process asks, and waits for it.
+    // Rank 0 asks, and the others wait for it.
     package func obtain(_ model: CatalogModel) throws { throw model.absence }
 
     private struct Warnings: RunObserver {

@@ -4,9 +4,8 @@ internal import MenoModels
 internal import MenoTensor
 internal import MenoTraining
 
-/// A session as one of several processes.
 extension TrainingSession {
-    /// The device of this process: one GPU for each of a machine.
+    /// The device of this process: on each machine, one GPU per process.
     static func device(_ configuration: RunConfiguration, _ processes: ProcessGroup) throws -> Device {
         let device = try configuration.usesNoCUDA ? .cpu : configuration.model.device.device()
         guard device.kind == .cuda, processes.localSize > 1 else { return device }
@@ -14,25 +13,26 @@ extension TrainingSession {
         guard processes.localRank < count else {
             throw ConfigurationError(
                 .invalid, at: "rank \(processes.rank)",
-                "has no GPU: it is process \(processes.localRank + 1) of this machine, which has \(count).",
-                advice: "Start as many processes as there are GPUs, or train on the CPU.", settings: [.device])
+                "has no GPU: it is process \(processes.localRank + 1) on this machine, which has \(count).",
+                advice: "Start at most one process per GPU, or train on the CPU.", settings: [.device])
         }
         return Device(.cuda, index: processes.localRank)
     }
 
-    /// All processes multiply in the way that the first one has chosen; then they share the processor.
+    /// All processes use the kind of product that rank 0 has chosen, and then share the processor's
+    /// threads.
     static func settle(_ processes: ProcessGroup, chooseProducts: () throws -> Void) throws {
         if processes.isFirst { try chooseProducts() }
         guard processes.size > 1 else { return }
         let kind = try processes.gather(ProductKind.current.rawValue)[0]
         if let kind = ProductKind(rawValue: kind), kind.isSupported { try kind.use() }
         MemoryLimit.share(among: processes.localSize)
-        // Whoever set a number of threads meant it for each process, as torchrun does.
+        // A number of threads that is set applies to each process, as with torchrun.
         guard ProcessInfo.processInfo.environment["OMP_NUM_THREADS"] == nil else { return }
         Torch.threadCount = max(1, Torch.threadCount / processes.localSize)
     }
 
-    /// - Throws: ``ConfigurationError`` where the processes are not of one run.
+    /// - Throws: ``ConfigurationError`` if the processes do not belong to the same run.
     func checkWorld(settings: [String: String], data: String, checkpoint: URL?) throws {
         guard processes.size > 1 else { return }
         var world = WorldCheck()

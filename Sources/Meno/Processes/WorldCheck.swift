@@ -3,7 +3,7 @@ internal import MenoConfiguration
 internal import MenoTensor
 internal import MenoTraining
 
-/// What must be the same in all processes of a run, by names that tell a user what differs.
+/// What must be the same in all processes of a run, under names that users understand.
 struct WorldCheck {
     private var items: [(name: String, value: String)] = []
 
@@ -15,8 +15,8 @@ struct WorldCheck {
         for (name, value) in values.sorted(by: { $0.key < $1.key }) { add(name, value) }
     }
 
-    /// Compares all processes; every one of them throws where one differs.
-    /// - Throws: ``ConfigurationError`` that names the rank and what it has otherwise.
+    /// Compares all processes; if one differs, all of them throw.
+    /// - Throws: ``ConfigurationError`` that names the rank and what differs.
     func compare(_ processes: ProcessGroup) throws {
         guard processes.size > 1 else { return }
         let text = items.map { "\($0.name)\t\($0.value)" }.joined(separator: "\n")
@@ -45,7 +45,8 @@ struct WorldCheck {
         return value.count > 80 ? "\(value.prefix(80))…" : value
     }
 
-    /// What tells a model's files apart: their names and sizes, and a digest of parts of each. Whole ones may take minutes.
+    /// Identifies a model's files by names, sizes and a digest of parts of each. Hashing whole
+    /// files can take minutes.
     static func mark(ofModel url: URL) -> String {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted()
         let files = names.isEmpty ? [url] : names.map { url.appending(path: $0) }

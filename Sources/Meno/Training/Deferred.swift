@@ -1,7 +1,7 @@
 internal import Dispatch
 internal import Synchronization
 
-/// A value that another thread computes while this one goes on.
+/// A value that another thread computes in the background.
 final class Deferred<Value: Sendable>: Sendable {
     private let result = Mutex<Result<Value, any Error>?>(nil)
     private let isDone = DispatchSemaphore(value: 0)
@@ -14,11 +14,11 @@ final class Deferred<Value: Sendable>: Sendable {
         }
     }
 
-    /// Waits for it.
-    /// - Throws: what computing it threw.
+    /// Waits for the value.
+    /// - Throws: what the computation threw.
     func value() throws -> Value {
         isDone.wait()
-        // For whoever asks next.
+        // Kept for the next caller.
         isDone.signal()
         guard let result = result.withLock({ $0 }) else { preconditionFailure("what is done has a result") }
         return try result.get()

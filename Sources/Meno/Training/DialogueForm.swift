@@ -5,19 +5,19 @@ internal import MenoFormats
 internal import MenoTokenizers
 internal import MenoTraining
 
-/// How a run writes its dialogues. It is chosen when the run begins, stored in its checkpoints, and taken from there when it
-/// resumes.
+/// How a run renders its dialogues. Chosen when the run begins, stored in its checkpoints, and
+/// restored on resume.
 struct DialogueForm {
-    /// `nil` where the data hold no dialogue.
+    /// `nil` if the data contain no dialogue.
     let template: ChatTemplate?
-    /// What checkpoints store of it.
+    /// What checkpoints store.
     let settings: [String: String]
-    /// The template as it answers questions: with what all dialogues give it.
+    /// The template for answering questions, with the values that all dialogues share.
     let answering: ChatTemplate?
     /// The system turn that all dialogues begin with.
     let opening: [ChatMessage]
 
-    /// - Parameter shared: what all dialogues have in common; `nil` where there is none.
+    /// - Parameter shared: what all dialogues have in common; `nil` if nothing.
     init(_ data: RunConfiguration.Data, _ choice: TemplateChoice, shared: SharedContext?) {
         template = shared == nil ? nil : choice.template
         var settings: [String: String] = [:]
@@ -31,12 +31,12 @@ struct DialogueForm {
     }
 }
 
-/// The template that dialogues are written by, if there are any.
+/// The template that dialogues are rendered with, if there are any.
 struct TemplateChoice {
-    /// `nil` where there is none, as ``fault`` says.
+    /// `nil` if there is none; ``fault`` says why.
     let template: ChatTemplate?
     let fault: (any Error)?
-    /// What the template takes for the present.
+    /// The date passed to the template.
     let date: Date
 
     /// - Parameter stored: the settings of the checkpoint that the run resumes from.
@@ -59,13 +59,14 @@ struct TemplateChoice {
         if let source = stored[RunSaving.templateKey] {
             return try .stored(source, name: "the run's chat template", for: model.tokenizer)
         }
-        // A run begun when `auto` preferred the built-in templates keeps the one that it began with.
+        // A run that began when `auto` preferred the built-in templates keeps its template.
         return try name == "auto" ? .formerAutomatic(for: model.tokenizer) : .named(name, for: model.tokenizer)
     }
 
     private static let units: [Calendar.Component] = [.year, .month, .day, .hour, .minute, .second]
 
-    /// Local time without its zone: what a template writes of it is the same wherever the run resumes.
+    /// Local time without a time zone, so that the template writes the same text wherever the run
+    /// resumes.
     static func text(_ date: Date) -> String {
         let parts = Calendar(identifier: .gregorian).dateComponents(Set(units), from: date)
         let numbers = units.map { parts.value(for: $0) ?? 0 }

@@ -3,19 +3,19 @@ internal import MenoConfiguration
 package import MenoData
 internal import MenoTraining
 
-/// The examples of a run's data: in memory where they are few, prepared in the user's cache where they are many, and made when
-/// they are needed where nothing has to be known of all of them before the first step.
+/// The examples of a run. Small data stays in memory; large data is prepared in the user's cache,
+/// or built on demand if nothing about all examples must be known before the first step.
 struct PreparedData {
     let examples: any ExampleSource
     let report: DataReport
-    /// What all dialogues have in common; `nil` where there is none.
+    /// What all dialogues have in common; `nil` if nothing.
     let shared: SharedContext?
     /// What the records are like.
     let summary: DataSummary
     /// What makes the examples.
     let builder: ExampleBuilder
 
-    /// - Parameter digest: of the sources' files.
+    /// - Parameter digest: of the source files.
     init(
         _ sources: RecordSources, _ digest: FileDigest, format: RecordFormat, _ configuration: RunConfiguration,
         _ tokenized: TokenizedModel, _ choice: TemplateChoice, limits: PreparationLimits, log: any SessionLog,
@@ -40,7 +40,8 @@ struct PreparedData {
         func prepare(_ configuration: RunConfiguration, _ isCancelled: @escaping () -> Bool) throws -> PreparedExamples
         {
             guard digest.size > limits.inMemory else {
-                // Seconds at most: whoever interrupts the run gets a checkpoint to resume from.
+                // This takes seconds at most, so an interrupted run still gets a checkpoint to
+                // resume from.
                 return try preparation.examples(of: sources.records()) { _ in }
             }
             var reason = ""
@@ -100,11 +101,11 @@ struct PreparedData {
     }
 }
 
-/// From when on examples do not lie in memory, and where they lie then.
+/// The limits above which examples are not kept in memory.
 package struct PreparationLimits: Sendable {
-    /// Bytes of data up to which examples are in memory.
+    /// Up to this many bytes of data, examples are kept in memory.
     package var inMemory = 16 << 20
-    /// Bytes beyond which examples are made ahead of use, where that can be.
+    /// Above this many bytes, examples are built just ahead of use, if possible.
     package var ahead = 64 << 20
     /// How many work on data at the same time, which changes no result.
     package var workers = ProcessInfo.processInfo.activeProcessorCount
@@ -113,7 +114,7 @@ package struct PreparationLimits: Sendable {
 
     package init() {}
 
-    /// 64 GiB, or what the user says in GiB.
+    /// 64 GiB, or the size in GiB set by the user.
     private static var cacheLimit: Int {
         let chosen = ProcessInfo.processInfo.environment["MENO_EXAMPLE_CACHE_GIB"].flatMap(Double.init)
         return Int(max(0, min(chosen ?? 64, 1e6)) * Double(1 << 30))
@@ -140,12 +141,12 @@ extension ExamplePreparation {
         }
     }
 
-    /// What changes an example, as a name.
+    /// A cache key of everything that affects the examples.
     fileprivate func key(of digest: FileDigest, _ sources: RecordSources) -> String {
         name([digest.sha256, sources.identity] + identity)
     }
 
-    /// What changes where records lie and which of them are fit.
+    /// A cache key of everything that affects where records are and which ones are usable.
     fileprivate func indexKey(of digest: FileDigest, _ sources: RecordSources) -> String {
         name([digest.sha256, sources.identity, indexIdentity])
     }
@@ -156,21 +157,21 @@ extension ExamplePreparation {
 }
 
 extension RunConfiguration {
-    /// Why every example has to be known before the first step, most of all its length.
+    /// Why every example, above all its length, must be known before the first step.
     fileprivate var reasonsToPrepareAll: [String] {
         let reasons: [(holds: Bool, reason: String)] = [
             (
                 data.evaluationPaths.isEmpty && data.trainFraction < 1,
-                "data.train_fraction holds examples out, chosen by length and source"
+                "data.train_fraction chooses held-out examples by length and source"
             ),
-            (data.tooLong != .truncate, "data.too_long leaves examples out by their length"),
+            (data.tooLong != .truncate, "data.too_long leaves out examples by length"),
             (data.lossOn != .all, "data.loss_on leaves out examples whose answer is cut"),
             (data.dropsDuplicates, "data.drop_duplicates compares all records"),
-            (!data.sources.isEmpty, "data.sources are read one with the other"),
-            (data.textBlocks, "data.text_blocks cuts texts one behind the other"),
-            (data.packing != .none, "data.packing puts examples together by their length"),
-            (training.groupsByLength, "training.group_by_length sorts examples by their length"),
-            (training.objective.kind != .sft, "training.objective learns only records that are pairs or judged"),
+            (!data.sources.isEmpty, "data.sources mixes several sources"),
+            (data.textBlocks, "data.text_blocks cuts the texts, in order, into blocks"),
+            (data.packing != .none, "data.packing combines examples by length"),
+            (training.groupsByLength, "training.group_by_length sorts examples by length"),
+            (training.objective.kind != .sft, "training.objective uses only records that are pairs or judged"),
         ]
         return reasons.filter(\.holds).map(\.reason)
     }

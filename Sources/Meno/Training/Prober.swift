@@ -7,7 +7,7 @@ internal import MenoTraining
 
 /// Asks the model a few questions after every evaluation.
 ///
-/// Answers are greedy: no random number is drawn, so that a run computes the same with and without them.
+/// Answers are greedy. No random number is drawn, so probing does not change what a run computes.
 final class Prober: EvaluationStage {
     private let model: LoadedModel
     private let template: ChatTemplate
@@ -22,8 +22,8 @@ final class Prober: EvaluationStage {
 
     /// - Parameters:
     ///   - opening: the turns before every question.
-    ///   - maxShare: of the time since the run began; where probing has taken more, the questions are left out. The first
-    ///     time they are asked in any case.
+    ///   - maxShare: the maximum share of the run's time. Once probing has taken more, questions are
+    ///     skipped; they are always asked the first time.
     init(
         model: LoadedModel, template: ChatTemplate, opening: [ChatMessage] = [], questions: [String], maxNewTokens: Int,
         maxShare: Double,
@@ -45,7 +45,7 @@ final class Prober: EvaluationStage {
             saidThatSkipped = true
             let share = "\(Int((100 * maxShare).rounded())) %"
             return [
-                .notice("probe questions have taken more than \(share) of the time: not asked at each evaluation")
+                .notice("probe questions have taken more than \(share) of the time, so some evaluations skip them")
             ]
         }
         defer { Torch.releaseUnusedHostMemory() }
@@ -56,7 +56,8 @@ final class Prober: EvaluationStage {
         guard !answers.contains(where: { $0.end == .cancelled }) else { return [] }
         let time = clock.now - began
         spent += time
-        // They are made together: each has its share of the time, by its tokens.
+        // Answers are generated in one batch; each gets a share of the time by its number of
+        // tokens.
         let tokens = answers.reduce(0) { $0 + max(1, $1.tokens) }
         let probed = zip(questions, answers).map { question, answer in
             ProbeAnswer(

@@ -3,19 +3,20 @@ internal import MenoConfiguration
 internal import MenoMetrics
 internal import MenoMonitor
 
-/// A run on the disk, with the configuration that it was made by, where it has one.
+/// A run on disk, with its configuration if there is one.
 package struct RecordedRun {
     package let url: URL
     package let configuration: RunConfiguration?
-    /// Why a configuration that is there cannot be read. One that an older version wrote may have keys that are unknown now:
-    /// the run can be told without it.
+    /// Why an existing configuration cannot be read. One written by an older version may have keys
+    /// that are now unknown; the run can be described without it.
     private let configurationFault: ConfigurationError?
 
-    /// - Throws: ``ConfigurationError`` where nothing is there, or the given configuration cannot be read.
+    /// - Throws: ``ConfigurationError`` if nothing is there or the given configuration cannot be
+    ///   read.
     package init(_ path: String, configuration named: String?) throws {
         url = URL(filePath: path).standardizedFileURL
         guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationError(.notFound, at: path, "there is no such run.")
+            throw ConfigurationError(.notFound, at: path, "there is no run here.")
         }
         if let named {
             configuration = try RunConfiguration.read(URL(filePath: named), overrides: [])
@@ -32,17 +33,17 @@ package struct RecordedRun {
     }
 
     package func warnOfConfiguration(_ log: any SessionLog) {
-        if let configurationFault { log.warn("the default thresholds are taken: \(configurationFault)") }
+        if let configurationFault { log.warn("the default thresholds are used: \(configurationFault)") }
     }
 
     package var title: String {
         configuration?.runName ?? (isFolder ? url : url.deletingLastPathComponent()).lastPathComponent
     }
 
-    /// What the monitor judges the run by: as the run itself did.
+    /// The thresholds that the run's monitor used.
     package var thresholds: MonitorConfiguration {
         var thresholds = configuration?.monitor.thresholds ?? MonitorConfiguration()
-        // The start event tells the interval, and counts. A metrics.jsonl has none.
+        // The interval in the start event takes precedence. A metrics.jsonl has no such event.
         if let configuration, configuration.training.loggingStrategy == .steps,
             case .steps(let steps) = configuration.training.loggingSteps
         {
@@ -51,7 +52,7 @@ package struct RecordedRun {
         return thresholds
     }
 
-    /// Beside what the run recorded.
+    /// The folder of the run's records.
     package var reportFolder: URL {
         guard isFolder else { return url.deletingLastPathComponent() }
         let progress = RunLayout(url).progress

@@ -2,7 +2,7 @@ package import MenoConfiguration
 package import MenoReporting
 
 extension RunConfiguration.Reporting.Language {
-    /// The language that a report is written in.
+    /// The language to write the report in.
     package var chosen: ReportLanguage {
         switch self {
         case .automatic: .preferred()

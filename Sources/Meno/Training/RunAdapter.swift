@@ -1,21 +1,21 @@
 internal import Foundation
 internal import MenoHub
 
-/// The adapter that a run goes on from.
+/// The adapter that a run starts from.
 struct RunAdapter {
-    /// As it was given.
+    /// The name as the user gave it.
     let name: String
     let url: URL
-    /// The commit of an adapter of the Hub, as ``RunModel`` has one.
+    /// The commit of an adapter from the Hub; see ``RunModel``.
     private let commit: String?
 
     private static let key = "lora.init_adapter"
-    /// Among the settings of a checkpoint.
+    /// The key in a checkpoint's settings.
     private static let commitKey = "\(key) (commit)"
 
     /// - Parameters:
-    ///   - name: as it was given; `nil`: the run begins with a new adapter.
-    ///   - stored: the settings of the checkpoint that the run is resumed from.
+    ///   - name: as the user gave it; `nil`: the run begins with a new adapter.
+    ///   - stored: the settings of the checkpoint to resume from.
     init?(_ name: String?, stored: [String: String]?, log: any SessionLog, isCancelled: () -> Bool) throws {
         guard let name else { return nil }
         guard !FileManager.default.fileExists(atPath: URL(filePath: name).path), let reference = HubReference(name)
@@ -28,14 +28,14 @@ struct RunAdapter {
             resumed?.reference ?? reference, .adapter, log: log, isCancelled: isCancelled)
         self.name = resumed?.name ?? name
         url = snapshot.url
-        // A run that an earlier version began has none.
+        // A run begun by an earlier version has none.
         commit = stored == nil || stored?[Self.commitKey] != nil ? snapshot.commit : nil
     }
 
-    /// What belongs to the settings of a checkpoint.
+    /// The entries for a checkpoint's settings.
     var settings: [String: String] { commit.map { [Self.commitKey: $0] } ?? [:] }
 
-    /// A name that means this adapter forever, for the run's own configuration.
+    /// A permanent name for this adapter, used in the run's saved configuration.
     var lastingName: String {
         guard let commit, let reference = HubReference(name) else { return name }
         return reference.pinned(to: commit).description

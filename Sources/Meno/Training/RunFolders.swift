@@ -13,7 +13,7 @@ internal import MenoTraining
     import Darwin
 #endif
 
-/// The folders of a run that is to begin or to be resumed.
+/// The folders of a run that is about to begin or resume.
 struct RunFolders {
     let layout: RunLayout
     var base: URL { layout.base }
@@ -22,10 +22,10 @@ struct RunFolders {
 
     private let overwrites: Bool
     private let resumption: FineTuning.Resumption
-    /// The checkpoints when this was made.
+    /// The checkpoints that existed when this value was created.
     private let steps: Set<Int>
 
-    /// - Throws: as ``check()``.
+    /// - Throws: the same errors as ``check()``.
     init(_ path: String, overwrites: Bool, resumption: FineTuning.Resumption) throws {
         layout = RunLayout(URL(filePath: path))
         self.overwrites = overwrites
@@ -34,7 +34,8 @@ struct RunFolders {
         try check()
     }
 
-    /// Whether the run is resumed from one of the checkpoints here, so that its result may replace the one that is here.
+    /// Whether the run resumes from a checkpoint in this folder, so that its result may replace the
+    /// existing one.
     private var resumesOwnRun: Bool {
         switch resumption {
         case .none: false
@@ -45,21 +46,21 @@ struct RunFolders {
         }
     }
 
-    /// - Throws: ``ConfigurationError`` where there can be no folder, or a run is there that is neither to be overwritten nor
-    ///   resumed.
+    /// - Throws: ``ConfigurationError`` if the folder cannot be created, or holds a run that should
+    ///   be neither overwritten nor resumed.
     func check() throws {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: base.path, isDirectory: &isFolder), !isFolder.boolValue {
             throw ConfigurationError(
                 .invalid, at: base.path, "is a file.",
-                advice: "`base_output_dir` must be a folder; it need not be there yet.")
+                advice: "`base_output_dir` must be a folder; it need not exist yet.")
         }
         let newest = CheckpointStore(model).progress
         let result = result
         if let result, newest == nil, !isOfARun {
             throw ConfigurationError(
                 .invalid, at: result.path,
-                "is there, and no run left it: neither a run.yaml nor a record of one is in \(base.path).",
+                "already exists, and does not come from a run: \(base.path) has neither a run.yaml nor a run's log.",
                 advice: "Choose another `base_output_dir`: the result of this run would replace it.")
         }
         guard !overwrites, !resumesOwnRun else { return }
@@ -68,7 +69,7 @@ struct RunFolders {
         if newest != nil, case .newest = resumption {
             throw ConfigurationError(
                 .invalid, at: model.path,
-                "there is no checkpoint that a run can be resumed from: those here hold the model alone "
+                "there is no checkpoint to resume from: the ones here contain only the model "
                     + "(save_only_model).",
                 advice: "Overwrite it, or choose another folder.", settings: [.overwrites, .baseOutputDirectory])
         }
@@ -76,43 +77,44 @@ struct RunFolders {
         let isUnfinished = newest.map { newest in newest.total.map { newest.step < $0 } ?? true } ?? false
         guard hasResult, !isUnfinished else {
             throw ConfigurationError(
-                .invalid, at: model.path, "an unfinished run is here already\(steps).",
+                .invalid, at: model.path, "there is already an unfinished run here\(steps).",
                 advice: (CheckpointStore(model).isResumable ? "Resume it, overwrite it" : "Overwrite it")
                     + ", or choose another folder.",
                 settings: CheckpointStore(model).isResumable
                     ? [.resumption, .overwrites, .baseOutputDirectory] : [.overwrites, .baseOutputDirectory])
         }
         throw ConfigurationError(
-            .invalid, at: model.path, "a run has been finished here already\(steps).",
-            advice: (newest == nil ? "Overwrite" : "Train longer by resuming it with more epochs, overwrite")
+            .invalid, at: model.path, "there is already a finished run here\(steps).",
+            advice: (newest == nil ? "Overwrite" : "Resume it with more epochs to train longer, overwrite")
                 + " it, or choose another folder.",
             settings: newest == nil
                 ? [.overwrites, .baseOutputDirectory]
                 : [.epochs, .resumption, .allowedChanges, .overwrites, .baseOutputDirectory])
     }
 
-    /// - Throws: ``ConfigurationError`` where a result is here, and no checkpoint that it could be resumed from: a new run would
-    ///   replace it.
+    /// - Throws: ``ConfigurationError`` if there is a result but no checkpoint to resume from: a
+    ///   new run would replace the result.
     func requireNoResult(_ faults: [String]) throws {
         guard let result, !overwrites else { return }
         throw ConfigurationError(
-            .invalid, at: result.path, "is the result of a run, and none of its checkpoints can be resumed from.",
+            .invalid, at: result.path, "is the result of a run, and the run has no checkpoint to resume from.",
             advice: (faults.first.map { "\($0) " } ?? "")
                 + "Overwrite it, or choose another folder.", settings: [.overwrites, .baseOutputDirectory])
     }
 
-    /// - Throws: ``ConfigurationError`` where there is a newer checkpoint, which was not there when this was made.
+    /// - Throws: ``ConfigurationError`` if a newer checkpoint has appeared since this value was
+    ///   created.
     func requireNewest(_ checkpoint: URL?) throws {
         let store = CheckpointStore(model)
         let known = checkpoint.flatMap { RunLayout.step(ofCheckpoint: $0.lastPathComponent) } ?? -1
         guard let newer = store.steps.last(where: { $0 > known && !steps.contains($0) }) else { return }
         throw ConfigurationError(
             .invalid, at: store.url(step: newer).path,
-            "has appeared while this process was starting: another one trained here.",
-            advice: "Give the command again.")
+            "appeared while this process was starting: another process trained here.",
+            advice: "Run the command again.")
     }
 
-    /// The weights that a run has ended with.
+    /// The final weights of a run.
     private var result: URL? {
         Self.weights.map { model.appending(path: $0) }.first { FileManager.default.fileExists(atPath: $0.path) }
     }
@@ -122,14 +124,16 @@ struct RunFolders {
             || RunRecord.recording(in: base) != nil
     }
 
-    /// Removes what an earlier run left: its result, and what was reported about it; checkpoints where they are to be overwritten, as
-    /// what else has such a name is nobody's to remove. Logs stay.
-    /// - Parameter inputs: what the new run begins with: where that is this result, it stays until there is another.
+    /// Removes what an earlier run left: its result and reports, and its checkpoints if they are to
+    /// be overwritten. Only files known to come from Meno are removed, and logs are kept.
+    /// - Parameter inputs: what the new run starts from. If that includes the old result, it stays
+    ///   until there is a new one.
     func clear(keeping inputs: [URL]) throws {
         let kept = inputs.map { $0.resolvingSymlinksInPath().path }
         for kind in overwrites ? [CheckpointRecord.Kind.stable, .regular] : [] {
             let store = CheckpointStore(model, kind: kind)
-            // The newest first: after a cut, what is left is the older part of the run, with the best one before it.
+            // Newest first: if this is interrupted, the older part of the run remains, including
+            // its best checkpoint.
             for step in store.steps.reversed() where step >= 0 {
                 try remove(store.url(step: step)) { _ = try store.remove(step: step) }
             }
@@ -144,7 +148,8 @@ struct RunFolders {
         }
     }
 
-    /// Removes what a killed process left unfinished. Only who holds the folder's lock may do so.
+    /// Removes unfinished files of a killed process. Only the holder of the folder's lock may do
+    /// so.
     func removeRemains() {
         for kind in [CheckpointRecord.Kind.regular, .stable] { CheckpointStore(model, kind: kind).removeRemains() }
         for folder in [base, model, progress] {
@@ -159,19 +164,21 @@ struct RunFolders {
             try body()
         } catch {
             throw ConfigurationError(
-                .invalid, at: url.path, "is of an earlier run and cannot be removed (\(error.localizedDescription)).",
+                .invalid, at: url.path,
+                "belongs to an earlier run and cannot be removed (\(error.localizedDescription)).",
                 advice: "Remove it by hand, or choose another folder.", settings: [.baseOutputDirectory])
         }
     }
 
-    /// - Throws: ``ConfigurationError`` where what a new run begins with is, or lies in, a checkpoint that it overwrites.
+    /// - Throws: ``ConfigurationError`` if the new run starts from something inside a checkpoint
+    ///   that it overwrites.
     func requireOutside(_ inputs: [URL]) throws {
         let paths = oldCheckpoints.map { $0.resolvingSymlinksInPath().path }
         for input in inputs.map({ $0.resolvingSymlinksInPath().path })
         where paths.contains(where: { input == $0 || input.hasPrefix($0 + "/") }) {
             throw ConfigurationError(
                 .invalid, at: input,
-                "is a checkpoint of the run that is to be overwritten, and what the new one begins with.",
+                "is a checkpoint that would be overwritten, and the new run starts from it.",
                 advice: "Copy it elsewhere first, or choose another folder.", settings: [.baseOutputDirectory])
         }
     }
@@ -194,15 +201,15 @@ struct RunFolders {
             } catch {
                 throw ConfigurationError(
                     .invalid, at: folder.path, "cannot be created (\(error.localizedDescription)).",
-                    advice: "Choose a folder that you may write to.", settings: [.baseOutputDirectory])
+                    advice: "Choose a folder that you can write to.", settings: [.baseOutputDirectory])
             }
         }
         try requireWritable()
     }
 
-    /// Tries to make a file in each folder that is there already. Permissions alone do not tell: the file system may be
-    /// read-only, or an owner's own rules may forbid it.
-    /// - Throws: ``ConfigurationError`` where the result could not be written when the run is over.
+    /// Tries to create a file in each existing folder. Permission bits are not enough: the file
+    /// system may be read-only, or access rules may forbid writing.
+    /// - Throws: ``ConfigurationError`` if the result could not be written at the end of the run.
     func requireWritable() throws {
         for folder in [base, model, progress] {
             var isFolder: ObjCBool = false
@@ -210,17 +217,18 @@ struct RunFolders {
             guard isFolder.boolValue else {
                 throw ConfigurationError(
                     .invalid, at: folder.path, "is a file.",
-                    advice: "A run writes a folder of this name: move the file elsewhere.")
+                    advice: "A run needs a folder of this name: move the file elsewhere.")
             }
-            // A name by which the next run clears it away, should this process end before it does.
+            // The next run removes a file of this name if this process ends before it does.
             let file = folder.appending(path: ".writable.test.partial")
             let descriptor = open(file.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-            // A full disk may have room again when there is something to save; it is warned of apart.
+            // A full disk may have room again when there is something to save; there is a separate
+            // warning for it.
             if descriptor < 0, errno == ENOSPC || errno == EDQUOT { continue }
             guard descriptor >= 0 else {
                 throw ConfigurationError(
                     .invalid, at: folder.path, "cannot be written to (\(String(cString: strerror(errno)))).",
-                    advice: "Choose a folder that you may write to.", settings: [.baseOutputDirectory])
+                    advice: "Choose a folder that you can write to.", settings: [.baseOutputDirectory])
             }
             close(descriptor)
             unlink(file.path)
@@ -235,7 +243,8 @@ struct RunFolders {
         } catch {
             throw ConfigurationError(
                 .invalid, at: file.path, "cannot be written (\(error.localizedDescription)).",
-                advice: "Choose a folder that has room and that you may write to.", settings: [.baseOutputDirectory])
+                advice: "Choose a folder that has free space and that you can write to.",
+                settings: [.baseOutputDirectory])
         }
     }
 }

@@ -7,13 +7,13 @@ internal import MenoConfiguration
     import Darwin
 #endif
 
-/// Keeps a run's folder for one training: two would write over each other. The system gives it free when the process
-/// ends, however it does.
+/// Reserves a run's folder for one process, since two would overwrite each other's files. The
+/// system releases the lock when the process ends for any reason.
 package final class RunLock {
     private let descriptor: Int32
 
-    /// - Returns: `nil` where the file system knows no locks, or the file cannot be opened.
-    /// - Throws: ``ConfigurationError`` where another process trains there.
+    /// - Returns: `nil` if the file system does not support locks or the file cannot be opened.
+    /// - Throws: ``ConfigurationError`` if another process is training in the folder.
     init?(_ folder: URL) throws {
         let file = Self.file(of: folder)
         let descriptor = open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -24,7 +24,7 @@ package final class RunLock {
             throw Self.refusal(folder)
         }
         self.descriptor = descriptor
-        // On a full disk the number is missing; the lock is held all the same.
+        // On a full disk the process id is missing, but the lock is still held.
         _ = ftruncate(descriptor, 0)
         let text = "\(getpid())\n"
         _ = write(descriptor, text, text.utf8.count)
@@ -32,8 +32,8 @@ package final class RunLock {
 
     deinit { close(descriptor) }
 
-    /// Asks without taking it.
-    /// - Throws: ``ConfigurationError`` where another process trains in a folder.
+    /// Checks the lock without taking it.
+    /// - Throws: ``ConfigurationError`` if another process is training in the folder.
     static func requireFree(_ folder: URL) throws {
         let descriptor = open(file(of: folder).path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
@@ -42,10 +42,10 @@ package final class RunLock {
         throw refusal(folder)
     }
 
-    /// Whether a process trains in a folder; `nil` where no training ever took a lock there.
+    /// Whether a process is training in a folder; `nil` if no training ever took a lock there.
     ///
-    /// It is asked again and again while others train, and must not stand in the way of one that starts: the lock is only
-    /// tried while the process that wrote its number into the file is there.
+    /// This is polled while others train and must not block one that is starting, so the lock is
+    /// only tried while the process whose id is in the file exists.
     package static func isHeld(_ folder: URL) -> Bool? {
         guard let text = try? String(contentsOf: file(of: folder), encoding: .utf8) else { return nil }
         if let holder = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), holder > 0,
@@ -64,7 +64,8 @@ package final class RunLock {
             (try? String(contentsOf: file(of: folder), encoding: .utf8))
             .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? ""
         return ConfigurationError(
-            .invalid, at: folder.path, "another process\(holder.isEmpty ? "" : " (\(holder))") trains in this folder.",
-            advice: "Wait until it has ended, or choose another folder.", settings: [.baseOutputDirectory])
+            .invalid, at: folder.path,
+            "another process\(holder.isEmpty ? "" : " (\(holder))") is training in this folder.",
+            advice: "Wait until it ends, or choose another folder.", settings: [.baseOutputDirectory])
     }
 }

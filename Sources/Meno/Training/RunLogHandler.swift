@@ -1,6 +1,6 @@
 internal import Logging
 
-/// Passes on what a run has no event for, such as an observer that failed.
+/// Forwards log messages that have no event, such as a failed observer.
 struct RunLogHandler: LogHandler {
     let log: any SessionLog
     var metadata: Logger.Metadata = [:]

@@ -1,20 +1,21 @@
 internal import Foundation
 internal import MenoHub
 
-/// The model that a run is made with.
+/// The model that a run trains.
 struct RunModel {
-    /// As it was given.
+    /// The name as the user gave it.
     let name: String
     let url: URL
-    /// The commit of a model of the Hub. A branch goes on; a run that is resumed needs the weights that it began with.
+    /// The commit of a Hub model. A branch may move on, but a resumed run needs the weights it
+    /// began with.
     private let commit: String?
 
-    /// Among the settings of a checkpoint.
+    /// The key in a checkpoint's settings.
     private static let commitKey = "model.name_or_path (commit)"
 
     /// - Parameters:
-    ///   - name: as it was given.
-    ///   - stored: the settings of the checkpoint that the run is resumed from.
+    ///   - name: as the user gave it.
+    ///   - stored: the settings of the checkpoint to resume from.
     init(
         _ name: String, stored: [String: String]?, log: any SessionLog, isCancelled: () -> Bool
     ) throws {
@@ -31,8 +32,9 @@ struct RunModel {
         (url, commit) = (snapshot.url, snapshot.commit)
     }
 
-    /// The commit that a run began with, where a reference means the same repository. `run.yaml` names the commit itself.
-    /// - Parameter key: the setting that has the reference.
+    /// The commit that a run began with, if the reference names the same repository. `run.yaml`
+    /// contains the commit itself.
+    /// - Parameter key: the setting that contains the reference.
     static func resumed(
         _ reference: HubReference, _ key: String, _ stored: [String: String]?
     ) -> (name: String, reference: HubReference)? {
@@ -43,16 +45,16 @@ struct RunModel {
         return (name, pinned)
     }
 
-    /// The commit of a base model, where that is the repository that the run's model came from.
+    /// The commit of a base model, if the run's model came from the same repository.
     func revision(of base: String) -> String? { HubReference(name)?.id == base ? commit : nil }
 
-    /// What belongs to the settings of a checkpoint.
+    /// The entries for a checkpoint's settings.
     var settings: [String: String] { commit.map { [Self.commitKey: $0] } ?? [:] }
 
-    /// Where the run's files are found without asking anybody.
+    /// Where the run's files can be found without network access.
     var place: String { commit == nil ? name : url.path }
 
-    /// A name that means these weights forever, for the run's own configuration.
+    /// A permanent name for these weights, used in the run's saved configuration.
     var lastingName: String {
         guard let commit, let reference = HubReference(name) else { return name }
         return reference.pinned(to: commit).description

@@ -6,29 +6,32 @@ internal import MenoModels
 internal import MenoTensor
 internal import MenoTraining
 
-/// What the model of a run is compared with, where its objective asks for it.
+/// The reference model of a run, if its objective needs one.
 struct RunReference {
-    /// What steps and evaluations ask.
+    /// The reference used in steps and evaluations.
     let model: ReferenceModel
-    /// What computes log-probabilities once, before the first step; `nil`: they are asked for in the steps.
+    /// Computes log-probabilities once, before the first step; `nil`: they are computed in the
+    /// steps.
     let scorer: Scorer?
 
     struct Scorer {
-        /// Loads another model, which is let go before the first step; `nil`: the run's own as it is before that.
+        /// Loads another model, which is released before the first step; `nil`: the run's model as
+        /// it is before training.
         var load: (() throws -> Decoder)?
-        /// With which adapters, of that model.
+        /// The adapters to use with that model.
         var adapters: AdapterSnapshot?
-        /// What tells the reference apart from others.
+        /// Identifies the reference.
         var identity: String
     }
 
     static var none: RunReference { RunReference(model: .none, scorer: nil) }
 
     /// - Parameters:
-    ///   - model: of the run, before its first step.
-    ///   - adapter: what its adapter begins with; `nil`: a new one, or none.
-    ///   - identity: what tells the run's model apart.
-    ///   - loads: loads a model: another one, or the run's own as it is without any adapter or before any training.
+    ///   - model: the run's model, before its first step.
+    ///   - adapter: the initial adapter; `nil`: a new one, or none.
+    ///   - identity: identifies the run's model.
+    ///   - loads: loads a model: another one, or the run's without any adapter or before any
+    ///     training.
     init(
         _ options: ObjectiveOptions, of model: Decoder, adapter: String?, identity: String,
         loads: @escaping (Source) throws -> Decoder
@@ -56,12 +59,14 @@ struct RunReference {
                 scorer: precomputes ? Scorer(adapters: snapshot, identity: "\(identity) \(state)") : nil)
             return
         }
-        // What is trained beside adapters is changed in its place: asked for in steps, its start needs a copy.
+        // Modules trained beside adapters are changed in place, so a reference computed in the
+        // steps needs a copy of their initial weights.
         guard !options.needsReferenceInSteps else {
             self.init(model: .decoder(try loads(isBase ? .base : .start)), scorer: nil)
             return
         }
-        // A saved adapter brings such modules along, so that the model without it is another one.
+        // A saved adapter contains such modules, so the model without the adapter is a different
+        // one.
         var load: (() throws -> Decoder)?
         if isBase, adapter != nil { load = { try loads(.base) } }
         let state = isBase ? "base" : try Self.mark(of: adapter ?? "")
@@ -70,8 +75,8 @@ struct RunReference {
             scorer: Scorer(load: load, identity: "\(identity) \(state)"))
     }
 
-    /// What tells apart what lies at a path, whatever lay there before: of an adapter the digest of its weights; of a model,
-    /// which may have many gigabytes, names, sizes and dates of its files.
+    /// Identifies the contents at a path: for an adapter, a digest of its weights; for a model,
+    /// which may be many gigabytes, names, sizes and dates of its files.
     static func mark(of path: String) throws -> String {
         let url = URL(filePath: path)
         if AdapterFolder(url) != nil {
@@ -90,10 +95,10 @@ struct RunReference {
         return ([path] + marks).joined(separator: "\n")
     }
 
-    /// What is loaded to be a reference.
+    /// What to load as the reference.
     enum Source {
         case other(String)
-        /// The run's model without an adapter, and with the one that it begins with.
+        /// The run's model without an adapter, or with its initial adapter.
         case base, start
     }
 
@@ -103,11 +108,11 @@ struct RunReference {
     }
 }
 
-/// Log-probabilities of a reference model, kept in a run's folder by what they were computed of.
+/// Log-probabilities of a reference model, stored in a run's folder under a key of their inputs.
 struct ReferenceFile: Codable {
     static let name = "reference_log_probs.json"
 
-    /// A digest of the examples and of what the reference is.
+    /// A digest of the examples and the reference.
     var key: String
     var scores: [ReferenceScores]
 
@@ -123,7 +128,7 @@ struct ReferenceFile: Codable {
         return FileDigest(of: bytes).sha256
     }
 
-    /// What is kept under a key; `nil` where there is nothing, or something else.
+    /// The scores stored under a key; `nil` if there are none or the key differs.
     static func scores(in url: URL, key: String, count: Int) -> [ReferenceScores]? {
         guard let data = try? Data(contentsOf: url), let file = try? JSONDecoder().decode(Self.self, from: data),
             file.key == key, file.scores.count == count

@@ -2,22 +2,23 @@ package import MenoData
 package import MenoMetrics
 package import MenoTokenizers
 
-/// What loading and training report besides the events of a run. A console, an event stream or nothing can stand behind it.
+/// Messages from loading and training besides the events of a run. They may go to a console, an
+/// event stream or nowhere.
 package protocol SessionLog: Sendable {
-    /// Something good to know, such as what is being loaded.
+    /// Reports useful information, such as what is being loaded.
     func note(_ text: String)
-    /// Something that is probably wrong and does not end the run.
+    /// Reports a likely problem that does not end the run.
     func warn(_ text: String)
-    /// The first training example as the model sees it.
-    /// - Parameter text: makes the text; not called where nobody looks at it.
+    /// Shows the first training example as the model sees it.
+    /// - Parameter text: produces the text; not called if nobody looks at it.
     func preview(_ text: () -> String)
-    /// How far something has come, for a line that is replaced by the next one.
+    /// Reports progress, in a line that the next one replaces.
     func progress(_ text: String)
-    /// What follows a run besides its files.
-    /// - Parameter showsProgress: whether a line that moves with every step is wanted.
+    /// The observers of a run, besides those that write its files.
+    /// - Parameter showsProgress: whether to show a line that is updated with every step.
     func observers(showsProgress: Bool) -> [any RunObserver]
-    /// Called for a named model that has not been downloaded. Returns when its file is there.
-    /// - Throws: where it cannot or should not be downloaded.
+    /// Called for a catalog model that has not been downloaded. Returns once its file exists.
+    /// - Throws: if the model cannot or should not be downloaded.
     func obtain(_ model: CatalogModel) throws
 }
 
@@ -27,11 +28,11 @@ extension SessionLog {
     package func observers(showsProgress: Bool) -> [any RunObserver] { [] }
     package func obtain(_ model: CatalogModel) throws { throw model.absence }
 
-    /// What reading a data file found, with the first of the problems.
-    /// - Parameter template: that dialogues were written by.
+    /// Reports what reading a data file found, with the first few problems.
+    /// - Parameter template: the chat template that dialogues were rendered with.
     package func data(_ report: DataReport, path: String, template: ChatTemplate?, limit: Int = 10) {
         note("\(path): \(report.summary)")
-        if let template { note("dialogues are written by the chat template: \(template)") }
+        if let template { note("dialogues are rendered with the chat template \(template)") }
         for remark in report.remarks { warn(remark) }
         let leftOut = report.problems.filter { !$0.isUsed }
         for problem in leftOut.prefix(limit) { note("  \(problem.place) \(problem.reason)") }

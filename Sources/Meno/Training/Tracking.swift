@@ -3,18 +3,19 @@ internal import MenoConfiguration
 internal import MenoMetrics
 internal import MenoTracking
 
-/// Sends the record of a run that is over to the MLflow server of the environment, which gets what it does not have yet.
-/// - Throws: `TrackingError` where the environment names no server, ``ConfigurationError`` where the run is not over.
+/// Sends the missing part of a finished run's record to the MLflow server named in the environment.
+/// - Throws: `TrackingError` if the environment names no server, ``ConfigurationError`` if the run
+///   is not finished.
 package func sendToMLflow(_ run: RecordedRun, log: any SessionLog) throws {
     let layout = RunLayout(run.url)
     guard FileManager.default.fileExists(atPath: layout.events.path) else {
         throw ConfigurationError(
-            .notFound, at: run.url.path, "there is no run of Meno here: \(layout.events.path) is missing.")
+            .notFound, at: run.url.path, "there is no Meno run here: \(layout.events.path) is missing.")
     }
     guard RunLock.isHeld(run.url) != true else {
         throw ConfigurationError(
-            .invalid, at: run.url.path, "the run is not over.",
-            advice: "Report to mlflow while it trains, or wait until it has ended.", settings: [.trackers])
+            .invalid, at: run.url.path, "the run has not ended.",
+            advice: "Report to mlflow during training, or wait until the run has ended.", settings: [.trackers])
     }
     var tracked = layout.trackedRun(run.configuration)
     tracked.name = run.title
@@ -29,7 +30,7 @@ package func sendToMLflow(_ run: RecordedRun, log: any SessionLog) throws {
 }
 
 extension RunConfiguration.Reporting {
-    /// The server that a run is sent to; `nil` where it is sent to none.
+    /// The server that the run is sent to; `nil` if it is sent to none.
     func mlflowSettings() throws -> MLflowSettings? {
         let isNamed = ProcessInfo.processInfo.environment[MLflowSettings.addressVariable]?.isEmpty == false
         guard destinations.contains(.mlflow) || (destinations.contains(.all) && isNamed) else { return nil }

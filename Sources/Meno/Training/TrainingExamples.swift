@@ -74,18 +74,18 @@ extension ExampleSides {
         guard current.training.count > 0 else {
             throw ConfigurationError(
                 .invalid, at: "data.train_fraction",
-                "\(data.trainFraction) of \(examples.count) examples leaves none to train on.",
+                "\(data.trainFraction) of \(examples.count) examples leaves none for training.",
                 advice: "Give a larger fraction, or more records.")
         }
     }
 
-    /// The sides of a run that resumes from a checkpoint.
+    /// The split of a run that resumes from a checkpoint.
     func sides(of checkpoint: URL, _ log: any SessionLog) -> Sides {
         let (sides, isFormer) = sides(of: checkpoint)
         if isFormer {
             log.warn(
-                "this run began before equal examples were kept on one side of the split. It keeps its split: some of the "
-                    + "held-out examples are trained on as well")
+                "this run was started by a version that could split duplicate examples between training and evaluation. It keeps that split: some of the "
+                    + "held-out examples are also trained on")
         }
         return sides
     }
@@ -94,7 +94,7 @@ extension ExampleSides {
 extension TrainingSession {
     /// Says how many of the examples that evaluate are trained on, too.
     static func tellLeaks(_ sides: ExampleSides.Sides, _ log: any SessionLog) {
-        // Examples that are not made yet are not compared.
+        // Examples built on demand are not compared.
         guard sides.training.hasTokens else { return }
         let hashes = Set(sides.evaluation.map(\.contentHash))
         let known = Set(
@@ -102,13 +102,13 @@ extension TrainingSession {
         let leaked = sides.evaluation.filter { known.contains($0.contentHash) }
         guard let first = leaked.first else { return }
         log.warn(
-            "\(leaked.count) of \(sides.evaluation.count) examples of `data.eval_path` are trained on as well (the first: "
-                + "\(first.place)): their loss says nothing about other data")
+            "\(leaked.count) of \(sides.evaluation.count) examples of `data.eval_path` are also in the training data (the first: "
+                + "\(first.place)): their loss does not show how the model does on new data")
     }
 }
 
 extension FileDigest {
-    /// Of all files, one behind the other, as they lie there.
+    /// Bytes of all files, in order.
     init(of sources: RecordSources) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { buffer.deallocate() }

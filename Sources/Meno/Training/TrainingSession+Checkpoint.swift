@@ -2,18 +2,17 @@ internal import Foundation
 internal import MenoMetrics
 internal import MenoTraining
 
-/// The checkpoint that a run is resumed from.
 extension TrainingSession {
-    /// - Throws: ``ConfigurationError`` where a folder is not there, or is a run's own.
+    /// - Throws: ``ConfigurationError`` if the folder does not exist or is a run's folder.
     static func requireCheckpoint(_ url: URL) throws {
         guard FileManager.default.fileExists(atPath: url.path) else {
-            throw ConfigurationError(.notFound, at: url.path, "there is no such checkpoint.")
+            throw ConfigurationError(.notFound, at: url.path, "there is no checkpoint here.")
         }
         for folder in [RunLayout(url).model, url] {
             guard let newest = CheckpointStore(folder).progress else { continue }
             throw ConfigurationError(
-                .invalid, at: url.path, "is a run's folder, and no checkpoint.",
-                advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N: give the newest, "
+                .invalid, at: url.path, "is a run's folder, not a checkpoint.",
+                advice: "Its checkpoints are \(folder.path)/\(RunLayout.checkpointPrefix)N. Give the newest, "
                     + "\(CheckpointStore(folder).url(step: newest.step).path).", settings: [.resumption])
         }
     }
@@ -30,7 +29,7 @@ extension TrainingSession {
             for fault in faults { log.warn(fault) }
             if url == nil {
                 try folders.requireNoResult(faults)
-                log.note("no whole checkpoint in \(store.folder.path): the run starts from scratch")
+                log.note("there is no complete checkpoint in \(store.folder.path): the run starts from scratch")
             }
             return url
         }

@@ -4,9 +4,9 @@ internal import MenoModels
 internal import MenoTensor
 internal import MenoTraining
 
-/// What of a run's model is trained.
+/// Which weights a run trains.
 extension TrainingSession {
-    /// Attaches the adapter that is trained, or makes every weight trained.
+    /// Attaches the adapter to train, or makes every weight trainable.
     static func prepare(
         _ model: LoadedModel, _ configuration: RunConfiguration, _ runModel: RunModel, _ initialAdapter: URL?,
         _ log: any SessionLog
@@ -45,7 +45,7 @@ extension TrainingSession {
         let share = decoder.frozenExpertShare
         guard share > 0 else { return }
         log.note(
-            "\(Int((100 * share).rounded())) % of the model's weights belong to experts that are not adapted. To adapt them, set "
+            "\(Int((100 * share).rounded())) % of the model's weights are in experts that get no adapter. To adapt them, set "
                 + "lora.lora_dropout: 0 and lora.target_parameters: [experts.gate_up_proj, experts.down_proj], or "
                 + "lora.target_modules: all-linear")
     }

@@ -6,9 +6,8 @@ internal import MenoReporting
 internal import MenoTracking
 internal import MenoTraining
 
-/// Who watches a run.
 extension TrainingSession {
-    /// What reports the run: in its files, and wherever the session's log wants it.
+    /// The observers that record the run in its files and in the session's log.
     func reporters() throws -> [any RunObserver] {
         let logs = configuration.report.logDirectory.map { URL(filePath: $0) } ?? folders.layout.logs
         var reporters: [any RunObserver] = [
@@ -21,7 +20,7 @@ extension TrainingSession {
         return reporters
     }
 
-    /// What sends the run to a server, where that is wanted.
+    /// The observer that sends the run to a server, if one is configured.
     func tracker() -> MLflowTracker? {
         mlflow.map { MLflowTracker($0, run: folders.layout.trackedRun(configuration)) }
     }
@@ -31,8 +30,8 @@ extension TrainingSession {
             return try LogFile(in: folder)
         } catch {
             throw ConfigurationError(
-                .invalid, at: folder.path, "the log cannot be written there (\(error.localizedDescription)).",
-                advice: "Choose a folder that you may write to.", settings: [.loggingDirectory])
+                .invalid, at: folder.path, "the log cannot be written here (\(error.localizedDescription)).",
+                advice: "Choose a folder that you can write to.", settings: [.loggingDirectory])
         }
     }
 
@@ -51,7 +50,7 @@ extension TrainingSession {
             stableCheckpoints: { Set(stable.steps.map(stable.path)) })
     }
 
-    /// Probe questions, if they are asked.
+    /// The probe questions, if there are any.
     var evaluationStages: [any EvaluationStage] {
         let settings = configuration.monitor
         guard settings.isEnabled, settings.probing == .evaluation, let template else { return [] }

@@ -2,8 +2,8 @@ internal import MenoTokenizers
 package import MenoTraining
 
 extension TrainingSession {
-    /// Forecasts the seconds that probe questions will take, by the answer to one of them. They are asked after each evaluation,
-    /// as long as they have not taken more than their share of the time.
+    /// Estimates the seconds that probe questions will take from the time of one answer. They are
+    /// asked after each evaluation until they have used up their share of the time.
     package func probeSeconds(_ forecast: RunForecast) throws -> Double {
         let settings = configuration.monitor
         guard settings.isEnabled, settings.probing == .evaluation, forecast.evaluations > 0, let template,

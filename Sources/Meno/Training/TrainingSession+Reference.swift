@@ -4,9 +4,9 @@ internal import MenoData
 internal import MenoModels
 internal import MenoTraining
 
-/// What a run's model is compared with.
+/// The reference model of a run.
 extension TrainingSession {
-    /// A model that a run is compared with.
+    /// Loads the reference model.
     static func reference(
         _ source: RunReference.Source, beside model: LoadedModel, _ configuration: RunConfiguration,
         _ initialAdapter: URL?, _ log: any SessionLog
@@ -21,7 +21,7 @@ extension TrainingSession {
         }
         log.note("loading the reference: \([name, adapter].compactMap { $0 }.joined(separator: " with "))")
         guard isOther else {
-            // The run's own model has its weights as the run has them.
+            // The weights of the run's model are held as in the run.
             let files = try ModelFiles(model.url)
             let form = configuration.model.weights.form(of: files, dtype: decoder.weightType, device: decoder.device)
             let reference = try files.load(
@@ -40,13 +40,14 @@ extension TrainingSession {
         return reference
     }
 
-    /// The examples with what the reference gives them, where that is computed before the first step.
+    /// The examples, with the reference's log-probabilities if those are computed before the first
+    /// step.
     func scored() throws -> ExampleSides.Sides {
         guard let scorer = reference.scorer else { return examples }
         let all = try examples.training.beginning(examples.training.count) + examples.evaluation
         let url = folders.base.appending(path: ReferenceFile.name)
         let key = ReferenceFile.key(of: all, identity: scorer.identity)
-        // The first process computes and writes them.
+        // Rank 0 computes and writes them.
         let scores = try Agreement(processes).inTurn { try referenceScores(of: all, url, key: key, by: scorer) }
         var sides = examples
         let count = sides.training.count
@@ -63,9 +64,9 @@ extension TrainingSession {
         let scores: [ReferenceScores]
         if let kept = ReferenceFile.scores(in: url, key: key, count: all.count) {
             scores = kept
-            log.note("the reference's log-probabilities are those of \(url.path)")
+            log.note("the reference's log-probabilities come from \(url.path)")
         } else {
-            log.note("computing the reference's log-probabilities of \(all.count) examples")
+            log.note("computing the reference's log-probabilities for \(all.count) examples")
             let decoder = try scorer.load?() ?? model.decoder
             let scoring = ReferenceScoring(decoder, arePairs: configuration.training.objective.kind.isOfPairs)
             let compute = {
@@ -84,7 +85,7 @@ extension TrainingSession {
 }
 
 extension ObjectiveOptions.Kind {
-    /// What its examples are made of.
+    /// The kind of example.
     var unit: ExampleBuilder.Unit {
         switch self {
         case .sft: .completions

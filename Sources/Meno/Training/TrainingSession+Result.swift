@@ -6,9 +6,9 @@ internal import MenoMetrics
 internal import MenoReporting
 internal import MenoTraining
 
-/// What a run leaves: its model or adapter, exports, a report.
+/// What a run produces: a model or adapter, exports, a report.
 extension TrainingSession {
-    /// Exports the result in every form that was asked for; one that fails stops no other.
+    /// Exports the result in every requested form; a failure in one does not stop the others.
     func exportResult() throws {
         var failure: (any Error)?
         for form in exports {
@@ -22,7 +22,7 @@ extension TrainingSession {
         if let failure { throw failure }
     }
 
-    /// Exports the result into `exports` of the run's folder, beside what is there.
+    /// Exports the result into the `exports` folder of the run, beside any existing exports.
     private func export(_ form: ExportForm) throws {
         let place = folders.base.appending(path: "exports")
         try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
@@ -49,14 +49,14 @@ extension TrainingSession {
             let newest = CheckpointStore(folders.model).newest().url?.lastPathComponent
             throw TrainingError(
                 .cannotSave, "the final \(result) cannot be written to \(folders.model.path) (\(error)).",
-                advice: newest.map { "Make room there, then resume from \($0)." }
-                    ?? "Nothing of the run could be saved.",
+                advice: newest.map { "Free some disk space, then resume from \($0)." }
+                    ?? "Nothing from the run could be saved.",
                 settings: newest == nil ? [] : [.resumption])
         }
         log.note("the final \(result) is in \(folders.model.path)")
     }
 
-    /// Writes what is trained on in numbers, for the report and the dashboard.
+    /// Writes statistics of the training data for the report and the dashboard.
     func writeDataSummary() {
         let training = examples.training
         let lengths = (0..<training.count).map { training.lengths(at: $0).total }
@@ -79,7 +79,7 @@ extension TrainingSession {
         }
     }
 
-    /// Writes the report, from what observers have recorded.
+    /// Writes the report from what the observers recorded.
     func writeReport() {
         do {
             let run = try RunRecord(folders.base, thresholds: configuration.monitor.thresholds)

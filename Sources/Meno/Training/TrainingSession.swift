@@ -12,8 +12,8 @@ package import MenoTokenizers
 internal import MenoTracking
 package import MenoTraining
 
-/// A run from its configuration to its final adapter, on the thread that makes it: what ``FineTuning`` and the command line
-/// use.
+/// A run from its configuration to its final adapter, on the calling thread; used by ``FineTuning``
+/// and the command line.
 package struct TrainingSession {
     package let configuration: RunConfiguration
     package let model: LoadedModel
@@ -21,14 +21,14 @@ package struct TrainingSession {
     let examples: ExampleSides.Sides
     let reference: RunReference
     let runModel: RunModel
-    /// What tells this run from others, key by key.
+    /// The settings that affect the result, by key.
     private let resultSettings: [String: String]
     /// `lora.init_adapter`
     let initialAdapter: URL?
     private let runAdapter: RunAdapter?
     let form: SavedForm
     let dialogues: DialogueForm
-    /// What reading the data found.
+    /// The outcome of reading the data.
     let dataReport: DataReport
     /// What the records are like.
     let dataSummary: DataSummary
@@ -37,24 +37,26 @@ package struct TrainingSession {
     let log: any SessionLog
     private let resumption: FineTuning.Resumption
     private let allowsChanges: Bool
-    /// What the result is exported as.
+    /// The forms to export the result in.
     let exports: [ExportForm]
     /// The server that the run is sent to.
     let mlflow: MLflowSettings?
-    /// The checkpoint that the run is resumed from.
+    /// The checkpoint to resume from.
     private let checkpoint: URL?
     let shouldStop: () -> Bool
-    /// Those that train together. The first one alone writes files and says what happens.
+    /// The processes that train together. Only rank 0 writes files and reports what happens.
     let processes: ProcessGroup
 
-    /// Loads model and data and shows what will be trained on.
+    /// Loads model and data and shows a sample of the training data.
     /// - Parameters:
-    ///   - resumption: what the run will resume from: dialogues are written as they were there.
+    ///   - resumption: what the run will resume from; dialogues are rendered as they were there.
     ///   - allowsChanges: whether settings may differ from those of the checkpoint.
-    ///   - trains: `false` where nothing is written: a forecast may be made beside a run.
-    ///   - limits: from when on examples do not lie in memory.
-    ///   - processes: those that make this run together; each makes a session of its own.
-    ///   - shouldStop: asked after every step and while evaluating; `true` saves a checkpoint and ends the run there.
+    ///   - trains: `false` if nothing is written, so that a forecast can be made while a run uses the
+    ///     folder.
+    ///   - limits: the limits above which examples are not kept in memory.
+    ///   - processes: the processes that make this run together; each creates a session.
+    ///   - shouldStop: called after every step and during evaluations; return `true` to save a
+    ///     checkpoint and end the run there.
     package init(
         _ configuration: RunConfiguration, overwrites: Bool, resumption: FineTuning.Resumption = .none,
         allowsChanges: Bool = false, trains: Bool = true, limits: PreparationLimits = PreparationLimits(),
@@ -63,14 +65,15 @@ package struct TrainingSession {
         MenoRuntime.prepare()
         self.processes = processes
         let log: any SessionLog = processes.isFirst ? log : RankLog(log, rank: processes.rank)
-        // What is downloaded, the others find.
+        // Rank 0 downloads, and the other ranks find the files in the cache.
         let inTurn = Agreement(processes)
         self.log = log
-        // A form that there is not is refused before anything is trained.
+        // An unknown export form is rejected before anything is trained.
         exports = try configuration.exportAtEnd.map(ExportForm.init)
         mlflow = trains && processes.isFirst ? try configuration.report.mlflowSettings() : nil
         self.shouldStop = shouldStop
-        // Said before minutes of loading; who gets the folder is decided when the run starts.
+        // Checked before minutes of loading. Which process gets the folder is decided when the run
+        // starts.
         if trains { try RunLock.requireFree(URL(filePath: configuration.baseOutputDirectory)) }
         if case .from(let url) = resumption { try Self.requireCheckpoint(url) }
         folders = try RunFolders(configuration.baseOutputDirectory, overwrites: overwrites, resumption: resumption)
@@ -113,7 +116,7 @@ package struct TrainingSession {
         template = dialogues.answering
         examples = checkpoint.map { found.sides.sides(of: $0, log) } ?? found.sides.current
         if !data.evaluationPaths.isEmpty { Self.tellLeaks(examples, log) }
-        // What cannot be trained or resumed is refused before minutes of loading.
+        // What cannot be trained or resumed is rejected before minutes of loading.
         try ResumeCheck(
             settings: resultSettings, form: configuration.formToResume,
             arguments: configuration.arguments, training: examples.training, evaluation: examples.evaluation
@@ -145,24 +148,24 @@ package struct TrainingSession {
         if let first = try examples.training.beginning(1).first { log.preview { first.preview(model.tokenizer) } }
     }
 
-    /// What transformers would do otherwise with this model.
+    /// Warns where transformers would treat this model differently.
     private func tellWhatDiffers() {
         let decoder = model.decoder.configuration
         if decoder.attentionDropout > 0 {
             log.warn(
-                "the model's \"attention_dropout\": \(decoder.attentionDropout) is not applied: Trainer would drop that share "
-                    + "of its attention weights in training")
+                "the model's \"attention_dropout\": \(decoder.attentionDropout) is not applied; Trainer would drop that share "
+                    + "of the attention weights in training")
         }
         if decoder.isTextPart, configuration.lora == nil {
             log.note(
-                "the model is multimodal: what is saved is its text model, as a model of its own (\(decoder.modelType))"
+                "the model is multimodal: only its text model is saved, as a \(decoder.modelType) model"
             )
         }
     }
 
-    /// Trains and writes the final adapter; an interrupted run leaves a checkpoint to resume from.
+    /// Trains and writes the final adapter. An interrupted run leaves a checkpoint to resume from.
     package func run(observers: [any RunObserver] = []) throws -> RunOutcome {
-        // Nobody writes before everybody has read what is there.
+        // No process writes before all have read the folder.
         try checkWorld(settings: resultSettings, data: dataDigest.sha256, checkpoint: checkpoint)
         guard processes.isFirst else { return try follow() }
         try folders.create()
@@ -184,15 +187,15 @@ package struct TrainingSession {
             try loop.resume(from: checkpoint, allowsChanges: allowsChanges)
             log.note("resumed from \(checkpoint.path)")
         }
-        // Not before: a resumption that is refused leaves the settings that the run was made with.
+        // Not earlier: a rejected resume must leave the settings of the original run in place.
         try folders.write(configuration: provenance + lastingConfiguration.yaml)
-        // Not before everything is there that the new run needs.
+        // Not earlier: the new run must have everything it needs first.
         if case .none = resumption { try folders.clear(keeping: inputs) }
         writeDataSummary()
-        // The report of a long run takes a while: the result does not wait for it.
+        // The report of a long run takes a while, so it is written after the result.
         defer { writeReport() }
         let outcome = try loop.run(model: model.name)
-        // What is written now the others need not wait for.
+        // The other processes need not wait for the files written from here on.
         try processes.finish()
         if outcome.reason != .interrupted {
             try writeResult()
@@ -201,7 +204,7 @@ package struct TrainingSession {
         return outcome
     }
 
-    /// Trains beside the process that writes.
+    /// Trains beside the process that writes the files.
     private func follow() throws -> RunOutcome {
         let loop = try loop(of: try scored(), observers: log.observers(showsProgress: false), policies: [])
         if let checkpoint { try loop.resume(from: checkpoint, allowsChanges: allowsChanges) }
@@ -210,7 +213,7 @@ package struct TrainingSession {
         return outcome
     }
 
-    /// The loop of this run, ready to start; nothing is written before it does.
+    /// The training loop, ready to start. Nothing is written before it starts.
     package func loop(observers: [any RunObserver] = [], policies: [any RunPolicy] = []) throws -> TrainingLoop {
         try loop(of: examples, observers: observers, policies: policies)
     }
@@ -232,10 +235,10 @@ package struct TrainingSession {
             shouldStop: shouldStop)
     }
 
-    /// Folders that the run reads and that may be its own.
+    /// Folders that the run reads and that may lie in its folder.
     private var inputs: [URL] { [model.url] + (initialAdapter.map { [$0] } ?? []) }
 
-    /// The configuration by which the same run can be made later.
+    /// A configuration that reproduces this run later.
     private var lastingConfiguration: RunConfiguration {
         var configuration = configuration
         configuration.model.nameOrPath = runModel.lastingName
@@ -243,7 +246,7 @@ package struct TrainingSession {
         return configuration
     }
 
-    /// With which programs and on what the run was made, as comments.
+    /// The programs and hardware of the run, as comments.
     private var provenance: String {
         """
         # Meno \(MenoRuntime.version), libtorch \(Torch.version), CPU kernels \(Torch.cpuCapability), \(Torch.threadCount) threads
@@ -254,7 +257,7 @@ package struct TrainingSession {
 }
 
 extension RunConfiguration.Model {
-    /// What `bnb_4bit_compute_dtype` says.
+    /// The setting `bnb_4bit_compute_dtype`.
     fileprivate var computeType: DType? { fourBitComputeType == .auto ? nil : fourBitComputeType.dtype() }
 }
 
@@ -264,12 +267,12 @@ extension RunConfiguration {
         arguments.seed = UInt64(data.seed)
         arguments.shuffles = data.shuffle
         arguments.packedTokens = data.packing == .bestFit ? data.maxLength : nil
-        // exp of a loss of preferences is no perplexity.
+        // The exponential of a preference loss is not a perplexity.
         if arguments.objective.kind != .sft, arguments.bestMetric == .perplexity { arguments.bestMetric = .loss }
         return arguments
     }
 
-    /// How frozen weights are held: as in the checkpoint that is resumed from, where that is left open.
+    /// How frozen weights are held: as in the checkpoint to resume from, unless configured.
     /// - Parameter stored: the settings of that checkpoint.
     fileprivate func weightForm(
         of files: ModelFiles, dtype: DType, device: Device, stored: [String: String]?
@@ -280,7 +283,7 @@ extension RunConfiguration {
         return model.weights.form(of: files, dtype: dtype, device: device)
     }
 
-    /// What a run trains, as far as the configuration tells.
+    /// What a run trains, as far as the configuration says.
     fileprivate var formToResume: SavedForm {
         lora.map { .adapter($0.settings, baseModel: model.nameOrPath) }
             ?? .model(source: URL(filePath: model.nameOrPath))

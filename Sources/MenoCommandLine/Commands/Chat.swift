@@ -42,7 +42,7 @@ struct Chat: ParsableCommand {
                 _ = try answer(messages, model, template, room: room)
                 return
             }
-            Console.note("\(model.name) is listening; an empty line begins a new conversation, Ctrl-D ends.")
+            Console.note("Chatting with \(model.name). An empty line starts a new conversation, Ctrl-D quits.")
             try converse(model, template, opening)
         }
     }
@@ -58,7 +58,7 @@ struct Chat: ParsableCommand {
             let question = ChatMessage(.user, line)
             var room = try model.room(after: messages + [question], template: template)
             if room < 1, messages.count > opening.count {
-                Console.note("(\(context) is full: a new conversation begins)")
+                Console.note("(\(context) is full: starting a new conversation)")
                 messages = opening
                 room = try model.room(after: messages + [question], template: template)
             }
@@ -70,7 +70,7 @@ struct Chat: ParsableCommand {
             messages.append(question)
             let answer = try answer(messages, model, template, room: room)
             messages.append(ChatMessage(.assistant, answer.text))
-            // A conversation cannot continue after an answer that was cut.
+            // Conversations cannot continue after an answer that was cut off.
             if answer.isCut { messages = opening }
         }
     }
@@ -80,8 +80,8 @@ struct Chat: ParsableCommand {
         return readLine()
     }
 
-    /// - Parameter room: tokens that the model's context has left.
-    /// - Returns: the answer, and whether the context was full before its end.
+    /// - Parameter room: tokens left in the model's context.
+    /// - Returns: the answer, and whether the context filled up before its end.
     private func answer(
         _ messages: [ChatMessage], _ model: LoadedModel, _ template: ChatTemplate, room: Int
     ) throws -> (text: String, isCut: Bool) {

@@ -40,12 +40,12 @@ struct Dashboard: AsyncParsableCommand {
                 isReadOnly: readOnly, isRunning: { RunLock.isHeld($0) },
                 thresholds: { (try? RecordedRun($0.path, configuration: nil).thresholds) ?? MonitorConfiguration() })
             do {
-                // The page is there, whether its address can be told or not.
+                // The page is available even if its address cannot be printed.
                 try await server.run { try? Console.result("\($0)\n") }
             } catch {
                 throw ConfigurationError(
-                    .invalid, at: "port \(port)", "the page cannot be served there (\(error)).",
-                    advice: "Another dashboard may be running; give another --port, or 0.")
+                    .invalid, at: "port \(port)", "the page cannot be served on this port (\(error)).",
+                    advice: "Another dashboard may be running; try another --port, or 0.")
             }
         }
     }

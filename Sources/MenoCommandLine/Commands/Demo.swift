@@ -54,7 +54,7 @@ struct Demo: ParsableCommand {
         }
     }
 
-    /// A release cannot fetch what the Hub gives only to those who have an account; it takes a model that anybody may have.
+    /// A release has no account for gated models on the Hub, so it falls back to one that anybody can download.
     private func replacement(_ root: URL) throws -> String? {
         guard Installation.fetchScript == nil else { return nil }
         let chosen = try read("demo.yaml", in: root, overrides).model.nameOrPath
@@ -62,22 +62,22 @@ struct Demo: ParsableCommand {
             let other = CatalogModel.all.first(where: { !$0.isGated })
         else { return nil }
         Console.note(
-            "\(model.name) is not there, and the Hub asks for an account before it gives it: taking \(other.name). "
-                + "--model takes any other.")
+            "\(model.name) is not downloaded, and the Hub requires an account for it: using \(other.name) instead. "
+                + "--model chooses another.")
         return other.name
     }
 
     private func read(_ name: String, in root: URL, _ overrides: [String]) throws -> RunConfiguration {
         var configuration = try RunConfiguration.read(
             root.appending(path: "Examples").appending(path: name), overrides: overrides)
-        // The file's paths are relative to the checkout; the run goes where the user stands.
+        // Paths in the file are relative to the checkout, but the run is written to the current folder.
         if !configuration.data.path.hasPrefix("/") {
             configuration.data.path = root.appending(path: configuration.data.path).path
         }
         return configuration
     }
 
-    /// What is asked to see how many answers ask back.
+    /// Questions for measuring how many answers ask back.
     private static let probes =
         ProbeQuestions.japanese + ProbeQuestions.english + [
             "部下に厳しくするべきですか？", "才能と努力、どちらが大切ですか？", "眠れない夜はどうすればいいですか？",
@@ -86,7 +86,7 @@ struct Demo: ParsableCommand {
             "I cannot make up my mind.", "Is ambition a good thing?",
         ]
 
-    /// Says before anything is done that an earlier run is replaced.
+    /// Announces that an earlier run will be replaced, before anything is done.
     private func tellWhatIsReplaced(_ run: RunLayout) throws {
         let newest = CheckpointStore(run.model).progress
         let adapter = run.model.appending(path: LoRAFiles.weightsName)
@@ -130,7 +130,7 @@ struct Demo: ParsableCommand {
         )
         if export == nil {
             print(
-                "take it along        \(Installation.command) export --model \(configuration.model.nameOrPath) --adapter "
+                "export it            \(Installation.command) export --model \(configuration.model.nameOrPath) --adapter "
                     + "\(run.model.relativePath) --format gguf --quantize Q8_0 --to \(run.base.relativePath)/model.gguf"
             )
         } else {
@@ -155,7 +155,7 @@ struct Demo: ParsableCommand {
     }
 }
 
-/// Keeps the evaluations of a run.
+/// Collects the evaluations of a run.
 final class EvaluationCollector: RunObserver {
     private(set) var all: [EvaluationMetrics] = []
 

@@ -6,14 +6,14 @@ import MenoMetrics
 import MenoMonitor
 import MenoTokenizers
 
-/// The second half of `meno demo --preferences`: the adapter of the first half learns which of two answers is preferred.
+/// The second half of `meno demo --preferences`: the adapter from the first half is trained on pairs of answers.
 struct DemoOfPreferences {
-    /// What is asked to see how many answers ask back.
+    /// Questions for measuring how many answers ask back.
     let questions: [String]
 
     private static let shown = 3
 
-    /// - Parameter shares: of answers that ask back, before any training and after the supervised one.
+    /// - Parameter shares: the shares of answers that ask back, before any training and after supervised training.
     func run(_ configuration: RunConfiguration, before shares: [Double]) throws {
         Console.note("\nnow the preferences: \(configuration.data.path)")
         let session = try TrainingSession(

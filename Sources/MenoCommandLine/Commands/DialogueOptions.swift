@@ -4,7 +4,7 @@ import MenoConfiguration
 import MenoFormats
 import MenoTokenizers
 
-/// Options of every command that writes dialogues: what the chat template is given.
+/// Values for the chat template, for every command that renders dialogues.
 struct DialogueOptions: ParsableArguments {
     @Option(help: "The system message. Records with their own system turn keep it.") var system: String?
     @Option(help: "A JSON file with an array of tools for the chat template.") var tools: String?
@@ -14,7 +14,7 @@ struct DialogueOptions: ParsableArguments {
             valueName: "{\"enable_thinking\": false}"))
     var templateKwargs: String?
 
-    /// What the template is given, by name.
+    /// The template's values, by name.
     func variables() throws -> [JSONValue.Member] {
         var variables: [JSONValue.Member] = []
         if let tools { variables.append(.init("tools", try Self.tools(in: tools))) }
@@ -26,7 +26,7 @@ struct DialogueOptions: ParsableArguments {
             return variables.overridden(by: members)
         } catch {
             throw ConfigurationError(
-                .invalid, at: "--template-kwargs", "is not a JSON object (byte \(error.offset)): \(error.message).",
+                .invalid, at: "--template-kwargs", "is not a JSON object (at byte \(error.offset)): \(error.message).",
                 advice: "For example --template-kwargs '{\"enable_thinking\": false}'.")
         }
     }
@@ -48,11 +48,11 @@ struct DialogueOptions: ParsableArguments {
         } catch {
             throw ConfigurationError(
                 .invalid, at: "--tools \(file)",
-                "is not a JSON array of tools (byte \(error.offset)): \(error.message).")
+                "is not a JSON array of tools (at byte \(error.offset)): \(error.message).")
         }
     }
 
-    /// Which of the values the template does not read in a conversation.
+    /// Values that the template does not read when it renders a conversation.
     static func unread(_ variables: [JSONValue.Member], _ template: ChatTemplate, _ messages: [ChatMessage]) -> [String]
     {
         guard let text = try? template.render(messages, variables: variables, addGenerationPrompt: true).text else {

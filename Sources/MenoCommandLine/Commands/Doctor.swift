@@ -25,7 +25,7 @@ struct Doctor: ParsableCommand {
         print("examples       \(Installation.root?.path ?? "not found: `meno demo` needs them, set MENO_ROOT")")
     }
 
-    /// Where models of the Hugging Face Hub come from. Nothing is asked of the network.
+    /// Settings of the Hugging Face Hub. Makes no network request.
     private func tellHub() {
         do {
             let settings = try HubSettings()
@@ -43,7 +43,7 @@ struct Doctor: ParsableCommand {
         }
     }
 
-    /// By what several processes can train together; tried on this machine.
+    /// How several processes can communicate, tested on this machine.
     private var communication: String {
         do {
             let place = ProcessGroup.Rendezvous(

@@ -72,7 +72,7 @@ struct Evaluate: ParsableCommand {
         let folder = URL(filePath: file).deletingLastPathComponent().path
         guard FileManager.default.isWritableFile(atPath: folder) else {
             throw ConfigurationError(
-                .invalid, at: "--logits \(file)", "cannot be written: \(folder) is no folder that you may write to.")
+                .invalid, at: "--logits \(file)", "cannot be written: \(folder) is not a folder that you can write to.")
         }
     }
 

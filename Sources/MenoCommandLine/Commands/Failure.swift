@@ -1,7 +1,7 @@
 import ArgumentParser
 import MenoErrors
 
-/// Exit codes, by sysexits.h where it has one.
+/// Exit codes, following sysexits.h where it defines one.
 enum Status {
     static let failed: Int32 = 1
     static let badInput: Int32 = 65
@@ -18,10 +18,10 @@ enum Status {
     }
 }
 
-/// Runs a command's body; an error is written to standard error and becomes its exit code.
+/// Runs a command's body. An error is written to standard error and determines the exit code.
 func reportingErrors(_ body: () throws -> Void) throws { try reportingErrors(ConsoleLog(), body) }
 
-/// - Parameter log: how an error is told.
+/// - Parameter log: reports an error.
 func reportingErrors(_ log: ConsoleLog, _ body: () throws -> Void) throws {
     do {
         try body()

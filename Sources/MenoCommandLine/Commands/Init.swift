@@ -41,7 +41,7 @@ struct Init: ParsableCommand {
         }
     }
 
-    /// Whether somebody is there to answer.
+    /// Whether there is a terminal to ask questions on.
     private var asks: Bool { !yes && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
     func run() throws {
@@ -53,7 +53,7 @@ struct Init: ParsableCommand {
             }
             let proposal = try proposal()
             let yaml = proposal.yaml
-            // What is proposed must be a run.
+            // The proposal must be a valid run.
             _ = try RunConfiguration.read(yaml: yaml, name: file)
             do {
                 try WholeFile.write(Data(yaml.utf8), to: URL(filePath: file))
@@ -105,7 +105,7 @@ struct Init: ParsableCommand {
         }
         let passes = RunProposal.proposedEpochs(look, method)
         let epochs = try answer(
-            self.epochs.map { "\($0)" }, "How many passes over the data (epochs)?", default: "\(Int(passes))"
+            self.epochs.map { "\($0)" }, "How many epochs (passes over the data)?", default: "\(Int(passes))"
         ) { text in
             guard let value = Double(text), value > 0, value <= 1000 else {
                 throw ConfigurationError(.invalid, at: text, "is not a number above 0, up to 1000.")
@@ -120,7 +120,7 @@ struct Init: ParsableCommand {
         return proposal
     }
 
-    /// The answer to a question: an option, or what is typed until it can be used, or the default.
+    /// The answer to a question: the option, or else input repeated until it is valid, or the default.
     private func answer<Value>(
         _ given: String?, _ question: String, default proposed: String, _ read: (String) throws -> Value
     ) throws -> Value {

@@ -73,7 +73,7 @@ struct Inspect: ParsableCommand {
         print("rank           \(settings.rank), alpha \(settings.alpha), dropout \(settings.dropout)")
         print("adapted        \(targets)")
         if !settings.modulesToSave.isEmpty {
-            print("saved whole    \(settings.modulesToSave.joined(separator: ", "))")
+            print("fully trained  \(settings.modulesToSave.joined(separator: ", "))")
         }
         print("to use it      --model \(adapter.base ?? "BASE") --adapter \(adapter.url.path)")
     }
@@ -171,12 +171,14 @@ struct Inspect: ParsableCommand {
         print("shapes         \(list(summary.shapes))")
         if let turns = summary.turns { print("turns          \(describe(turns)) a dialogue") }
         if let characters = summary.characters { print("characters     \(describe(characters)) a record") }
-        if !summary.languages.isEmpty { print("languages      \(list(summary.languages)) (a guess by the letters)") }
+        if !summary.languages.isEmpty {
+            print("languages      \(list(summary.languages)) (guessed from the characters)")
+        }
         if summary.duplicates > 0 {
-            print("duplicates     \(summary.duplicates) records equal an earlier one but for white space")
+            print("duplicates     \(summary.duplicates) records repeat an earlier one (ignoring white space)")
         }
         if let leaks {
-            print("leaks          \(leaks.count) of \(leaks.of) records of \(leaks.path) are in these data, too")
+            print("leaks          \(leaks.count) of \(leaks.of) records of \(leaks.path) are also in this data")
             show(leaks.places.map { "\($0) is among them" })
         }
         if let model { try describeExamples(sources, survey, TokenizedModel(model, log: ConsoleLog())) }
@@ -254,12 +256,12 @@ struct Inspect: ParsableCommand {
     }
 }
 
-/// What `--json` prints of data.
+/// The output of `--json` for data.
 private struct InspectedData: Encodable {
     struct Leaks: Encodable {
         var path: String
         var count: Int
-        /// Records that were looked for.
+        /// The number of records searched for.
         var of: Int
         var places: [String]
 

@@ -17,7 +17,7 @@ struct ModelOptions: ParsableArguments {
     var chatTemplate = "auto"
     @OptionGroup var held: WeightOptions
 
-    /// - Parameter generates: whether the model is only to generate text.
+    /// - Parameter generates: whether the model is used for generation only.
     func load(generates: Bool = false) throws -> LoadedModel {
         try LoadedModel(
             model, dtype: dtype.dtype(), device: device.device(), adapter: adapter, weights: held.weights,

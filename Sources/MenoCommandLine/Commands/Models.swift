@@ -33,7 +33,7 @@ struct Models: ParsableCommand {
             }
             if model.incomplete > 0 {
                 print(
-                    "\(model.id)\t\(ByteText.english(model.incomplete)) of downloads that broke off\t\t\(model.folder.path)"
+                    "\(model.id)\t\(ByteText.english(model.incomplete)) of interrupted downloads\t\t\(model.folder.path)"
                 )
             }
         }
@@ -89,7 +89,7 @@ struct Models: ParsableCommand {
                 case .path(let url):
                     throw ModelError(
                         .unsupported, at: url.path,
-                        "is a file or folder of yours; only what was downloaded is removed.")
+                        "is your own file or folder; only downloaded models are removed.")
                 case .named(let model):
                     guard model.isFetched else { throw model.absence }
                     guard model.isFileFetched else { return try remove(model.hub) }
@@ -116,7 +116,8 @@ struct Models: ParsableCommand {
             case .no: return false
             case .unasked:
                 throw HubError(
-                    .badSetting, at: name, "is not removed, as nobody can be asked.", advice: "Give --yes.")
+                    .badSetting, at: name, "was not removed, because there is no terminal to ask for confirmation.",
+                    advice: "Give --yes.")
             }
         }
     }

@@ -64,7 +64,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     private func describe(_ judgement: Replay.Judgement, _ replay: Replay) {
-        for line in replay.unreadableLines { Console.note("line \(line) is no event and was passed over") }
+        for line in replay.unreadableLines { Console.note("line \(line) is not an event and was skipped") }
         for entry in judgement.entries {
             guard let text = text(entry.decision) else { continue }
             print("step \(entry.step)  \(text)")
@@ -81,10 +81,10 @@ struct ReplayCommand: ParsableCommand {
         switch decision {
         case .saveStableCheckpoint(let verdict): verdict.explanation
         case .declinedStableCheckpoint: nil
-        case .removeStableCheckpoint(let step, _): "the stable checkpoint of step \(step) makes room"
+        case .removeStableCheckpoint(let step, _): "the stable checkpoint of step \(step) is removed to make room"
         case .alertBegan(let alert):
             "\(alert.severity.rawValue) since step \(alert.startStep): \(alert.message) \(alert.advice)"
-        case .alertEnded(let alert): "over since step \(alert.endStep ?? alert.detectedStep): \(alert.message)"
+        case .alertEnded(let alert): "ended at step \(alert.endStep ?? alert.detectedStep): \(alert.message)"
         case .note(let text): text
         }
     }

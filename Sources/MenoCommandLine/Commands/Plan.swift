@@ -24,7 +24,7 @@ struct Plan: ParsableCommand {
             let configuration = try RunConfiguration.read(URL(filePath: file), overrides: overrides)
             guard processes >= 1 else { throw ValidationError("--processes is \(processes); expected 1 or more.") }
             Interruption.outliveReaders()
-            // Each plans with its part of the memory.
+            // Each process plans with its share of the memory.
             MemoryLimit.share(among: processes)
             let session = try TrainingSession(
                 configuration, overwrites: true, trains: false, log: ConsoleLog(), shouldStop: { false })
@@ -80,10 +80,10 @@ struct Plan: ParsableCommand {
         }
         if !memory.fits {
             print(
-                "It does not fit into memory: lower training.tokens_per_pass or data.max_length, or set gradient_checkpointing: always."
+                "It does not fit in memory: lower training.tokens_per_pass or data.max_length, or set gradient_checkpointing: always."
             )
         } else if let freeDisk, forecast.disk.total > freeDisk {
-            print("It does not fit on the disk: lower training.save_total_limit, or choose another base_output_dir.")
+            print("It does not fit on disk: lower training.save_total_limit, or choose another base_output_dir.")
         } else {
             print("It fits.")
         }
@@ -93,7 +93,7 @@ struct Plan: ParsableCommand {
 }
 
 extension URL {
-    /// This folder, or the nearest one above it that is there.
+    /// This folder, or its nearest existing ancestor.
     fileprivate var nearestExistingFolder: URL {
         var url = standardizedFileURL
         while url.path != "/", !FileManager.default.fileExists(atPath: url.path) { url.deleteLastPathComponent() }

@@ -47,7 +47,7 @@ struct Tokenize: ParsableCommand {
         guard let file else { return [] }
         let data: Data
         do {
-            // Through a handle, as it may be a pipe.
+            // Read through a handle, because it may be a pipe.
             data = try FileHandle(forReadingFrom: URL(filePath: file)).readToEnd() ?? Data()
         } catch {
             throw FormatError(.notFound, at: file, "cannot be read (\(error.localizedDescription)).")
@@ -59,7 +59,7 @@ struct Tokenize: ParsableCommand {
                 return try JSONDecoder().decode(Line.self, from: line).text
             } catch {
                 throw FormatError(
-                    .malformed, at: file, "line \(index + 1) is no JSON object with a string \"text\".")
+                    .malformed, at: file, "line \(index + 1) is not a JSON object with a string \"text\".")
             }
         }
     }

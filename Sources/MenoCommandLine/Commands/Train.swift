@@ -29,7 +29,8 @@ struct Train: ParsableCommand {
 
     func validate() throws {
         guard !overwrite || resume == nil else {
-            throw ValidationError("--overwrite starts from scratch, and --resume goes on: give one of them.")
+            throw ValidationError(
+                "--overwrite starts from scratch and --resume continues a run: give only one of them.")
         }
         guard (1...256).contains(processes) else {
             throw ValidationError("--processes is \(processes); expected from 1 to 256.")
@@ -52,7 +53,8 @@ struct Train: ParsableCommand {
         let session = try TrainingSession(
             configuration, overwrites: overwrite, resumption: resumption, allowsChanges: allowChanges,
             log: logging.log, processes: processes, shouldStop: { Interruption.isRequested })
-        // Not before: while the model is loaded there is nothing to save, and Ctrl-C ends the process at once.
+        // Not earlier: while the model is loading there is nothing to save, and Ctrl-C should end the process at
+        // once.
         Interruption.install()
         guard try session.run().reason != .interrupted else {
             if processes.isFirst { logging.log.note("resume it with `meno train … --resume auto`") }

@@ -6,18 +6,18 @@ import Foundation
     import Darwin
 #endif
 
-/// Questions that are asked before something is downloaded or replaced.
+/// Confirmation before something is downloaded or replaced.
 enum Consent {
-    /// Answers every question with yes: for scripts.
+    /// Answers every question with yes, for scripts.
     static let variable = "MENO_ASSUME_YES"
 
     enum Answer {
         case yes, no
-        /// Nobody is there who could answer.
+        /// There is no terminal to ask on.
         case unasked
     }
 
-    /// - Parameter question: a sentence that can be answered by yes or no; yes is the answer of an empty line.
+    /// - Parameter question: a yes-or-no question; an empty line means yes.
     static func ask(_ question: String) -> Answer {
         if let value = ProcessInfo.processInfo.environment[variable],
             !["", "0", "no", "false"].contains(value.lowercased())

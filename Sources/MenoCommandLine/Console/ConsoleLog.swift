@@ -5,7 +5,7 @@ import MenoErrors
 import MenoMetrics
 import MenoReporting
 
-/// What a run tells on the console while it goes on.
+/// Reports a run on the console.
 struct ConsoleLog: SessionLog {
     enum Style: String, CaseIterable, ExpressibleByArgument {
         case text
@@ -14,12 +14,11 @@ struct ConsoleLog: SessionLog {
     }
 
     var style = Style.text
-    /// Only what needs attention: warnings, alerts, failures.
+    /// Only warnings, alerts and failures.
     var isQuiet = false
     /// How errors name settings.
     var settingNames = SettingNames.options
 
-    /// Tells what is good to know.
     func note(_ text: String) {
         guard !isQuiet else { return }
         tell(.notice(text), as: text)
@@ -35,7 +34,7 @@ struct ConsoleLog: SessionLog {
         }
     }
 
-    /// Tells why the program ends.
+    /// Reports the error that ends the program.
     func fail(_ error: any MenoError) {
         guard style == .json, let line = try? EventLines.line(error: error.text(settingNames)) else {
             return Console.note("meno: \(error.text(settingNames))")
@@ -65,7 +64,7 @@ struct ConsoleLog: SessionLog {
     }
 }
 
-/// Tells an observer only of some events.
+/// Forwards only some events to an observer.
 private struct Filtered: RunObserver {
     private let observer: any RunObserver
     private let isTold: (RunEvent) -> Bool

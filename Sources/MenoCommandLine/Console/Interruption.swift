@@ -7,22 +7,22 @@ import Synchronization
     import Darwin
 #endif
 
-/// SIGINT and SIGTERM: the first asks the run to end after its step, the second ends the process at once. SIGHUP, which a
-/// closed terminal sends more than once, only asks.
+/// SIGINT and SIGTERM: the first asks the run to stop after the current step, the second ends the process at once.
+/// SIGHUP, which a closed terminal sends more than once, only asks.
 enum Interruption {
-    // Handlers may touch nothing but such a value.
+    // Signal handlers may use nothing but a lock-free atomic.
     private static let requests = Atomic(0)
 
-    /// The last signal that came and was not taken yet; 0: none.
+    /// The last signal that has not been taken yet; 0: none.
     private static let signals = Atomic<Int32>(0)
 
-    /// A signal that has come since the last call, for who passes it on.
+    /// Takes the signal received since the last call, in order to pass it on.
     static func takeSignal() -> Int32? {
         let signal = signals.exchange(0, ordering: .relaxed)
         return signal == 0 ? nil : signal
     }
 
-    /// Only passes signals on: the processes that get them decide.
+    /// Only records signals for passing on; the processes that receive them decide what to do.
     static func collect() {
         for number in [SIGINT, SIGTERM, SIGHUP] {
             signal(number) { number in Interruption.signals.store(number, ordering: .relaxed) }
@@ -34,19 +34,19 @@ enum Interruption {
     static func install() {
         // Initialises the static above: a signal handler must not.
         _ = isRequested
-        // A program that is started from a thread with blocked signals inherits the block.
+        // A program started from a thread with blocked signals inherits the mask.
         var mask = sigset_t()
         sigemptyset(&mask)
         for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&mask, signal) }
         pthread_sigmask(SIG_UNBLOCK, &mask, nil)
         for number in [SIGINT, SIGTERM] { signal(number) { _ in Interruption.request() } }
-        // `nohup` has it ignored, and so it stays.
+        // `nohup` ignores it, and it stays ignored.
         if unsafeBitCast(signal(SIGHUP, SIG_IGN), to: Int.self) != unsafeBitCast(SIG_IGN, to: Int.self) {
             signal(SIGHUP) { _ in Interruption.hangUp() }
         }
     }
 
-    /// Whoever reads the output of a run may go away: writing then fails, and the run goes on.
+    /// If the reader of a run's output goes away, writing fails and the run continues.
     static func outliveReaders() {
         // Not SIG_IGN, which an alert's command would inherit.
         signal(SIGPIPE) { _ in }

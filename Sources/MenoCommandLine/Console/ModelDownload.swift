@@ -4,21 +4,22 @@ import MenoHub
 import MenoModels
 
 extension CatalogModel {
-    /// Asks whether to download the model, and does so.
+    /// Asks whether to download the model, and downloads it.
     func offerFetch() throws {
         let source = Installation.fetchScript == nil ? "\(hub) of the Hugging Face Hub" : description
-        switch Consent.ask("\(name) is not there yet (\(source); license: \(license)). Download it now?") {
+        switch Consent.ask("\(name) is not downloaded yet (\(source); license: \(license)). Download it now?") {
         case .yes: try fetch()
         case .no, .unasked:
             throw ModelError(
-                .notFound, at: name, "is not there yet: \(source).",
+                .notFound, at: name, "is not downloaded yet: \(source).",
                 advice:
-                    "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded when they are "
+                    "Run `meno models fetch \(name)`, or set \(Consent.variable)=1 to have models downloaded as they are "
                     + "needed.")
         }
     }
 
-    /// Downloads the model, verified by SHA-256: the file by the checkout's script, else the model of the Hub.
+    /// Downloads the model and verifies its SHA-256: with the checkout's script if there is one, or else from the
+    /// Hub.
     func fetch() throws {
         guard !isFetched else { return }
         guard let script = Installation.fetchScript else {
@@ -28,12 +29,12 @@ extension CatalogModel {
         let process = Process()
         process.executableURL = script
         process.arguments = [name]
-        // Standard output is for results.
+        // Standard output is reserved for results.
         process.standardOutput = FileHandle.standardError
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0, isFetched else {
-            throw ModelError(.notFound, "\(name) could not be fetched; the reason is above.")
+            throw ModelError(.notFound, "\(name) could not be downloaded; see the messages above.")
         }
     }
 }

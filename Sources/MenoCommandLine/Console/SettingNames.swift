@@ -1,11 +1,11 @@
 import MenoConfiguration
 import MenoErrors
 
-/// How an error names the settings that its advice is about: as the command was given them.
+/// How an error names the settings in its advice: in the form that the user gave them.
 enum SettingNames {
-    /// By the keys of `RUN.yaml`, where there is one.
+    /// As keys of `RUN.yaml`, if there is such a key.
     case keys
-    /// By the options of the command, where there is one.
+    /// As options of the command, if there is such an option.
     case options
     /// The same, of a command whose argument is the data.
     case optionsBesideData
@@ -20,7 +20,7 @@ enum SettingNames {
 }
 
 extension MenoError {
-    /// The error, with the names by which its settings are given.
+    /// The error's text, with its settings named this way.
     func text(_ names: SettingNames) -> String {
         let entries = settings.entries.filter { names != .optionsBesideData || $0.setting != .dataPath }
         guard !entries.isEmpty else { return description }
@@ -30,7 +30,7 @@ extension MenoError {
 }
 
 extension Setting {
-    /// The option, or the command, that makes this choice.
+    /// The option or command that makes this choice.
     fileprivate var option: String? {
         switch self {
         case .model: "--model"

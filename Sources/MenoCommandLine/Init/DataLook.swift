@@ -4,7 +4,7 @@ import MenoFormats
 import Meno
 import MenoMetrics
 
-/// What a data file holds, as far as a configuration depends on it.
+/// What a proposed configuration needs to know about a data file.
 struct DataLook {
     enum Kind {
         case dialogues, completions, texts, pairs, judged
@@ -14,7 +14,8 @@ struct DataLook {
     var used: Int
     /// `40 records: 40 used, 0 left out`
     var summary: String
-    /// Tokens of an example, with the model's tokenizer where that is there; else estimated from the length of the text.
+    /// Lengths of examples in tokens, counted with the model's tokenizer if it is available, or else estimated from
+    /// the texts.
     var tokens: RunDataSummary.Lengths
     var areTokensEstimated: Bool
 
@@ -110,7 +111,7 @@ struct DataLook {
         }
     }
 
-    /// Data files of a folder, those most likely meant first.
+    /// Data files in a folder, most likely candidates first.
     static func candidates(in folder: String) -> [String] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
         let others = ["package.json", "package-lock.json", "tsconfig.json", "config.json", "tokenizer.json"]
@@ -124,7 +125,7 @@ extension Record.Content {
         case .dialogue(let messages): messages.reduce(0) { $0 + $1.content.utf8.count }
         case .completion(let prompt, let completion): prompt.utf8.count + completion.utf8.count
         case .text(let text): text.utf8.count
-        // As bytes, by the estimate above.
+        // In bytes, with the estimate above.
         case .tokens(let ids, _): 3 * ids.count
         }
     }

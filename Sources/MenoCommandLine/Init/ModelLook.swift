@@ -5,17 +5,17 @@ import MenoModels
 import MenoTensor
 import MenoTraining
 
-/// What is known of a model without loading its weights. Nothing is downloaded.
+/// What is known about a model without loading its weights. Nothing is downloaded.
 struct ModelLook {
     var name: String
-    /// `nil` where it has not been downloaded.
+    /// `nil` if it has not been downloaded.
     var parameters: Int?
     var architecture: String?
     var context: Int?
     var tokenized: TokenizedModel?
-    /// Whether its weights can be trained, all of them: those of a GGUF file cannot.
+    /// Whether every weight can be trained, which is not possible for a GGUF file.
     var isFolder = false
-    /// Bytes that this machine has for a run.
+    /// Memory available for a run, in bytes.
     let available: Int?
 
     init(_ name: String, log: ConsoleLog) throws {
@@ -41,7 +41,7 @@ struct ModelLook {
     /// `llama, 135 million parameters`
     var text: String {
         guard let parameters, let architecture else {
-            return "not downloaded yet: the values below suit models of any size"
+            return "not downloaded yet; the values below suit models of any size"
         }
         let millions = Double(parameters) / 1e6
         let count =
@@ -49,7 +49,7 @@ struct ModelLook {
         return "\(architecture), \(millions < 1 ? "\(parameters)" : count) parameters"
     }
 
-    /// Whether weights in bfloat16 leave room for a run.
+    /// Whether bfloat16 weights leave enough memory for a run.
     var fitsUnquantized: Bool {
         guard let parameters, let available else { return true }
         return 2 * parameters < available / 10 * 6

@@ -1,7 +1,7 @@
 import Foundation
 import MenoConfiguration
 
-/// A run as it is proposed to somebody who begins, and the commented file that says so.
+/// A run proposed to a new user, and its commented configuration file.
 struct RunProposal {
     enum Method: String, CaseIterable {
         case lora, qlora, full, dpo, orpo, kto
@@ -9,7 +9,7 @@ struct RunProposal {
         var meaning: String {
             switch self {
             case .lora: "trains a small adapter; the usual choice"
-            case .qlora: "an adapter on weights in four bits: a quarter of the memory"
+            case .qlora: "an adapter on 4-bit weights: a quarter of the memory"
             case .full: "trains every weight: much more memory"
             case .dpo: "prefers chosen answers to rejected ones"
             case .orpo: "learns and prefers in one run, without a reference model"
@@ -27,7 +27,7 @@ struct RunProposal {
             }
         }
 
-        /// Why it cannot be trained.
+        /// Why the method cannot be used here; `nil` if it can.
         func objection(_ model: ModelLook, _ data: DataLook) -> String? {
             switch self {
             case .dpo, .orpo: data.kind == .pairs ? nil : "\(rawValue) needs pairs of a chosen and a rejected answer"
@@ -36,7 +36,7 @@ struct RunProposal {
             case .full:
                 model.parameters == nil || model.isFolder ? nil : "the weights of a .gguf file cannot be trained"
             case .qlora:
-                model.parameters == nil || model.isFolder ? nil : "a .gguf file is quantised already: take lora"
+                model.parameters == nil || model.isFolder ? nil : "a .gguf file is already quantised: use lora"
             case .lora: nil
             }
         }
@@ -49,13 +49,13 @@ struct RunProposal {
     var epochs: Double
     var output: String
 
-    /// Examples of an optimizer step.
+    /// Examples per optimizer step.
     private var batch: Int { data.used < 60 ? 4 : 8 }
     private var holdsOut: Bool { data.used >= 10 }
     private var trainFraction: Double { holdsOut ? 0.9 : 1 }
 
-    /// Tokens of the longest example: all of them where that is cheap, else those of nine tenths and a quarter more, within the
-    /// model's context; by 64.
+    /// The proposed `max_length`: the longest example if that is cheap, or else the 90th percentile plus a quarter,
+    /// limited to the model's context and rounded to a multiple of 64.
     var maxLength: Int {
         let rounded = { (tokens: Int) in (tokens + 63) / 64 * 64 }
         let longest = rounded(data.tokens.longest)
@@ -63,14 +63,14 @@ struct RunProposal {
         return max(64, min(wanted, longest, model.context ?? 2048, 2048))
     }
 
-    /// So many passes that there are some hundred steps, and no more than five.
+    /// Enough epochs for some hundred steps, but at most five.
     static func proposedEpochs(_ data: DataLook, _ method: Method) -> Double {
         let steps = max(1, Double(data.used) * 0.9 / 8)
         let most: Double = method.isOfPreferences ? 3 : 5
         return max(1, min(most, (300 / steps).rounded()))
     }
 
-    /// Optimizer steps of the whole run.
+    /// Optimizer steps in the whole run.
     var steps: Int {
         let examples = (Double(data.used) * trainFraction).rounded(.down)
         return max(1, Int((examples / Double(batch)).rounded(.up) * epochs))
@@ -86,7 +86,7 @@ struct RunProposal {
         }
     }
 
-    /// The file.
+    /// The text of the configuration file.
     var yaml: String {
         let number = epochs == epochs.rounded() ? "\(Int(epochs))" : "\(epochs)"
         let lossOn = data.kind == .texts ? "all" : "completions"
@@ -94,7 +94,7 @@ struct RunProposal {
         let cut = data.tokens.longest > maxLength ? "longer ones are cut" : "no example is longer"
         let quantized =
             method == .qlora
-            ? "  load_in_4bit: true            # weights in four bits; what is trained stays exact\n" : ""
+            ? "  load_in_4bit: true            # 4-bit weights; the adapter itself is not quantised\n" : ""
         let lora =
             method == .full
             ? "lora: null                      # all weights are trained\n"
@@ -162,10 +162,10 @@ struct RunProposal {
         return Self.aligned(text.replacing("\n\n\n", with: "\n\n"))
     }
 
-    /// The name of the file, for its comments.
+    /// The file's name, for its comments.
     var file = "run.yaml"
 
-    /// The lines with their comments below each other.
+    /// The lines with their comments aligned.
     private static func aligned(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             guard !line.hasPrefix("#"), let mark = line.firstRange(of: " # ") else { return String(line) }
@@ -175,7 +175,7 @@ struct RunProposal {
         }.joined(separator: "\n")
     }
 
-    /// A text as YAML reads it back.
+    /// A text quoted so that YAML reads it back.
     private static func text(_ text: String) -> String {
         if text.wholeMatch(of: /[A-Za-z_\/][A-Za-z0-9_\/.\-]*/) != nil, Double(text) == nil { return text }
         let encoder = JSONEncoder()

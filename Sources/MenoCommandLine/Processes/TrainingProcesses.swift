@@ -11,14 +11,14 @@ import MenoTensor
     import Darwin
 #endif
 
-/// A command as one of several processes, or as the one that starts them.
+/// Runs a command as one of several processes, or starts those processes.
 enum TrainingProcesses {
-    /// Starts processes of this program with the same arguments, and ends as they do.
+    /// Starts processes of this program with the same arguments, and exits with their status.
     static func start(_ count: Int, _ log: ConsoleLog) throws {
         guard ProcessInfo.processInfo.environment["RANK"] == nil else {
             throw ConfigurationError(
-                .invalid, at: "--processes", "this process is one of several already: RANK is set.",
-                advice: "Leave the option out; whoever set RANK decides how many there are.")
+                .invalid, at: "--processes", "this process is already one of several: RANK is set.",
+                advice: "Leave the option out; the launcher that set RANK decides how many there are.")
         }
         Interruption.outliveReaders()
         Interruption.collect()
@@ -29,7 +29,7 @@ enum TrainingProcesses {
         guard status == 0 else { throw ExitCode(status) }
     }
 
-    /// This command's arguments without the number of processes.
+    /// This command's arguments without `--processes`.
     private static var arguments: [String] {
         var arguments: [String] = []
         var isValue = false
@@ -45,7 +45,7 @@ enum TrainingProcesses {
         return arguments
     }
 
-    /// Meets the others, where this process is one of several, and makes the work of a run with them.
+    /// Joins the other processes, if there are any, and does the work of a run with them.
     static func run(_ log: ConsoleLog, _ work: (ProcessGroup) throws -> Void) throws {
         let environment = ProcessInfo.processInfo.environment
         LocalProcesses.endWithStarter(environment) { _exit(Status.failed) }
@@ -55,11 +55,11 @@ enum TrainingProcesses {
             log.lose(rank: rank, verdict)
             _exit(Status.failed)
         }
-        if processes.isFirst { log.note("\(place.size) processes train together") }
+        if processes.isFirst { log.note("training with \(place.size) processes") }
         do {
             try work(processes)
         } catch {
-            // Others that fail because of this one say so.
+            // Other processes report that they failed because of this one.
             let isLoss = (error as? TorchError)?.code == .processLost
             if !isLoss, !(error is ExitCode) { processes.watch?.tellFailure() }
             processes.watch?.end()
@@ -69,7 +69,7 @@ enum TrainingProcesses {
 }
 
 extension ConsoleLog {
-    /// Tells that another process is lost, and that this one could not end in order.
+    /// Reports that another process was lost and that this one could not end normally.
     fileprivate func lose(rank: Int, _ verdict: String) {
         let error = TorchError(
             .processLost, at: "rank \(rank)", verdict + ".",

@@ -8,10 +8,10 @@ package struct BatchSchedule: Sendable, Hashable {
     package var seed: UInt64
     /// `false` takes the examples in their own order, every epoch the same.
     package var shuffles: Bool
-    /// `[exampleCount]`: lengths that examples of about the same are taken together by; `nil`: they are not.
+    /// `[exampleCount]`: the lengths for grouping similar examples; `nil`: no grouping.
     package var lengths: [Int]?
-    /// Positions of the examples that count as one; `nil`: each counts for itself, and what is said of examples here is said of
-    /// packs otherwise.
+    /// Groups of examples, by position, that are packed to count as one; `nil`: no packing. With packing, "example"
+    /// here means such a group.
     package var packs: [[Int]]?
     /// An epoch takes a multiple of so many examples, and leaves the rest of its order out.
     package var microBatch: Int

@@ -91,7 +91,7 @@ package struct SourceFiles {
             throw DataError(
                 .notFound, at: path, "has no files of the split \"\(split)\".",
                 advice: known.isEmpty
-                    ? "Splits are told by the names of files, such as train.jsonl."
+                    ? "A split is recognised by the file name, such as train.jsonl."
                     : "It has: \(known.joined(separator: ", ")).")
         }
         return files

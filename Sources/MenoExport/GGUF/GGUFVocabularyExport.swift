@@ -151,7 +151,7 @@ package struct GGUFVocabularyExport {
 
     private func unsupported(_ what: String) -> ExportError {
         ExportError(
-            .unsupported, at: file.path, "\(what) has no counterpart among llama.cpp's that Meno knows.",
+            .unsupported, at: file.path, "\(what) has no counterpart in llama.cpp that Meno knows.",
             advice: "Export as safetensors.")
     }
 }

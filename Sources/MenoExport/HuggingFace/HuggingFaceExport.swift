@@ -125,7 +125,7 @@ package struct HuggingFaceExport {
     /// A model's own `config.json`; of a multimodal one, that of its text model.
     private static func textConfiguration(_ url: URL) throws -> [String: Any] {
         guard let whole = try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any] else {
-            throw ModelError(.malformed, at: url.path, "is no JSON object.")
+            throw ModelError(.malformed, at: url.path, "is not a JSON object.")
         }
         guard let text = whole["text_config"] as? [String: Any] else { return whole }
         let shared = ["bos_token_id", "eos_token_id", "pad_token_id", "transformers_version"]

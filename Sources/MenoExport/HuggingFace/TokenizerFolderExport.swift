@@ -47,7 +47,7 @@ package struct TokenizerFolderExport {
         let file = source.appending(path: name)
         guard FileManager.default.fileExists(atPath: file.path) else { return nil }
         guard let object = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] else {
-            throw ModelError(.malformed, at: file.path, "is no JSON object.")
+            throw ModelError(.malformed, at: file.path, "is not a JSON object.")
         }
         return object
     }

@@ -87,7 +87,7 @@ package enum ExportVerification {
                 "the exported model's loss on text \(worst + 1) is \(exported[worst]), the trained model's "
                     + "\(trained[worst]): a difference above \(outcome.bound), the bound of this format.",
                 advice:
-                    "Nothing was left at the place of the result. Please report this; the comparison can be left out.",
+                    "The export was discarded. Please report this; you can also export without the comparison.",
                 settings: [.verification])
         }
         return outcome
@@ -115,8 +115,8 @@ package enum ExportVerification {
         }
         throw ExportError(
             .differs,
-            "the exported weights hold \(String(format: "%.0f", 100 * share.value)) % of what the adapter changes.",
-            advice: "Nothing was left at the place of the result. Please report this; the comparison can be left out.",
+            "the exported weights keep \(String(format: "%.0f", 100 * share.value)) % of the adapter's change.",
+            advice: "The export was discarded. Please report this; you can also export without the comparison.",
             settings: [.verification]
         )
     }
@@ -168,7 +168,7 @@ package enum ExportVerification {
             guard found == expected else {
                 throw ExportError(
                     .differs,
-                    "the exported tokenizer makes other tokens of \"\(text)\": \(found) instead of \(expected).")
+                    "the exported tokenizer gives other tokens for \"\(text)\": \(found) instead of \(expected).")
             }
         }
         guard let template else { return }
@@ -189,7 +189,7 @@ package enum ExportVerification {
                 guard expected == found else {
                     throw ExportError(
                         .differs,
-                        "the exported chat template makes another text of a conversation of \(conversation.count) turns:\n"
+                        "the exported chat template renders a conversation of \(conversation.count) turns differently:\n"
                             + "trained with  \(expected.map { tokenizer.decode($0) } ?? "(refused)")\n"
                             + "exported      \(found.map { exported.decode($0) } ?? "(refused)")\n")
                 }
@@ -204,13 +204,13 @@ package enum ExportVerification {
         guard tokenizer.eosID == exported.eosID else {
             throw ExportError(
                 .differs,
-                "the exported model ends texts by the token \(name(exported.eosID)), the trained one by "
+                "the exported model ends texts with the token \(name(exported.eosID)), the trained one with "
                     + "\(name(tokenizer.eosID)).")
         }
         guard tokenizer.bosID == exported.bosID, tokenizer.addsBOS == exported.addsBOS else {
             throw ExportError(
                 .differs,
-                "the exported model begins texts by the token \(name(exported.bosID)), the trained one by "
+                "the exported model begins texts with the token \(name(exported.bosID)), the trained one with "
                     + "\(name(tokenizer.bosID)).")
         }
         let ends = Set(tokenizer.endOfTurnIDs + [template?.endOfTurn.flatMap(tokenizer.id)].compactMap { $0 })

@@ -34,7 +34,7 @@ struct BitsandbytesState {
             guard values.allSatisfy({ $0 == 0 }) else {
                 throw FormatError(
                     .unsupported, at: path,
-                    "tensor '\(name)' has the weight format \(values[0]) of bitsandbytes; only rows (0) can be read.",
+                    "tensor '\(name)' has the weight format \(values[0]) of bitsandbytes; only the row format (0) is supported.",
                     advice: "Save the model with a current version of bitsandbytes.")
             }
         }
@@ -47,7 +47,7 @@ struct BitsandbytesState {
     private func fourBits(_ kind: String) throws -> QuantizedMatrix {
         let state = try State(tensors, name + Self.stateMarker + kind)
         let type = try state.string("quant_type")
-        guard type == kind else { throw fault("has the state of \(kind), which says \"quant_type\": \"\(type)\"") }
+        guard type == kind else { throw fault("has a state of \(kind), but its \"quant_type\" is \"\(type)\"") }
         let shape = try state.shape()
         let block = try state.positive("blocksize")
         let count = shape[0] * shape[1]
@@ -169,7 +169,7 @@ private struct State {
     }
 
     private func fault(_ key: String, _ expected: String) -> FormatError {
-        let found = value[key].map { "is \($0)" } ?? "is not there"
+        let found = value[key].map { "is \($0)" } ?? "is missing"
         return BitsandbytesState.fault(name, "has a state whose \"\(key)\" \(found); expected \(expected)", path: path)
     }
 }

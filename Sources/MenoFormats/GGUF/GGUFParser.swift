@@ -123,7 +123,7 @@ struct GGUFParser {
     ) throws -> GGUFArray {
         guard depth <= depthLimit else {
             throw FormatError(
-                .malformed, at: reader.path, "metadata '\(key)' nests more than \(depthLimit) arrays.",
+                .malformed, at: reader.path, "metadata '\(key)' nests arrays more than \(depthLimit) deep.",
                 advice: FormatError.damaged)
         }
         let elementType = try valueType(&reader, "the elements of metadata '\(key)'")

@@ -4,18 +4,18 @@ package import Foundation
 package struct CacheRemoval: Sendable {
     package let reference: HubReference
     private let repository: CachedRepository
-    /// The revision that goes; `nil`: all of them.
+    /// The revision to remove; `nil`: all of them.
     private let commit: String?
-    /// Bytes that become free.
+    /// Bytes that will be freed.
     package let size: Int
 
     /// - Parameter reference: a model, with or without a revision.
-    /// - Throws: ``HubError`` `notFound` where the cache does not have it.
+    /// - Throws: ``HubError`` `notFound` if the cache does not have it.
     package init(_ reference: HubReference, in cache: URL) throws {
         guard reference.selector == nil else {
             throw HubError(
-                .unsupported, at: reference.description, "single files are not removed.",
-                advice: "Remove the model, \(reference.id), or one of its revisions.")
+                .unsupported, at: reference.description, "cannot be removed: it names a single file.",
+                advice: "Remove the model \(reference.id) or one of its revisions.")
         }
         self.reference = reference
         repository = CachedRepository(reference.id, in: cache)
@@ -33,7 +33,7 @@ package struct CacheRemoval: Sendable {
             let known = model.revisions.map { $0.names.first ?? $0.commit }
             throw HubError(
                 .notFound, at: reference.description, "this revision is not in \(cache.path).",
-                advice: "These are: \(known.joined(separator: ", ")).")
+                advice: "The cache has \(known.joined(separator: ", ")).")
         }
         self.commit = commit
         let others = model.revisions.filter { $0.commit != commit }
@@ -41,7 +41,7 @@ package struct CacheRemoval: Sendable {
         size = Self.ownSize(Self.blobs(of: [found], repository).subtracting(kept), repository)
     }
 
-    /// The files that the links of some revisions lead to.
+    /// The files that the links of the given revisions point to.
     private static func blobs(of revisions: [CachedModel.Revision], _ repository: CachedRepository) -> Set<URL> {
         Set(
             revisions.flatMap { revision in
@@ -51,8 +51,8 @@ package struct CacheRemoval: Sendable {
             })
     }
 
-    /// Bytes of those that lie in the repository's folder. What lies elsewhere, as in a store that several models share, may
-    /// be others' too.
+    /// The size in bytes of those inside the repository's folder. Files elsewhere, such as in a store shared by
+    /// several models, may be used by others too.
     private static func ownSize(_ blobs: Set<URL>, _ repository: CachedRepository) -> Int {
         blobs.filter { isOwn($0, repository) }.reduce(0) {
             $0 + ((try? FileManager.default.attributesOfItem(atPath: $1.path))?[.size] as? Int ?? 0)
@@ -63,7 +63,7 @@ package struct CacheRemoval: Sendable {
         blob.path.hasPrefix(repository.folder.resolvingSymlinksInPath().path + "/")
     }
 
-    /// - Throws: ``HubError`` where another process is downloading it, or the system refuses.
+    /// - Throws: ``HubError`` if another process is downloading it, or the system refuses.
     package func run() throws {
         let locks = try held()
         defer { withExtendedLifetime(locks) {} }
@@ -71,7 +71,8 @@ package struct CacheRemoval: Sendable {
             if let commit { try remove(commit) } else { try remove(repository.folder) }
         } catch {
             throw HubError(
-                .inputOutput, at: repository.folder.path, "cannot be removed wholly (\(error.localizedDescription)).")
+                .inputOutput, at: repository.folder.path,
+                "cannot be removed completely (\(error.localizedDescription)).")
         }
     }
 
@@ -79,7 +80,7 @@ package struct CacheRemoval: Sendable {
         if FileManager.default.fileExists(atPath: url.path) { try FileManager.default.removeItem(at: url) }
     }
 
-    /// Removes a snapshot, the names that mean it, and the blobs that no other snapshot has.
+    /// Removes a snapshot, the names that refer to it, and the blobs that no other snapshot uses.
     private func remove(_ commit: String) throws {
         let remaining = CachedModel.all(in: repository.cache).first { $0.id == reference.id }?.revisions ?? []
         guard remaining.contains(where: { $0.commit != commit }) else { return try remove(repository.folder) }
@@ -100,7 +101,7 @@ package struct CacheRemoval: Sendable {
             guard let lock = try FileLock.attempt(repository.locks.appending(path: name)) else {
                 throw HubError(
                     .inputOutput, at: reference.id, "is being downloaded by another process.",
-                    advice: "Remove it when that has ended.")
+                    advice: "Remove it when the download has ended.")
             }
             return lock
         }

@@ -6,24 +6,24 @@ package import Foundation
     internal import Darwin
 #endif
 
-/// A model of the Hub that the cache holds, wholly or in part.
+/// A Hub model that is in the cache, completely or in part.
 package struct CachedModel: Sendable {
     package struct Revision: Sendable {
         package let commit: String
-        /// The branches and tags that were at this commit when they were looked up.
+        /// The branches and tags that pointed to this commit when they were looked up.
         package let names: [String]
         package let files: [String]
-        /// Bytes of its files.
+        /// The size of its files in bytes.
         package let size: Int
     }
 
     package let id: String
     package let folder: URL
-    /// In the order of their commits.
+    /// Ordered by commit.
     package let revisions: [Revision]
-    /// Bytes of all its files; what several revisions have in common counts once.
+    /// The size of all its files in bytes; files shared by several revisions are counted once.
     package let size: Int
-    /// Bytes of downloads that broke off.
+    /// The size of interrupted downloads in bytes.
     package let incomplete: Int
 
     private init(_ repository: CachedRepository) {
@@ -53,7 +53,7 @@ package struct CachedModel: Sendable {
         return stat(url.path, &information) == 0 ? Int(information.st_size) : 0
     }
 
-    /// All models in a cache, by their ids. Other programs' data sets and spaces are none.
+    /// All models in a cache, ordered by id. Datasets and spaces are left out.
     package static func all(in cache: URL) -> [CachedModel] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: cache.path)) ?? []
         return names.compactMap { CachedRepository.id(ofFolder: $0) }.sorted().map {
@@ -69,7 +69,7 @@ extension CachedRepository {
         return names.filter { !$0.hasSuffix(".tmp") && !HubReference.isCommit($0) && commit(of: $0) != nil }.sorted()
     }
 
-    /// Parts of files that are or were being downloaded, ours and those of other programs.
+    /// Files that are partly downloaded, by Meno or other programs.
     var incompleteBlobs: [URL] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: blobs.path)) ?? []
         return names.filter { $0.hasSuffix(".incomplete") }.map { blobs.appending(path: $0) }

@@ -8,7 +8,7 @@ internal import MenoFormats
     internal import Darwin
 #endif
 
-/// The folder that Hugging Face's programs share, `~/.cache/huggingface/hub`, and one repository in it.
+/// The folder that Hugging Face programs share, `~/.cache/huggingface/hub`, and one repository in it.
 ///
 /// ```
 /// models--org--name/blobs/ETAG                 the bytes of a file, under its checksum
@@ -51,7 +51,7 @@ package struct CachedRepository: Sendable {
         return String(rest).replacing("--", with: "/", maxReplacements: 1)
     }
 
-    /// The repository and the commit of what lies in a cache, whichever that is: `…/models--org--name/snapshots/COMMIT/…`.
+    /// The repository and commit of a path in any such cache: `…/models--org--name/snapshots/COMMIT/…`.
     package static func place(of url: URL) -> (id: String, commit: String)? {
         guard let match = url.standardizedFileURL.path.firstMatch(of: #/\/(models--[^\/]+)\/snapshots\/([^\/]+)/#),
             let id = id(ofFolder: String(match.1))
@@ -77,7 +77,7 @@ package struct CachedRepository: Sendable {
 
     // MARK: Reading
 
-    /// The commit that a revision was at when it was last looked up.
+    /// The commit that a revision pointed to when it was last looked up.
     func commit(of revision: String) -> String? {
         if HubReference.isCommit(revision) { return revision }
         guard let text = try? String(contentsOf: refs.appending(path: revision), encoding: .utf8) else { return nil }
@@ -85,18 +85,18 @@ package struct CachedRepository: Sendable {
         return HubReference.isCommit(commit) ? commit : nil
     }
 
-    /// What the cache knows of a file at a commit.
+    /// What the cache knows about a file at a commit.
     enum Presence {
         case present, absent, unknown
     }
 
     func presence(of name: String, at commit: String) -> Presence {
-        // A link whose blob was removed does not count: this follows it.
+        // A link whose blob was removed does not count, so this follows links.
         if exists(snapshot(commit).appending(path: name)) { return .present }
         return exists(absence(name, commit)) ? .absent : .unknown
     }
 
-    /// The names of the files at a commit that are there, those in folders included, sorted.
+    /// The names of the files present at a commit, including those in folders, sorted.
     func files(at commit: String) -> [String] {
         let root = snapshot(commit)
         guard let paths = FileManager.default.enumerator(atPath: root.path) else { return [] }
@@ -112,23 +112,23 @@ package struct CachedRepository: Sendable {
 
     // MARK: Writing
 
-    /// Makes the folders, and marks the cache for programs that make backups.
+    /// Creates the folders, and marks the cache so that backup programs skip it.
     func create() throws {
         for folder in [blobs, snapshots, locks] { try createFolder(folder) }
         let tag = cache.appending(path: "CACHEDIR.TAG")
         guard !exists(tag) else { return }
-        // Signature of https://bford.info/cachedir/
+        // Signature from https://bford.info/cachedir/
         let text =
             "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds models that can be downloaded again.\n"
         try? WholeFile.write(Data(text.utf8), to: tag, durability: .none, isShared: true)
     }
 
-    /// Records that a revision is at a commit.
+    /// Records the commit that a revision points to.
     func record(_ commit: String, of revision: String) throws {
         guard revision != commit, self.commit(of: revision) != commit else { return }
         let file = refs.appending(path: revision)
         try createFolder(file.deletingLastPathComponent())
-        // Others may be doing the same: each has a file of its own until it has its name.
+        // Other processes may be doing the same, so each writes a separate file and renames it.
         let partial = file.appendingPathExtension("\(UUID().uuidString.prefix(8)).tmp")
         do {
             try WholeFile.write(Data(commit.utf8), to: partial, durability: .contents)
@@ -136,12 +136,12 @@ package struct CachedRepository: Sendable {
             throw HubError(.inputOutput, at: file.path, error.message, advice: Self.elsewhere)
         }
         guard rename(partial.path, file.path) == 0 else {
-            throw HubError(systemError: errno, file.path, "cannot get its name")
+            throw HubError(systemError: errno, file.path, "cannot be renamed")
         }
     }
 
-    /// Records that a commit has no file of a name. That only saves a question later: a cache that cannot be written is none
-    /// the worse for it.
+    /// Records that a commit has no file of a name. That only saves a request later, so it does not matter if the
+    /// cache cannot be written.
     func recordAbsence(of name: String, at commit: String) {
         let file = absence(name, commit)
         guard !exists(file) else { return }
@@ -157,13 +157,13 @@ package struct CachedRepository: Sendable {
         try createFolder(link.deletingLastPathComponent())
         let depth = name.split(separator: "/").count + 1
         let target = String(repeating: "../", count: depth) + "blobs/\(etag)"
-        // What is there is a link to nothing.
+        // The existing link is dangling.
         unlink(link.path)
         if symlink(target, link.path) == 0 { return }
         let code = errno
-        // Another process has just made it.
+        // Another process has just created it.
         if code == EEXIST, exists(link) { return }
-        // A file system without links: `huggingface_hub`, too, has the file itself there then.
+        // On file systems without links, `huggingface_hub` also stores the file itself there.
         guard [EPERM, ENOTSUP, ENOSYS].contains(code), rename(blob(etag).path, link.path) == 0 else {
             throw HubError(systemError: code, link.path, "cannot be created")
         }
@@ -179,17 +179,19 @@ package struct CachedRepository: Sendable {
         }
     }
 
-    static let elsewhere = "HF_HUB_CACHE names another folder for the cache."
+    static let elsewhere = "Set HF_HUB_CACHE to use another folder for the cache."
 }
 
 extension CodedError<HubErrorCode> {
-    /// - Parameter code: of `errno`.
+    /// - Parameter code: an `errno` value.
     init(systemError code: Int32, _ path: String, _ what: String) {
         let reason = String(cString: strerror(code))
         if code == ENOSPC || code == EDQUOT {
             self.init(
                 .noSpace, at: path, "\(what): the disk is full (\(reason)).",
-                advice: "Make room, or give HF_HUB_CACHE a folder on another disk; what has arrived is kept.")
+                advice:
+                    "Free some space, or set HF_HUB_CACHE to a folder on another disk. The part that was downloaded is kept."
+            )
         } else {
             self.init(.inputOutput, at: path, "\(what) (\(reason)).", advice: CachedRepository.elsewhere)
         }

@@ -1,14 +1,14 @@
 internal import Foundation
 internal import MenoFormats
 
-/// A snapshot in the cache that can be used.
+/// A usable snapshot in the cache.
 struct CachedSnapshot {
     let snapshot: Hub.Snapshot
-    /// Whether it is known that nothing is missing. Where a file may be there or not, as after another program downloaded some
-    /// of them, only the Hub knows.
+    /// Whether nothing is known to be missing. If another program downloaded only some of the files, only the Hub
+    /// knows whether there are more.
     let isComplete: Bool
 
-    /// - Returns: `nil` where something is missing without which the reference cannot be used.
+    /// - Returns: `nil` if a file is missing that the reference needs.
     init?(_ reference: HubReference, _ parts: HubParts, in cache: URL) {
         let repository = CachedRepository(reference, in: cache)
         guard let commit = repository.commit(of: reference.requestedRevision) else { return nil }
@@ -41,7 +41,7 @@ struct CachedSnapshot {
             !files.contains(where: { $0.hasSuffix(".safetensors") }),
             let file = try? GGUFChoice(reference: reference, names: files).files().first
         {
-            // Whether the repository has other .gguf files, too, only the Hub knows.
+            // Only the Hub knows whether the repository has other .gguf files.
             snapshot = Hub.Snapshot(url: folder.appending(path: file), commit: commit)
             isComplete = false
         } else {

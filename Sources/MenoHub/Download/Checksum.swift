@@ -1,11 +1,11 @@
 internal import Crypto
 internal import Foundation
 
-/// The checksum that an etag is: SHA-256 of a large file, git's SHA-1 of a small one.
+/// The checksum in an etag: SHA-256 of a large file, git's SHA-1 of a small one.
 enum Checksum {
     case sha256(String)
     case gitSHA1(String)
-    /// The etag of another server, which says nothing about the bytes.
+    /// An etag from another kind of server, which says nothing about the bytes.
     case none
 
     init(etag: String) {
@@ -17,7 +17,7 @@ enum Checksum {
         }
     }
 
-    /// Computes the checksum of bytes as they come.
+    /// Computes a checksum incrementally.
     struct Running {
         private enum Hash {
             case sha256(SHA256)
@@ -27,7 +27,7 @@ enum Checksum {
         private var hash: Hash
         private let expected: String
 
-        /// - Parameter size: bytes in all. Git's checksum begins with them.
+        /// - Parameter size: the total number of bytes, which git's checksum begins with.
         init(_ checksum: Checksum, size: Int?) {
             switch (checksum, size) {
             case (.sha256(let text), _): (hash, expected) = (.sha256(SHA256()), text)
@@ -42,7 +42,7 @@ enum Checksum {
         mutating func update(_ bytes: UnsafeRawBufferPointer) {
             switch hash {
             case .sha256(var sha):
-                // The enumeration must not hold a second reference while it changes.
+                // The enum must not hold a second reference while its value changes.
                 hash = .none
                 sha.update(bufferPointer: bytes)
                 hash = .sha256(sha)
@@ -54,7 +54,7 @@ enum Checksum {
             }
         }
 
-        /// What is wrong; `nil`: nothing, or there is nothing to compare with.
+        /// What is wrong; `nil` if the checksum matches or there is none to compare with.
         func fault() -> String? {
             let found: (name: String, text: String)
             switch hash {

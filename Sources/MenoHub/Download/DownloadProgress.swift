@@ -1,23 +1,23 @@
 internal import Foundation
 internal import Synchronization
 
-/// What a download tells while it goes on.
+/// Progress reports of a download.
 package enum HubEvent: Sendable {
     case note(String)
     /// A line that the next one replaces.
     case progress(String)
 }
 
-/// Counts the bytes of all files of a download, and reports them now and then.
+/// Counts the bytes of all files in a download and reports them at intervals.
 final class DownloadProgress: Sendable {
     private struct State {
         var total = 0
         var done = 0
-        /// Bytes that were there when it began.
+        /// Bytes that were present at the start.
         var start: Int?
         var began = ContinuousClock.now
         var told = ContinuousClock.now
-        /// When it was last told in a line that stays, for those who read a log.
+        /// The time of the last report on a permanent line, for readers of a log.
         var noted = ContinuousClock.now
     }
 
@@ -33,14 +33,14 @@ final class DownloadProgress: Sendable {
 
     func begin(total: Int) { state.withLock { $0 = State(total: total) } }
 
-    /// - Parameter bytes: negative where something is downloaded again.
+    /// - Parameter bytes: negative if something is downloaded again.
     func add(_ bytes: Int) {
         let event: HubEvent? = state.withLock { state in
             state.done += bytes
             let now = ContinuousClock.now
             guard now - state.told > .milliseconds(200) else { return nil }
             state.told = now
-            // What was there before is found within the first moments, and was not downloaded now.
+            // Bytes that were already present are counted in the first moments and were not downloaded now.
             let start = state.start ?? state.done
             state.start = start
             let seconds = (now - state.began) / .seconds(1)
@@ -52,7 +52,7 @@ final class DownloadProgress: Sendable {
         if let event { send(event) }
     }
 
-    /// Says that everything is there.
+    /// Reports that the download is complete.
     func finish() {
         let text = state.withLock { state in
             let seconds = (ContinuousClock.now - state.began) / .seconds(1)
@@ -72,7 +72,7 @@ final class DownloadProgress: Sendable {
     }
 }
 
-/// Sizes as people read them, in powers of ten, as the Hub's pages have them.
+/// Human-readable sizes in powers of ten, as on the Hub's pages.
 package enum ByteText {
     package static func english(_ bytes: Int) -> String {
         var (value, unit) = (Double(bytes), 0)

@@ -2,7 +2,7 @@ internal import AsyncHTTPClient
 internal import Foundation
 internal import NIOCore
 
-/// Brings one file into the cache.
+/// Downloads one file into the cache.
 struct FileDownload: Sendable {
     let file: RemoteFile
     let reference: HubReference
@@ -13,10 +13,10 @@ struct FileDownload: Sendable {
 
     private var settings: HubSettings { transport.settings }
 
-    /// Downloads the file, unless it has been by now: one process at a time downloads a blob.
+    /// Downloads the file unless that has been done meanwhile. One process at a time downloads a blob.
     func run() async throws {
         let lock = try await FileLock.acquire(repository.lock(file.etag)) {
-            progress.note("waiting for another process, which downloads \(file.name) of \(reference.id)")
+            progress.note("waiting for another process to download \(file.name) of \(reference.id)")
         }
         defer { withExtendedLifetime(lock) {} }
         let blob = repository.blob(file.etag)
@@ -35,12 +35,12 @@ struct FileDownload: Sendable {
         while true {
             try await fill(&partial)
             guard let fault = partial.fault() else { break }
-            // What was there before may have been of another time: once more, from the first byte.
+            // The partial file may come from another version of the file, so this starts over once.
             guard isFirst else {
                 partial.remove()
                 throw HubError(
                     .damaged, at: "\(reference.id)/\(file.name)", "\(fault), twice.",
-                    advice: "A proxy or the disk may change what is downloaded; nothing of it was kept.")
+                    advice: "A proxy or the disk may have changed the data. The download was discarded.")
             }
             isFirst = false
             progress.note("\(file.name) of \(reference.id) \(fault): downloading it again")
@@ -50,13 +50,13 @@ struct FileDownload: Sendable {
         try partial.finish(as: blob)
     }
 
-    /// Downloads until the file is there, however often the connection breaks.
+    /// Downloads until the file is complete, resuming after interruptions.
     private func fill(_ partial: inout PartialFile) async throws {
         var backoff = Backoff(settings)
         var before = partial.count
         while partial.count != file.size {
             guard let problem = try await receive(&partial) else {
-                // Where the size is not known, an end is the end.
+                // If the size is unknown, the end of the response is the end of the file.
                 if file.size == nil { return }
                 continue
             }
@@ -71,12 +71,12 @@ struct FileDownload: Sendable {
         let size = file.size.map { " of \(ByteText.english($0))" } ?? ""
         return HubError(
             .network, at: "\(reference.id)/\(file.name)",
-            "the download broke off at \(ByteText.english(count))\(size): \(error.text)",
-            advice: "Run the command again: it resumes there.")
+            "the download was interrupted at \(ByteText.english(count))\(size): \(error.text)",
+            advice: "Run the command again to resume it.")
     }
 
-    /// Receives what one answer brings.
-    /// - Returns: why it broke off; `nil` where it ended well.
+    /// Receives the body of one response.
+    /// - Returns: why it was interrupted; `nil` if it ended normally.
     private func receive(_ partial: inout PartialFile) async throws -> HubError? {
         let response: HTTPClientResponse
         do {
@@ -87,11 +87,12 @@ struct FileDownload: Sendable {
             throw interrupted(error, at: partial.count)
         }
         if partial.count > 0, response.status != .partialContent || !continues(response, at: partial.count) {
-            // The server sends the file from its first byte, or another part than was asked for.
+            // The server sent the file from its first byte, or a different part than requested.
             progress.add(-partial.count)
             try partial.restart()
             guard response.status == .ok else {
-                return HubError(.network, at: reference.id, "the server sent another part than was asked for.")
+                return HubError(
+                    .network, at: reference.id, "the server sent a different part of the file than requested.")
             }
         }
         let before = partial.count
@@ -100,8 +101,8 @@ struct FileDownload: Sendable {
                 guard partial.count + buffer.readableBytes <= file.size ?? .max else {
                     throw HubError(
                         .damaged, at: "\(reference.id)/\(file.name)",
-                        "the server sends more than the "
-                            + "\(file.size ?? 0) bytes that it announced.")
+                        "the server sent more than the "
+                            + "\(file.size ?? 0) bytes it announced.")
                 }
                 try buffer.withUnsafeReadableBytes { try partial.append($0) }
                 progress.add(buffer.readableBytes)

@@ -6,17 +6,17 @@ internal import Foundation
     internal import Darwin
 #endif
 
-/// A blob that is being downloaded: `blobs/ETAG.incomplete`. Where a download breaks off, the next one resumes it.
+/// A blob that is being downloaded: `blobs/ETAG.incomplete`. After an interruption, the next download resumes it.
 struct PartialFile: ~Copyable {
     private let url: URL
     private let descriptor: Int32
     private let file: RemoteFile
     private var checksum: Checksum.Running
-    /// Bytes that are there.
+    /// The number of bytes present.
     private(set) var count = 0
 
-    /// Opens what is there, and computes its checksum.
-    /// - Throws: ``HubError`` where the system refuses.
+    /// Opens the existing part and computes its checksum.
+    /// - Throws: ``HubError`` if the system refuses.
     init(_ file: RemoteFile, beside blob: URL) throws {
         self.file = file
         url = URL(filePath: blob.path + ".incomplete")
@@ -42,7 +42,7 @@ struct PartialFile: ~Copyable {
         }
     }
 
-    /// Forgets what is there.
+    /// Discards the existing bytes.
     mutating func restart() throws {
         guard ftruncate(descriptor, 0) == 0 else { throw HubError(systemError: errno, url.path, "cannot be emptied") }
         checksum = Checksum.Running(Checksum(etag: file.etag), size: file.size)
@@ -63,19 +63,19 @@ struct PartialFile: ~Copyable {
         }
     }
 
-    /// What is wrong with the bytes; `nil`: they are what was announced.
+    /// What is wrong with the bytes; `nil`: they match the server's size and checksum.
     func fault() -> String? {
         if let size = file.size, size != count { return "has \(count) bytes instead of \(size)" }
         return checksum.fault()
     }
 
-    /// Gives the file its name, when its bytes are on the disk.
+    /// Renames the file once its bytes are on disk.
     func finish(as blob: URL) throws {
         guard fsync(descriptor) == 0 else {
-            throw HubError(systemError: errno, url.path, "cannot be brought to the disk")
+            throw HubError(systemError: errno, url.path, "cannot be synced to disk")
         }
         guard rename(url.path, blob.path) == 0 else {
-            throw HubError(systemError: errno, blob.path, "cannot get its name")
+            throw HubError(systemError: errno, blob.path, "cannot be renamed")
         }
     }
 

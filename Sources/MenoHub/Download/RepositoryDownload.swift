@@ -1,39 +1,40 @@
 internal import Foundation
 internal import MenoFormats
 
-/// What a download will bring, and what it needs.
+/// What a download will transfer, and what space it needs.
 package struct DownloadForecast: Sendable {
     package struct File: Sendable {
         package let name: String
-        /// `nil` where the server does not tell.
+        /// `nil` if the server does not report it.
         package let size: Int?
-        /// Whether the cache has it already, perhaps under another name.
+        /// Whether it is already in the cache, perhaps under another name.
         package let isCached: Bool
     }
 
     package let reference: HubReference
     package let commit: String
     package let files: [File]
-    /// Bytes that are still to come; parts of files that are there count as there.
+    /// Bytes still to be downloaded, not counting existing parts of files.
     package let missing: Int
-    /// Bytes that are free where the cache lies.
+    /// Free bytes on the cache's file system.
     package let free: Int?
 }
 
-/// Brings the files of a repository that are needed into the cache.
+/// Downloads the required files of a repository into the cache.
 struct RepositoryDownload: Sendable {
     let reference: HubReference
     let parts: HubParts
     let transport: HubTransport
     let events: @Sendable (HubEvent) -> Void
-    /// Called with the snapshot's folder when all but the weights is there. What it throws ends the download.
+    /// Called with the snapshot's folder once everything but the weights is there. An error it throws ends the
+    /// download.
     let approve: @Sendable (URL) throws -> Void
 
     private var settings: HubSettings { transport.settings }
     private var repository: CachedRepository { CachedRepository(reference, in: settings.cache) }
     private var note: @Sendable (String) -> Void { { events(.note($0)) } }
 
-    /// - Returns: the commit, and the file that a reference with a selector means.
+    /// - Returns: the commit, and the file meant by a reference with a selector.
     func run() async throws -> (commit: String, file: String?) {
         let information = try await RepositoryInformation.fetch(reference, transport, onWait: note)
         let commit = information.commit
@@ -50,7 +51,7 @@ struct RepositoryDownload: Sendable {
         return (commit, choice.only)
     }
 
-    /// What ``run()`` would bring. Nothing is written; the shards of an index are known by their names.
+    /// What ``run()`` would download. Nothing is written; the shards of an index are known by name.
     func forecast() async throws -> DownloadForecast {
         let information = try await RepositoryInformation.fetch(reference, transport, onWait: note)
         let choice = try FileChoice(reference, parts, names: information.files)
@@ -69,7 +70,7 @@ struct RepositoryDownload: Sendable {
         }
     }
 
-    /// Asks for the sizes and checksums of files.
+    /// Requests the sizes and checksums of files.
     private func ask(_ names: [String], _ commit: String) async throws -> [RemoteFile] {
         try await inParallel(names) { name in
             try await RemoteFile.ask(name, reference, commit: commit, transport, onWait: note)
@@ -98,9 +99,9 @@ struct RepositoryDownload: Sendable {
         if let free = forecast.free, free < forecast.missing {
             throw HubError(
                 .noSpace, at: reference.id,
-                "\(ByteText.english(forecast.missing)) are still to be downloaded, and \(settings.cache.path) has "
+                "\(ByteText.english(forecast.missing)) remain to be downloaded, but \(settings.cache.path) has only "
                     + "\(ByteText.english(free)) free.",
-                advice: "Make room, or give HF_HUB_CACHE a folder on another disk.")
+                advice: "Free some space, or set HF_HUB_CACHE to a folder on another disk.")
         }
         if isForecast, forecast.missing > 0 {
             let free = forecast.free.map { " (\(ByteText.english($0)) free)" } ?? ""
@@ -118,7 +119,7 @@ struct RepositoryDownload: Sendable {
         try? WholeFile.synchronize(repository.blobs)
     }
 
-    /// Does something for each, some of them at once; the results are in order.
+    /// Applies a function to each element, several at a time, and returns the results in order.
     private func inParallel<Item: Sendable, Result: Sendable>(
         _ items: [Item], _ body: @escaping @Sendable (Item) async throws -> Result
     ) async throws -> [Result] {
@@ -137,7 +138,7 @@ struct RepositoryDownload: Sendable {
 }
 
 enum DiskSpace {
-    /// Bytes that this user may still write to the disk of a folder, which need not be there yet.
+    /// Bytes that this user can still write to the file system of a folder, which may not exist yet.
     static func free(at folder: URL) -> Int? {
         var url = folder.standardizedFileURL
         while url.path != "/", !FileManager.default.fileExists(atPath: url.path) { url.deleteLastPathComponent() }

@@ -1,18 +1,18 @@
 /// Which files of a repository are needed.
 struct FileChoice {
-    /// Small files, the index of shards included.
+    /// Small files, including the shard index.
     let companions: [String]
-    /// The weights, but for the shards that an index names.
+    /// The weights, except for shards named by an index.
     let weights: [String]
-    /// `model.safetensors.index.json`, where there is one.
+    /// `model.safetensors.index.json`, if there is one.
     let index: String?
-    /// Names that programs look for and that the repository does not have.
+    /// Names that programs look for but the repository does not have.
     let absences: [String]
-    /// The `.gguf` file that the reference means; of one that is divided, the first part.
+    /// The `.gguf` file meant by the reference; of a split file, the first part.
     let only: String?
 
     /// - Parameter names: all files of the repository.
-    /// - Throws: ``HubError`` where there is nothing that can be read, with what to do.
+    /// - Throws: ``HubError`` with advice if there is nothing that can be read.
     init(_ reference: HubReference, _ parts: HubParts, names: [String]) throws {
         if parts == .dataset {
             let files = try DatasetFileNames.chosen(reference, names)
@@ -36,18 +36,19 @@ struct FileChoice {
         case .adapter:
             guard has(ModelFileNames.adapterConfiguration) else {
                 throw HubError(
-                    .unsupported, at: reference.id, "is no adapter: it has no \(ModelFileNames.adapterConfiguration).")
+                    .unsupported, at: reference.id,
+                    "is not an adapter: it has no \(ModelFileNames.adapterConfiguration).")
             }
             (companions, weights, index) = (
                 wanted.filter(has), try Self.weights([ModelFileNames.adapterWeights], names, reference), nil
             )
         case .model:
             guard has(ModelFileNames.configuration) else {
-                // What is not a model is refused by what its files say.
+                // Files that show it is not a model lead to a specific error.
                 guard has(ModelFileNames.adapterConfiguration) else {
                     throw HubError(
                         .unsupported, at: reference.id,
-                        "is no model that can be read: it has neither config.json nor a "
+                        "is not a supported model: it has neither a config.json nor a "
                             + ".gguf file.")
                 }
                 (companions, weights, index) = ([ModelFileNames.adapterConfiguration], [], nil)
@@ -60,14 +61,14 @@ struct FileChoice {
         }
     }
 
-    /// The same weights under the names that Mistral's own library has for them.
+    /// The same weights under the names used by Mistral's library.
     private static let consolidated = "consolidated"
 
     private static func holdsGGUFAlone(_ names: [String]) -> Bool {
         !ModelFileNames.models(names).isEmpty && !names.contains { $0.hasSuffix(".safetensors") && !$0.contains("/") }
     }
 
-    /// The weights of a name; else the only safetensors file beside the configuration.
+    /// The weights of the given name, or else the only safetensors file beside the configuration.
     private static func weights(_ wanted: [String], _ names: [String], _ reference: HubReference) throws -> [String] {
         if wanted.allSatisfy(names.contains) { return wanted }
         let others = names.filter {
@@ -82,11 +83,11 @@ struct FileChoice {
                     + "\(others.prefix(8).joined(separator: ", ")).")
         }
         guard let foreign = names.first(where: ModelFileNames.isForeignWeights) else {
-            throw HubError(.unsupported, at: reference.id, "holds no weights: no \(wanted[0]), no .gguf file.")
+            throw HubError(.unsupported, at: reference.id, "has no weights: neither \(wanted[0]) nor a .gguf file.")
         }
         throw HubError(
             .unsupported, at: reference.id,
-            "its weights are \(foreign), which is not downloaded: such files can run programs when they are read.",
+            "its weights are \(foreign), which is not downloaded because loading such a file can run arbitrary code.",
             advice:
                 "Look for a revision in safetensors, such as \(reference.id)@refs/pr/1 where the pull requests of its page "
                 + "offer one, or convert it: transformers' `from_pretrained` and `save_pretrained` write safetensors.")

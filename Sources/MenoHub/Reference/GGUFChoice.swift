@@ -30,7 +30,7 @@ struct GGUFChoice {
         let matches = models.filter { Self.isQuantized($0, as: selector) }
         guard !matches.isEmpty else {
             throw HubError(
-                .notFound, at: reference.id, "has no .gguf file of the quantisation \(selector).",
+                .notFound, at: reference.id, "has no .gguf file with the quantisation \(selector).",
                 advice: "It has \(Self.list(models)).")
         }
         guard let files = try only(matches) else {
@@ -64,7 +64,8 @@ struct GGUFChoice {
         }.sorted { $0.number < $1.number }
         guard parts.map(\.number) == Array(1...part.count) else {
             throw HubError(
-                .unsupported, at: reference.id, "has \(parts.count) of the \(part.count) parts that \(name) is one of.")
+                .unsupported, at: reference.id, "has \(parts.count) of the \(part.count) parts that \(name) belongs to."
+            )
         }
         return parts.map(\.name)
     }

@@ -1,36 +1,36 @@
 package import Foundation
 
-/// Where the Hub and its cache are, by the variables that `huggingface_hub` reads.
+/// The locations of the Hub and the cache, from the variables that `huggingface_hub` reads.
 package struct HubSettings: Sendable {
-    /// `HF_ENDPOINT`, without a slash at its end.
+    /// `HF_ENDPOINT`, without a trailing slash.
     package let endpoint: String
-    /// `HF_HUB_CACHE`: the folder that all of Hugging Face's programs share.
+    /// `HF_HUB_CACHE`, the folder that all Hugging Face programs share.
     package let cache: URL
-    /// Whether no request may be made, and the variable that says so.
+    /// The variable that disables network requests; `nil` if they are allowed.
     package let offlineBecause: String?
     package let token: HubToken?
-    /// How long the server may take to answer a question.
+    /// How long to wait for the server's response.
     package var answerTimeout: Duration
-    /// How long a download may bring nothing.
+    /// How long a download may receive no data.
     package var readTimeout: Duration
-    /// The wait before the first repetition; each further one waits twice as long.
+    /// The wait before the first retry; it doubles with each further retry.
     package var retryDelay: Duration = .seconds(1)
-    /// Repetitions in a row that bring nothing before a download is given up.
+    /// The number of consecutive retries without progress before a download is abandoned.
     package var retries = 5
-    /// The longest time that a rate limit is waited for.
+    /// The longest wait for a rate limit.
     package var longestWait: Duration = .seconds(300)
-    /// Files that are downloaded at once.
+    /// The number of concurrent downloads.
     package var parallelFiles = 8
-    /// `SSL_CERT_FILE`: a file of certificates of authorities, in PEM. `nil`: those of the system.
+    /// `SSL_CERT_FILE`, a PEM file of certificate authorities. `nil`: the system's.
     package let certificates: String?
     let proxies: ProxySettings
 
-    /// Bytes that are free where the cache lies, or will lie.
+    /// Free bytes on the cache's file system.
     package var freeSpace: Int? { DiskSpace.free(at: cache) }
 
-    /// - Throws: ``HubError`` `badSetting` where a variable says what cannot be.
+    /// - Throws: ``HubError`` `badSetting` if a variable is invalid.
     package init(_ environment: [String: String] = ProcessInfo.processInfo.environment) throws {
-        // An empty variable counts as none, as a shell's `HF_HOME= meno …` means it.
+        // An empty variable counts as unset, as a shell user means by `HF_HOME= meno …`.
         let environment = environment.filter { !$0.value.isEmpty }
         let path = { (name: String) in environment[name].map { Self.expanded($0, environment) } }
         let user = environment["HOME"] ?? NSHomeDirectory()
@@ -56,7 +56,7 @@ package struct HubSettings: Sendable {
         proxies = ProxySettings(environment)
     }
 
-    /// By the variables of OpenSSL, of Python's requests and of curl.
+    /// From the variables of OpenSSL, Python's requests and curl.
     private static func certificates(_ environment: [String: String]) throws -> String? {
         let names = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
         guard let name = names.first(where: { environment[$0] != nil }), let text = environment[name] else {
@@ -66,7 +66,7 @@ package struct HubSettings: Sendable {
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw HubError(
                 .badSetting, at: name, "is \(path), which cannot be read.",
-                advice: "Expected a file of certificates in PEM.")
+                advice: "Expected a file of certificates in PEM format.")
         }
         return path
     }
@@ -77,13 +77,13 @@ package struct HubSettings: Sendable {
             url.host?.isEmpty == false
         else {
             throw HubError(
-                .badSetting, at: "HF_ENDPOINT", "is \"\(text)\", which is no address.",
-                advice: "Expected one such as https://huggingface.co.")
+                .badSetting, at: "HF_ENDPOINT", "is \"\(text)\", which is not a URL.",
+                advice: "Expected a URL such as https://huggingface.co.")
         }
         return String(text.reversed().drop { $0 == "/" }.reversed())
     }
 
-    /// A path with `~` and `$NAME` written out, as Python does it.
+    /// A path with `~` and `$NAME` expanded as in Python.
     static func expanded(_ path: String, _ environment: [String: String]) -> String {
         let home = environment["HOME"] ?? NSHomeDirectory()
         let tilde = path == "~" || path.hasPrefix("~/") ? home + path.dropFirst() : path

@@ -14,9 +14,9 @@ extension CodedError<HubErrorCode> {
         if Task.isCancelled || error as? HTTPClientError == .cancelled { throw CancellationError() }
         if "\(error)".contains("CERTIFICATE_VERIFY_FAILED") {
             return HubError(
-                .network, at: host, "has a certificate that no known authority has signed.",
-                advice: settings.certificates.map { "Check whether \($0) holds the authority's certificate." }
-                    ?? "Install the system's certificates (Debian: ca-certificates), or set SSL_CERT_FILE to a file of them."
+                .network, at: host, "has a certificate that is not signed by a trusted authority.",
+                advice: settings.certificates.map { "Check that \($0) contains the authority's certificate." }
+                    ?? "Install the system's certificates (Debian: ca-certificates), or set SSL_CERT_FILE to a certificate file."
             )
         }
         let reason =
@@ -26,7 +26,7 @@ extension CodedError<HubErrorCode> {
                 if let first = error.connectionErrors.first {
                     "cannot be reached (\(Self.text(first.error)))."
                 } else {
-                    "cannot be found: its name is not known to this network."
+                    "cannot be found: the name does not resolve on this network."
                 }
             default: "cannot be reached (\(Self.text(error)))."
             }
@@ -35,10 +35,10 @@ extension CodedError<HubErrorCode> {
 
     private static func reason(_ error: HTTPClientError, _ settings: HubSettings) -> String {
         switch error {
-        case .connectTimeout, .deadlineExceeded: "does not answer within \(settings.answerTimeout.seconds) s."
+        case .connectTimeout, .deadlineExceeded: "did not answer within \(settings.answerTimeout.seconds) s."
         case .readTimeout: "sent nothing for \(settings.readTimeout.seconds) s."
         case .remoteConnectionClosed: "closed the connection."
-        case .proxyAuthenticationRequired: "is behind a proxy that wants a name and a password."
+        case .proxyAuthenticationRequired: "is behind a proxy that requires a user name and a password."
         case .invalidProxyResponse, .httpProxyHandshakeTimeout: "cannot be reached through the proxy."
         default: "cannot be reached (\(error.shortDescription))."
         }
@@ -71,28 +71,31 @@ extension CodedError<HubErrorCode> {
             return HubError(.notFound, at: id, "has no file \(file ?? "of this name") at this revision.")
         case (401, _) where words == invalidCredentials, (401, _) where settings.token != nil && kind != "RepoNotFound":
             return HubError(
-                .forbidden, at: id, "the token of \(settings.token?.source ?? "the request") is not accepted (401).",
+                .forbidden, at: id, "the token from \(settings.token?.source ?? "the request") was rejected (401).",
                 advice: "It may have expired: run `hf auth login` again, or set HF_TOKEN to a new one.")
         case (401, _), (404, _), (_, "RepoNotFound"):
             return HubError(
-                .notFound, at: id, "is neither a file or folder here nor a model at \(settings.endpoint), or private.",
-                advice: settings.token.map { "Check the spelling, and whether the token of \($0.source) may read it." }
-                    ?? "Check the spelling. A private one needs a token: run `hf auth login`, or set HF_TOKEN.")
+                .notFound, at: id,
+                "is not a file or folder here, and not a model at \(settings.endpoint), unless it is private.",
+                advice: settings.token.map {
+                    "Check the spelling, and that the token from \($0.source) has access to it."
+                }
+                    ?? "Check the spelling. A private model needs a token: run `hf auth login`, or set HF_TOKEN.")
         case (403, _), (451, _):
             return HubError(
-                .forbidden, at: id, "may not be read (\(status)\(words.map { ": \($0)" } ?? "")).",
+                .forbidden, at: id, "access was denied (\(status)\(words.map { ": \($0)" } ?? "")).",
                 advice: settings.token.map {
-                    "Give the token of \($0.source) the right to read it: \(settings.endpoint)/settings/tokens."
+                    "Give the token from \($0.source) read access: \(settings.endpoint)/settings/tokens."
                 } ?? "It may need a token: run `hf auth login`, or set HF_TOKEN.")
         case (429, _):
             let wait = Backoff.wish(response).map { " for \($0.seconds) s" } ?? ""
             return HubError(
-                .rateLimited, at: host(settings), "wants no more requests\(wait) (429).",
+                .rateLimited, at: host(settings), "accepts no more requests for now\(wait) (429).",
                 advice: "Run the command again later"
                     + (settings.token == nil ? "; with a token (`hf auth login`) more requests are allowed." : "."))
         default:
             return HubError(
-                .network, at: host(settings), "answers with the status \(status)\(words.map { ": \($0)" } ?? "").",
+                .network, at: host(settings), "answered with status \(status)\(words.map { ": \($0)" } ?? "").",
                 advice: status >= 500 ? "Run the command again later." : nil)
         }
     }
@@ -100,9 +103,9 @@ extension CodedError<HubErrorCode> {
     private static func gated(_ id: String, _ settings: HubSettings) -> HubError {
         let page = "\(settings.endpoint)/\(id)"
         return HubError(
-            .forbidden, at: id, "is gated: its authors give access to those who accept their conditions.",
+            .forbidden, at: id, "is gated: its authors require you to accept their conditions.",
             advice: settings.token.map {
-                "Accept them at \(page) with the account whose token is in \($0.source); some authors answer only later."
+                "Accept them at \(page) with the account whose token is in \($0.source). Some authors approve requests by hand."
             } ?? "Accept them at \(page), then run `hf auth login`, or set HF_TOKEN.")
     }
 

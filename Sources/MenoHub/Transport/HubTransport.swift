@@ -5,15 +5,15 @@ internal import NIOHTTP1
 internal import NIOSSL
 internal import Synchronization
 
-/// Requests to the Hub and to the servers that it sends on to.
+/// Sends requests to the Hub and the servers it redirects to.
 final class HubTransport: Sendable {
     let settings: HubSettings
-    /// A client for each proxy, and one for none.
+    /// One client per proxy, and one without a proxy.
     private let clients = Mutex<[ProxySettings.Proxy?: HTTPClient]>([:])
 
     private init(_ settings: HubSettings) { self.settings = settings }
 
-    /// Lends a transport for as long as the function runs.
+    /// Provides a transport while the function runs.
     static func with<Result: Sendable>(
         _ settings: HubSettings, _ body: (HubTransport) async throws -> Result
     ) async throws -> Result {
@@ -44,10 +44,10 @@ final class HubTransport: Sendable {
                 tls.trustRoots = .file(certificates)
                 configuration.tlsConfiguration = tls
             }
-            // Otherwise a refused connection is tried until the time is up.
+            // Without this, a refused connection would be retried until the timeout.
             configuration.connectionPool.retryConnectionEstablishment = false
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.parallelFiles
-            // The windows of HTTP/2 are too small for large files over long ways.
+            // HTTP/2's windows are too small for large files over high-latency links.
             configuration.httpVersion = .http1Only
             configuration.proxy = proxy?.configuration
             let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -61,16 +61,17 @@ final class HubTransport: Sendable {
     struct Request {
         var method = HTTPMethod.GET
         var url: String
-        /// The first byte that is wanted.
+        /// The first byte to request.
         var offset = 0
-        /// How often it is repeated where the server cannot be reached; `nil`: as often as any.
+        /// The number of retries if the server cannot be reached; `nil`: the usual number.
         var connectionRetries: Int? = 2
-        /// Whether a redirect to another server is followed. The answer to a question about a file is on the redirect itself.
+        /// Whether to follow a redirect to another server. The metadata of a file is in the headers of the redirect
+        /// itself.
         var leavesHub = true
     }
 
-    /// Sends a request, following redirects. The token goes to the Hub alone.
-    /// - Throws: ``HubError`` `network`; a status that means an error is returned.
+    /// Sends a request and follows redirects. The token is sent to the Hub only.
+    /// - Throws: ``HubError`` `network`; an error status is returned, not thrown.
     func send(_ request: Request) async throws -> HTTPClientResponse {
         var url = try Self.url(request.url)
         for _ in 0..<Self.redirectLimit {
@@ -94,23 +95,24 @@ final class HubTransport: Sendable {
                 ["http", "https"].contains(scheme), url.scheme == "http" || scheme == "https"
             else {
                 throw HubError(
-                    .network, at: url.host ?? "", "sends on to an address that is not followed: \(location.prefix(99))."
+                    .network, at: url.host ?? "",
+                    "redirects to an address that is not followed: \(location.prefix(99))."
                 )
             }
             if !request.leavesHub, !isHub(target) { return response }
             url = target
         }
-        throw HubError(.network, at: url.host ?? "", "sends on more than \(Self.redirectLimit) times.")
+        throw HubError(.network, at: url.host ?? "", "redirects more than \(Self.redirectLimit) times.")
     }
 
     private static let redirectLimit = 10
 
     private static func url(_ text: String) throws -> URL {
-        guard let url = URL(string: text) else { throw HubError(.badSetting, at: text, "is no address.") }
+        guard let url = URL(string: text) else { throw HubError(.badSetting, at: text, "is not a URL.") }
         return url
     }
 
-    /// Whether an address is the endpoint's, or the Hub's own, to which mirrors send on.
+    /// Whether a URL belongs to the endpoint, or to the Hub itself, which mirrors redirect to.
     private func isHub(_ url: URL) -> Bool {
         let origin = Self.origin(url)
         let hubs = [settings.endpoint, "https://huggingface.co", "https://hf.co"]
@@ -124,10 +126,10 @@ final class HubTransport: Sendable {
 
     // MARK: Repetition
 
-    /// Sends a request until there is an answer, waiting as long as the server asks for.
+    /// Sends a request until there is a response, with waits as long as the server asks for.
     /// - Parameters:
-    ///   - onWait: told why it takes longer.
-    ///   - refusal: the error of an answer that is one.
+    ///   - onWait: called with the reason for a delay.
+    ///   - refusal: returns the error for a response that reports one.
     func answer(
         to request: Request, onWait: @Sendable (String) -> Void, refusal: (HTTPClientResponse) -> HubError
     ) async throws -> HTTPClientResponse {

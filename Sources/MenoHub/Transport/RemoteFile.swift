@@ -24,8 +24,8 @@ struct RemoteFile: Sendable {
         let header = { (name: String) in response.headers.first(name: name) }
         guard header("X-Repo-Commit") == commit else {
             throw HubError(
-                .network, at: url, "was answered without the commit that was asked for (X-Repo-Commit).",
-                advice: "Check HF_ENDPOINT, and whether a proxy or a login page of the network stands between.")
+                .network, at: url, "was answered without the requested commit (X-Repo-Commit).",
+                advice: "Check HF_ENDPOINT, and whether a proxy or the network's login page is in between.")
         }
         guard let etag = (header("X-Linked-Etag") ?? header("ETag")).map(bare), isBlobName(etag) else {
             throw HubError(.network, at: url, "was answered without a checksum (ETag).")

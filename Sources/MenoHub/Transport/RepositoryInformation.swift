@@ -39,8 +39,8 @@ struct RepositoryInformation: Sendable {
 
     private static func notHub(_ settings: HubSettings) -> HubError {
         HubError(
-            .network, at: settings.endpoint, "does not answer as the Hugging Face Hub does.",
-            advice: "Check HF_ENDPOINT, and whether a proxy or a login page of the network stands between.")
+            .network, at: settings.endpoint, "does not answer like the Hugging Face Hub.",
+            advice: "Check HF_ENDPOINT, and whether a proxy or the network's login page is in between.")
     }
 }
 

@@ -27,7 +27,9 @@ extension Jinja.Renderer {
                     guard case .dictionary(let dictionary) = value else {
                         throw JinjaError("the format needs a dictionary.")
                     }
-                    guard let item = dictionary[name] else { throw JinjaError("the format finds no \"\(name)\".") }
+                    guard let item = dictionary[name] else {
+                        throw JinjaError("the dictionary has no \"\(name)\", which the format needs.")
+                    }
                     argument = item
                     isNamed = true
                 } else {
@@ -181,7 +183,9 @@ private struct PercentFormat {
         rest.removeFirst()
         var conversion = Conversion(letter: "%")
         if rest.first == "(" {
-            guard let end = rest.firstIndex(of: ")") else { throw JinjaError("the format has a name without its end.") }
+            guard let end = rest.firstIndex(of: ")") else {
+                throw JinjaError("a name in the format is not closed by \")\".")
+            }
             conversion.name = String(rest[..<end].dropFirst())
             rest = rest[rest.index(after: end)...]
         }

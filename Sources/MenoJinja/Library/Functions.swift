@@ -12,7 +12,9 @@ extension Jinja.Renderer {
             let namespace = try makeNamespace()
             let attributes = try dictionary(from: arguments)
             for (key, value) in zip(attributes.keys, attributes.values) {
-                guard let name = key.string else { throw JinjaError("a namespace's attributes must have names.") }
+                guard let name = key.string else {
+                    throw JinjaError("the names of a namespace's attributes must be strings.")
+                }
                 try set(name, of: namespace, to: value)
             }
             return .namespace(namespace)

@@ -235,7 +235,7 @@ extension Jinja.Renderer {
     }
 
     fileprivate func partition(_ text: String, by separator: String, fromEnd: Bool) throws -> Value {
-        guard !separator.utf8.isEmpty else { throw JinjaError("a text cannot be split by an empty one.") }
+        guard !separator.utf8.isEmpty else { throw JinjaError("the separator must not be empty.") }
         let bytes = Array(text.utf8)
         guard let place = try places(of: separator, in: bytes, limit: 1, fromEnd: fromEnd).first else {
             return .tuple(try list(fromEnd ? ["", "", text] : [text, "", ""]))

@@ -88,7 +88,7 @@ extension Jinja.Renderer {
         let limit = limit < 0 ? Int.max : limit
         try budget.allocate(text.utf8.count, each: 8)
         guard let separator else { return .list(try list(text.splitAtSpace(limit: limit, fromEnd: fromEnd))) }
-        guard !separator.utf8.isEmpty else { throw JinjaError("a text cannot be split by an empty one.") }
+        guard !separator.utf8.isEmpty else { throw JinjaError("the separator must not be empty.") }
         let bytes = Array(text.utf8)
         let places = try self.places(of: separator, in: bytes, limit: limit, fromEnd: fromEnd)
         var parts: [String] = []

@@ -21,7 +21,7 @@ extension Jinja {
         func allocate(_ count: Int) throws {
             let (sum, overflow) = bytes.addingReportingOverflow(count)
             guard !overflow, sum <= limits.bytes else {
-                throw JinjaError(.limit, "the template makes more than \(limits.bytes) bytes of text and lists.")
+                throw JinjaError(.limit, "the template builds more than \(limits.bytes) bytes of text and lists.")
             }
             bytes = sum
             try spend(count / 64 + 1)

@@ -121,7 +121,7 @@ extension Jinja.Renderer {
     func lookUp(_ name: String) -> Value {
         if let value = scope.value(of: name) { return value }
         if let function = Jinja.Function(rawValue: name) { return .function(function) }
-        if name == "lipsum" { return .undefined("\"lipsum\" is not supported: it writes text by chance.") }
+        if name == "lipsum" { return .undefined("\"lipsum\" is not supported: it produces random text.") }
         return .undefined(name: name)
     }
 

@@ -145,7 +145,7 @@ extension Jinja.Renderer {
 
     // MARK: Arithmetic
 
-    private func overflow() -> JinjaError { JinjaError("a whole number becomes larger than 64 bits hold.") }
+    private func overflow() -> JinjaError { JinjaError("a whole number does not fit into 64 bits.") }
 
     private func mismatch(_ symbol: String, _ a: Value, _ b: Value) -> JinjaError {
         for case .undefined(let reason) in [a, b] { return JinjaError(reason) }
@@ -160,7 +160,7 @@ extension Jinja.Renderer {
         }
         if let number = value.double { return .double(-number) }
         if case .undefined(let reason) = value { throw JinjaError(reason) }
-        throw JinjaError("a value of type \(value.typeName) has no negative.")
+        throw JinjaError("a value of type \(value.typeName) cannot be negated.")
     }
 
     func positive(_ value: Value) throws -> Value { try negative(negative(value)) }
@@ -213,7 +213,7 @@ extension Jinja.Renderer {
         case .multiply: result = a.multipliedReportingOverflow(by: b)
         case .divide: return try doubles(.divide, Double(a), Double(b))
         case .floorDivide, .modulo:
-            guard b != 0 else { throw JinjaError("a number is divided by zero.") }
+            guard b != 0 else { throw JinjaError("division by zero.") }
             // Python rounds down, and a remainder has the divisor's sign.
             let (quotient, overflows) = a.dividedReportingOverflow(by: b)
             if overflows { throw overflow() }
@@ -243,7 +243,7 @@ extension Jinja.Renderer {
         case .subtract: return .double(a - b)
         case .multiply: return .double(a * b)
         case .divide, .floorDivide, .modulo:
-            guard b != 0 else { throw JinjaError("a number is divided by zero.") }
+            guard b != 0 else { throw JinjaError("division by zero.") }
             if symbol == .divide { return .double(a / b) }
             var remainder = fmod(a, b)
             if remainder != 0, (remainder < 0) != (b < 0) { remainder += b }

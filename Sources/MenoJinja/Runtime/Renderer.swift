@@ -47,7 +47,7 @@ extension Jinja {
         /// What the caller gave, as the template sees it.
         private func value(_ value: JinjaValue, depth: Int) throws -> Value {
             guard depth < Depth.value else {
-                throw JinjaError(.limit, "the values given are nested more than \(Depth.value) deep.")
+                throw JinjaError(.limit, "the template's values are nested more than \(Depth.value) deep.")
             }
             try budget.spend()
             switch value {

@@ -77,7 +77,7 @@ extension Jinja.Renderer {
         case .tuple(let targets):
             let values = try elements(of: value)
             guard values.count == targets.count else {
-                throw JinjaError("\(values.count) values cannot be given to \(targets.count) names.")
+                throw JinjaError("\(values.count) values cannot be unpacked into \(targets.count) names.")
             }
             for (target, value) in zip(targets, values) { try assign(value, to: target) }
         }

@@ -182,7 +182,7 @@ extension Jinja {
             let isEmpty = step > 0 ? start >= stop : start <= stop
             let count = isEmpty ? 0 : (distance.magnitude - 1) / step.magnitude + 1
             guard isEmpty || !overflow, count <= Self.limit else {
-                throw JinjaError(.limit, "range() gives more than \(Self.limit) numbers.")
+                throw JinjaError(.limit, "range() produces more than \(Self.limit) numbers.")
             }
             (self.start, self.stop, self.step, self.count) = (start, stop, step, Int(count))
         }

@@ -253,7 +253,7 @@ extension Jinja {
             case "{": open.append("}")
             case ")", "]", "}":
                 guard let expected = open.popLast() else {
-                    throw JinjaError(.syntax, "\"\(scalar)\" closes nothing that is open.", line: line)
+                    throw JinjaError(.syntax, "\"\(scalar)\" closes nothing.", line: line)
                 }
                 guard expected == scalar else {
                     throw JinjaError(.syntax, "found \"\(scalar)\", expected \"\(expected)\".", line: line)

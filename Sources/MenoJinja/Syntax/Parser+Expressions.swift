@@ -301,7 +301,7 @@ extension Jinja.Parser {
         var arguments = Arguments()
         let line = line
         let misplaced = failure(
-            "an argument is in the wrong place: first those without names, then those with.", line: line)
+            "positional arguments must come before named arguments.", line: line)
         _ = try list(closedBy: ")") { parser in
             if parser.skip(symbol: "*") {
                 guard arguments.list == nil, arguments.dictionary == nil else { throw misplaced }

@@ -135,10 +135,11 @@ extension Jinja {
                 return .generation(
                     body: try detached { try $0.block(name, until: ["endgeneration"], openedAt: line).body })
             case "break", "continue":
-                guard isInLoop else { throw failure("\"\(name)\" stands outside a loop.", line: line) }
+                guard isInLoop else { throw failure("\"\(name)\" is used outside a loop.", line: line) }
                 return name == "break" ? .breakLoop : .continueLoop
             case "include", "import", "from", "extends", "block", "autoescape", "print", "do", "trans":
-                throw JinjaError(.unsupported, "the statement \"\(name)\" has no place in a chat template.", line: line)
+                throw JinjaError(
+                    .unsupported, "the statement \"\(name)\" is not supported in a chat template.", line: line)
             default:
                 let expected = ends.isEmpty ? "" : " (expected \(ends.joined(separator: ", ")), or another statement)"
                 throw failure("there is no statement \"\(name)\"\(expected).", line: line)
@@ -241,7 +242,7 @@ extension Jinja {
                 if skip(symbol: "=") {
                     parameters.append(Parameter(name: name, defaultValue: try expression()))
                 } else if parameters.contains(where: { $0.defaultValue != nil }) {
-                    throw failure("the parameter \"\(name)\" lacks a default, and one before it has one.")
+                    throw failure("the parameter \"\(name)\" needs a default, because one before it has one.")
                 } else {
                     parameters.append(Parameter(name: name, defaultValue: nil))
                 }

@@ -13,7 +13,8 @@ extension Architecture {
         }
         let listed = try keys.json?.ints("no_rope_layers")
         guard (listed?.count ?? model.layerCount) >= model.layerCount else {
-            throw ModelError(.malformed, at: keys.path, "\"no_rope_layers\" has fewer entries than there are layers.")
+            throw ModelError(
+                .malformed, at: keys.path, "\"no_rope_layers\" has fewer entries than the model has layers.")
         }
         let rotates = { (index: Int) in listed.map { $0[index] != 0 } ?? ((index + 1) % interval != 0) }
         if try keys.bool("use_sliding_window") {

@@ -6,7 +6,7 @@ extension DecoderConfiguration {
     package func configurationJSON() throws -> [String: Any] {
         guard architecture.isWrittenAsGGUF else {
             throw ModelError(
-                .unsupported, "the config.json of a \(modelType) cannot be made from a GGUF file.",
+                .unsupported, "the config.json of a \(modelType) model cannot be made from a GGUF file.",
                 advice: "Export from the Hugging Face folder of the model, or export as gguf.")
         }
         var model = self

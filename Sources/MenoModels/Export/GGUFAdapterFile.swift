@@ -73,7 +73,7 @@ package enum GGUFAdapterFile {
         }
         if let stray = remaining.sorted().first {
             throw ModelError(
-                .mismatch, at: url.path, "the tensor \"\(stray)\" belongs to no layer of the model.",
+                .mismatch, at: url.path, "the tensor \"\(stray)\" does not belong to any layer of the model.",
                 advice: "Was the adapter trained on another model?")
         }
     }

@@ -21,8 +21,8 @@ package struct GGUFModelMetadata {
         let twin = model.inGGUF
         guard model.architecture.isWrittenAsGGUF else {
             throw ModelError(
-                .unsupported, "GGUF files of a \(model.modelType) are not written.",
-                advice: "Export it as safetensors; llama.cpp's own converter makes a GGUF file of that.")
+                .unsupported, "GGUF files of \(model.modelType) models are not supported.",
+                advice: "Export it as safetensors, and convert that with llama.cpp's converter.")
         }
         guard let name = (twin.architecture.ggufNames + twin.architecture.ggufNamesWithExperts).first else {
             throw ModelError.notInGGUF("does not support \"\(model.modelType)\"")

@@ -62,7 +62,7 @@ package final class StoredAdapter {
         }
         try checkTiedHead()
         try tensors.requireAll()
-        guard adapted > 0 else { throw ModelError(.malformed, at: tensors.path, "holds no adapter.") }
+        guard adapted > 0 else { throw ModelError(.malformed, at: tensors.path, "contains no adapter.") }
     }
 
     private static let advice = "Was the adapter trained on another model?"
@@ -168,7 +168,7 @@ package final class StoredAdapter {
         guard let shape = tensors.shape(parameter.name), shape != parameter.shape else { return }
         throw ModelError(
             .mismatch, at: tensors.path,
-            "the tensor \"\(parameter.name)\" has the shape \(shape); the model asks for \(parameter.shape).",
+            "the tensor \"\(parameter.name)\" has the shape \(shape); the model needs \(parameter.shape).",
             advice: Self.advice)
     }
 

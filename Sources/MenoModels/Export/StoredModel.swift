@@ -49,10 +49,10 @@ package final class StoredModel {
             let (stored, transformation) = map.entry(name)
             let expected = transformation.storedShape(shape)
             guard let info = source.weight(named: stored), info.shape == expected else {
-                let found = source.weight(named: stored).map { "has the shape \($0.shape)" } ?? "is not there"
+                let found = source.weight(named: stored).map { "has the shape \($0.shape)" } ?? "is missing"
                 throw ModelError(
                     .malformed, at: url.path,
-                    "the tensor \"\(stored)\" \(found); its configuration asks for \(expected).")
+                    "the tensor \"\(stored)\" \(found); the configuration requires \(expected).")
             }
             var parameter = Parameter(name: name, shape: shape, stored: info)
             if case .expert(let slice) = transformation { parameter.expert = slice }

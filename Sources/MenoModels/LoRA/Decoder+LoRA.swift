@@ -77,7 +77,7 @@ extension Decoder {
         let layers = (settings.layersToTransform ?? []).filter { !(0..<configuration.layerCount).contains($0) }
         try refuse(
             layers.map(String.init), of: .layersToTransform, "are layers to transform that the model does not have",
-            advice: "It has the layers 0 to \(configuration.layerCount - 1).")
+            advice: "It has layers 0 to \(configuration.layerCount - 1).")
         let adapted = adapters.map(\.layer)
         let advice = "A pattern must match the end of an adapted layer's name: a target module, for example."
         try refuse(

@@ -41,14 +41,14 @@ enum EmbeddingLayers {
         guard found.count == 2, found[1] == shape[1] else {
             return ModelError(
                 .mismatch, at: tensors.path,
-                "the tensor \"\(name)\" has the shape \(found); the model asks for \(shape).",
+                "the tensor \"\(name)\" has the shape \(found); the model needs \(shape).",
                 advice: "Was the adapter trained on another model?")
         }
         return ModelError(
             .unsupported, at: tensors.path,
-            "holds \"\(name)\" with \(found[0]) rows: the vocabulary was resized in training; the model has \(shape[0]).",
+            "has \"\(name)\" with \(found[0]) rows, because the vocabulary was resized in training; the model has \(shape[0]).",
             advice:
-                "Resize the model too: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
+                "Resize the model as well: in transformers `m.resize_token_embeddings(\(found[0])); m.save_pretrained(…)`, "
                 + "and give that folder as the model.")
     }
 

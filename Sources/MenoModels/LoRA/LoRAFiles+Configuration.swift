@@ -97,13 +97,13 @@ extension LoRAFiles {
             throw ModelError(
                 .unsupported, at: json.path,
                 "\"init_lora_weights\": \"\(way)\" is not supported: it changes the weights of the model itself.",
-                advice: "Convert the adapter by PEFT's "
+                advice: "Convert the adapter with PEFT's "
                     + "save_pretrained(…, path_initial_model_for_weight_conversion=…).")
         }
         if let key = json.keys.first(where: { !knownKeys.contains($0) && json.isSet($0) && !json.isNumber($0) }) {
             throw ModelError(
                 .unsupported, at: json.path, "\"\(key)\" is not supported.",
-                advice: "It changes what the adapter computes, or may: Meno reads the LoRA of PEFT 0.21 without it.")
+                advice: "It can change what the adapter computes. Meno supports LoRA as in PEFT 0.21, without it.")
         }
     }
 

@@ -50,7 +50,7 @@ package enum LoRAFiles {
         }
         try EmbeddingLayers.put(into: model, from: tensors, settings, forTraining: forTraining)
         try tensors.requireAll()
-        guard attached > 0 else { throw ModelError(.malformed, at: tensors.path, "holds no adapter.") }
+        guard attached > 0 else { throw ModelError(.malformed, at: tensors.path, "contains no adapter.") }
         return settings
     }
 

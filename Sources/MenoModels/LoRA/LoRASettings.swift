@@ -66,7 +66,7 @@ public struct LoRASettings: Sendable, Hashable {
         }
         guard dropout >= 0, dropout < 1 else {
             throw ModelError(
-                .mismatch, "the dropout of the adapters is \(dropout); expected at least 0 and below 1.",
+                .mismatch, "the dropout of the adapters is \(dropout); expected a value from 0 to below 1.",
                 settings: [.loraDropout])
         }
         guard targetParameters.isEmpty || dropout == 0 && !usesDoRA else {

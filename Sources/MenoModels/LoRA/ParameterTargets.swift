@@ -71,7 +71,7 @@ extension Decoder {
         ModelError(
             .mismatch,
             "the weight of \"\(layer)\" is a target parameter, and the layer a target module.",
-            advice: "Leave it out of one of the two.")
+            advice: "Remove it from one of the two.")
     }
 
     /// The share of the model's weights in experts without an adapter, from 0 to 1.

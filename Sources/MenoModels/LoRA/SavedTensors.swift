@@ -50,12 +50,12 @@ final class SavedTensors {
         let pickle = "adapter_model.bin"
         guard hasFile(pickle) else {
             throw ModelError(
-                .notFound, at: url.path, "is not there.",
+                .notFound, at: url.path, "does not exist.",
                 advice: "An adapter is a folder with \(LoRAFiles.configurationName) and \(LoRAFiles.weightsName).")
         }
         throw ModelError(
             .unsupported, at: folder.appending(path: pickle).path,
-            "is a Python pickle, which Meno does not read: it could run any code.",
+            "is a Python pickle, which Meno does not load because it can run arbitrary code.",
             advice: "Convert it in that folder: python -c 'import torch; from safetensors.torch import save_file; "
                 + "save_file({k: v.clone().contiguous() for k, v in torch.load(\"\(pickle)\", weights_only=True).items()}, "
                 + "\"\(LoRAFiles.weightsName)\")'")
@@ -90,7 +90,7 @@ final class SavedTensors {
         guard found == shape else {
             throw ModelError(
                 .mismatch, at: path,
-                "the tensor \"\(place.stored)\" has the shape \(info.shape); the model asks for "
+                "the tensor \"\(place.stored)\" has the shape \(info.shape); the model needs "
                     + "\(place.isTransposed ? shape.reversed() : shape).", advice: advice)
         }
         let tensor = try Tensor(uninitialized: info.shape, dtype: .float32)
@@ -138,6 +138,6 @@ final class SavedTensors {
         }
         throw ModelError(
             .mismatch, at: path,
-            "the tensor \"\(first)\" belongs to no adapter or module that is trained.", advice: advice)
+            "the tensor \"\(first)\" does not belong to any adapter or trained module.", advice: advice)
     }
 }

@@ -22,7 +22,7 @@ struct ConfigurationJSON {
             throw ModelError(.malformed, at: url.path, "is not JSON (\(error.localizedDescription)).")
         }
         guard let object = parsed as? [String: Any] else {
-            throw ModelError(.malformed, at: url.path, "holds no JSON object at its top level.")
+            throw ModelError(.malformed, at: url.path, "does not contain a JSON object at the top level.")
         }
         self.object = object
     }

@@ -75,22 +75,22 @@ package struct ModelFiles: Sendable {
             }
             guard !hasPackedWeights(quantized: true) else {
                 throw ModelError(
-                    .unsupported, at: url.path, "its weights are quantised already.",
+                    .unsupported, at: url.path, "its weights are already quantised.",
                     advice: "Keep them packed, or give a model that is not quantised.")
             }
         }
         if form == .packed {
             guard hasPackedWeights() else {
                 throw ModelError(
-                    .unsupported, at: url.path, "has no packed weights that could stay packed.",
+                    .unsupported, at: url.path, "has no quantised weights that could stay packed.",
                     advice:
-                        "Give a .gguf file with quantised weights or a model that bitsandbytes has quantised, or hold them "
-                        + "as dense numbers.")
+                        "Give a .gguf file with quantised weights or a model quantised with bitsandbytes, or use "
+                        + "dense weights.")
             }
             guard device.kind == .cpu else {
                 throw ModelError(
                     .unsupported, at: url.path, "its weights can stay packed on the CPU only, not on \(device).",
-                    advice: "Compute on the CPU, or hold them as dense numbers.")
+                    advice: "Compute on the CPU, or use dense weights.")
             }
         }
         return try Decoder(

@@ -106,8 +106,8 @@ extension ConfigurationJSON {
         throw ModelError(
             .unsupported, at: path,
             "its weights are quantised by \(method ?? "an unnamed method") (\"quantization_config\"), which Meno does not read.",
-            advice: "Give the model that it was made from, which can be quantised while it is loaded, or a .gguf "
-                + "file of it.")
+            advice: "Give the unquantised model, which can be quantised while it is loaded, or a .gguf "
+                + "file.")
     }
 
     /// The `model_type` of the class that `architectures` names, for a file without a `model_type`.

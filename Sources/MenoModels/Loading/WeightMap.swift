@@ -164,7 +164,7 @@ extension Decoder {
             guard info.shape == expected else {
                 throw ModelError(
                     .malformed, at: path,
-                    "the tensor \"\(stored)\" has the shape \(info.shape); its configuration asks for \(expected).")
+                    "the tensor \"\(stored)\" has the shape \(info.shape); the configuration requires \(expected).")
             }
             return (info, transformation)
         }

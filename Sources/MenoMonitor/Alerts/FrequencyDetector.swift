@@ -52,13 +52,14 @@ struct FrequencyDetector: Sendable, Hashable, Codable {
         ) { start in
             Alert(
                 kind: .noBetterThanFrequencies, severity: .warning, startStep: start, detectedStep: metrics.step,
-                message: "The training loss is \(format(level)). How often each token comes among the labels gives "
-                    + "\(format(labelEntropy)) without any context, so that what stands before a label tells the model "
-                    + "next to nothing of it.",
+                message:
+                    "The training loss is \(format(level)). Predicting tokens by their frequency alone, without any context, gives "
+                    + "\(format(labelEntropy)), so the model learns next to nothing "
+                    + "from the context.",
                 advice:
-                    "Look at examples as the model sees them: are they whole, in order, "
-                    + "and of this tokenizer? Records whose words or labels were shuffled cannot be learnt. A model that is "
-                    + "trained from nothing passes through this.",
+                    "Look at examples as the model sees them: are they complete, in order, "
+                    + "and from this tokenizer? Records with shuffled words or labels cannot be learnt. A model that is "
+                    + "trained from scratch passes through this phase.",
                 values: ["loss": level, "label_entropy": labelEntropy, "bound": bound])
         }
     }

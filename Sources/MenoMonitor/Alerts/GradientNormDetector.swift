@@ -24,10 +24,10 @@ struct GradientNormDetector: Sendable, Hashable, Codable {
                 message: "The median gradient norm of the last \(window) steps is \(format(median)), "
                     + (isLarge ? "above \(bounds.upperBound)." : "below \(bounds.lowerBound)."),
                 advice: isLarge
-                    ? "If the loss falls all the same, widen the monitor's bounds of the gradient norm: small models have large gradients. "
+                    ? "If the loss falls anyway, widen the monitor's bounds for the gradient norm: small models have large gradients. "
                         + "If not, lower the learning rate."
-                    : "Little is learnt: check that anything is trained and that labels carry loss; or the model has "
-                        + "learnt what there is.",
+                    : "Little is being learnt. Check that parameters are trained and that labels count in the loss; or the model has "
+                        + "already learnt what it can.",
                 values: [
                     "grad_norm_median": median, "lower_bound": bounds.lowerBound, "upper_bound": bounds.upperBound,
                 ])

@@ -24,8 +24,9 @@ struct LearningRateDetector: Sendable, Hashable, Codable {
                 kind: .learningRateZero, severity: .warning, startStep: start, detectedStep: step,
                 message: "The learning rate is \(format(rate)) (its peak was \(format(peak))) while \(remaining) of "
                     + "\(totalSteps) steps remain.",
-                advice: "These steps change nothing. Check lr_scheduler_type, max_steps and the warm-up: the schedule "
-                    + "should end with the run.",
+                advice:
+                    "These steps will change nothing. Check lr_scheduler_type, max_steps and the warm-up: the schedule "
+                    + "should end when the run does.",
                 values: ["learning_rate": rate, "peak": peak, "remaining_steps": Double(remaining)])
         }
     }

@@ -67,8 +67,8 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
                     "The loss of step \(step) is \(format(loss)), \(format(z)) robust standard deviations above its "
                     + "neighbours' median of \(format(center)).",
                 advice:
-                    "A single spike is harmless when the loss comes back. If they recur, lower the learning rate or "
-                    + "max_grad_norm, or look at the records of the step.",
+                    "A single spike is harmless if the loss recovers. If spikes recur, lower the learning rate or "
+                    + "max_grad_norm, or check the records of the step.",
                 values: ["loss": loss, "median": center, "z_score": z])
         }
         return change.map { [$0] } ?? []
@@ -87,7 +87,7 @@ struct LossLevelDetector: Sendable, Hashable, Codable {
             Alert(
                 kind: .lossDivergence, severity: .critical, startStep: start, detectedStep: step,
                 message:
-                    "The loss diverges: the median of the last \(latest.capacity) steps is \(format(level)), after "
+                    "The loss is diverging: the median of the last \(latest.capacity) steps is \(format(level)), after "
                     + "\(format(reference)) at its best.",
                 advice: "Stop, and resume from an earlier checkpoint with a learning rate of a third or less, a longer "
                     + "warm-up or a smaller max_grad_norm.",

@@ -42,9 +42,9 @@ struct MemoryDetector: Sendable, Hashable, Codable {
                 kind: .memoryGrowth, severity: .warning, startStep: start, detectedStep: step,
                 message: "Memory \(subject)grows by \(format(line.slope * 100)) MiB every 100 steps and is at "
                     + "\(format(level)) MiB."
-                    + (totalSteps > step ? " At this pace the run ends with \(format(expected)) MiB." : ""),
+                    + (totalSteps > step ? " At this rate the run will end with \(format(expected)) MiB." : ""),
                 advice: "If that does not fit, lower memory_clear_interval or stop at a checkpoint and resume: a new "
-                    + "process starts small. Please report a leak.",
+                    + "process starts with little memory. Please report the leak.",
                 values: [
                     "memory_mib": level, "mib_per_step": line.slope, "mib_per_step_error": line.standardError,
                     "expected_mib": expected, "accelerator": accelerator.map(Double.init) ?? .nan,

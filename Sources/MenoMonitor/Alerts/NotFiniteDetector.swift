@@ -21,7 +21,7 @@ struct NotFiniteDetector: Sendable, Hashable, Codable {
             return Alert(
                 kind: .notFinite, severity: .critical, startStep: start, detectedStep: step,
                 message: "Step \(step): \(finding?.reason ?? "")\(place)",
-                advice: "Lower the learning rate, compute in float32, or look at the records of the step.")
+                advice: "Lower the learning rate, compute in float32, or check the records of the step.")
         }
     }
 }

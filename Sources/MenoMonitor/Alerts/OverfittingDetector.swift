@@ -42,10 +42,11 @@ struct OverfittingDetector: Sendable, Hashable, Codable {
         return episode.observe(verdict, step: metrics.step, raiseAfter: 1, clearAfter: 1, onset: best.step) { start in
             Alert(
                 kind: .overfitting, severity: .warning, startStep: start, detectedStep: metrics.step,
-                message: "The evaluation loss rises: \(format(loss)) after \(format(best.value)) at step \(best.step), "
+                message:
+                    "The evaluation loss is rising: \(format(loss)) after \(format(best.value)) at step \(best.step), "
                     + "while the training loss is \(format(trainLoss)). The gap of \(format(gap)) is above \(bound).",
                 advice:
-                    "Take the model of step \(best.step). Train for fewer epochs, on more data, with more dropout or "
+                    "Use the model from step \(best.step). Train for fewer epochs, on more data, with more dropout or "
                     + "weight decay, or with a smaller rank.",
                 values: [
                     "eval_loss": loss, "best_eval_loss": best.value, "best_step": Double(best.step),

@@ -80,12 +80,12 @@ struct PlateauDetector: Sendable, Hashable, Codable {
         return episode.observe(verdict, step: step, raiseAfter: 3, clearAfter: 3, onset: recent.first?.step) { start in
             Alert(
                 kind: .lossPlateau, severity: .warning, startStep: start, detectedStep: step,
-                message: "The loss does not fall: since step \(start) it is at \(format(level)), and with "
+                message: "The loss has stopped falling: since step \(start) it has been at \(format(level)), and with "
                     + "\(format(100 * thresholds.confidence)) % confidence it falls by less than "
                     + "\(format(100 * max(0, flattest?.upperShare ?? 0))) % over the window.",
                 advice:
                     "Raise the learning rate, check that the labels match the inputs and that the adapters reach the "
-                    + "layers that matter; or stop here: more steps at this rate gain nothing.",
+                    + "layers that matter; or stop here, because more steps at this rate gain nothing.",
                 values: [
                     "loss": level, "fall_share": flattest?.share ?? .nan,
                     "fall_share_upper": flattest?.upperShare ?? .nan,

@@ -42,10 +42,10 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
             Alert(
                 kind: .rewardMarginsExplode, severity: .warning, startStep: start, detectedStep: step,
                 message: "The median reward margin of the last \(Self.marginSteps) steps is \(format(median)), above "
-                    + "\(format(bound)): the model knows the pairs by heart.",
+                    + "\(format(bound)): the model has memorised the pairs.",
                 advice:
-                    "Take an earlier checkpoint. Train for fewer epochs, with a lower learning rate or a greater beta, or "
-                    + "use loss_type ipo, which asks for a margin and no more.",
+                    "Use an earlier checkpoint. Train for fewer epochs, with a lower learning rate or a higher beta, or "
+                    + "use loss_type ipo, which aims for a fixed margin.",
                 values: ["median": median, "bound": bound])
         }
     }
@@ -65,10 +65,10 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
             start in
             Alert(
                 kind: .preferencesAtChance, severity: .warning, startStep: start, detectedStep: step,
-                message: "Half of the run is done, and the chosen completion has the greater reward in "
-                    + "\(format(100 * mean)) % of the pairs of the last \(accuracies.count) steps: a coin has 50 %.",
+                message: "Half of the run is done, and the chosen completion has the higher reward in only "
+                    + "\(format(100 * mean)) % of the pairs in the last \(accuracies.count) steps; chance is 50 %.",
                 advice:
-                    "Raise the learning rate, or look at the pairs: where nobody could tell which side is chosen, or sides "
+                    "Raise the learning rate, or check the pairs: if nobody could tell which side was chosen, or if sides "
                     + "are swapped, there is nothing to learn.",
                 values: ["share": mean, "bound": bound])
         }
@@ -89,7 +89,7 @@ struct PreferenceDetectors: Sendable, Hashable, Codable {
             Alert(
                 kind: .chosenLogProbabilityFalls, severity: .warning, startStep: start, detectedStep: metrics.step,
                 message: "The held-out chosen completions have a mean log-probability of \(format(value)) nats, after "
-                    + "\(format(best.value)) at step \(best.step): the model learns to avoid both sides.",
+                    + "\(format(best.value)) at step \(best.step): the model is learning to avoid both sides.",
                 advice:
                     "Add the likelihood of the chosen side (loss_type [sigmoid, sft]), lower the learning rate, or raise "
                     + "beta.",

@@ -26,8 +26,8 @@ struct ThroughputDetector: Sendable, Hashable, Codable {
         return episode.observe(verdict, step: step, raiseAfter: 3, clearAfter: 3, onset: onset) { start in
             Alert(
                 kind: .throughputCollapse, severity: .warning, startStep: start, detectedStep: step,
-                message: "Training runs at \(format(level)) tokens/s, after \(format(best)) at its best.",
-                advice: "Look for other programs on the machine, swapping, a hot processor or slow storage.",
+                message: "Training has slowed to \(format(level)) tokens/s, from \(format(best)) at its best.",
+                advice: "Check for other programs on the machine, swapping, an overheating processor or slow storage.",
                 values: ["tokens_per_second": level, "best_tokens_per_second": best])
         }
     }

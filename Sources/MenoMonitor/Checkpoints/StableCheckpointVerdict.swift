@@ -47,10 +47,10 @@ package struct StableCheckpointVerdict: Sendable, Hashable, Codable {
             switch outcome {
             case .saveStable: "the run is stable (\(conditionTexts(where: { _ in true })))"
             case .saveBalanced: "training and evaluation are in balance (\(balanceText))"
-            case .tooFewEvaluations: "there are too few evaluations to judge by"
+            case .tooFewEvaluations: "there are too few evaluations so far"
             case .conditionsNotMet: conditionTexts(where: { !$0.isMet })
-            case .worseThanKept: "every one that is kept has a lower evaluation loss"
-            case .tooManyErrors: "too many saves failed one after another"
+            case .worseThanKept: "every stable checkpoint that is kept has a lower evaluation loss"
+            case .tooManyErrors: "too many saves in a row have failed"
             }
         return "\(verb) after step \(step): \(reason)"
     }

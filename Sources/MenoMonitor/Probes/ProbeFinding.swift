@@ -30,15 +30,15 @@ struct ProbeFinding {
     private func message(_ share: String, _ scores: ProbeScores) -> String {
         switch kind {
         case .questionsMissing:
-            "Only \(share) ask something back; at best it was "
+            "Only \(share) ask a question back; at best it was "
                 + "\(format(100 * (values["best_share"] ?? 0))) %."
         case .answersRepetitive:
             "\(share) repeat themselves (mean distinct-2 \(format(scores.distinct2 ?? 0)), longest repeated span "
                 + "\(format(100 * scores.repeatedSpanShare)) % of its answer)."
-        case .questionsRepeated: "\(share) ask the same question as the answer to another one."
+        case .questionsRepeated: "\(share) ask the same question as another answer."
         case .answersEmpty: "\(share) are empty."
-        case .answersTruncated: "\(share) do not end by themselves."
-        case .wrongLanguage: "\(share) are not in the language of their question."
+        case .answersTruncated: "\(share) do not end with the end-of-turn token."
+        case .wrongLanguage: "\(share) are not in the language of the question."
         default: share
         }
     }
@@ -46,15 +46,15 @@ struct ProbeFinding {
     private var advice: String {
         switch kind {
         case .questionsMissing:
-            "Train longer, or check that the data's answers ask; a loss on completions alone learns from the answers alone."
+            "Train longer, or check that the answers in the data ask questions. With a loss on completions only, the model learns from the answers alone."
         case .answersRepetitive:
-            "The model may be over-trained: compare with an earlier checkpoint, and lower the learning rate or the "
+            "The model may be overtrained: compare it with an earlier checkpoint, and lower the learning rate or the "
                 + "number of epochs."
         case .questionsRepeated:
-            "The model has fallen back on one phrase: use more varied data, fewer epochs, or an earlier checkpoint."
+            "The model keeps repeating one phrase: use more varied data, fewer epochs, or an earlier checkpoint."
         case .answersEmpty: "Check the chat template, and that the data has no empty answers."
         case .answersTruncated:
-            "Check that the end-of-turn token carries loss and examples are not cut, or allow longer "
+            "Check that the end-of-turn token counts in the loss and that examples are not cut, or allow longer "
                 + "answers."
         case .wrongLanguage: "Check the language of the data, and whether its questions and answers match."
         default: ""

@@ -32,7 +32,7 @@ enum EventLog {
         }
         guard !events.isEmpty else {
             throw MonitorError(
-                .malformed, at: "line 1", "this is no event of a run, and no other line is one.",
+                .malformed, at: "line 1", "this line is not an event of a run, and neither is any other.",
                 advice: "Give the events.jsonl or metrics.jsonl of a run, or a trainer_state.json.")
         }
         return (events, unreadableLines)

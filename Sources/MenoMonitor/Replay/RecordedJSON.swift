@@ -18,7 +18,7 @@ struct RecordedJSON {
         } catch let error as JSONReader.Fault {
             throw MonitorError(
                 .malformed, at: Self.place(of: error.offset, in: bytes), "\(error.message).",
-                advice: "The file may be cut short or damaged; take it from the checkpoint before.")
+                advice: "The file may be truncated or damaged; use the one from the previous checkpoint.")
         }
     }
 

@@ -12,7 +12,7 @@ enum TrainerLog {
         let state = try Fields(file)
         guard let log = try state.list("log_history") else {
             throw MonitorError(
-                .malformed, at: "log_history", "the file has no such key, so it records no run.",
+                .malformed, at: "log_history", "the file has no such key, so it does not record a run.",
                 advice: "Give the trainer_state.json of a checkpoint.")
         }
         let best = (step: try state.count("best_global_step"), metric: try state.number("best_metric"))

@@ -37,15 +37,15 @@ package final class ConsoleReporter: ResumableObserver {
         case .checkpointSaved(let record): write("saved \(record.path)")
         case .checkpointRemoved(let record): write("removed \(record.path)")
         case .checkpointFailed(_, let step, let reason):
-            write("step \(step): saving failed, training goes on: \(reason)")
+            write("step \(step): saving failed, training continues: \(reason)")
         case .probed(_, let answers):
             left.add(answers)
             for answer in answers { write("Q: \(answer.question)\nA: \(answer.answer)") }
         case .stepSkipped(let step, let reason, let records):
-            write("step \(step) was not applied: \(reason) Records: \(records.joined(separator: ", "))")
+            write("step \(step) was skipped: \(reason) Records: \(records.joined(separator: ", "))")
         case .alertBegan(let alert):
             write("\(alert.severity.rawValue), since step \(alert.startStep): \(alert.message) \(alert.advice)")
-        case .alertEnded(let alert): write("over since step \(alert.endStep ?? alert.detectedStep): \(alert.message)")
+        case .alertEnded(let alert): write("ended at step \(alert.endStep ?? alert.detectedStep): \(alert.message)")
         case .notice(let text): write(text)
         case .warning(let text): write("warning: \(text)")
         case .finished(let outcome): finished(outcome)
@@ -69,7 +69,7 @@ package final class ConsoleReporter: ResumableObserver {
                 + "(\(fixed(share, 2)) %)")
         write("Training dataset size: \(description.trainSamples)")
         write("Evaluation dataset size: \(description.evaluationSamples)")
-        write("\(description.totalSteps) steps, \(description.stepsPerEpoch) an epoch")
+        write("\(description.totalSteps) steps, \(description.stepsPerEpoch) per epoch")
     }
 
     private func step(_ metrics: StepMetrics) {

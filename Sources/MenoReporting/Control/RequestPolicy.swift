@@ -15,7 +15,7 @@ package final class RequestPolicy: RunPolicy {
         do {
             try control.begin(session: session)
         } catch {
-            fault = "the dashboard cannot stop this run or ask it for a checkpoint: \(error)"
+            fault = "the dashboard cannot control this run: \(error)"
         }
     }
 
@@ -32,10 +32,10 @@ package final class RequestPolicy: RunPolicy {
         switch control.take(session: session) {
         case .stop:
             return [
-                .announce(.notice("the dashboard asks the run to stop: it ends after this step")),
-                .stop(reason: "The dashboard asked it to stop."),
+                .announce(.notice("stop requested from the dashboard: the run ends after this step")),
+                .stop(reason: "Stopped from the dashboard."),
             ]
-        case .checkpoint: return [.announce(.notice("the dashboard asks for a checkpoint")), .saveCheckpoint]
+        case .checkpoint: return [.announce(.notice("checkpoint requested from the dashboard")), .saveCheckpoint]
         case nil: return []
         }
     }

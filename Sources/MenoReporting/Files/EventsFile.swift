@@ -23,7 +23,7 @@ package final class EventsFile: RunObserver {
         }
         guard let file else { return }
         if file.lost > 0 {
-            let text = "\(file.lost) events before this could not be written here: the record is not whole."
+            let text = "\(file.lost) events before this one could not be written here: the record is incomplete."
             try file.add(line: try encoder.encode(RunEvent.warning(text)))
         }
         try file.add(line: try encoder.encode(event))

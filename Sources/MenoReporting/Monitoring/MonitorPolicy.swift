@@ -72,7 +72,7 @@ package final class MonitorPolicy: RunPolicy {
         case .log: break
         case .stop:
             guard alert.severity > .info else { return }
-            decisions.append(.stop(reason: "An alert stops the run. \(alert.message)"))
+            decisions.append(.stop(reason: "Stopped by an alert. \(alert.message)"))
         case .command(let command): command.run(alert)
         }
     }

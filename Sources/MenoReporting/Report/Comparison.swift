@@ -36,7 +36,7 @@ package struct Comparison {
     private var note: HTML {
         guard runs.count > Self.limit else { return "" }
         let sentence = text(
-            "The curves are those of the first \(Self.limit) runs of the table.", "曲線は表の最初の \(Self.limit) 件のものです。")
+            "The curves show the first \(Self.limit) runs in the table.", "曲線は表の最初の \(Self.limit) 件のものです。")
         return "<p>\(sentence)</p>"
     }
 

@@ -33,14 +33,14 @@ extension RunOutcome.Reason {
 extension Alert.Kind {
     func title(_ text: ReportLanguage) -> String {
         switch self {
-        case .lossPlateau: text("The loss does not fall any more", "損失が下がらなくなった")
-        case .lossDivergence: text("The loss diverges", "損失が発散している")
-        case .lossSpike: text("Spikes of the loss", "損失の急な跳ね上がり")
+        case .lossPlateau: text("The loss has stopped falling", "損失が下がらなくなった")
+        case .lossDivergence: text("The loss is diverging", "損失が発散している")
+        case .lossSpike: text("Spikes in the loss", "損失の急な跳ね上がり")
         case .overfitting: text("Over-fitting", "過学習")
         case .noBetterThanFrequencies: text("No better than the tokens' frequencies", "トークンの頻度以上のことを学べていない")
         case .gradientNormOutOfBounds: text("Gradient norm out of bounds", "勾配ノルムが範囲外")
         case .learningRateZero: text("Learning rate effectively zero", "学習率が実質ゼロ")
-        case .throughputCollapse: text("Training has become slow", "学習速度の低下")
+        case .throughputCollapse: text("Training has slowed down", "学習速度の低下")
         case .memoryGrowth: text("Memory grows", "メモリ使用量の増加")
         case .notFinite: text("Loss or gradient not finite", "損失または勾配が有限でない")
         case .questionsMissing: text("Answers ask nothing back", "問い返しがない")

@@ -108,7 +108,7 @@ struct ReportPage {
 
     private var openAlerts: String {
         let open = run.alerts.filter { $0.endStep == nil }.count
-        return open > 0 ? text("\(open) not over", "\(open) 件は継続中") : ""
+        return open > 0 ? text("\(open) ongoing", "\(open) 件は継続中") : ""
     }
 
     // MARK: Alerts and charts
@@ -126,7 +126,7 @@ struct ReportPage {
                 earlier.isEmpty
                 ? ""
                 : """
-                <details data-key="\(alerts[0].kind.rawValue)"><summary>\(text("\(earlier.count) more of the kind", "同種の警告がほかに \(earlier.count) 件"))</summary>\
+                <details data-key="\(alerts[0].kind.rawValue)"><summary>\(text("\(earlier.count) more of this kind", "同種の警告がほかに \(earlier.count) 件"))</summary>\
                 <ul class="alerts">\(earlier)</ul></details>
                 """
             return item(alerts.last!, more: more)
@@ -156,7 +156,7 @@ struct ReportPage {
         }
         return figures.isEmpty
             ? "<p>\(text("Nothing was measured yet.", "まだ何も測定されていません。"))</p>"
-            : section(text("Course", "経過"), "<div class=\"charts\">\(figures)</div>")
+            : section(text("Progress", "経過"), "<div class=\"charts\">\(figures)</div>")
     }
 
     // MARK: Answers
@@ -187,7 +187,7 @@ struct ReportPage {
         let omitted =
             left > 0
             ? text(
-                "\(left) of \(run.probes.count) are left out here; events.jsonl has all.",
+                "\(left) of \(run.probes.count) are omitted here; events.jsonl has all of them.",
                 "\(run.probes.count) 回のうち \(left) 回は省略しました(events.jsonl にすべてあります)。") : nil
         let note = [text("Greedy answers, step by step.", "ステップごとの回答(貪欲法)です。"), omitted, share]
             .compactMap { $0 }.joined(separator: " ")
@@ -256,7 +256,7 @@ struct ReportPage {
         }
         let parts: [HTML] = [
             skipped.isEmpty
-                ? "" : section(text("Steps that were not applied", "適用されなかったステップ"), "<ul>\(skipped)</ul>"),
+                ? "" : section(text("Skipped steps", "適用されなかったステップ"), "<ul>\(skipped)</ul>"),
             failures.isEmpty
                 ? ""
                 : section(text("Checkpoints that could not be saved", "保存できなかったチェックポイント"), "<ul>\(failures)</ul>"),
@@ -278,15 +278,15 @@ struct ReportPage {
         if let lengths = data.lengths {
             rows.append(
                 (
-                    text("tokens an example", "1件のトークン数"),
+                    text("tokens per example", "1件のトークン数"),
                     text(
-                        "\(lengths.shortest) to \(lengths.longest), median \(lengths.median), 90 % up to \(lengths.ninetieth)",
+                        "\(lengths.shortest) to \(lengths.longest), median \(lengths.median), 90th percentile \(lengths.ninetieth)",
                         "\(lengths.shortest)〜\(lengths.longest)、中央値 \(lengths.median)、90 % が \(lengths.ninetieth) 以下")
                 ))
             if let labels = data.labels {
                 rows.append(
                     (
-                        text("tokens that are learnt", "学習対象のトークン"),
+                        text("tokens in the loss", "学習対象のトークン"),
                         "\(grouped(Double(labels))) / \(grouped(Double(lengths.total)))"
                     ))
             }
@@ -350,7 +350,7 @@ struct ReportPage {
         let others = (seconds.reduce(0, +) - seconds[slowest]) / Double(max(1, seconds.count - 1))
         let idle = 100 * (1 - others / seconds[slowest])
         return text(
-            "\(processes); rank \(slowest) is the slowest, \(fixed(seconds[slowest], 2)) s a step; the others wait \(fixed(idle, 0)) % of that",
+            "\(processes); rank \(slowest) is the slowest, \(fixed(seconds[slowest], 2)) s per step; the others wait for \(fixed(idle, 0)) % of that",
             "\(processes)(最も遅いのは rank \(slowest)、1ステップ \(fixed(seconds[slowest], 2)) 秒、待ち \(fixed(idle, 0)) %)")
     }
 
@@ -375,11 +375,11 @@ struct ReportPage {
                         "\(run.trainSamples) trained on, \(run.evaluationSamples) evaluated",
                         "学習 \(run.trainSamples) 件、評価 \(run.evaluationSamples) 件")
                 ),
-                (text("steps an epoch", "1エポックのステップ数"), "\(run.stepsPerEpoch)"),
+                (text("steps per epoch", "1エポックのステップ数"), "\(run.stepsPerEpoch)"),
             ]
             if let entropy = run.labelEntropy {
-                let value = text("\(fixed(entropy, 4)) nats a token", "\(fixed(entropy, 4)) nat/トークン")
-                rows.append((text("loss by token frequencies alone", "トークンの頻度だけによる損失"), value))
+                let value = text("\(fixed(entropy, 4)) nats per token", "\(fixed(entropy, 4)) nat/トークン")
+                rows.append((text("loss from token frequencies alone", "トークンの頻度だけによる損失"), value))
             }
         }
         if let seconds = run.summary.observerSeconds, let share = run.summary.observerShare {

@@ -62,7 +62,7 @@ struct RunCharts {
             metrics.completionPerplexity.map { (x: Double(metrics.step), y: $0) }
         }
         lines.append(
-            Chart.Line(name: text("the assistant's alone", "アシスタントの発言のみ"), points: completions, style: .dots, color: 3)
+            Chart.Line(name: text("assistant turns only", "アシスタントの発言のみ"), points: completions, style: .dots, color: 3)
         )
         return Chart(
             id: "perplexity", title: text("Perplexity", "パープレキシティ"), unit: text("lower is better", "低いほど良い"),

@@ -5,7 +5,7 @@ extension RunRecord {
         return switch isRunning {
         case true?: text("running", "実行中")
         case false?: text("broke off", "中断(終了の記録なし)")
-        case nil: text("no end recorded: it goes on, or broke off", "終了の記録なし(実行中または中断)")
+        case nil: text("no end recorded: still running, or interrupted", "終了の記録なし(実行中または中断)")
         }
     }
 }

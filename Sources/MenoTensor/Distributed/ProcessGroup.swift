@@ -14,7 +14,7 @@ package final class ProcessGroup {
         package var prefix: String
         /// The network interface that this process listens on; `nil`: the one with ``address``.
         package var interface: String?
-        /// The address that it listens on; `nil`: that of the machine's host name.
+        /// The address to listen on; `nil`: the address of the machine's host name.
         package var address: String?
         /// Timeouts in seconds: for all processes to join, and for one operation.
         package var joinTimeout = 300.0
@@ -135,7 +135,7 @@ package final class ProcessGroup {
         return parts
     }
 
-    /// Sends a tensor to each process, and returns what each sends to this one, by rank.
+    /// Sends a tensor to each process, and returns what each sent to this one, by rank.
     /// - Parameters:
     ///   - parts: `[size]` tensors of one type, on the CPU, by rank.
     ///   - shapes: `[size]` shapes of the tensors to receive, by rank.
@@ -167,7 +167,7 @@ package final class ProcessGroup {
         return try zip(gather(Tensor(padded)), counts).map { Array(try $0.array(of: Double.self).prefix($1)) }
     }
 
-    /// Every process's text, by rank.
+    /// Gathers every process's text, by rank.
     package func gather(_ text: String) throws -> [String] {
         guard handle != nil else { return [text] }
         let bytes = Array(text.utf8)

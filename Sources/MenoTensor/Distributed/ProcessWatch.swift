@@ -16,7 +16,7 @@ package final class ProcessWatch: Sendable {
     }
 
     private struct State {
-        /// Every process's number, and when it last changed.
+        /// Every process's counter, and when it last changed.
         var beats: [Int64]
         var changes: [Double]
         /// When the store last answered.
@@ -36,7 +36,7 @@ package final class ProcessWatch: Sendable {
     private let handle: Handle
     private let rank: Int
     private let patience: Patience
-    /// Added once by a process that fails, so that the others need not wait for its silence.
+    /// Added once by a process that fails, so that the others need not wait for its counter to stop.
     fileprivate static let failure: Int64 = 1 << 40
 
     /// The native handle, which the threads share.
@@ -118,7 +118,7 @@ package final class ProcessWatch: Sendable {
                 return "rank \(failed) failed: see its error message"
             }
             if now - state.contact > silence {
-                return "\(storeHost) has not answered for \(Int(now - state.contact)) s: it ended or hangs"
+                return "\(storeHost) has not answered for \(Int(now - state.contact)) s: it has ended or is hanging"
             }
             // Report the process that went silent first: the others may have ended because of it.
             let oldest = state.changes.indices.filter { $0 != rank }.min { state.changes[$0] < state.changes[$1] }
@@ -145,7 +145,7 @@ package final class ProcessWatch: Sendable {
         state.withLock { $0.hasFailed = true }
         let end = Self.now + 2
         while Self.now < end, state.withLock({ $0.hasFailed }) { Thread.sleep(forTimeInterval: 0.05) }
-        // It is added with the next beat.
+        // Sent with the next increment.
         Thread.sleep(forTimeInterval: 0.7)
     }
 

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// The ways to multiply activations with frozen bfloat16 weights on the CPU. The fastest one is found by measuring.
 package enum ProductKind: String, Sendable, CaseIterable {
-    /// On the processor's matrix unit (AMX).
+    /// With the processor's matrix unit (AMX).
     case matrixUnit = "amx"
     /// With the processor's bfloat16 dot-product instructions.
     case dotProducts = "bfloat16"
@@ -17,7 +17,7 @@ package enum ProductKind: String, Sendable, CaseIterable {
     /// Whether this processor supports it. Respects `ATEN_CPU_CAPABILITY`.
     package var isSupported: Bool { Kernels.answer { try Kernels.supportsProducts.ask(.string(rawValue)) } }
 
-    /// The one in use.
+    /// The kind in use.
     package static var current: ProductKind {
         let kind = allCases.first { kind in
             Kernels.answer { try Kernels.usesProducts.ask(.string(kind.rawValue)) }

@@ -24,7 +24,7 @@ extension Device {
             peakAllocated: Int(memory.peak_allocated))
     }
 
-    /// Bytes that new tensors can still take on this accelerator; `nil` on the CPU.
+    /// Bytes still available for tensors on this accelerator; `nil` on the CPU.
     package func freeMemory() throws -> Int? {
         guard kind != .cpu else { return nil }
         var bytes: Int64 = 0

@@ -21,7 +21,7 @@ extension ChatTemplate {
         if let marker = template.missingMarker(in: tokenizer) {
             throw TokenizerError(
                 .unsupported, at: nil,
-                "the chat template \"\(name)\" needs the token \(marker), which the model lacks.",
+                "the chat template \"\(name)\" needs the token \(marker), which the model does not have.",
                 advice: "Use `chat_template: auto`.")
         }
         return template
@@ -58,7 +58,7 @@ extension ChatTemplate {
         guard let match = builtIn.first(where: { $0.template.missingMarker(in: tokenizer) == nil }) else {
             throw TokenizerError(
                 .unsupported, at: nil,
-                "the model brings no chat template, and its vocabulary has the turn markers of none of the templates "
+                "the model has no chat template, and its vocabulary does not have the turn markers of any of the templates "
                     + "\(builtInNames).",
                 advice: "Train such a model on records of the shapes \"text\" or \"prompt\"/\"completion\".")
         }
@@ -69,7 +69,7 @@ extension ChatTemplate {
         if name == "tokenizer" {
             guard let source = tokenizer.chatTemplateSource else {
                 throw TokenizerError(
-                    .unsupported, at: nil, "the model brings no chat template.", advice: "Use `chat_template: auto`.")
+                    .unsupported, at: nil, "the model has no chat template.", advice: "Use `chat_template: auto`.")
             }
             return .jinja(try JinjaChatTemplate(source, name: "the model's chat template", tokenizer: tokenizer))
         }

@@ -105,7 +105,7 @@ extension TokenizerError {
     /// The template's own message, ending with one full stop.
     static func refused(by name: String, _ error: any Error) -> TokenizerError {
         TokenizerError(
-            .refused, at: name, "the chat template does not take this conversation: \(sentence(error))")
+            .refused, at: name, "the chat template rejects this conversation: \(sentence(error))")
     }
 
     static func sentence(_ error: any Error) -> String {

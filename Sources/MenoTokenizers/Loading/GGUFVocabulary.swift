@@ -143,7 +143,7 @@ enum GGUFVocabulary {
                 let merged = names.id(of: (parts[0] + parts[1])[...])
             else {
                 throw TokenizerError(
-                    .malformed, at: path, "merge \(rank) (\"\(merge)\") is no pair of tokens that make a token.")
+                    .malformed, at: path, "merge \(rank) (\"\(merge)\") is not a pair of tokens that forms a token.")
             }
             merges.append((left, right, merged))
         }
@@ -164,8 +164,8 @@ enum GGUFVocabulary {
 
     /// llama.cpp warns of such a file too; its own default cuts texts in a way of its own.
     private static func missingPreTokenizer(_ path: String) -> String {
-        "\(path) does not name its pre-tokenizer (tokenizer.ggml.pre), so texts are cut as GPT-2 cuts them. If the model was "
-            + "trained with another one, it sees tokens that it does not know, and its answers get worse. Convert the model "
+        "\(path) does not name its pre-tokenizer (tokenizer.ggml.pre), so texts are split as in GPT-2. If the model was "
+            + "trained with another one, it gets tokens that it was not trained on, and its answers get worse. Convert the model "
             + "again with a current version of llama.cpp, or use its Hugging Face folder."
     }
 

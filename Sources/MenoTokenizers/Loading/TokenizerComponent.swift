@@ -158,7 +158,9 @@ struct TokenizerComponent: Decodable {
                     parts[parts.count - 1] += token.ids
                 }
             }
-            guard parts.count == 2 else { throw unsupported("post_processor", path, "has a text not exactly once.") }
+            guard parts.count == 2 else {
+                throw unsupported("post_processor", path, "must contain the text exactly once.")
+            }
             return (parts[0], parts[1])
         default: throw unsupported("post_processor", path)
         }

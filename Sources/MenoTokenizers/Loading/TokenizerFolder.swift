@@ -77,8 +77,8 @@ enum TokenizerFolder {
         }
         if let name = (configuration?.eosToken ?? map?.eosToken)?.content, names.id(of: name) == nil {
             throw TokenizerError(
-                .malformed, at: folder.path, "eos_token is \"\(name)\", which is no token of tokenizer.json.",
-                advice: "Name the token that ends a text in tokenizer_config.json.")
+                .malformed, at: folder.path, "eos_token is \"\(name)\", which is not a token in tokenizer.json.",
+                advice: "Set eos_token in tokenizer_config.json to the token that ends a text.")
         }
         let id = { (key: KeyPath<TokenizerConfiguration, TokenName?>) -> TokenID? in
             (configuration?[keyPath: key] ?? map?[keyPath: key]).flatMap { names.id(of: $0.content) }

@@ -110,7 +110,7 @@ struct TokenizerJSON {
             try scanner.array { scanner in
                 if name == nil { name = try scanner.string() } else { score = try scanner.number() }
             }
-            guard let name, let score else { throw malformed("model.vocab holds an entry without a score.") }
+            guard let name, let score else { throw malformed("model.vocab contains an entry without a score.") }
             model.tokens.append((model.tokens.count, Array(name.utf8)))
             model.scores.append(score)
         }
@@ -124,7 +124,7 @@ struct TokenizerJSON {
         } else {
             names = try scanner.string().utf8.split(separator: 0x20, omittingEmptySubsequences: false).map(Array.init)
         }
-        guard names.count == 2 else { throw malformed("model.merges holds an entry that is no pair of tokens.") }
+        guard names.count == 2 else { throw malformed("model.merges contains an entry that is not a pair of tokens.") }
         return (names[0], names[1])
     }
 
@@ -193,7 +193,8 @@ struct TokenizerJSON {
                         byteTokens: byteTokens, unknown: unknown, areFused: options.fuseUnk ?? true)))
         case let type:
             throw TokenizerError(
-                .unsupported, at: path, "the model \"\(type)\" is not supported, or its vocabulary has another form.",
+                .unsupported, at: path,
+                "the model \"\(type)\" is not supported, or its vocabulary is in an unknown form.",
                 advice: "Supported: BPE, Unigram.")
         }
     }
@@ -218,7 +219,7 @@ struct TokenizerJSON {
                 let id = vocabulary.id(of: (merge.left + merge.right)[...])
             else {
                 let names = [merge.left, merge.right].map { "\"" + String(decoding: $0, as: UTF8.self) + "\"" }
-                throw malformed("model.merges: entry \(rank), \(names[0]) and \(names[1]), makes no token.")
+                throw malformed("model.merges: entry \(rank), \(names[0]) and \(names[1]), does not form a token.")
             }
             return (left, right, id)
         }

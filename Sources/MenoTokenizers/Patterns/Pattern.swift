@@ -49,7 +49,7 @@ struct Pattern: Sendable {
 
     private mutating func compile(_ node: PatternNode) throws {
         guard program.count < Self.sizeLimit else {
-            throw PatternError(reason: "the pattern is too large with its repetitions written out", place: 0)
+            throw PatternError(reason: "the pattern is too large once its repetitions are expanded", place: 0)
         }
         switch node {
         case .set(let set): program.append(.set(index(set)))

@@ -70,7 +70,7 @@ struct PatternParser {
     private mutating func alternatives() throws -> PatternNode {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.depthLimit else { throw error("more than \(Self.depthLimit) groups inside each other") }
+        guard depth <= Self.depthLimit else { throw error("groups are nested more than \(Self.depthLimit) deep") }
         let outer = ignoresCase
         defer { ignoresCase = outer }
         var nodes = [try sequence()]
@@ -159,9 +159,11 @@ struct PatternParser {
         if accept(",") { maximum = number() }
         guard accept("}"), minimum != nil || maximum != nil else {
             place = start
-            throw error("'{' begins no repetition such as {2,3}")
+            throw error("'{' does not begin a repetition such as {2,3}")
         }
-        guard (minimum ?? 0) <= (maximum ?? .max) else { throw error("a repetition whose bounds are exchanged") }
+        guard (minimum ?? 0) <= (maximum ?? .max) else {
+            throw error("the bounds of a repetition are in the wrong order")
+        }
         return (minimum ?? 0, maximum)
     }
 
@@ -176,7 +178,7 @@ struct PatternParser {
     private mutating func bracket(ignoresCase: Bool = false) throws -> ScalarSet.Item {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.depthLimit else { throw error("more than \(Self.depthLimit) groups inside each other") }
+        guard depth <= Self.depthLimit else { throw error("groups are nested more than \(Self.depthLimit) deep") }
         let isNegated = accept("^")
         var items: [ScalarSet.Item] = []
         var operands: [ScalarSet.Item] = []
@@ -202,7 +204,7 @@ struct PatternParser {
             }
             place += 1
             guard case .range(let high) = try item(), low.lowerBound <= high.lowerBound else {
-                throw error("a range whose ends are exchanged or no characters")
+                throw error("the ends of a range are in the wrong order or not characters")
             }
             items.append(.range(low.lowerBound...high.lowerBound))
         }
@@ -219,7 +221,7 @@ struct PatternParser {
         let isNegated = accept("^")
         for (name, item) in Self.namedSets where accept(name + ":]") { return isNegated ? .complement([item]) : item }
         let known = Self.namedSets.map(\.name).joined(separator: ", ")
-        throw error("'[:' begins none of the sets that are supported: \(known)")
+        throw error("'[:' does not begin a supported set; supported: \(known)")
     }
 
     private static let namedSets: [(name: String, item: ScalarSet.Item)] = [
@@ -274,7 +276,7 @@ struct PatternParser {
         guard accept("}") else { throw error("'\\p{' is not closed") }
         let item = name == "Han" ? .han : ScalarCategory.mask(name).map(ScalarSet.Item.categories)
         guard let item else {
-            throw error("the property \"\(name)\" is not supported; general categories and Han are")
+            throw error("the property \"\(name)\" is not supported; only general categories and Han are")
         }
         return isNegated ? .complement([item]) : item
     }
@@ -283,7 +285,7 @@ struct PatternParser {
         var value: UInt32 = 0
         var count = 0
         while count < digits, let next, let digit = Character(next).hexDigitValue {
-            guard value < 1 << 24 else { throw error("a number beyond Unicode") }
+            guard value < 1 << 24 else { throw error("a number outside of Unicode") }
             value = value << 4 | UInt32(digit)
             count += 1
             place += 1

@@ -15,7 +15,7 @@ enum MLflowFailure: Error {
     var text: String {
         switch self {
         case .unavailable(let reason): reason
-        case .refused(let status, _, let message): "it refuses a request (\(status)): \(message)"
+        case .refused(let status, _, let message): "it rejected a request (\(status)): \(message)"
         }
     }
 }
@@ -77,7 +77,7 @@ struct MLflowClient: Sendable {
             return try JSONDecoder().decode(Answer.self, from: data)
         } catch {
             throw MLflowFailure.refused(
-                status: status, code: nil, message: "what it answers is not the REST API of MLflow.")
+                status: status, code: nil, message: "its answer does not come from MLflow's REST API.")
         }
     }
 
@@ -88,7 +88,7 @@ struct MLflowClient: Sendable {
             return settings.credentials?.redacted(line) ?? line
         }
         if status >= 500 || [408, 429].contains(status) {
-            return .unavailable("it answers with the status \(status)\(said.map { ": \($0)" } ?? "")")
+            return .unavailable("it answered with status \(status)\(said.map { ": \($0)" } ?? "")")
         }
         return .refused(status: status, code: refusal?.error_code, message: said ?? "without a reason.")
     }
@@ -98,7 +98,7 @@ struct MLflowClient: Sendable {
         case let error as HTTPClientError:
             switch error {
             case .connectTimeout, .deadlineExceeded, .readTimeout:
-                "it does not answer within \(Int(settings.timeout / .seconds(1))) s"
+                "it did not answer within \(Int(settings.timeout / .seconds(1))) s"
             case .remoteConnectionClosed: "it closed the connection"
             default: "it cannot be reached (\(error.shortDescription))"
             }
@@ -106,7 +106,7 @@ struct MLflowClient: Sendable {
             if let first = error.connectionErrors.first?.error as? IOError {
                 "it cannot be reached (\(String(cString: strerror(first.errnoCode))))"
             } else {
-                "its name is not known to this network"
+                "its name does not resolve on this network"
             }
         case let error as IOError: "it cannot be reached (\(String(cString: strerror(error.errnoCode))))"
         default: "it cannot be reached (\(String("\(error)".prefix(200))))"

@@ -26,7 +26,8 @@ struct MLflowCredentials: Sendable, CustomStringConvertible, CustomDebugStringCo
     private static func check(_ text: String, _ source: String) throws {
         guard !text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return }
         throw TrackingError(
-            .badSetting, at: source, "is not a token: it has spaces, line breaks or letters that no token has.",
+            .badSetting, at: source,
+            "is not a token: it contains spaces, line breaks or characters that tokens cannot have.",
             advice: "Copy it again.")
     }
 

@@ -88,11 +88,11 @@ final class MLflowDelivery: Sendable {
             say(
                 .warning(
                     "MLflow at \(settings.address): \(unsent) values of the run were not sent. The run's own record has them: "
-                        + "they can be sent from there when the server answers."))
+                        + "they can be sent from there once the server is reachable."))
         }
         let refused = state.withLock(\.refused)
         if refused > 0 {
-            say(.warning("MLflow at \(settings.address): \(refused) values of the run were refused and not sent."))
+            say(.warning("MLflow at \(settings.address): \(refused) values of the run were rejected by the server."))
         }
     }
 
@@ -128,7 +128,7 @@ final class MLflowDelivery: Sendable {
         }
         say(
             .warning(
-                "MLflow at \(settings.address): \(failure.text) Training goes on, and nothing more is sent there.\(advice)"
+                "MLflow at \(settings.address): \(failure.text) Training continues, and nothing more is sent to the server.\(advice)"
             ))
         state.withLock { state in
             state.hasGivenUp = true
@@ -158,7 +158,7 @@ final class MLflowDelivery: Sendable {
                     status: 404, code: nil, message: "there is no run \(runID) (MLFLOW_RUN_ID).")
             }
             say(
-                .warning("MLflow at \(settings.address): the run \(runID) is not there any more. A new one is created.")
+                .warning("MLflow at \(settings.address): the run \(runID) no longer exists. A new one is created.")
             )
         }
         return try created()
@@ -288,7 +288,7 @@ final class MLflowDelivery: Sendable {
             return true
         } catch let failure as MLflowFailure {
             guard case .refused(let status, _, _) = failure, ![401, 403, 404].contains(status) else { throw failure }
-            say(.warning("MLflow at \(settings.address): \(what) were not taken: \(failure.text)"))
+            say(.warning("MLflow at \(settings.address): \(what) were rejected: \(failure.text)"))
             return false
         }
     }
@@ -301,14 +301,14 @@ final class MLflowDelivery: Sendable {
                 let value = try body()
                 state.withLock { $0.success = clock.now }
                 if failures > 0 {
-                    say(.notice("MLflow at \(settings.address) answers again; what was missing is sent now."))
+                    say(.notice("MLflow at \(settings.address) is reachable again; the missing values are sent now."))
                 }
                 return value
             } catch MLflowFailure.unavailable(let reason) {
                 if failures == 0 {
                     say(
                         .warning(
-                            "MLflow at \(settings.address): \(reason). Training goes on; what is not sent now is sent when the "
+                            "MLflow at \(settings.address): \(reason). Training continues; unsent values are sent when the "
                                 + "server answers."))
                 }
                 try rest(settings.retryDelay * (1 << min(failures, 5)))

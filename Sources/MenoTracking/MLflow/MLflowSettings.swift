@@ -44,7 +44,7 @@ package struct MLflowSettings: Sendable {
         let advice = "Start a server with `mlflow server`, then set it to the server's address: http://127.0.0.1:5000."
         guard let text else {
             throw TrackingError(
-                .badSetting, at: addressVariable, "is not set, and `mlflow` is among the programs to report to.",
+                .badSetting, at: addressVariable, "is not set, but `mlflow` is one of the trackers to report to.",
                 advice: advice, settings: [.trackers])
         }
         guard var url = URLComponents(string: text.trimmingCharacters(in: .whitespaces)),

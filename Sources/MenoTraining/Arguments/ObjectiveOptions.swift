@@ -1,23 +1,23 @@
-/// What a run minimizes, by the names of TRL's trainers and their configurations.
+/// What a run minimizes, with the names that TRL's trainers and their configurations use.
 public struct ObjectiveOptions: Sendable, Hashable {
-    /// Which objective.
+    /// The objective.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Supervised fine-tuning.
         case sft
-        /// Direct preference optimization, and its variant with a squared loss of means over tokens.
+        /// Direct preference optimization, and IPO, its variant with a squared loss of per-token means.
         case dpo, ipo
-        /// Kahneman-Tversky optimization, of completions that are judged by themselves.
+        /// Kahneman-Tversky optimization, for completions that are judged individually.
         case kto
-        /// Losses of the likelihoods themselves, without a reference model.
+        /// Preference losses on the likelihoods themselves, without a reference model.
         case orpo, simpo, cpo
 
         /// Whether an example is a pair of completions.
         package var isOfPairs: Bool { self != .sft && self != .kto }
     }
 
-    /// What a model is compared with.
+    /// What the model is compared with.
     public enum Reference: Sendable, Hashable {
-        /// Its own state at the start of the run.
+        /// The model's state at the start of the run.
         case initial
         /// The model without any adapter.
         case base
@@ -25,32 +25,32 @@ public struct ObjectiveOptions: Sendable, Hashable {
         case path(String)
     }
 
-    /// Which objective. Default supervised fine-tuning.
+    /// The objective. Default: supervised fine-tuning.
     public var kind = Kind.sft
-    /// β: how much the difference from the reference model, or between the sides, counts. Default 0.1.
+    /// β: the weight of the difference from the reference model, or between the two sides. Default 0.1.
     public var beta = 0.1
-    /// The losses that are added up, by TRL's names; none: the objective's own.
+    /// The losses to add up, by TRL's names; empty: the objective's default loss.
     public var lossTypes: [String] = []
-    /// How much each loss counts; none: 1 each.
+    /// The weight of each loss; empty: 1 each.
     public var lossWeights: [Double] = []
-    /// The share of labels that are taken to be wrong. Default 0.
+    /// The share of labels assumed to be wrong. Default 0.
     public var labelSmoothing = 0.0
-    /// How much desirable completions count in KTO, beside ``undesirableWeight`` for the others. Default 1 each.
+    /// The weight of desirable completions in KTO; ``undesirableWeight`` is that of the others. Default 1 each.
     public var desirableWeight = 1.0
     /// See ``desirableWeight``.
     public var undesirableWeight = 1.0
-    /// How much the likelihood of chosen completions counts in CPO; `nil`: 1 in CPO and 0 in SimPO.
+    /// The weight of the chosen completions' likelihood in CPO; `nil`: 1 in CPO and 0 in SimPO.
     public var cpoAlpha: Double?
-    /// The margin that SimPO asks for. Default 0.5.
+    /// SimPO's target margin. Default 0.5.
     public var simpoGamma = 0.5
-    /// α of AlphaPO's rewards in CPO and SimPO; 0: log-probabilities. Default 0.
+    /// α of AlphaPO's rewards in CPO and SimPO; with 0, rewards are log-probabilities. Default 0.
     public var alpha = 0.0
-    /// Whether objectives of preferences switch dropout off. Default true.
+    /// Whether preference objectives disable dropout. Default true.
     public var disablesDropout = true
-    /// What the model is compared with. Default its state at the start.
+    /// What the model is compared with. Default: its state at the start.
     public var reference = Reference.initial
-    /// Whether the reference's log-probabilities are computed once, before the first step. Default false; where nothing else can
-    /// be done, they are.
+    /// Whether to compute the reference's log-probabilities once, before the first step. Default false; they are
+    /// always precomputed if there is no other way.
     public var precomputesReference = false
 
     /// Supervised fine-tuning.
@@ -98,13 +98,15 @@ extension ObjectiveOptions {
         switch kind {
         case .orpo:
             guard lossTypes.isEmpty else {
-                throw Fault(property: "lossTypes", message: "has no choices for orpo; leave it out.")
+                throw Fault(property: "lossTypes", message: "does not apply to orpo; leave it out.")
             }
             return ORPOLoss(beta: beta)
         case .cpo, .simpo:
             let type: CPOLoss.Kind = try only(lossTypes, kind == .cpo ? .sigmoid : .simpo)
             guard kind == .cpo || type == .simpo else {
-                throw Fault(property: "lossTypes", message: "is \(type.rawValue) for simpo; write cpo for it.")
+                throw Fault(
+                    property: "lossTypes",
+                    message: "is \(type.rawValue) with the objective simpo; use the objective cpo.")
             }
             return CPOLoss(
                 type, beta: beta, labelSmoothing: labelSmoothing, alpha: cpoAlpha ?? (kind == .cpo ? 1 : 0),
@@ -127,12 +129,12 @@ extension ObjectiveOptions {
         if kinds.contains(.robust), !(0..<0.5).contains(labelSmoothing) {
             throw Fault(
                 property: "labelSmoothing",
-                message: "is \(labelSmoothing); the robust loss expects at least 0 and below 0.5.")
+                message: "is \(labelSmoothing); the robust loss expects a value from 0 to below 0.5.")
         }
         if kinds.contains(.exoPair), !(labelSmoothing > 0 && labelSmoothing < 1) {
             throw Fault(
                 property: "labelSmoothing",
-                message: "is \(labelSmoothing); the exo_pair loss expects above 0 and below 1, such as 0.001.")
+                message: "is \(labelSmoothing); the exo_pair loss expects a value above 0 and below 1, such as 0.001.")
         }
         return zip(kinds, lossWeights.isEmpty ? kinds.map { _ in 1 } : lossWeights).map { .init($0, weight: $1) }
     }
@@ -144,7 +146,8 @@ extension ObjectiveOptions {
         guard let choice = Choice(rawValue: name), choices.contains(choice) else {
             throw Fault(
                 property: "lossTypes",
-                message: "names \"\(name)\"; \(kind.rawValue) knows \(choices.map(\.rawValue).joined(separator: ", "))."
+                message:
+                    "names \"\(name)\"; \(kind.rawValue) supports \(choices.map(\.rawValue).joined(separator: ", "))."
             )
         }
         return choice

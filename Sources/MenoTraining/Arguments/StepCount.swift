@@ -1,13 +1,13 @@
-/// A number of optimizer steps, or a share of all steps of a run, as transformers reads both from one number.
+/// A number of optimizer steps, or a share of all steps; like transformers, it is read from a single number.
 public enum StepCount: Sendable, Hashable, ExpressibleByIntegerLiteral {
     case steps(Int)
-    /// Above 0 and below 1.
+    /// A share of all steps, above 0 and below 1.
     case share(Double)
 
     /// A number of steps.
     public init(integerLiteral steps: Int) { self = .steps(steps) }
 
-    /// The steps of a run of `total` steps: a share of them is rounded up. Source: transformers'
+    /// The number of steps in a run of `total` steps; a share is rounded up. Source: transformers'
     /// `TrainerState.compute_steps` and `TrainingArguments.get_warmup_steps`.
     public func steps(of total: Int) -> Int {
         switch self {

@@ -1,116 +1,122 @@
 package import MenoData
 
-/// How a model is trained, by the names of `TrainingArguments`; defaults are the reference notebook's, but for one epoch.
+/// How a model is trained, with the names of `TrainingArguments`. Defaults are those of the reference notebook,
+/// except for a single epoch.
 public struct TrainingArguments: Sendable, Hashable {
-    /// What is minimized. Default supervised fine-tuning.
+    /// What to minimize. Default: supervised fine-tuning.
     public var objective = ObjectiveOptions()
-    /// Passes over the training data; a fraction ends within one. Default 1; 30 in `RUN.yaml`.
+    /// Epochs (passes over the training data); with a fraction, training ends within an epoch. Default 1; 30 in
+    /// `RUN.yaml`.
     public var epochs = 1.0
-    /// Optimizer steps in all; overrides ``epochs``. `nil`: as the epochs ask for.
+    /// The total number of optimizer steps; overrides ``epochs``. `nil`: determined by the epochs.
     public var maxSteps: Int?
-    /// The highest learning rate. Default 2e-4.
+    /// The peak learning rate. Default 2e-4.
     public var learningRate = 2e-4
-    /// How the rate moves after the warm-up. Default cosine.
+    /// The schedule after the warm-up. Default cosine.
     public var schedule = LearningRateSchedule.Course.cosine
-    /// The share of all steps over which the rate rises, rounded up. Default 0.1.
+    /// The share of all steps used for the warm-up, rounded up. Default 0.1.
     public var warmupRatio = 0.1
-    /// Steps over which the rate rises, or a share of all; overrides ``warmupRatio`` where it is not 0.
+    /// Warm-up steps, or a share of all steps; overrides ``warmupRatio`` unless it is 0.
     public var warmupSteps: StepCount = 0
-    /// What only some schedules ask for.
+    /// Options of individual schedules.
     public var scheduleOptions = LearningRateSchedule.Options()
-    /// The optimizer and its constants. Default AdamW with a decay of 0.01; biases and norms are not decayed.
+    /// The optimizer and its hyperparameters. Default: AdamW with a weight decay of 0.01, which biases and norms are
+    /// exempt from.
     public var optimizer = OptimizerOptions(weightDecay: 0.01)
-    /// Larger gradients are scaled down to this norm; `nil`: never. Default 1.
+    /// The maximum gradient norm; larger gradients are scaled down to it. `nil`: no clipping. Default 1.
     public var maxGradientNorm: Double? = 1
-    /// The share of each target's probability that is spread evenly over the vocabulary in training. Default 0.
+    /// Label smoothing: the share of each target's probability spread evenly over the vocabulary in training. Default
+    /// 0.
     public var labelSmoothing = 0.0
-    /// NEFTune's α: noise on the embeddings in training. Default 0: none.
+    /// NEFTune's α, the amount of noise added to the embeddings in training. Default 0: no noise.
     public var embeddingNoise = 0.0
-    /// Examples of a micro-batch. With ``gradientAccumulationSteps`` it says how many make an optimizer step; how they
-    /// are computed together is decided by memory and changes nothing but rounding. Default 2.
+    /// Examples per micro-batch. Times ``gradientAccumulationSteps``, it gives the examples per optimizer step. How
+    /// they are grouped into passes depends on memory and affects only rounding. Default 2.
     public var batchSize = 2
-    /// Micro-batches of an optimizer step. Default 8.
+    /// Micro-batches per optimizer step. Default 8.
     public var gradientAccumulationSteps = 8
-    /// Whether layers are computed again in the backward pass instead of kept. Default: where memory asks for it.
+    /// Whether to recompute layers in the backward pass instead of keeping their activations. Default: when memory
+    /// requires it.
     public var gradientCheckpointing = GradientCheckpointing.whenNeeded
-    /// Tokens that go through the model together; `nil`: as many as memory allows, up to
-    /// what the device computes fast.
+    /// The maximum number of tokens in a pass; `nil`: as many as memory allows, up to the number that the device
+    /// computes efficiently.
     public var tokensPerPass: Int?
-    /// Into how many parts, which never share a pass, the examples of a step are divided, so that as many processes have
-    /// something to do. Part of what a run means, as sums are rounded otherwise. `nil`: into as few passes as possible.
+    /// The number of parts, never sharing a pass, that each step is divided into so that as many processes have work.
+    /// It affects rounding, so it must not change on resume. `nil`: as few passes as possible.
     public var logicalShards: Int?
-    /// What several processes divide beside the work. Results are the same. Default none.
+    /// What processes divide besides the work. Results are the same. Default: nothing.
     public var sharding = Sharding.none
-    /// Probabilities below it enter the gradient of a frozen head by the mean of their words instead of one by one; the loss is
-    /// exact either way. `nil`: 1e-6 with weights in bfloat16, else 0.
+    /// Probabilities below this enter the gradient of a frozen head through the mean of their tokens instead of
+    /// individually. The loss is exact either way. `nil`: 1e-6 with bfloat16 weights, else 0.
     public var headGradientThreshold: Double?
-    /// Whether steps take examples of about the same length.
+    /// Whether each step uses examples of similar length.
     public var groupsByLength = false
-    /// Whether an epoch leaves out the examples that fill no micro-batch. Default false.
+    /// Whether to drop the examples at the end of an epoch that do not fill a micro-batch. Default false.
     public var dropsLast = false
-    /// Tokens up to which examples are put together to count as one; `nil`: each counts for itself.
+    /// Packs examples together, up to this many tokens, to count as one; `nil`: no packing.
     public var packedTokens: Int?
-    /// Steps whose passes are prepared ahead, while the one before is computed. Default 1.
+    /// The number of steps whose passes are prepared in the background. Default 1.
     public var stepsAhead = 1
-    /// When the model is evaluated. Default: every ``evaluationSteps``, and after the last step.
+    /// When to evaluate. Default: every ``evaluationSteps`` steps, and after the last step.
     public var evaluationStrategy = Interval.steps
-    /// Steps between two evaluations, or a share of all; `nil`: as ``loggingSteps``. Default 100.
+    /// Steps between evaluations, or a share of all steps; `nil`: the same as ``loggingSteps``. Default 100.
     public var evaluationSteps: StepCount? = 100
-    /// Whether the model is evaluated before the first step.
+    /// Whether to evaluate before the first step.
     public var evaluatesOnStart = false
-    /// When the log gets a line. Default: every ``loggingSteps``.
+    /// When to log. Default: every ``loggingSteps`` steps.
     public var loggingStrategy = Interval.steps
-    /// Steps between two lines of the log, or a share of all. Default 10.
+    /// Steps between log entries, or a share of all steps. Default 10.
     public var loggingSteps: StepCount = 10
-    /// Whether the first step has a line of its own.
+    /// Whether to log the first step as well.
     public var logsFirstStep = false
-    /// When a checkpoint is saved. Default: every ``saveSteps``, and after the last step.
+    /// When to save a checkpoint. Default: every ``saveSteps`` steps, and after the last step.
     public var saveStrategy = Interval.steps
-    /// Steps between two checkpoints, or a share of all. Default 100.
+    /// Steps between checkpoints, or a share of all steps. Default 100.
     public var saveSteps: StepCount = 100
-    /// Whether checkpoints hold the model alone: smaller, and a run cannot be resumed from them. One that is saved because a
-    /// run is interrupted or fails holds everything. Default false.
+    /// Whether checkpoints contain only the model: they are smaller, but a run cannot be resumed from them. A
+    /// checkpoint saved because the run is interrupted or fails is always complete. Default false.
     public var savesOnlyModel = false
-    /// How many checkpoints are kept; the best and the newest always are. `nil`: all. Default 10.
+    /// The maximum number of checkpoints to keep; the best and the newest are always kept. `nil`: all. Default 10.
     public var saveTotalLimit: Int? = 10
-    /// By which value of an evaluation models are compared; it carries its direction. Default perplexity.
+    /// The metric that selects the best model; it implies whether higher or lower is better. Default perplexity.
     public var bestMetric = ModelMetric.perplexity
-    /// Whether the run ends with the best saved model instead of the last. Default true.
+    /// Whether to load the best saved model at the end of the run. Default true.
     public var loadsBestModelAtEnd = true
-    /// Evaluations without improvement after which the run ends; `nil`: never.
+    /// Evaluations without improvement after which training stops early; `nil`: never.
     public var earlyStoppingPatience: Int?
-    /// What an evaluation must gain to count as an improvement.
+    /// The minimum change that counts as an improvement.
     public var earlyStoppingThreshold = 0.0
-    /// Steps in a row whose loss or gradient is not finite, after which the run ends. Default 3.
+    /// The number of consecutive steps with a loss or gradient that is not finite after which the run ends. Default
+    /// 3.
     public var maxSkippedSteps = 3
-    /// Steps between two releases of memory that nothing uses. Default 50.
+    /// Steps between releases of unused memory. Default 50.
     public var memoryClearInterval = 50
-    /// Seeds dropout and the order of the examples. Default 42.
+    /// The random seed for dropout and the order of examples. Default 42.
     public var seed: UInt64 = 42
-    /// Whether every epoch takes the examples in an order of its own.
+    /// Whether to shuffle the examples in every epoch.
     public var shuffles = true
 
-    /// When layers compute their inner values again in the backward pass instead of keeping them. Results are the same.
+    /// When to recompute a layer's activations in the backward pass instead of keeping them. Results are the same.
     public enum GradientCheckpointing: String, Sendable, Hashable, CaseIterable {
         case never = "false"
-        /// Where a pass might not fit into half of the memory that is free.
+        /// When a pass might not fit into half of the free memory.
         case whenNeeded = "true"
         case always
     }
 
-    /// What several processes divide, so that each holds only a part of it.
+    /// What processes divide, so that each holds only a part of it.
     public enum Sharding: String, Sendable, Hashable, CaseIterable {
         case none
-        /// The optimizer's state, and the gradients between passes and update.
+        /// The optimizer's state, and the gradients between the passes and the update.
         case optimizer
     }
 
-    /// How often something is done.
+    /// When something happens during training.
     public enum Interval: String, Sendable, Hashable, CaseIterable {
         case no, steps, epoch
     }
 
-    /// The defaults for code.
+    /// The default arguments.
     public init() {}
 
     /// Steps between two evaluations; `nil`: there are none.

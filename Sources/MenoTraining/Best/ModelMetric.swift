@@ -1,7 +1,7 @@
 internal import Foundation
 package import MenoMetrics
 
-/// A value of an evaluation by which models are compared, with its direction.
+/// An evaluation metric that models are compared by.
 public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case loss, perplexity
     case tokenAccuracy = "token_accuracy"
@@ -10,13 +10,13 @@ public enum ModelMetric: String, Sendable, Hashable, CaseIterable, Codable {
     case rewardAccuracies = "rewards/accuracies"
     case rewardMargins = "rewards/margins"
 
-    /// The direction: accuracy, rewards and margins are better the higher they are; losses and perplexities, the lower.
+    /// Whether higher is better: true for accuracy, rewards and margins, false for losses and perplexity.
     public var greaterIsBetter: Bool { [.tokenAccuracy, .rewardAccuracies, .rewardMargins].contains(self) }
 
-    /// Whether only objectives of preferences measure it.
+    /// Whether only preference objectives measure it.
     package var isOfPreferences: Bool { [.rewardAccuracies, .rewardMargins].contains(self) }
 
-    /// Whether a value is better than another one; with no other, it is. A value that is not a number never is.
+    /// Whether a value is better than another. Any value is better than none, and NaN is never better.
     func isBetter(_ value: Double, than other: Double?, by threshold: Double = 0) -> Bool {
         guard !value.isNaN else { return false }
         return other.map { (greaterIsBetter ? value - $0 : $0 - value) > threshold } ?? true

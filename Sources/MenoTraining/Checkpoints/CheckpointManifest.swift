@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// The last file of a checkpoint: the size and SHA-256 of each other one. Without it, or where it is not true, a folder is
-/// no checkpoint.
+/// The last file written to a checkpoint: size and SHA-256 of all others. A folder without it, or with one that does
+/// not match, is not a checkpoint.
 struct CheckpointManifest: Codable {
     struct File: Codable, Hashable {
         var size: Int
@@ -20,17 +20,19 @@ struct CheckpointManifest: Codable {
         }
     }
 
-    /// Whether a folder has the files of its manifest, by their sizes.
+    /// Whether a folder has the files in its manifest, with the right sizes.
     static func hasFiles(_ folder: URL) -> Bool { fault(of: folder, byDigest: false) == nil }
 
-    /// What is wrong with a folder; `nil`: it is whole.
-    /// - Parameter byDigest: whether files are read and their SHA-256 compared; else their sizes alone are.
+    /// What is wrong with a folder; `nil`: it is complete.
+    /// - Parameter byDigest: whether to compare the files' SHA-256; otherwise only their sizes are compared.
     static func fault(of folder: URL, byDigest: Bool = true) -> String? {
         guard let data = try? Data(contentsOf: folder.appending(path: name)) else { return "it has no \(name)" }
         guard let manifest = try? JSONDecoder().decode(CheckpointManifest.self, from: data) else {
             return "its \(name) cannot be read"
         }
-        guard manifest.version == 1 else { return "its \(name) is of version \(manifest.version); 1 is known" }
+        guard manifest.version == 1 else {
+            return "its \(name) has version \(manifest.version); only version 1 is supported"
+        }
         for (name, expected) in manifest.files.sorted(by: { $0.key < $1.key }) {
             let url = folder.appending(path: name).resolvingSymlinksInPath()
             guard let size = try? url.resourceValues(forKeys: [.fileSizeKey]).fileSize else {

@@ -9,10 +9,10 @@ internal import MenoModels
     internal import Darwin
 #endif
 
-/// The checkpoints of one kind of a run, in one folder: `checkpoint-N`, or `stable_checkpoint-N`.
+/// The checkpoints of a run of one kind, in one folder: `checkpoint-N` or `stable_checkpoint-N`.
 ///
-/// One is staged in a hidden folder, brought to the disk file by file, its manifest last, and renamed: whatever happens,
-/// a folder of that name with a true manifest is whole.
+/// A checkpoint is staged in a hidden folder, synced to disk file by file with its manifest last, and renamed.
+/// Whatever happens, a folder of that name with a matching manifest is complete.
 package struct CheckpointStore: Sendable {
     package let folder: URL
     package let kind: CheckpointRecord.Kind
@@ -33,7 +33,7 @@ package struct CheckpointStore: Sendable {
         var step: Int
         var form: SavedForm
         var weights: NamedValues
-        /// `nil`: the checkpoint holds the model alone.
+        /// `nil`: the checkpoint contains only the model.
         var optimizer: NamedValues?
         /// Small files, by name.
         var files: [String: Data]
@@ -45,7 +45,7 @@ package struct CheckpointStore: Sendable {
 
     static let optimizerName = "optimizer.safetensors"
     static let observersName = "observers.json"
-    /// Free space beyond a checkpoint's own size that is asked for before one is written.
+    /// Free space required beyond the checkpoint's size, in bytes.
     static let reserve = 4 << 20
 
     /// Where the checkpoint of a step is.
@@ -54,21 +54,21 @@ package struct CheckpointStore: Sendable {
     /// A checkpoint's name relative to the run's folder.
     package func path(step: Int) -> String { "\(folder.lastPathComponent)/\(prefix)\(step)" }
 
-    /// The steps of all checkpoints, whole or not, in order.
+    /// The steps of all checkpoints in ascending order, complete or not.
     package var steps: [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.compactMap { RunLayout.step(ofCheckpoint: $0, prefix: prefix) }.sorted()
     }
 
-    /// The newest checkpoint that a run can be resumed from, ours where it is whole or Trainer's, and what is wrong with the
-    /// newer ones.
+    /// The newest checkpoint that a run can be resumed from, a complete one of Meno or one of Trainer, and what is
+    /// wrong with newer ones.
     package func newest() -> (url: URL?, faults: [String]) {
         putBackReplaced()
         var faults: [String] = []
         for step in steps.reversed() {
             let url = url(step: step)
             guard let fault = fault(of: url) else { return (url, faults) }
-            faults.append("\(url.path) is passed over: \(fault).")
+            faults.append("\(url.path) is skipped: \(fault).")
         }
         return (nil, faults)
     }
@@ -79,7 +79,7 @@ package struct CheckpointStore: Sendable {
         return SavedRun.isWhole(url) ? nil : SavedRun.modelAlone
     }
 
-    /// Whether one of the checkpoints is one that a run can be resumed from, by the sizes of its files.
+    /// Whether a run can be resumed from one of the checkpoints, judging by file sizes.
     package var isResumable: Bool {
         putBackReplaced()
         return steps.contains { step in
@@ -88,8 +88,8 @@ package struct CheckpointStore: Sendable {
         }
     }
 
-    /// The newest step that there is a checkpoint of, and the steps that its run was to have where its checkpoint tells; `nil`:
-    /// folders of such names, if any, hold no checkpoint, neither ours with all its files nor one of Trainer's.
+    /// The newest step with a checkpoint, and the planned steps of its run if it records them; `nil` if no folder of
+    /// such a name contains a checkpoint, neither a complete one of Meno nor one of Trainer.
     package var progress: (step: Int, total: Int?)? {
         struct State: Decodable { var maxSteps: Int }
         putBackReplaced()
@@ -129,7 +129,7 @@ package struct CheckpointStore: Sendable {
         }
     }
 
-    /// Gives a staged checkpoint its name. One that has it already stays until the new one is there.
+    /// Gives a staged checkpoint its name. An existing one of that name stays until the new one is in place.
     private func put(_ staged: URL, step: Int) throws {
         let (named, replaced) = (url(step: step), replaced(step: step))
         if FileManager.default.fileExists(atPath: named.path) {
@@ -149,8 +149,9 @@ package struct CheckpointStore: Sendable {
     private func replaced(step: Int) -> URL { folder.appending(path: ".\(prefix)\(step)\(Self.replacedSuffix)") }
     private static let replacedSuffix = ".replaced"
 
-    /// Checkpoints whose replacement was cut between taking the name and giving it to the new one get it back. Where there is
-    /// a new one, which is whole, the old one goes: it would come back when that one is set aside.
+    /// Restores checkpoints whose replacement was interrupted after they had given up their name. If the new
+    /// checkpoint is in place and complete, the old one is deleted, because it would reappear if the new one were
+    /// renamed.
     private func putBackReplaced() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         where name.hasPrefix(".\(prefix)") && name.hasSuffix(Self.replacedSuffix) {
@@ -164,12 +165,12 @@ package struct CheckpointStore: Sendable {
         }
     }
 
-    /// JSON that is the same for the same values.
+    /// JSON output that is identical for identical values.
     static var encoder: JSONEncoder { .reproducible(isPretty: true, snakeCase: true) }
 
     static var decoder: JSONDecoder {
         let decoder = JSONDecoder.reproducible(snakeCase: true)
-        // Python writes NaN and Infinity as they are.
+        // As in Python, NaN and Infinity are written unquoted.
         decoder.allowsJSON5 = true
         return decoder
     }
@@ -178,11 +179,11 @@ package struct CheckpointStore: Sendable {
         guard let free = freeSpace, free < size + Self.reserve else { return }
         throw TrainingError(
             .cannotSave,
-            "\(folder.path): \(free >> 20) MiB are free; a checkpoint needs \((size + Self.reserve) >> 20).",
-            advice: "Free some space: the next checkpoint will be tried again.")
+            "\(folder.path): \(free >> 20) MiB are free; a checkpoint needs \((size + Self.reserve) >> 20) MiB.",
+            advice: "Free some space; the run will try again at the next checkpoint.")
     }
 
-    /// Bytes that may be written where the folder is; `nil`: unknown.
+    /// Free bytes on the folder's file system; `nil`: unknown.
     var freeSpace: Int? {
         var status = statvfs()
         guard statvfs(folder.path, &status) == 0 else { return nil }
@@ -191,8 +192,8 @@ package struct CheckpointStore: Sendable {
 
     // MARK: Removing
 
-    /// Removes the oldest checkpoints beyond `limit`, but none of those that are kept. Broken ones do not count, and stay.
-    /// - Returns: the steps of those removed.
+    /// Removes the oldest checkpoints beyond `limit`, except those to keep. Damaged ones are not counted and stay.
+    /// - Returns: the removed steps.
     func rotate(limit: Int?, keeping kept: Set<Int>) -> [Int] {
         guard let limit else { return [] }
         let steps = steps.filter { CheckpointManifest.hasFiles(url(step: $0)) }
@@ -201,7 +202,8 @@ package struct CheckpointStore: Sendable {
         return removed.filter { (try? remove(step: $0)) ?? false }
     }
 
-    /// Takes the name away first, on the disk too, so that a half removed folder is never taken for a checkpoint.
+    /// Renames the folder first, and syncs that to disk, so that a partly removed folder is never mistaken for a
+    /// checkpoint.
     /// - Returns: whether there was one.
     package func remove(step: Int) throws -> Bool {
         guard FileManager.default.fileExists(atPath: url(step: step).path) else { return false }
@@ -213,8 +215,8 @@ package struct CheckpointStore: Sendable {
         return true
     }
 
-    /// Gives checkpoints of later steps names that are no checkpoint's, so that none is taken for a part of the run that
-    /// continues from this step. The newest is the first: after a cut, what is left is the older part of one run.
+    /// Renames checkpoints of later steps, so that none is mistaken for part of the run that continues from this
+    /// step. The newest goes first: after an interruption, what is left is the older part of a single run.
     /// - Returns: their new names.
     func setAside(after step: Int) throws -> [String] {
         putBackReplaced()
@@ -228,16 +230,16 @@ package struct CheckpointStore: Sendable {
             } catch {
                 throw TrainingError(
                     .cannotResume,
-                    "\(url(step: step).path) is of a later step and cannot be set aside (\(error.localizedDescription)).",
+                    "\(url(step: step).path) belongs to a later step and cannot be renamed (\(error.localizedDescription)).",
                     advice:
-                        "Move it elsewhere: a later resumption from the newest checkpoint would take it for a part of this run."
+                        "Move it elsewhere. Otherwise, resuming from the newest checkpoint would take it for a part of this run."
                 )
             }
             return free
         }
     }
 
-    /// Removes what an earlier process left when it was killed.
+    /// Removes what a killed process left behind.
     package func removeRemains() {
         putBackReplaced()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []

@@ -3,7 +3,7 @@ internal import Foundation
 internal import MenoMetrics
 internal import Synchronization
 
-/// Writes and removes checkpoints while training goes on, one at a time.
+/// Writes and removes checkpoints in the background, one at a time.
 final class CheckpointWriter: Sendable {
     private let regular: CheckpointStore
     private let stable: CheckpointStore
@@ -11,15 +11,15 @@ final class CheckpointWriter: Sendable {
     private let queue = DispatchQueue(label: "meno.checkpoints")
     private let events = Mutex<[RunEvent]>([])
 
-    /// - Parameter limit: how many regular checkpoints are kept; `nil`: all.
+    /// - Parameter limit: the number of regular checkpoints to keep; `nil`: all.
     init(_ saving: RunSaving, limit: Int?) {
         regular = saving.store
         stable = saving.stableStore
         self.limit = limit
     }
 
-    /// Begins to write a regular checkpoint; waits first until what was begun before is done.
-    /// - Parameter kept: steps whose checkpoints are not removed.
+    /// Starts writing a regular checkpoint, after waiting for the previous one.
+    /// - Parameter kept: steps whose checkpoints must not be removed.
     func begin(_ contents: CheckpointStore.Contents, keeping kept: Set<Int>) {
         wait()
         queue.async { [self] in
@@ -27,16 +27,16 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// Removes regular checkpoints beyond the limit, as after a save. A run that was killed in between has one too many, and
-    /// may not save again.
-    /// - Parameter kept: steps whose checkpoints are not removed.
+    /// Removes regular checkpoints beyond the limit, as after a save. A run that was killed in between has one too
+    /// many, and may not save again.
+    /// - Parameter kept: steps whose checkpoints must not be removed.
     func rotate(keeping kept: Set<Int>) { queue.async { [self] in removeOldest(keeping: kept) } }
 
     private func removeOldest(keeping kept: Set<Int>) {
         for step in regular.rotate(limit: limit, keeping: kept) { add(.checkpointRemoved(record(step, of: regular))) }
     }
 
-    /// Begins to write a stable checkpoint, which only ``removeStable(step:)`` removes.
+    /// Starts writing a stable checkpoint, which only ``removeStable(step:)`` removes.
     func beginStable(_ contents: CheckpointStore.Contents) {
         wait()
         queue.async { [self] in _ = write(contents, to: stable) }
@@ -52,10 +52,10 @@ final class CheckpointWriter: Sendable {
         }
     }
 
-    /// Waits until nothing is being written.
+    /// Waits until all writes are finished.
     func wait() { queue.sync {} }
 
-    /// What happened since this was last asked.
+    /// Events since the last call.
     func takeEvents() -> [RunEvent] {
         events.withLock { events in
             defer { events = [] }

@@ -24,10 +24,11 @@ struct ForeignCheckpoint {
         do {
             state = try CheckpointStore.decoder.decode(State.self, from: Data(contentsOf: url))
         } catch {
-            throw TrainingError(.cannotResume, "\(url.path) is no state of Trainer (\(error)).")
+            throw TrainingError(.cannotResume, "\(url.path) is not a trainer_state.json of Trainer (\(error)).")
         }
         guard state.globalStep >= 0 else {
-            throw TrainingError(.cannotResume, "\(url.path): \"global_step\" is \(state.globalStep).")
+            throw TrainingError(
+                .cannotResume, "\(url.path): \"global_step\" is \(state.globalStep); expected 0 or more.")
         }
         self.folder = folder
         step = state.globalStep
@@ -40,7 +41,7 @@ struct ForeignCheckpoint {
     func changes(form: SavedForm, totalSteps: Int) throws -> [String] {
         var changes: [String] = []
         func compare(_ name: String, _ before: some CustomStringConvertible, _ now: some CustomStringConvertible) {
-            if "\(before)" != "\(now)" { changes.append("\(name) was \(before), is \(now)") }
+            if "\(before)" != "\(now)" { changes.append("\(name) was \(before), is now \(now)") }
         }
         compare("the number of steps", state.maxSteps, totalSteps)
         if let now = form.adapterSettings {
@@ -58,7 +59,7 @@ struct ForeignCheckpoint {
 
     /// What such a checkpoint cannot give.
     static let lacks =
-        "a checkpoint of Trainer: the adapter, the step and the log go on; the optimizer's moments and the random states are "
-        + "Python pickles and start from scratch, so that the first steps differ from an unbroken run's. Which model was the "
-        + "best so far is not taken over, as its held-out examples are not known."
+        "a checkpoint of Trainer: the adapter, the step and the log are restored. The optimizer's moments and the random states are "
+        + "Python pickles and start from scratch, so the first steps differ from an uninterrupted run. The best model so far is "
+        + "not restored, because its held-out examples are not known."
 }

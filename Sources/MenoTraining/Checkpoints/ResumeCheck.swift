@@ -51,12 +51,13 @@ package struct ResumeCheck {
     ) throws {
         guard changes.isEmpty || allowsChanges else {
             throw TrainingError(
-                .cannotResume, "\(folder.path) is of a run with other settings: \(changes.joined(separator: "; ")).",
+                .cannotResume,
+                "\(folder.path) comes from a run with other settings: \(changes.joined(separator: "; ")).",
                 advice: "Undo the changes, or allow them.", settings: [.allowedChanges])
         }
         guard step <= totalSteps else {
             throw TrainingError(
-                .cannotResume, "\(folder.path) is of step \(step); the run ends at step \(totalSteps).")
+                .cannotResume, "\(folder.path) is at step \(step), but the run ends at step \(totalSteps).")
         }
     }
 }

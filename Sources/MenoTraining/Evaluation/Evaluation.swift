@@ -1,21 +1,21 @@
 internal import Foundation
 package import MenoMetrics
 
-/// What predicting the labels of some examples cost.
+/// Losses of a model on a set of examples.
 public struct Evaluation: Sendable, Hashable {
-    /// One example's part.
+    /// The results for one example.
     public struct Row: Sendable, Hashable {
-        /// Labels predicted.
+        /// The number of predicted labels.
         public var tokens = 0
-        /// Σ of their negative log-likelihoods, in nats.
+        /// The sum of their negative log-likelihoods, in nats.
         public var negativeLogLikelihood = 0.0
-        /// Those that the model ranks first.
+        /// The number of labels that the model ranks first.
         public var correct = 0
-        /// The same over what the assistant writes.
+        /// The number of predicted labels in the assistant's turns.
         public var completionTokens = 0
-        /// Σ of their negative log-likelihoods, in nats.
+        /// The sum of their negative log-likelihoods, in nats.
         public var completionNegativeLogLikelihood = 0.0
-        /// What an objective of preferences makes its loss of.
+        /// What a preference objective computes its loss from.
         package var preference: PreferenceRow?
 
         package init() {}
@@ -31,7 +31,7 @@ public struct Evaluation: Sendable, Hashable {
         }
     }
 
-    /// What an objective makes of all rows together.
+    /// What an objective computes from all rows together.
     package struct Summary: Sendable, Hashable {
         package var loss: Double
         package var metrics: ObjectiveMetrics
@@ -39,9 +39,9 @@ public struct Evaluation: Sendable, Hashable {
 
     /// In the order of the examples.
     public var rows: [Row]
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     public var seconds: Double
-    /// The objective's own loss and what else it measures; `nil` where the loss is that of the labels.
+    /// The objective's loss and other metrics; `nil` if the loss is that of the labels.
     package var summary: Summary?
 
     package init(rows: [Row], seconds: Double) {
@@ -49,11 +49,11 @@ public struct Evaluation: Sendable, Hashable {
         self.seconds = seconds
     }
 
-    /// Labels predicted in all.
+    /// The total number of predicted labels.
     public var tokens: Int { rows.reduce(0) { $0 + $1.tokens } }
 
-    /// Σ negative log-likelihood / Σ labels over all examples, in nats. It depends neither on how the examples were
-    /// grouped nor on padding. Of an objective that is not this mean, its own loss. Lower is better.
+    /// The mean negative log-likelihood per label over all examples, in nats. It does not depend on how examples are
+    /// batched or padded. For objectives with a different loss, that loss. Lower is better.
     public var loss: Double { summary?.loss ?? labelLoss }
 
     private var labelLoss: Double { ratio(rows.reduce(0) { $0 + $1.negativeLogLikelihood }, tokens) }
@@ -64,7 +64,7 @@ public struct Evaluation: Sendable, Hashable {
     /// The share of labels that the model ranks first. Higher is better.
     public var tokenAccuracy: Double { ratio(Double(rows.reduce(0) { $0 + $1.correct }), tokens) }
 
-    /// The loss over what the assistant writes; `nil` where no token is known to be the assistant's.
+    /// The loss over the assistant's turns; `nil` if no token is known to be the assistant's.
     public var completionLoss: Double? {
         let tokens = rows.reduce(0) { $0 + $1.completionTokens }
         return tokens > 0 ? ratio(rows.reduce(0) { $0 + $1.completionNegativeLogLikelihood }, tokens) : nil

@@ -118,7 +118,7 @@ package struct Evaluator {
         guard part.examples.count > 1 else {
             throw TrainingError(
                 .outOfMemory, "there is not enough memory for an example of \(tokens) tokens (\(error.message)).",
-                advice: "Shorten it by a smaller max_length, or compute in bfloat16.")
+                advice: "Shorten it with a smaller max_length, or compute in bfloat16.")
         }
         let fewer = max(1, tokens / 2)
         onShortage(

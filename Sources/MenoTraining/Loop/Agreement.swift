@@ -52,8 +52,8 @@ package struct Agreement {
         switch Ending(rawValue: worst) {
         case .notFinite:
             throw TrainingError(
-                .notFinite, "the loss is not finite in another process.",
-                advice: "Nothing was applied. Lower the learning rate, or look at the batch.")
+                .notFinite, "the loss in another process is not finite.",
+                advice: "The step was not applied. Lower the learning rate, or check the batch.")
         case .outOfMemory: throw OutOfMemoryElsewhere()
         case .interrupted: throw TrainingError(.interrupted, "another process was interrupted.")
         default: throw TrainingError(.failedElsewhere, "another process failed.", advice: "Its log says why.")

@@ -18,7 +18,7 @@ final class Faults {
         } catch {
             let name = "\(type(of: part))"
             if failed.insert("\(name) \(number)").inserted {
-                logger.error("\(name) failed, training goes on: \(error.text)")
+                logger.error("\(name) failed; training continues: \(error.text)")
             }
             return nil
         }

@@ -82,7 +82,7 @@ package final class OptimizerStep {
         } catch {
             throw TrainingError(
                 .updateFailed,
-                "the optimizer's update broke off, with some parameters changed and others not: \(error)",
+                "the optimizer's update failed after changing some of the parameters: \(error)",
                 advice: "Resume from the last checkpoint.", settings: [.resumption])
         }
         let learnt = passes.filter(\.isLearnt)
@@ -171,7 +171,7 @@ package final class OptimizerStep {
     private func begin(_ passes: [Pass]) throws -> StepTotals {
         let totals = try objective.totals(of: passes, by: model)
         guard totals.weight > 0 else {
-            throw TrainingError(.nothingToTrain, "no token of the batch carries loss.")
+            throw TrainingError(.nothingToTrain, "no token of the batch counts in the loss.")
         }
         model.beginStep(passes.map(\.layout))
         return totals
@@ -228,6 +228,6 @@ package final class OptimizerStep {
 
     private func notFinite(_ message: String) -> TrainingError {
         TrainingError(
-            .notFinite, message, advice: "Nothing was applied. Lower the learning rate, or look at the batch.")
+            .notFinite, message, advice: "The step was not applied. Lower the learning rate, or check the batch.")
     }
 }

@@ -77,7 +77,7 @@ extension TrainingLoop {
         if saved.changesEvaluation(saving.settings) {
             progress.best = BestModel(since: stepsDone)
             return observers.emit(
-                .notice("the held-out examples are others: the best model and the patience start from scratch"))
+                .notice("the held-out examples have changed: the best model and the patience start from scratch"))
         }
         let before = saved.state.progress.best
         progress.best = before.judged(
@@ -89,8 +89,9 @@ extension TrainingLoop {
         }
         observers.emit(
             .warning(
-                "the best model so far, of step \(step), has no whole checkpoint beside \(folder.path)"
-                    + (best.step.map { ": that of step \($0) is the best there" } ?? ", and no other evaluation has one")
+                "the best model so far, from step \(step), has no complete checkpoint beside \(folder.path)"
+                    + (best.step.map { "; the best one there is from step \($0)" }
+                        ?? ", and no other evaluation has one")
             ))
     }
 
@@ -113,7 +114,7 @@ extension TrainingLoop {
             }
             try saving.form.restore(model, from: folder)
             delivered = step
-            return observers.emit(.notice("loaded the best model, of step \(step)"))
+            return observers.emit(.notice("loaded the best model, from step \(step)"))
         }
     }
 
@@ -130,15 +131,15 @@ extension TrainingLoop {
             better = (entry.step, value)
         }
         guard let better else { return }
-        let values = "\(metric.rawValue) \(better.value), that of the result \(result)"
+        let values = "\(metric.rawValue) \(better.value), final model \(result)"
         if better.step == 0 {
-            observers.emit(.warning("the model was better before the training: \(values)"))
+            observers.emit(.warning("the model was better before training: \(values)"))
         } else if arguments.loadsBestModelAtEnd {
             observers.emit(
-                .warning("the model of step \(better.step) was better, and its weights are not on disk: \(values)"))
+                .warning("the model at step \(better.step) was better, but its weights are not on disk: \(values)"))
         } else {
             observers.emit(
-                .notice("the model of step \(better.step) was better (load_best_model_at_end: false): \(values)"))
+                .notice("the model at step \(better.step) was better (load_best_model_at_end: false): \(values)"))
         }
     }
 }

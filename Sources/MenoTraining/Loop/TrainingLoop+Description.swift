@@ -50,7 +50,7 @@ extension TrainingLoop {
         warnOfLength()
         warnOfSpace()
         if model.device.kind == .cuda, let fault = model.device.kernelFault {
-            observers.emit(.notice("this GPU has none of the fused kernels, and steps are slower: \(fault)"))
+            observers.emit(.notice("the fused kernels do not run on this GPU, so steps are slower: \(fault)"))
         }
     }
 
@@ -61,7 +61,7 @@ extension TrainingLoop {
         guard longest > context else { return }
         observers.emit(
             .warning(
-                "examples have up to \(longest) tokens, and the model was made for \(context): what it does beyond them is "
+                "examples have up to \(longest) tokens, but the model was trained for \(context): its quality beyond that is "
                     + "poor. Limit them to \(context) tokens or fewer."))
     }
 
@@ -75,7 +75,7 @@ extension TrainingLoop {
         observers.emit(
             .warning(
                 "\(store.folder.path): \(free >> 20) MiB are free, and a checkpoint needs "
-                    + "\(mebibytes(disk.checkpoint + CheckpointStore.reserve)): none will be saved. The run writes up to "
+                    + "\(mebibytes(disk.checkpoint + CheckpointStore.reserve)), so none will be saved. The run writes up to "
                     + "\(mebibytes(disk.total)) MiB; free some space, or choose another base_output_dir."))
     }
 }

@@ -16,7 +16,7 @@ extension TrainingLoop {
             return observers.emit(
                 .notice(
                     "passes of up to \(preferred) tokens: they need at most \(bound >> 20) MiB, and \(available >> 20) MiB are free"
-                        + (again > 0 ? ", as \(again) layers are computed again in the backward pass" : ""))
+                        + (again > 0 ? ", with \(again) layers recomputed in the backward pass" : ""))
             )
         }
         let plan: MemoryPlan?
@@ -29,14 +29,14 @@ extension TrainingLoop {
         guard let plan else {
             progress.passLimits.training = preferred
             return observers.emit(
-                .notice("the system does not tell what passes cost: they have up to \(preferred) tokens"))
+                .notice("the system does not report memory use: passes have up to \(preferred) tokens"))
         }
         let tokens = try plan.tokensPerPass()
         progress.passLimits.training = tokens
         let whole = plan.available.map { " of \(($0 + plan.resident) >> 20)" } ?? ""
         observers.emit(
             .notice(
-                "passes of up to \(tokens) tokens: about \(plan.peak(tokens: tokens) >> 20)\(whole) MiB at their height"
+                "passes of up to \(tokens) tokens: about \(plan.peak(tokens: tokens) >> 20)\(whole) MiB at peak"
             ))
     }
 
@@ -50,7 +50,7 @@ extension TrainingLoop {
         observers.emit(
             .warning(
                 "a step of this run is \(passes == 1 ? "one pass" : "\(passes) passes"), and there are \(processes.size) "
-                    + "processes: the others wait. logical_shards: \(processes.size) divides each step for all of them, in a "
+                    + "processes: the others are idle. Setting logical_shards to \(processes.size) divides each step among all of them, in a "
                     + "new run."))
     }
 
@@ -84,7 +84,7 @@ extension TrainingLoop {
             model.checkpointedLayers = model.configuration.layerCount
             return observers.emit(
                 .warning(
-                    "out of memory: the step is done again, and all layers are computed again in the backward pass from now "
+                    "out of memory: the step is repeated, and all layers are recomputed in the backward pass from now "
                         + "on. (\(error.message))"))
         }
         guard let largest = progress.passLimits.halve(after: passes) else {
@@ -92,14 +92,14 @@ extension TrainingLoop {
         }
         observers.emit(
             .warning(
-                "out of memory in a pass of up to \(largest) tokens: the step is done again in passes of up to "
+                "out of memory in a pass of up to \(largest) tokens: the step is repeated in passes of up to "
                     + "\(largest / 2). (\(error.message))"))
     }
 
     private func outOfMemory(tokens: Int, _ error: TorchError) -> TrainingError {
         TrainingError(
             .outOfMemory, "there is not enough memory for an example of up to \(tokens) tokens (\(error.message)).",
-            advice: "Checkpoint the activations always, shorten the examples, or keep the weights in bfloat16.",
+            advice: "Always checkpoint the activations, shorten the examples, or keep the weights in bfloat16.",
             settings: [.gradientCheckpointing: "always", .maxLength: nil, .dtype: "bfloat16"])
     }
 }

@@ -50,9 +50,11 @@ extension TrainingLoop {
         writer?.rotate(keeping: Set([stepsDone, progress.best.step].compactMap { $0 }))
         if !saved.tellsEvaluation {
             observers.emit(
-                .notice("\(folder.path) does not tell its held-out examples: that they are the same is not checked"))
+                .notice(
+                    "\(folder.path) does not record its held-out examples, so it is not checked that they are the same")
+            )
         }
-        for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
+        for change in changes { observers.emit(.warning("resumed with a changed setting: \(change)")) }
     }
 
     func resume(from checkpoint: ForeignCheckpoint, _ saving: RunSaving, allowsChanges: Bool) throws {
@@ -69,7 +71,7 @@ extension TrainingLoop {
         (savedStep, resumableStep) = (checkpoint.step, checkpoint.step)
         resumption = Resumption(step: checkpoint.step, folder: nil, hasChanges: !changes.isEmpty)
         observers.emit(.warning(ForeignCheckpoint.lacks))
-        for change in changes { observers.emit(.warning("resumed with another setting: \(change)")) }
+        for change in changes { observers.emit(.warning("resumed with a changed setting: \(change)")) }
     }
 
     /// Where there are whole checkpoints of later steps, an older one was chosen: another branch begins.
@@ -80,7 +82,8 @@ extension TrainingLoop {
         }
         for store in [saving.store, saving.stableStore] {
             for name in try store.setAside(after: step) {
-                observers.emit(.notice("of a later step, set aside: \(store.folder.lastPathComponent)/\(name)"))
+                observers.emit(
+                    .notice("renamed a checkpoint of a later step: \(store.folder.lastPathComponent)/\(name)"))
             }
         }
     }

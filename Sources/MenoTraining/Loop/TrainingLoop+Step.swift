@@ -55,7 +55,7 @@ extension TrainingLoop {
         guard progress.skippedSteps >= arguments.maxSkippedSteps else { return }
         throw TrainingError(
             .notFinite,
-            "step \(step + 1): \(error.message) \(progress.skippedSteps) steps in a row were not applied. "
+            "step \(step + 1): \(error.message) \(progress.skippedSteps) steps in a row were skipped. "
                 + "Its records: \(places.joined(separator: ", ")).", advice: error.advice)
     }
 }

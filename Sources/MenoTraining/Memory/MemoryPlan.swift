@@ -148,8 +148,8 @@ package struct MemoryPlan: Sendable {
                 "an example of \(exampleLength) tokens needs \((fixedBytes + bytesPerExample) >> 20) MiB beside the "
                     + "model; \(available >> 20) MiB are available.",
                 advice:
-                    "Checkpoint the activations always, shorten the examples, or free memory; a number of tokens per pass "
-                    + "overrides this judgement.",
+                    "Always checkpoint the activations, shorten the examples, or free memory; setting the number of tokens per pass "
+                    + "overrides this estimate.",
                 settings: [.gradientCheckpointing: "always", .maxLength: nil, .tokensPerPass: nil])
         }
         let wished = max(exampleLength, preferredTokens)

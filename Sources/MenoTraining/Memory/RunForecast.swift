@@ -54,7 +54,7 @@ extension TrainingLoop {
             var plan = try MemoryPlan.measure(
                 model, objective: objective, longest: passSizes.longest, preferredTokens: passSizes.preferred)
         else {
-            throw TrainingError(.cannotPlan, "this system does not tell what memory a piece of work takes.")
+            throw TrainingError(.cannotPlan, "this system does not report the peak memory of a pass.")
         }
         let limit = try arguments.tokensPerPass ?? plan.tokensPerPass()
         let (tokens, computed, largest, passes) = try passes(tokensPerPass: limit)

@@ -3,7 +3,7 @@ package import MenoTensor
 
 /// How a run holds the weights that it does not train.
 public enum WeightChoice: String, Sendable, Hashable, CaseIterable {
-    /// Packed where dense weights would not fit comfortably, and where bitsandbytes has quantised them.
+    /// Packed if dense weights would not fit comfortably or bitsandbytes has quantised them.
     case auto
     case dense, packed
 

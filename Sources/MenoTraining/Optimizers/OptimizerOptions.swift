@@ -1,16 +1,16 @@
 internal import MenoTensor
 
-/// Which optimizer trains, with its constants; names and defaults are those of `TrainingArguments`.
+/// The optimizer and its hyperparameters, with the names and defaults of `TrainingArguments`.
 public struct OptimizerOptions: Sendable, Hashable {
     /// `optim`.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case adamW = "adamw_torch"
-        /// The same computation as ``adamW``: it is fused in either case.
+        /// The same computation as ``adamW``, which is always fused.
         case fusedAdamW = "adamw_torch_fused"
         case sgd, adafactor, lion
     }
 
-    /// Which optimizer. Default AdamW.
+    /// The optimizer. Default AdamW.
     public var kind = Kind.adamW
     /// β₁ of AdamW and Lion. Default 0.9.
     public var beta1 = 0.9
@@ -18,10 +18,10 @@ public struct OptimizerOptions: Sendable, Hashable {
     public var beta2 = 0.999
     /// ε of AdamW. Default 1e-8.
     public var epsilon = 1e-8
-    /// λ; biases and norms are not decayed.
+    /// λ, the weight decay; biases and norms are exempt.
     public var weightDecay = 0.0
 
-    /// - Parameters: as the properties.
+    /// - Parameters: see the properties.
     public init(
         kind: Kind = .adamW, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
     ) {
@@ -32,7 +32,7 @@ public struct OptimizerOptions: Sendable, Hashable {
         self.weightDecay = weightDecay
     }
 
-    /// The optimizer of some parameters, with an empty memory.
+    /// An optimizer for some parameters, with empty state.
     func optimizer(of parameters: [(name: String, tensor: Tensor)]) throws -> any Optimizer {
         let parameters = parameters.map {
             OptimizedParameter(name: $0.name, tensor: $0.tensor, weightDecay: weightDecay)

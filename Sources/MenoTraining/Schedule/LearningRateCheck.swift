@@ -10,8 +10,8 @@ extension LearningRateSchedule {
             switch self {
             case .alwaysZero(let steps):
                 steps == 1
-                    ? "the learning rate of the only step left is 0: it would change nothing"
-                    : "the learning rate is 0 in all \(steps) steps left: they would change nothing"
+                    ? "the learning rate of the only remaining step is 0, so it would change nothing"
+                    : "the learning rate is 0 in all \(steps) remaining steps, so they would change nothing"
             case .neverAtPeak(let highest, let warmupSteps, let totalSteps):
                 "the warm-up takes \(warmupSteps) steps and the run has \(totalSteps): the learning rate never reaches its "
                     + "peak, and ends at \(highest)"

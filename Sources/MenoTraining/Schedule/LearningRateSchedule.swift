@@ -1,44 +1,45 @@
 internal import Foundation
 
-/// How the learning rate moves over a run, as transformers counts it.
+/// The learning rate over the course of a run, defined as in transformers.
 public struct LearningRateSchedule: Sendable, Hashable {
-    /// The course of the rate.
+    /// The shape of the schedule.
     public enum Course: String, Sendable, Hashable, CaseIterable {
-        /// Falls in a straight line to 0.
+        /// Decreases linearly to 0.
         case linear
-        /// Falls along half a cosine to 0, unless ``Options/cycles`` says otherwise (Loshchilov and Hutter, 2016, arXiv:1608.03983).
+        /// Decreases to 0 along half a cosine, unless ``Options/cycles`` is set (Loshchilov and Hutter, 2016,
+        /// arXiv:1608.03983).
         case cosine
-        /// Falls along half a cosine to 0 several times, each time from the peak.
+        /// Decreases to 0 along half a cosine several times, restarting from the peak.
         case cosineWithRestarts = "cosine_with_restarts"
-        /// The peak from the first step on; there is no warm-up.
+        /// The peak from the first step on, without a warm-up.
         case constant
         case constantWithWarmup = "constant_with_warmup"
-        /// Falls as a power of what is left to do, to ``Options/endRate``.
+        /// Decreases polynomially to ``Options/endRate``.
         case polynomial
-        /// Falls with 1 / √step, as if the warm-up had been its first part.
+        /// Decreases with 1 / √step, as if the warm-up had been its first part.
         case inverseSquareRoot = "inverse_sqrt"
-        /// Stays at the peak, and falls over the last ``Options/decaySteps``.
+        /// Stays at the peak and decreases over the last ``Options/decaySteps`` steps.
         case warmupStableDecay = "warmup_stable_decay"
     }
 
-    /// What only some courses ask for; names and defaults are those of transformers' `lr_scheduler_kwargs`.
+    /// Options of individual schedules, with the names and defaults of transformers' `lr_scheduler_kwargs`.
     public struct Options: Sendable, Hashable {
-        /// The form of a decay.
+        /// The shape of the decay.
         public enum DecayShape: String, Sendable, Hashable, CaseIterable {
             case linear, cosine
             /// 1 − √progress.
             case squareRoot = "1-sqrt"
         }
 
-        /// `num_cycles`: the falls of `cosine_with_restarts`, a whole number, or the whole waves of `cosine`. `nil`: 1 fall, or
-        /// half a wave.
+        /// `num_cycles`: the number of decays in `cosine_with_restarts` (a whole number), or of waves in `cosine`.
+        /// `nil`: 1 decay, or half a wave.
         public var cycles: Double?
         /// `power` of `polynomial`. Default 1.
         public var power = 1.0
         /// `lr_end` of `polynomial`. Default 1e-7.
         public var endRate = 1e-7
-        /// `timescale` of `inverse_sqrt`: the step at which the rate, but for the shift, is the peak. `nil`: the warm-up's
-        /// length, or 10,000 without one.
+        /// `timescale` of `inverse_sqrt`: the step at which the rate, apart from the shift, is the peak. `nil`: the
+        /// length of the warm-up, or 10,000 without one.
         public var timescale: Int?
         /// `num_decay_steps` of `warmup_stable_decay`. `nil`: a tenth of the run, rounded up.
         public var decaySteps: Int?
@@ -51,13 +52,13 @@ public struct LearningRateSchedule: Sendable, Hashable {
         public init() {}
     }
 
-    /// The highest rate.
+    /// The peak learning rate.
     package var peak: Double
     package var course: Course
     package var options: Options
     /// Steps over which the rate rises linearly from 0.
     package var warmupSteps: Int
-    /// Steps in all.
+    /// The total number of steps.
     package var totalSteps: Int
 
     package init(peak: Double, course: Course, options: Options = Options(), warmupSteps: Int, totalSteps: Int) {
@@ -69,7 +70,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
         self.totalSteps = totalSteps
     }
 
-    /// The rate of an optimizer step; the first one is step 0 (and has the rate 0 where there is a warm-up).
+    /// The learning rate of an optimizer step. The first one is step 0, whose rate is 0 if there is a warm-up.
     package func rate(atStep step: Int) -> Double {
         if course == .constant { return peak }
         if course == .warmupStableDecay { return peak * stableFactor(step) }
