@@ -179,7 +179,7 @@ private struct ConfigurationReader {
         if let foreign = ConfigurationKey.foreign.first(where: { $0.path == path }) {
             if isNull(node) || foreign.accepts(flow(node)) { return }
             throw ConfigurationError(
-                .invalid, at: place, "`\(path): \(cut(flow(node)))` is not honoured: \(foreign.reason)")
+                .invalid, at: place, "`\(path): \(cut(flow(node)))` is not supported: \(foreign.reason)")
         }
         guard let key = Self.keys[path] else { throw unknown(path, place: place) }
         guard key.read(node, &configuration) else {

@@ -122,8 +122,10 @@ import Testing
         #expect(byPath.status == 0, "\(byPath.errors)")
         #expect(try Data(contentsOf: adapter) == expected)
         // Its split for tests evaluates; the tiny corpus repeats its lines.
-        #expect(byID.errors.contains("10 of 10 examples of `data.eval_path` are trained on as well"), "\(byID.errors)")
-        #expect(byPath.errors.contains("30 of 30 examples of `data.eval_path` are trained on as well"))
+        #expect(
+            byID.errors.contains("10 of 10 examples of `data.eval_path` are also in the training data"),
+            "\(byID.errors)")
+        #expect(byPath.errors.contains("30 of 30 examples of `data.eval_path` are also in the training data"))
     }
 
     @Test func ggufFilesAndAdaptersByTheirIds() throws {
@@ -208,7 +210,7 @@ import Testing
 
     @Test func whatGoesWrongIsToldWithItsStatus() throws {
         let missing = try run("chat", "--model", "some-org/other", "--prompt", "a")
-        #expect(missing.status == 66 && missing.errors.contains("some-org/other: is not a file, a folder"))
+        #expect(missing.status == 66 && missing.errors.contains("some-org/other: is not a file or folder here"))
         let offline = try run("inspect", id, environment: ["HF_HUB_OFFLINE": "1"])
         #expect(offline.status == 66 && offline.errors.contains("HF_HUB_OFFLINE"), "\(offline)")
         let endpoint = try run("inspect", id, environment: ["HF_ENDPOINT": "mirror"])
@@ -255,7 +257,7 @@ import Testing
             ["demo"], threads: 1,
             environment: environment.merging(release) { $1 }.merging(["HF_HUB_OFFLINE": "1"]) { $1 },
             redirection: "</dev/null", folder: tiny.folder.url)
-        #expect(demo.status == 66 && demo.errors.contains("taking smollm2-135m"), "\(demo)")
+        #expect(demo.status == 66 && demo.errors.contains("using smollm2-135m instead"), "\(demo)")
     }
 
     @Test func aKilledDownloadIsResumed() throws {

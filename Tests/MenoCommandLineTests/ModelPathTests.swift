@@ -59,7 +59,7 @@ import Testing
             for command in [["chat", "--prompt", "a", "--model"], ["evaluate", "--data", tiny.data.path, "--model"]] {
                 let refused = try meno(command + [path], threads: 1)
                 #expect(refused.status == 65, "\(refused.errors)")
-                #expect(refused.errors.contains("is an adapter of the model"), "\(refused.errors)")
+                #expect(refused.errors.contains("is an adapter for the model"), "\(refused.errors)")
                 #expect(refused.errors.contains(advice), "\(refused.errors)")
             }
             let described = try meno("inspect", path)
@@ -102,7 +102,7 @@ import Testing
         #expect(
             result.output.contains("max length     8: 1 whole, 1 cut at the end, 2 cut before the answer begins"),
             "\(result.output)")
-        #expect(result.output.contains("repeated       1 examples repeat an earlier one"))
+        #expect(result.output.contains("repeated       1 examples equal an earlier one"))
         #expect(try meno("inspect", tiny.data.path, "--max-length", "8").status == 64)
     }
 

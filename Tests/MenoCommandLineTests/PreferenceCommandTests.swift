@@ -114,10 +114,10 @@ import Testing
         ("objective: dpo, loss_type: [sigmoid, sft], loss_weights: [1.0]", "1 weights for 2 losses"),
         ("objective: dpo, loss_type: exo_pair", "training.label_smoothing"),
         ("objective: orpo, loss_type: sigmoid", "training.loss_type"),
-        ("objective: kto, loss_type: hinge", "kto knows kto"),
+        ("objective: kto, loss_type: hinge", "kto supports kto"),
         ("objective: dpo, label_smoothing_factor: 0.1", "training.label_smoothing"),
         ("metric_for_best_model: eval_rewards/accuracies", "is sft"),
-        ("objective: dpo, f_divergence_type: forward_kl", "not honoured"),
+        ("objective: dpo, f_divergence_type: forward_kl", "not supported"),
     ])
     func whatContradictsItselfIsRefused(_ keys: String, _ message: String) throws {
         let run = try tiny.train(keys)

@@ -44,7 +44,7 @@ import Testing
         var listening: [String] = []
         let together = try train("--overwrite", "--processes", "2") { line in
             // They have met, and load the model now.
-            guard line.contains("train together"), listening.isEmpty else { return }
+            guard line.contains("training with 2 processes"), listening.isEmpty else { return }
             listening = Self.listeningAddresses()
         }
         #expect(together.status == 0, "\(together.errors)")

@@ -18,13 +18,13 @@ import Testing
     @Test func aFinishedRunIsCalledSoAndCanBeMadeLonger() throws {
         #expect(try tiny.train(keys).status == 0)
         let again = try tiny.train(keys)
-        #expect(again.status == 65 && again.errors.contains("has been finished here already (step 2 of 2)"))
+        #expect(again.status == 65 && again.errors.contains("there is already a finished run here (step 2 of 2)"))
         #expect(again.errors.contains("--allow-changes") && again.errors.contains("--overwrite"), "\(again.errors)")
         #expect(try tiny.train(keys, ["--overwrite", "--resume", "auto"]).status == 64)
         let longer = try tiny.train(
             keys.replacing("max_steps: 2", with: "max_steps: 3"), ["--resume", "auto", "--allow-changes"])
         #expect(longer.status == 0 && longer.errors.contains("step 3/3"), "\(longer.errors)")
-        // The run's folder is no checkpoint, nor an adapter; a step beyond the end cannot be gone on from.
+        // The run's folder is neither a checkpoint nor an adapter, and no run resumes beyond its last step.
         let model = tiny.run.appending(path: "model").path
         let folder = try tiny.train(keys, ["--resume", tiny.run.path])
         #expect(folder.status == 65 && folder.errors.contains("\(model)/checkpoint-3"), "\(folder.errors)")
@@ -32,7 +32,7 @@ import Testing
         #expect(beyond.status == 65 && beyond.errors.contains("the run ends at step 2"), "\(beyond.errors)")
         let evaluation = ["evaluate", "--model", tiny.model.path, "--data", tiny.data.path, "--device", "cpu"]
         let adapter = try meno(evaluation + ["--adapter", tiny.run.path])
-        #expect(adapter.status == 66 && adapter.errors.contains("Its adapter is in \(model)"), "\(adapter.errors)")
+        #expect(adapter.status == 66 && adapter.errors.contains("its adapter is in \(model)"), "\(adapter.errors)")
         let half = try meno(evaluation + ["--dtype", "float16"])
         #expect(half.status == 65 && half.errors.contains("float16 cannot be evaluated on a CPU"), "\(half.errors)")
     }
@@ -110,7 +110,8 @@ import Testing
         let other = keys + ", metric_for_best_model: token_accuracy"
         let refused = try tiny.train(other, ["--resume", "auto"])
         #expect(
-            refused.status == 65 && refused.errors.contains("metric_for_best_model was perplexity, is token_accuracy"))
+            refused.status == 65
+                && refused.errors.contains("metric_for_best_model was perplexity, is now token_accuracy"))
         let longer = other.replacing("max_steps: 2", with: "max_steps: 3")
         let resumed = try tiny.train(longer, ["--resume", "auto", "--allow-changes"])
         #expect(resumed.status == 0, "\(resumed.errors)")
@@ -191,7 +192,7 @@ import Testing
         try Data("x".utf8).write(to: broken.appending(path: "optimizer.safetensors"))
         let damaged = try tiny.train(keys, ["--resume", broken.path])
         for (refused, expected) in [
-            (data, "data was"), (steps, "training.max_steps was 2, is 1"),
+            (data, "data was"), (steps, "training.max_steps was 2, is now 1"),
             (damaged, "optimizer.safetensors has 1 bytes"),
         ] {
             #expect(refused.status == 65 && refused.errors.contains(expected), "\(refused.errors)")
@@ -202,7 +203,7 @@ import Testing
     @Test func aRunThatCanChangeNothingLeavesTheOneBefore() throws {
         #expect(try tiny.train(keys).status == 0)
         for (change, expected) in [
-            ("learning_rate: 0", "learning rate is 0 in all 2 steps"),
+            ("learning_rate: 0", "learning rate is 0 in all 2 remaining steps"),
             ("lr_scheduler_type: cosine, warmup_ratio: 1", "never reaches its peak"),
             ("lr_scheduler_type: linear, warmup_steps: 3", "would never reach its peak"),
         ] {

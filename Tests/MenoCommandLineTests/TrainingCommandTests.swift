@@ -187,7 +187,7 @@ struct TrainingCommandTests {
             .compactMap { $0.hasPrefix("checkpoint-") ? Int($0.dropFirst(11)) : nil }
         let step = try #require(steps.max())
         let changed = try meno("train", run.path, "--resume", "auto", "--max-steps", "\(step + 1)")
-        #expect(changed.status == 65 && changed.errors.contains("training.max_steps was 100000, is \(step + 1)"))
+        #expect(changed.status == 65 && changed.errors.contains("training.max_steps was 100000, is now \(step + 1)"))
         let resumed = try meno(
             "train", run.path, "--resume", "auto", "--max-steps", "\(step + 1)", "--allow-changes")
         #expect(resumed.status == 0, "\(resumed.errors)")

@@ -67,7 +67,7 @@ import Testing
         ("training: {warmup_steps: 1.5}", "or a fraction of all steps above 0 and below 1"),
         ("training: {save_steps: 0}", "from 1 to 1000000000, or a fraction"),
         ("training: {metric_for_best_model: eval_bleu}", "with or without eval_ before it"),
-        ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not honoured: Meno does not upload models"),
+        ("training: {push_to_hub: true}", "`training.push_to_hub: true` is not supported: Meno does not upload models"),
         ("model: {name_or_path: m, load_in_4bit: true, load_in_8bit: true}", "contradict each other"),
         ("model: {name_or_path: m, load_in_4bit: true, weights: packed}", "`model.weights: packed`"),
         ("model: {name_or_path: m, load_in_4bit: true}\nlora: null", "quantised ones cannot be trained"),
@@ -77,7 +77,8 @@ import Testing
             "model: {name_or_path: m, dtype: float32, bnb_4bit_compute_dtype: bfloat16}",
             "contradicts weights that are float32"
         ),
-        ("lora: {bias: all}", "`lora.bias: all` is not honoured"), ("lora: {init_lora_weights: pissa}", "init_adapter"),
+        ("lora: {bias: all}", "`lora.bias: all` is not supported"),
+        ("lora: {init_lora_weights: pissa}", "init_adapter"),
         ("lora: {target_modules: \"(q_proj\"}", "a regular expression"),
         ("training: {train_sampling_strategy: longest}", "random, sequential, group_by_length"),
         ("training: {train_sampling_strategy: sequential, group_by_length: true}", "is written twice"),

@@ -108,7 +108,7 @@ import Testing
         let fixture = try HubFixture()
         fixture.server.trouble(.cut(after: 0), fixture.weightsPath)
         let error = await #expect(throws: HubError.self) { try await fixture.fetch() }
-        #expect(error?.code == .network && error?.advice?.contains("resumes") == true, "\(String(describing: error))")
+        #expect(error?.code == .network && error?.advice?.contains("resume it") == true, "\(String(describing: error))")
         #expect(ranges(fixture).count == 6)
     }
 

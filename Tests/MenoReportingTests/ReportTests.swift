@@ -194,7 +194,7 @@ import Testing
         let page = Report(try recorded(Array(events().prefix(1)) + many), title: "run", language: .english).html
         #expect(page.contains("answer 1;") && page.contains("answer 300;"))
         #expect(page.components(separatedBy: "<div class=\"answer\">").count == 25)
-        #expect(page.contains("276 of 300 are left out here"))
+        #expect(page.contains("276 of 300 are omitted here"))
     }
 
     @Test func namesThatDifferAtTheirEndsDifferInALegend() throws {

@@ -188,7 +188,7 @@ import Testing
         let expected = try run("eval", .memory, trainsOnAll: false, log: log, change)
         let warnings = log.warnings.withLock { $0 }
         #expect(
-            warnings.contains { $0.contains("of 14 examples of `data.eval_path` are trained on as well") },
+            warnings.contains { $0.contains("of 14 examples of `data.eval_path` are also in the training data") },
             "\(warnings)")
         #expect(warnings.contains { $0.hasPrefix("2 of 14") && $0.contains("the first: line 13)") }, "\(warnings)")
         let metrics = String(decoding: expected[1], as: UTF8.self)
@@ -198,7 +198,7 @@ import Testing
         try Data(held.utf8).write(to: URL(filePath: other))
         let quiet = Log()
         _ = try run("no leak", .memory, trainsOnAll: false, log: quiet, change)
-        #expect(quiet.warnings.withLock { !$0.contains { $0.contains("trained on as well") } })
+        #expect(quiet.warnings.withLock { !$0.contains { $0.contains("also in the training data") } })
         #expect(try summary("no leak").evaluationSamples == 12 && summary("no leak").trainSamples == 40)
     }
 

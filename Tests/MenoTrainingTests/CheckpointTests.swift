@@ -205,7 +205,7 @@ import Testing
         let loop = try TinyRun.loop(observers: [], saving: changed, arguments)
         let error = #expect(throws: TrainingError.self) { try loop.resume(from: before.store.url(step: 12)) }
         #expect(
-            error?.message.contains("rate was 1, is 2") == true && error?.settings == [.allowedChanges])
+            error?.message.contains("rate was 1, is now 2") == true && error?.settings == [.allowedChanges])
         try loop.resume(from: before.store.url(step: 12), allowsChanges: true)
         #expect(try loop.run(model: "tiny").step == 12)
     }
@@ -491,7 +491,7 @@ private final class Unblocker: RunObserver {
             return error.map { "\($0)" } ?? ""
         }
         let pattern = try refusal { $0["alpha_pattern"] = ["q_proj": 64] }
-        #expect(pattern.contains("alpha_pattern was {q_proj: 64.0}, is {}"), "\(pattern)")
+        #expect(pattern.contains("alpha_pattern was {q_proj: 64.0}, is now {}"), "\(pattern)")
         #expect(try refusal { $0["bias"] = "all" }.contains("\"bias\": \"all\""))
         #expect(try refusal { $0["init_lora_weights"] = "pissa" }.contains("path_initial_model"))
         for name in ["model.layers.0.self_attn.o_proj.lora_A.weight", "model.norm.weight"] {
@@ -506,7 +506,8 @@ private final class Unblocker: RunObserver {
             try loop(folder.url, observers: [], totalSteps: 9, rank: 2).resume(from: checkpoint)
         }
         #expect(error?.code == .cannotResume)
-        #expect(error?.message.contains("r was 4, is 2") == true && error?.message.contains("was 6, is 9") == true)
+        #expect(
+            error?.message.contains("r was 4, is now 2") == true && error?.message.contains("was 6, is now 9") == true)
     }
 }
 

@@ -95,7 +95,7 @@ import Testing
             $0.evaluatesOnStart = false
         }.run(model: "tiny")
         #expect(unsaved.bestStep == nil)
-        #expect(warnings(events[0]).contains { $0.contains("step 2 was better, and its weights are not on disk") })
+        #expect(warnings(events[0]).contains { $0.contains("step 2 was better, but its weights are not on disk") })
         let last = try TinyRun.loop(observers: [events[1]], saving: saving("last")) {
             uphill(&$0)
             $0.saveSteps = 3
@@ -132,7 +132,7 @@ import Testing
         let (next, other) = try resume("third", without)
         #expect(next == 4)
         try expectDelivered(other, events, step: 4)
-        #expect(warnings(without).contains { $0.contains("of step 2, has no whole checkpoint") })
+        #expect(warnings(without).contains { $0.contains("from step 2, has no complete checkpoint") })
     }
 
     /// A checkpoint that only has the name of the best is not taken for it.
@@ -147,7 +147,7 @@ import Testing
         try loop.resume(from: saving.store.url(step: 6))
         #expect(try loop.run(model: "tiny").bestStep == 4)
         try expectDelivered(model, events, step: 4)
-        #expect(warnings(rest).contains { $0.contains("of step 2, has no whole checkpoint") })
+        #expect(warnings(rest).contains { $0.contains("from step 2, has no complete checkpoint") })
     }
 
     @Test func otherHeldOutExamplesStartFromScratch() throws {

@@ -60,7 +60,7 @@ struct PreparedData {
             let store = try preparation.store(
                 in: limits.cache, key: preparation.key(of: digest, sources), reader: sources.records,
                 onWait: calls.wait, onStart: calls.start, onProgress: calls.progress)
-            log.note("\(store.count) examples are prepared in \(limits.cache.folder.path)")
+            log.note("\(store.count) examples are stored in \(limits.cache.folder.path)")
             return PreparedExamples(examples: store, findings: store.summary.findings)
         }
 
@@ -72,7 +72,7 @@ struct PreparedData {
                 let index = try preparation.index(
                     in: limits.cache, key: preparation.indexKey(of: digest, sources), reader: sources.records,
                     onWait: calls.wait, onStart: calls.start, onProgress: calls.progress)
-                log.note("\(index.count) records, of which examples are made ahead of use")
+                log.note("\(index.count) records; examples are built as they are needed")
                 return PreparedExamples(
                     examples: try ExamplesOnDemand(index, path: file.path, preparation),
                     findings: index.summary.findings)

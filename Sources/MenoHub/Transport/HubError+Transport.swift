@@ -76,7 +76,7 @@ extension CodedError<HubErrorCode> {
         case (401, _), (404, _), (_, "RepoNotFound"):
             return HubError(
                 .notFound, at: id,
-                "is not a file or folder here, and not a model at \(settings.endpoint), unless it is private.",
+                "is not a file or folder here, and \(settings.endpoint) has nothing public with this name.",
                 advice: settings.token.map {
                     "Check the spelling, and that the token from \($0.source) has access to it."
                 }
