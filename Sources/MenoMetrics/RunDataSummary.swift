@@ -45,7 +45,7 @@ package struct RunDataSummary: Sendable, Hashable, Codable {
         package var sourceCount: Int
         /// Records that have a chosen and a rejected side.
         package var pairs: Int
-        /// Records that equal an earlier one but for white space.
+        /// Records that repeat an earlier one, ignoring white space.
         package var duplicates: Int
 
         package init(

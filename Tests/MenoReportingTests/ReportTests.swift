@@ -25,7 +25,7 @@ import Testing
             #expect(!page.contains(outside), "\(outside)")
         }
         #expect(page.contains(language == .japanese ? "問い返す" : "asks back"))
-        #expect(page.contains(language == .japanese ? "過学習" : "Over-fitting"))
+        #expect(page.contains(language == .japanese ? "過学習" : "Overfitting"))
         #expect(page.contains(language == .japanese ? "0.10 秒(実行時間の 0.30 %)" : "0.10 s, 0.30 % of the run"))
         #expect(page.contains("5.2500 nat"))
         // What a model answers is shown as text, whatever it is.
@@ -52,7 +52,7 @@ import Testing
         #expect(page.contains("dialogue 25,000, text 3") && page.contains("Japanese 24,000"))
         #expect(page.contains("50: book 1 1,000, book 2 1,000"))
         #expect(page.contains(language == .japanese ? "ほか 42 件" : "and 42 more"))
-        #expect(page.contains(language == .japanese ? "前のレコードと同じもの 1,234 件" : "1,234 records equal an earlier one"))
+        #expect(page.contains(language == .japanese ? "前のレコードと同じもの 1,234 件" : "1,234 records repeat an earlier one"))
         // Runs of earlier versions recorded none of it.
         let old = try #require(
             try JSONSerialization.jsonObject(with: encoder.encode(data)) as? [String: Any]

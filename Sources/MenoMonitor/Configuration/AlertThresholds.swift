@@ -26,11 +26,11 @@ public struct AlertThresholds: Sendable, Hashable, Codable {
     /// - Default: 0.5. Example: 0.1.
     public var plateauMinRateShare = 0.5
 
-    /// Over-fitting: the evaluation loss must be above its best by this share.
+    /// Overfitting: the evaluation loss must be above its best by this share.
     /// - Default: 0.01. Example: 0.05.
     public var overfittingRise = 0.01
 
-    /// Over-fitting: evaluations since the best one.
+    /// Overfitting: evaluations since the best one.
     /// - Default: 2. Example: 3.
     public var overfittingPatience = 2
 

@@ -78,7 +78,7 @@ struct ReportPage {
             cards.append(
                 (
                     text("evaluation loss", "評価損失"), fixed(loss, 4),
-                    last?.objective == nil ? text("nats a token", "nat/トークン") : ""
+                    last?.objective == nil ? text("nats per token", "nat/トークン") : ""
                 ))
         }
         if let loss = summary.finalTrainLoss { cards.append((text("training loss", "学習損失"), fixed(loss, 4), "")) }
@@ -91,7 +91,7 @@ struct ReportPage {
         cards.append((text("alerts", "警告"), "\(run.alerts.count)", openAlerts))
         if let speed = summary.tokensPerSecond {
             let tokens = text("\(grouped(summary.tokens)) tokens", "計 \(grouped(summary.tokens)) トークン")
-            cards.append((text("tokens a second", "トークン/秒"), fixed(speed, 0), tokens))
+            cards.append((text("tokens/s", "トークン/秒"), fixed(speed, 0), tokens))
         }
         if let peak = summary.peakMemoryMiB {
             let gpu = summary.peakGPUMemoryMiB.map { fixed($0, 0) }.joined(separator: ", ")
@@ -323,7 +323,7 @@ struct ReportPage {
         if !records.languages.isEmpty {
             rows.append(
                 (
-                    text("languages (a guess by the letters)", "言語(文字種からの推定)"),
+                    text("languages (guessed from the script)", "言語(文字種からの推定)"),
                     list(records.languages, records.languages.count)
                 ))
         }
@@ -336,7 +336,7 @@ struct ReportPage {
             (
                 text("duplicates", "重複"),
                 text(
-                    "\(grouped(Double(records.duplicates))) records equal an earlier one but for white space",
+                    "\(grouped(Double(records.duplicates))) records repeat an earlier one (ignoring white space)",
                     "空白を除いて前のレコードと同じもの \(grouped(Double(records.duplicates))) 件")
             ))
         return rows

@@ -48,7 +48,7 @@ struct RunCharts {
         let evaluations = points(run.evaluations) { $0.loss }
         lines.append(Chart.Line(name: text("evaluation", "評価"), points: evaluations, style: .dots, color: 1))
         return Chart(
-            id: "loss", title: text("Loss", "損失"), unit: isOfPreferences ? "" : text("nats a token", "nat/トークン"),
+            id: "loss", title: text("Loss", "損失"), unit: isOfPreferences ? "" : text("nats per token", "nat/トークン"),
             lines: lines, marks: checkpointMarks { $0.loss }, spans: spans(of: Self.lossAlerts))
     }
 
@@ -98,7 +98,7 @@ struct RunCharts {
             band: points.isEmpty
                 ? nil
                 : Chart.Band(
-                    name: text("its bounds", "許容範囲"), range: run.monitor.configuration.gradientNormBounds),
+                    name: text("accepted range", "許容範囲"), range: run.monitor.configuration.gradientNormBounds),
             spans: spans(of: [.gradientNormOutOfBounds, .notFinite]))
     }
 
@@ -143,7 +143,7 @@ struct RunCharts {
     private var speed: Chart {
         let points = points(run.steps.filter { $0.seconds > 0 }) { $0.tokensPerSecond }
         return Chart(
-            id: "speed", title: text("Speed", "速度"), unit: text("tokens a second", "トークン/秒"),
+            id: "speed", title: text("Speed", "速度"), unit: text("tokens/s", "トークン/秒"),
             lines: [Chart.Line(name: "", points: Thinning.means(points), color: 0)],
             spans: spans(of: [.throughputCollapse]))
     }
@@ -157,7 +157,7 @@ struct RunCharts {
         return Chart(
             id: "answers", title: text("Answers to the probe questions", "プローブ質問への回答"), unit: "%",
             lines: [
-                line(text("ask back", "問い返す"), 2, \.askingShare),
+                line(text("ask a question", "問い返す"), 2, \.askingShare),
                 line(text("repeat", "繰り返し"), 4, \.repetitiveShare),
                 line(text("do not end", "終わらない"), 1, \.truncatedShare),
             ], spans: spans(of: Self.answerAlerts))
