@@ -113,7 +113,7 @@ struct ReportPage {
 
     // MARK: Alerts and charts
 
-    /// The latest of each kind, those that are not over first; what came before them can be unfolded.
+    /// The latest of each kind, ongoing ones first; earlier ones can be unfolded.
     private var alerts: HTML {
         guard !run.alerts.isEmpty else { return "" }
         let rank = { (alerts: [Alert]) -> (Int, Int, String) in
@@ -135,7 +135,7 @@ struct ReportPage {
     }
 
     private func item(_ alert: Alert, more: HTML = "") -> HTML {
-        let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("not over", "継続中")
+        let end = alert.endStep.map { text("to \($0)", "~ \($0)") } ?? text("(ongoing)", "継続中")
         let detail =
             text == .japanese
             ? alert.values.sorted { $0.key < $1.key }.map {
