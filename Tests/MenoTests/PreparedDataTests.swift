@@ -194,7 +194,7 @@ import Testing
         let metrics = String(decoding: expected[1], as: UTF8.self)
         #expect(metrics.contains("eval_loss") && metrics.contains("\"eval_samples\":14"))
         #expect(try run("eval on disk", .disk, trainsOnAll: false, stops: [3, 2, 1], change) == expected)
-        // Nothing is told where nothing leaks.
+        // Without leaks there is no warning.
         try Data(held.utf8).write(to: URL(filePath: other))
         let quiet = Log()
         _ = try run("no leak", .memory, trainsOnAll: false, log: quiet, change)

@@ -30,8 +30,8 @@ package struct TokenizedModel {
         (tokenizer, url, trainedTemplate) = (saved.tokenizer, saved.url ?? model, saved.template)
     }
 
-    /// The template of a name for data that may hold no dialogue, and then need none. What there is to say of it is said once a
-    /// dialogue was found.
+    /// A template chosen before it is known whether the data contains a dialogue. Callers report the fault or the warning only
+    /// if it does.
     package struct ChosenTemplate {
         package let template: ChatTemplate?
         /// Why there is no template.

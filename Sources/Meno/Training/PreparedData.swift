@@ -46,11 +46,11 @@ struct PreparedData {
             }
             var reason = ""
             if digest.size > limits.ahead {
-                guard let first = configuration.reasonsToPrepareAll.first else {
-                    if let prepared = try onDemand(isCancelled) { return prepared }
-                    return try onDisk("", isCancelled)
+                if let first = configuration.reasonsToPrepareAll.first {
+                    reason = ": \(first)"
+                } else if let prepared = try onDemand(isCancelled) {
+                    return prepared
                 }
-                reason = ": \(first)"
             }
             return try onDisk(reason, isCancelled)
         }
@@ -85,7 +85,7 @@ struct PreparedData {
             wait: () throws -> Void, start: (Int) -> Void, progress: (ExamplePreparation.Progress) throws -> Void
         )
 
-        /// What the log is told while data is prepared, which ends where the run is cancelled.
+        /// Log progress while data is prepared. Throws when the run is cancelled.
         private func calls(_ what: String, _ isCancelled: @escaping () -> Bool) -> Calls {
             let tell = { (text: String) in
                 log.progress(text)

@@ -38,7 +38,7 @@ package struct ExamplePreparation: Sendable {
         if records.start > 0 { chunk.findings = PreparationFindings(memberTrials: Self.laterTrials) }
         for (index, raw) in records.all.enumerated() {
             var decoded = records.decoded(index, by: pass.decoder)
-            if let system { decoded.record = decoded.record?.with(system: system) }
+            decoded.record = decoded.record?.with(system: system)
             let examples = try chunk.findings.examples(of: decoded, at: raw.place.description, builder)
             chunk.examples += examples
             chunk.origins += examples.map { _ in records.start + index }

@@ -1,6 +1,6 @@
-/// The tokens of stretches of text that came before: most text repeats its words.
+/// The tokens of recent stretches of text. Most text repeats its words.
 ///
-/// A table of fixed size, in which a stretch takes the place of another one with the same hash.
+/// The table has a fixed size. A stretch replaces another one in the same slot.
 struct TokenCache {
     /// What a stretch is: the tokens of the same bytes may differ.
     enum Kind: UInt16 {
@@ -20,7 +20,7 @@ struct TokenCache {
     /// Bytes of the longest stretch that is kept.
     static let longest = 64
     private static let slotCount = 1 << 14
-    /// When so many words are kept, those of stretches that lost their places among them, the cache begins with nothing again.
+    /// The cache is emptied when it holds this many words, including those of replaced stretches.
     private static let wordLimit = 1 << 18
 
     /// Half of a hash, and the place in ``words`` of a stretch that has it.
@@ -30,8 +30,8 @@ struct TokenCache {
     }
 
     private var slots: [Slot] = []
-    /// Of each stretch its size, kind and count of tokens, its bytes in as many words as they take, and its tokens. The first word is
-    /// of none.
+    /// For each stretch: a word with its size, kind and number of tokens, then its bytes, then its tokens. Empty slots point at
+    /// the first word, which belongs to no stretch.
     private var words: [UInt64] = []
 
     static func hash(_ bytes: UnsafeBufferPointer<UInt8>, _ kind: Kind) -> UInt64 {
@@ -43,7 +43,7 @@ struct TokenCache {
         return hash ^ hash >> 15
     }
 
-    /// The bytes eight by eight, the last ones with zeros behind them.
+    /// Eight bytes at a time; the last word is padded with zeros.
     @inline(__always)
     private static func forEachWord(of bytes: UnsafeBufferPointer<UInt8>, _ body: (UInt64) -> Void) {
         guard let base = bytes.baseAddress.map({ UnsafeRawPointer($0) }) else { return }
